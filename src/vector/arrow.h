@@ -1,0 +1,35 @@
+/* arrow.h - chunks and batches to and from the Arrow C data interface.
+ *
+ * Import: what the layouts share (integers, floats, dates, timestamps, times, decimals, validity) is taken without a copy, the Arrow
+ * array being kept alive by the batch; booleans, strings (utf8, large_utf8, utf8_view, binary ...) get their 16-byte views and bytes made
+ * in one pass (string bytes themselves are not copied); dictionary and run-end encoded columns are decoded. Everything that comes in is
+ * validated as far as memory safety and UTF-8 need it (lengths, offsets monotonic and inside buffers where sizes are known, null
+ * pointers, child counts), per the C data interface specification.
+ * Export: no copy for what is shared; strings become utf8 (offsets + bytes) or stay utf8_view. */
+#ifndef VECTOR_ARROW_H
+#define VECTOR_ARROW_H
+
+#include "vector/vector.h"
+
+/* One Arrow schema node to a type; unsupported formats are LAMINAR_INVALID_SCHEMA with the format in the text. */
+laminar_status arrow_import_type(const struct ArrowSchema *schema, struct data_type *out, struct laminar_error *err) must_check;
+/* A struct-typed ("+s") schema to our schema. Duplicate and empty names are errors. */
+laminar_status arrow_import_schema(const struct ArrowSchema *schema, struct schema **out, struct laminar_error *err) must_check;
+laminar_status arrow_export_schema(const struct schema *schema, bool as_views, struct ArrowSchema *out, struct laminar_error *err) must_check;
+
+/* A struct array to a batch of the types that arrow_import_schema gives. Takes `array` over on success; on failure it stays the
+ * caller's. The result's schema is `schema` (referenced). */
+laminar_status arrow_import_batch(const struct ArrowSchema *arrow_schema, struct ArrowArray *array, struct schema *schema,
+                                  struct batch **out, struct laminar_error *err) must_check;
+/* Rows [offset, offset + n) of a batch; holds a reference on the batch. `with_weight` appends the column __weight. */
+laminar_status arrow_export_batch(struct batch *batch, size_t offset, size_t n, bool as_views, struct ArrowArray *out,
+                                  struct laminar_error *err) must_check;
+
+/* Casts a batch to `target` (matched by name, lossless only: int widening, exact int<->double, timestamp units when exact, strings to
+ * temporal by ISO text, dictionary, null type ...): the rule of `insert`. Columns that need nothing are shared. A missing nullable column is
+ * null; a missing NOT NULL one, a null in one, an unknown one, or a value that would be lost is LAMINAR_BATCH_SCHEMA_MISMATCH naming column, row (from
+ * 0) and both types. `has_default[i]` (may be NULL) marks target columns that the caller fills itself when missing (given as all-null). */
+laminar_status batch_coerce(struct batch *src, struct schema *target, const bool *has_default, struct batch **out,
+                            struct laminar_error *err) must_check;
+
+#endif
