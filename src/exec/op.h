@@ -1,0 +1,112 @@
+/* op.h - operators and the circuit that connects them.
+ *
+ * A step takes the circuit from one consistent state to the next: chunks of the step's deltas are pushed in (op_process), each
+ * operator pushes what follows from them at once where it can (filters, joins), and the rest in finish_step, which the circuit calls in topological
+ * order once all inputs of an operator are in. So every operator sees whole steps, and no reader sees half of one.
+ *
+ * Algebra: deltas are Z-sets (Budiu et al., "DBSP", VLDB 2023): linear operators map deltas; joins are bilinear: processing the deltas of the two
+ * sides one after the other, each against the other side's state as it then is, gives dA*B + A*dB + dA*dB.
+ *
+ * Failure: an operator that fails in a step (a row error with on_error = fail, memory) stops, and so does all that depends on it; the rest of the
+ * circuit goes on. The engine reports it to the stream's readers.
+ * @thread the step owner. */
+#ifndef EXEC_OP_H
+#define EXEC_OP_H
+
+#include "exec/program.h"
+#include "exec/state.h"
+
+#define WATERMARK_NONE INT64_MIN
+#define WATERMARK_END INT64_MAX
+
+struct op;
+struct circuit;
+
+struct step {
+    uint64_t number;
+    int64_t time_us;       /* wall clock */
+    bool is_last;          /* one-shot queries: all input is in, all watermarks are at the end */
+    enum row_error_mode error_mode;
+    const char *zone;
+    struct laminar_error *err;
+};
+
+struct op_class {
+    const char *name; /* "aggregate" */
+    /* Takes one chunk of this step's delta on a port. The chunk is the caller's and valid during the call only. */
+    laminar_status (*process)(struct op *op, struct step *step, uint32_t port, const struct chunk *chunk);
+    /* All ports are in. op->watermark_in is up to date; sets op->watermark_out. NULL: passes the watermark on. */
+    laminar_status (*finish_step)(struct op *op, struct step *step);
+    void (*free)(struct op *op);
+    void (*explain)(const struct op *op, struct strbuf *out);
+};
+
+struct op_edge {
+    struct op *to;
+    uint32_t port;
+};
+/* Head of every operator. */
+struct op {
+    const struct op_class *cls;
+    struct circuit *circuit;
+    uint32_t index;              /* topological position in the circuit */
+    uint32_t n_ports;
+    struct op **inputs;          /* per port; NULL for entries (scan) */
+    ARRAY_OF(struct op_edge) outputs;
+    uint32_t n_cols;             /* of the output */
+    const struct plan_column *cols; /* of the plan node */
+    int64_t watermark_in;        /* least over the ports, microseconds; never goes back */
+    int64_t watermark_out;
+    ARRAY_OF(struct state *) states;
+    bool has_failed;
+    uint64_t rows_in, rows_out;  /* metrics; weights ignored */
+    uint64_t late_rows;          /* dropped because they were behind the watermark */
+    uint64_t wake_us;            /* wall-clock time when finish_step wants to run without input; 0 = never */
+};
+/* Hands a delta to all consumers. Empty chunks are dropped here. */
+laminar_status op_emit(struct op *op, struct step *step, const struct chunk *chunk) must_check;
+/* finish_step of this step must run although no chunk came (state changed by a watermark or timer). */
+void op_mark(struct op *op);
+
+/* --- Circuit ----------------------------------------------------------------------------------------------------------------------------- */
+/* Operators in topological order with a dirty mark each: a step costs what it touches, not the size of the circuit. */
+struct circuit;
+laminar_status circuit_create(struct mem_account *account, struct circuit **out, struct laminar_error *err) must_check;
+void circuit_free(struct circuit *circuit);
+
+enum circuit_mode { CIRCUIT_STREAM, CIRCUIT_ONE_SHOT };
+/* What circuit_add builds of one plan: a `scan` entry operator for each PLAN_SCAN, and the root. In CIRCUIT_ONE_SHOT operators may use cheaper
+ * forms that need their whole input in one step (joins build one side only). The plan's arena outlives the operators. */
+struct circuit_part {
+    struct op *root;
+    struct op **scans;            /* entries, in the order in which a one-shot query must feed them (build sides first) */
+    struct relation **relations;  /* of each scan */
+    uint32_t n_scans;
+    ARRAY_OF(struct op *) ops;
+};
+laminar_status circuit_add(struct circuit *circuit, const struct plan *plan, enum circuit_mode mode, struct circuit_part *out,
+                           struct laminar_error *err) must_check;
+/* Takes the part's operators out and frees them. Nothing else may consume its root any more. */
+void circuit_remove(struct circuit *circuit, struct circuit_part *part);
+/* A terminal operator that hands each delta of `from` to call-backs, e.g. a stream's store and subscribers. */
+struct output_callbacks {
+    laminar_status (*on_chunk)(void *ctx, struct step *step, const struct chunk *chunk);
+    laminar_status (*on_finish)(void *ctx, struct step *step, int64_t watermark_us); /* end of each step that touched it */
+    void (*on_failure)(void *ctx, const struct laminar_error *err);
+    void *ctx;
+};
+laminar_status circuit_add_output(struct circuit *circuit, struct op *from, const struct output_callbacks *callbacks,
+                                  struct op **out, struct laminar_error *err) must_check;
+/* Connects from -> to[port] (streams on streams: the root of one part to a scan of a later one), and takes the edge away again. */
+laminar_status circuit_connect(struct circuit *circuit, struct op *from, struct op *to, uint32_t port, struct laminar_error *err) must_check;
+void circuit_disconnect(struct circuit *circuit, struct op *from, struct op *to);
+
+/* A step: push chunks into entries (whole relation rows: the scan projects), set entries' watermarks, then finish. */
+laminar_status circuit_push(struct circuit *circuit, struct step *step, struct op *scan, const struct chunk *chunk) must_check;
+void circuit_set_watermark(struct circuit *circuit, struct op *scan, int64_t watermark_us);
+/* Runs finish_step of every marked operator, in order. Failures of operators go to on_failure of the outputs behind them, not to the caller. */
+void circuit_finish_step(struct circuit *circuit, struct step *step);
+/* The earliest wake_us over all operators; 0 = none. */
+int64_t circuit_next_wake_us(const struct circuit *circuit);
+
+#endif
