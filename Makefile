@@ -1,0 +1,62 @@
+# The commands of the project. Each works alone on a clean clone: `make test`, `make demo`.
+BUILD := build
+VENV := .venv
+PY := $(VENV)/bin/python
+JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+CMAKE_FLAGS ?=
+FUZZ_SECONDS ?= 60
+SHELL := /bin/bash
+.DEFAULT_GOAL := build
+
+.PHONY: build bootstrap test check unit pytest demo wheel bench sanitize tsan fuzz format lint clean
+
+bootstrap:
+	@scripts/bootstrap
+
+build: bootstrap
+	@scripts/build $(BUILD) $(CMAKE_FLAGS)
+
+# Source checks, C tests, Python tests.
+test: build check unit pytest
+
+check:
+	@$(PY) tools/check_includes.py
+	@$(PY) tools/check_style.py
+	@tools/check_exports.sh $(BUILD)
+
+unit:
+	@ctest --test-dir $(BUILD) --output-on-failure -j$(JOBS) --no-tests=error
+
+pytest:
+	@scripts/pytest
+
+demo: build
+	@scripts/demo $(DEMO_FLAGS)
+
+wheel: bootstrap
+	@scripts/wheel
+
+bench: build
+	@$(PY) bench/run.py $(BENCH_FLAGS)
+
+# Everything once more under AddressSanitizer and UndefinedBehaviorSanitizer.
+sanitize: bootstrap
+	@scripts/sanitize
+
+# The concurrent C tests under ThreadSanitizer.
+tsan: bootstrap
+	@scripts/build build-tsan -DLAMINAR_SANITIZE=thread -DLAMINAR_PYTHON=OFF
+	@TSAN_OPTIONS=halt_on_error=1 ctest --test-dir build-tsan --output-on-failure -L tsan --no-tests=error
+
+fuzz:
+	@scripts/bootstrap --ci
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) scripts/fuzz
+
+format:
+	@scripts/format
+
+lint: build
+	@scripts/lint
+
+clean:
+	rm -rf build build-* dist
