@@ -121,6 +121,7 @@ static bool arena_add_block(struct arena *arena, size_t size)
     arena->head = block;
     arena->next = block_data(block);
     arena->end = arena->next + wanted;
+    arena->block_bytes += total;
     return true;
 }
 
@@ -184,6 +185,7 @@ void arena_reset(struct arena *arena)
     arena->head = keep;
     arena->next = block_data(keep);
     arena->end = arena->next + keep->size;
+    arena->block_bytes = keep->size + BLOCK_HEADER;
 }
 
 void arena_deinit(struct arena *arena)

@@ -44,7 +44,8 @@ struct arena {
     struct arena_block *head; /* the block in use; older ones behind it */
     uint8_t *next;
     uint8_t *end;
-    size_t used_bytes; /* handed out since init/reset */
+    size_t used_bytes;  /* handed out since init/reset */
+    size_t block_bytes; /* in blocks, held from the heap */
 };
 /* 16-byte aligned; NULL when memory is out. Contents undefined. */
 void *arena_alloc(struct arena *arena, size_t size);

@@ -12,7 +12,11 @@
 
 enum time_unit { UNIT_SECOND = 0, UNIT_MILLI = 1, UNIT_MICRO = 2, UNIT_NANO = 3 };
 
-enum { DECIMAL_PRECISION_MAX = 38 };
+enum {
+    DECIMAL_PRECISION_MAX = 38,
+    TYPE_DEPTH_MAX = 32,    /* LIST, STRUCT and MAP inside each other: bounds every recursion over a value */
+    TYPE_FIELDS_MAX = 65536 /* of one STRUCT */
+};
 
 struct type_info;
 
@@ -34,6 +38,7 @@ struct type_field {
 /* Interned. LIST: one field "item". MAP: fields "key", "value". STRUCT: its fields. TIMESTAMPTZ: zone. */
 struct type_info {
     uint32_t n_fields;
+    uint32_t depth; /* 1 + the deepest field's; TIMESTAMPTZ: 0 */
     const struct type_field *fields;
     const char *zone; /* "UTC", "Europe/Berlin", "+02:00" */
 };
@@ -52,7 +57,9 @@ static inline struct data_type type_time(enum time_unit unit)
 {
     return (struct data_type){.id = LAMINAR_TYPE_TIME, .unit = (uint8_t)unit};
 }
-/* These intern; false/failed only when memory is out. Field names are copied. */
+/* These intern. They fail when memory is out, or for a type deeper than TYPE_DEPTH_MAX or wider than TYPE_FIELDS_MAX
+ * (LAMINAR_INVALID_SCHEMA). Names are copied. Fields of nested types are nullable, whatever `is_nullable` says, but for keys of maps:
+ * the flag is no part of a type. */
 laminar_status type_timestamptz(enum time_unit unit, const char *zone, struct data_type *out, struct laminar_error *err) must_check;
 laminar_status type_list(struct data_type item, struct data_type *out, struct laminar_error *err) must_check;
 laminar_status type_map(struct data_type key, struct data_type value, struct data_type *out, struct laminar_error *err) must_check;
@@ -109,8 +116,10 @@ struct schema {
     struct schema_column *columns; /* behind the struct, names included: one allocation */
 };
 struct schema *schema_create(const struct schema_column *columns, uint32_t n_columns); /* copies; NULL when memory is out */
-struct schema *schema_ref(struct schema *schema);
-void schema_unref(struct schema *schema); /* NULL is fine */
+struct schema *schema_ref(struct schema *schema); /* NULL is fine */
+void schema_unref(struct schema *schema);         /* NULL is fine */
+/* Same names, types and nullability, in the same order. */
+bool schema_equal(const struct schema *a, const struct schema *b);
 int32_t schema_find(const struct schema *schema, const char *name); /* exact; -1 */
 /* Exact, then folded to lower case (SQL's rule for unquoted names). */
 int32_t schema_find_folded(const struct schema *schema, const char *name, size_t size);

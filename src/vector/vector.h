@@ -78,7 +78,14 @@ struct vector {
     uint8_t *validity;       /* NULL = all valid */
     struct vector *children; /* LIST: [items]; MAP: [keys, values]; STRUCT: fields */
     size_t n_child_rows;     /* LIST, MAP: length of the children */
+    size_t child_offset;     /* STRUCT: row i is row child_offset + i of every child (slices share the children) */
 };
+
+/* Row of a STRUCT's children that belongs to row `row` of the STRUCT. */
+static inline size_t vector_struct_row(const struct vector *v, size_t row)
+{
+    return v->child_offset + (v->shape == VEC_CONST ? 0 : row);
+}
 
 static inline bool vector_is_valid(const struct vector *v, size_t row)
 {
@@ -97,7 +104,7 @@ void bitmap_copy(uint8_t *restrict dst, const uint8_t *restrict src, size_t from
 uint8_t *bitmap_and(uint8_t *dst, const uint8_t *a, const uint8_t *b, size_t n);
 bool bitmap_all_set(const uint8_t *bits, size_t n);
 
-/* A view of rows [offset, offset + n) of v. `offset` is a multiple of 8 where v has validity. */
+/* A view of the rows of v from `offset` on. `offset` is a multiple of 8 where v has validity. */
 struct vector vector_slice(const struct vector *v, size_t offset);
 
 /* Up to CHUNK_ROWS rows of a relation's delta. A view, like vector. */
@@ -117,8 +124,9 @@ struct column {
     size_t capacity;      /* rows that data has room for */
     uint8_t *validity;    /* room for `capacity` bits once allocated; vec.validity points here while there are nulls */
     struct arena heap;    /* bytes of long strings */
-    struct column *children;
-    struct mem_account *account;
+    struct column *children;     /* LIST, MAP, STRUCT: parallel to vec.children */
+    struct mem_account *account; /* set after init; charged for growth, given back by deinit. May be NULL */
+    size_t charged;              /* bytes charged so far */
 };
 laminar_status column_init(struct column *col, struct data_type type, struct laminar_error *err) must_check;
 void column_deinit(struct column *col);
@@ -136,11 +144,21 @@ laminar_status column_append_sel(struct column *col, const struct vector *src, c
 laminar_status column_append_null(struct column *col, size_t n, struct laminar_error *err) must_check;
 /* Appends one string by copy (validated by the caller). */
 laminar_status column_append_string(struct column *col, const char *data, size_t size, struct laminar_error *err) must_check;
+/* Appends one fixed-width value of type_width() bytes (not for nested types; a string_view is borrowed). */
+laminar_status column_append_value(struct column *col, const void *value, struct laminar_error *err) must_check;
+/* Ends a row of a LIST or MAP column whose items, from row `first_item` of children[0] (and [1]) to their end, were appended to
+ * col->children; of a STRUCT column whose children all got one row. */
+laminar_status column_append_list(struct column *col, size_t first_item, struct laminar_error *err) must_check;
+laminar_status column_append_struct(struct column *col, struct laminar_error *err) must_check;
+/* Drops the rows from n on (bytes of long strings stay in the heap until column_clear). */
+void column_truncate(struct column *col, size_t n);
+/* Memory that the column holds, children included. */
+size_t column_bytes(const struct column *col);
 
 /* --- batch: immutable, shared, any number of rows --------------------------------------------------------------------------------- */
 /* What outlives a step: inserted data, kept rows, what subscribers get, results. Reference-counted; its memory is one or several
  * buffers that it holds (its own slab, or an imported Arrow array). */
-struct batch_holder { /* keeps memory alive that a batch's vectors point into */
+struct batch_holder { /* owns all that a batch consists of, struct batch included; called once, by the last unref, on any thread */
     void (*release)(struct batch_holder *holder);
 };
 struct batch {
@@ -153,11 +171,11 @@ struct batch {
     size_t bytes;           /* memory that the batch keeps alive, for accounting */
     uint64_t step;          /* that emitted or accepted it; 0 = none */
     int64_t time_us;        /* wall clock of that step */
-    struct batch_holder *holder; /* may be NULL */
+    struct batch_holder *holder;
     struct batch *next;     /* intrusive: for the one owner that queues it before sharing; NULL when shared */
 };
-struct batch *batch_ref(struct batch *batch);
-void batch_unref(struct batch *batch); /* NULL is fine */
+struct batch *batch_ref(struct batch *batch); /* NULL is fine */
+void batch_unref(struct batch *batch);        /* NULL is fine */
 /* Rows [offset, offset + n) as a chunk; `cols` has room for batch->n_cols vectors. offset is a multiple of CHUNK_ROWS. */
 struct chunk batch_chunk(const struct batch *batch, size_t offset, struct vector *cols);
 
