@@ -50,12 +50,33 @@ void bitmap_copy(uint8_t *restrict dst, const uint8_t *restrict src, size_t from
     if (n % 8) dst[n_bytes - 1] &= (uint8_t)((1U << (n % 8)) - 1);
 }
 
+void bitmap_fill(uint8_t *bits, size_t from, size_t n, bool is_set)
+{
+    size_t end = from + n;
+    for (; from < end && from % 8; from++) is_set ? bitmap_set(bits, from) : bitmap_clear(bits, from);
+    if (end > from) memset(bits + from / 8, is_set ? 0xFF : 0, (end - from) / 8);
+    for (from += (end - from) & ~(size_t)7; from < end; from++) is_set ? bitmap_set(bits, from) : bitmap_clear(bits, from);
+}
+
+void bitmap_append(uint8_t *restrict dst, size_t at, const uint8_t *restrict src, size_t from, size_t n)
+{
+    for (; n && at % 8; at++, from++, n--) bitmap_get(src, from) ? bitmap_set(dst, at) : bitmap_clear(dst, at);
+    bitmap_copy(dst + at / 8, src, from, n);
+}
+
+bool bitmap_range_all_set(const uint8_t *bits, size_t from, size_t n)
+{
+    for (; n && from % 8; from++, n--)
+        if (!bitmap_get(bits, from)) return false;
+    return bitmap_all_set(bits + from / 8, n);
+}
+
 uint8_t *bitmap_and(uint8_t *dst, const uint8_t *a, const uint8_t *b, size_t n)
 {
     if (!a && !b) return NULL;
     size_t n_bytes = bitmap_bytes(n);
     if (!a || !b) {
-        memcpy(dst, a ? a : b, n_bytes);
+        if (dst != a && dst != b) memcpy(dst, a ? a : b, n_bytes);
         return dst;
     }
     for (size_t i = 0; i < n_bytes; i++) dst[i] = a[i] & b[i];

@@ -138,7 +138,7 @@ laminar_status type_struct(const struct type_field *fields, uint32_t n_fields, s
 {
     if (n_fields > TYPE_FIELDS_MAX)
         return error_set(err, LAMINAR_INVALID_SCHEMA, "a STRUCT has %u fields, more than %d", n_fields, TYPE_FIELDS_MAX);
-    struct type_field few[16], *copy = few;
+    struct type_field few[16] = {0}, *copy = few;
     if (n_fields > ARRAY_LENGTH(few)) copy = mem_alloc(n_fields * sizeof *copy);
     if (!copy) return error_oom(err);
     for (uint32_t i = 0; i < n_fields; i++) {
@@ -156,49 +156,39 @@ bool type_equal(struct data_type a, struct data_type b)
     return memcmp(&a, &b, sizeof a) == 0;
 }
 
-enum phys_type type_phys(struct data_type t)
-{
-    switch ((laminar_type)t.id) {
-    case LAMINAR_TYPE_NULL: return PHYS_NULL;
-    case LAMINAR_TYPE_BOOL: return PHYS_BOOL;
-    case LAMINAR_TYPE_INT8: return PHYS_I8;
-    case LAMINAR_TYPE_INT16: return PHYS_I16;
-    case LAMINAR_TYPE_INT32:
-    case LAMINAR_TYPE_DATE: return PHYS_I32;
-    case LAMINAR_TYPE_INT64:
-    case LAMINAR_TYPE_TIME:
-    case LAMINAR_TYPE_TIMESTAMP:
-    case LAMINAR_TYPE_TIMESTAMPTZ: return PHYS_I64;
-    case LAMINAR_TYPE_UINT8: return PHYS_U8;
-    case LAMINAR_TYPE_UINT16: return PHYS_U16;
-    case LAMINAR_TYPE_UINT32: return PHYS_U32;
-    case LAMINAR_TYPE_UINT64: return PHYS_U64;
-    case LAMINAR_TYPE_FLOAT: return PHYS_F32;
-    case LAMINAR_TYPE_DOUBLE: return PHYS_F64;
-    case LAMINAR_TYPE_DECIMAL: return PHYS_I128;
-    case LAMINAR_TYPE_VARCHAR:
-    case LAMINAR_TYPE_BINARY:
-    case LAMINAR_TYPE_JSON: return PHYS_STRING;
-    case LAMINAR_TYPE_INTERVAL: return PHYS_INTERVAL;
-    case LAMINAR_TYPE_UUID: return PHYS_UUID;
-    case LAMINAR_TYPE_LIST:
-    case LAMINAR_TYPE_MAP: return PHYS_LIST;
-    case LAMINAR_TYPE_STRUCT: return PHYS_STRUCT;
-    }
-    return PHYS_NULL;
-}
+const uint8_t type_phys_table[25] = {
+    [LAMINAR_TYPE_NULL] = PHYS_NULL,
+    [LAMINAR_TYPE_BOOL] = PHYS_BOOL,
+    [LAMINAR_TYPE_INT8] = PHYS_I8,
+    [LAMINAR_TYPE_INT16] = PHYS_I16,
+    [LAMINAR_TYPE_INT32] = PHYS_I32,
+    [LAMINAR_TYPE_INT64] = PHYS_I64,
+    [LAMINAR_TYPE_UINT8] = PHYS_U8,
+    [LAMINAR_TYPE_UINT16] = PHYS_U16,
+    [LAMINAR_TYPE_UINT32] = PHYS_U32,
+    [LAMINAR_TYPE_UINT64] = PHYS_U64,
+    [LAMINAR_TYPE_FLOAT] = PHYS_F32,
+    [LAMINAR_TYPE_DOUBLE] = PHYS_F64,
+    [LAMINAR_TYPE_DECIMAL] = PHYS_I128,
+    [LAMINAR_TYPE_VARCHAR] = PHYS_STRING,
+    [LAMINAR_TYPE_BINARY] = PHYS_STRING,
+    [LAMINAR_TYPE_DATE] = PHYS_I32,
+    [LAMINAR_TYPE_TIME] = PHYS_I64,
+    [LAMINAR_TYPE_TIMESTAMP] = PHYS_I64,
+    [LAMINAR_TYPE_TIMESTAMPTZ] = PHYS_I64,
+    [LAMINAR_TYPE_INTERVAL] = PHYS_INTERVAL,
+    [LAMINAR_TYPE_UUID] = PHYS_UUID,
+    [LAMINAR_TYPE_JSON] = PHYS_STRING,
+    [LAMINAR_TYPE_LIST] = PHYS_LIST,
+    [LAMINAR_TYPE_STRUCT] = PHYS_STRUCT,
+    [LAMINAR_TYPE_MAP] = PHYS_LIST,
+};
 
-size_t phys_width(enum phys_type phys)
-{
-    static const uint8_t widths[] = {
-        [PHYS_BOOL] = 1, [PHYS_I8] = 1,    [PHYS_I16] = 2,     [PHYS_I32] = 4,       [PHYS_I64] = 8,   [PHYS_U8] = 1,
-        [PHYS_U16] = 2,  [PHYS_U32] = 4,   [PHYS_U64] = 8,     [PHYS_F32] = 4,       [PHYS_F64] = 8,   [PHYS_I128] = 16,
-        [PHYS_STRING] = 16, [PHYS_INTERVAL] = 16, [PHYS_UUID] = 16, [PHYS_LIST] = 8, [PHYS_STRUCT] = 0, [PHYS_NULL] = 0,
-    };
-    return widths[phys];
-}
-
-size_t type_width(struct data_type t) { return phys_width(type_phys(t)); }
+const uint8_t phys_width_table[18] = {
+    [PHYS_BOOL] = 1,    [PHYS_I8] = 1,        [PHYS_I16] = 2,   [PHYS_I32] = 4,  [PHYS_I64] = 8,    [PHYS_U8] = 1,
+    [PHYS_U16] = 2,     [PHYS_U32] = 4,       [PHYS_U64] = 8,   [PHYS_F32] = 4,  [PHYS_F64] = 8,    [PHYS_I128] = 16,
+    [PHYS_STRING] = 16, [PHYS_INTERVAL] = 16, [PHYS_UUID] = 16, [PHYS_LIST] = 8, [PHYS_STRUCT] = 0, [PHYS_NULL] = 0,
+};
 
 /* --- Printing ------------------------------------------------------------------------------------------------------------ */
 

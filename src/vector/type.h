@@ -93,10 +93,13 @@ enum phys_type {
     PHYS_STRUCT,   /* no data; children, one a field, as long as the vector */
     PHYS_NULL      /* TYPE_NULL: no data; every value is null */
 };
-enum phys_type type_phys(struct data_type t); /* DATE: I32; TIME, TIMESTAMP[TZ]: I64 */
+extern const uint8_t type_phys_table[25]; /* by type id */
+extern const uint8_t phys_width_table[18];
+/* DATE: I32; TIME, TIMESTAMP[TZ]: I64 */
+static inline enum phys_type type_phys(struct data_type t) { return (enum phys_type)type_phys_table[t.id]; }
 /* Bytes of one value in `data`; 0 for STRUCT and NULL. */
-size_t type_width(struct data_type t);
-size_t phys_width(enum phys_type phys);
+static inline size_t phys_width(enum phys_type phys) { return phys_width_table[phys]; }
+static inline size_t type_width(struct data_type t) { return phys_width(type_phys(t)); }
 
 /* SQL spelling: "BIGINT", "DECIMAL(10,2)", "TIMESTAMP(3)", "TIMESTAMP(6) WITH TIME ZONE", "STRUCT<a BIGINT, b VARCHAR>". */
 void type_print(struct data_type t, struct strbuf *out);

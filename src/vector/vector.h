@@ -103,6 +103,11 @@ void bitmap_copy(uint8_t *restrict dst, const uint8_t *restrict src, size_t from
 /* dst = a & b, either may be NULL (all ones); returns NULL when both are, else dst. */
 uint8_t *bitmap_and(uint8_t *dst, const uint8_t *a, const uint8_t *b, size_t n);
 bool bitmap_all_set(const uint8_t *bits, size_t n);
+bool bitmap_range_all_set(const uint8_t *bits, size_t from, size_t n);
+/* Bits [from, from + n) to one value; the others stay. */
+void bitmap_fill(uint8_t *bits, size_t from, size_t n, bool is_set);
+/* dst[at..at + n) = src[from..from + n), any alignment; bits after them in the same byte are undefined. */
+void bitmap_append(uint8_t *restrict dst, size_t at, const uint8_t *restrict src, size_t from, size_t n);
 
 /* A view of the rows of v from `offset` on. `offset` is a multiple of 8 where v has validity. */
 struct vector vector_slice(const struct vector *v, size_t offset);

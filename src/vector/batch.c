@@ -1,0 +1,451 @@
+/* batch.c - batches, their pool, and the builder that collects chunks: see vector.h and batch_body.h.
+ *
+ * The pool is a small hash table of free lists, keyed by schema layout and size class (a power of four of rows), behind one mutex that
+ * is held for a few pointer writes. It is bounded in bytes and bodies; when full, bodies of other lists make room, in turn, so that
+ * streams which are gone don't hold memory for ever.
+ * A builder fills one body; when a few rows came out in a body grown for many, they are copied into a small one, so that
+ * what a batch keeps alive is in proportion to its rows. */
+#include "vector/batch_body.h"
+#include "base/hash.h"
+#include "base/thread.h"
+#include <stdatomic.h>
+
+enum {
+    POOL_LISTS = 64,
+    POOL_BODIES_MAX = 4096,
+    POOL_BYTES_MAX = 256 << 20, /* and one body at most a quarter of it */
+    WASTE_BYTES_MIN = 64 << 10, /* a body below this is never too large for its rows */
+    WASTE_FACTOR = 16
+};
+
+struct batch_pool {
+    struct mutex lock;
+    struct batch_body *lists[POOL_LISTS];
+    size_t n_free;
+    size_t free_bytes;
+    size_t n_out; /* bodies that will come back */
+    unsigned evict_next;
+    bool is_closed; /* freed by its owner; lives on until the last body is back */
+};
+
+/* --- Batches ----------------------------------------------------------------------------------------------------------------- */
+
+struct batch *batch_ref(struct batch *batch)
+{
+    if (batch) atomic_fetch_add_explicit(&batch->refs, 1, memory_order_relaxed);
+    return batch;
+}
+
+void batch_unref(struct batch *batch)
+{
+    /* Release, then acquire by the last one: the memory is reused after all others' reads. */
+    if (batch && atomic_fetch_sub_explicit(&batch->refs, 1, memory_order_acq_rel) == 1) batch->holder->release(batch->holder);
+}
+
+struct chunk batch_chunk(const struct batch *batch, size_t offset, struct vector *cols)
+{
+    assert(offset % CHUNK_ROWS == 0 && offset <= batch->n_rows);
+    size_t n = batch->n_rows - offset < CHUNK_ROWS ? batch->n_rows - offset : CHUNK_ROWS;
+    for (uint32_t i = 0; i < batch->n_cols; i++) cols[i] = vector_slice(&batch->cols[i], offset);
+    return (struct chunk){(uint32_t)n, batch->n_cols, cols, batch->weights ? batch->weights + offset : NULL};
+}
+
+/* --- Pool ---------------------------------------------------------------------------------------------------------------------- */
+
+static unsigned size_class(size_t n_rows)
+{
+    unsigned class = 0;
+    for (n_rows /= 16; n_rows && class < 12; n_rows /= 4) class++;
+    return class;
+}
+
+static bool same_layout(const struct schema *a, const struct schema *b)
+{
+    if (a == b) return true;
+    if (a->n_columns != b->n_columns) return false;
+    for (uint32_t i = 0; i < a->n_columns; i++)
+        if (!type_equal(a->columns[i].type, b->columns[i].type)) return false;
+    return true;
+}
+
+static unsigned list_of(const struct schema *schema, unsigned class)
+{
+    uint64_t h = schema->n_columns;
+    for (uint32_t i = 0; i < schema->n_columns && i < 8; i++) h = h * 31 + schema->columns[i].type.id;
+    return (unsigned)(hash_u64(h * 16 + class) % POOL_LISTS);
+}
+
+struct batch_pool *batch_pool_create(void)
+{
+    struct batch_pool *pool = mem_calloc(1, sizeof *pool);
+    if (pool) mutex_init(&pool->lock);
+    return pool;
+}
+
+static void body_free(struct batch_body *body)
+{
+    for (uint32_t i = 0; i < body->batch.schema->n_columns; i++) column_deinit(&body->columns[i]);
+    schema_unref(body->batch.schema);
+    mem_free(body->weights);
+    mem_free(body);
+}
+
+static void bodies_free(struct batch_body *body)
+{
+    for (struct batch_body *next; body; body = next) {
+        next = body->next_free;
+        body_free(body);
+    }
+}
+
+static void pool_destroy(struct batch_pool *pool)
+{
+    mutex_deinit(&pool->lock);
+    mem_free(pool);
+}
+
+void batch_pool_free(struct batch_pool *pool)
+{
+    if (!pool) return;
+    mutex_lock(&pool->lock);
+    pool->is_closed = true;
+    bool is_last = pool->n_out == 0;
+    for (unsigned i = 0; i < POOL_LISTS; i++) {
+        bodies_free(pool->lists[i]);
+        pool->lists[i] = NULL;
+    }
+    pool->n_free = 0;
+    mutex_unlock(&pool->lock);
+    if (is_last) pool_destroy(pool);
+}
+
+static struct batch_body *list_take(struct batch_pool *pool, const struct schema *schema, unsigned class)
+{
+    struct batch_body **link = &pool->lists[list_of(schema, class)], *found;
+    for (; (found = *link) != NULL; link = &found->next_free) {
+        if (size_class(found->rows_high) != class || !same_layout(found->batch.schema, schema)) continue;
+        *link = found->next_free;
+        pool->n_free--;
+        pool->free_bytes -= found->bytes;
+        return found;
+    }
+    return NULL;
+}
+
+/* A free body of that layout and about that size, or NULL. Counts a body out in any case: the caller makes one where there is none.
+ * @thread any @locks pool->lock */
+static struct batch_body *pool_pop(struct batch_pool *pool, struct schema *schema, size_t n_rows)
+{
+    unsigned class = size_class(n_rows);
+    mutex_lock(&pool->lock);
+    struct batch_body *found = list_take(pool, schema, class);
+    /* Sizes that swing around a border between classes: a body somewhat larger, or one that has yet to grow. */
+    if (!found) found = list_take(pool, schema, class + 1);
+    if (!found && class > 0) found = list_take(pool, schema, class - 1);
+    pool->n_out++;
+    mutex_unlock(&pool->lock);
+    return found;
+}
+
+/* Takes bodies off other lists until `body` fits; returns them, chained. The lock is held. */
+static struct batch_body *pool_evict(struct batch_pool *pool, const struct batch_body *body, unsigned keep)
+{
+    struct batch_body *evicted = NULL;
+    for (unsigned tries = 0; tries < POOL_LISTS; tries++) {
+        while (pool->n_free >= POOL_BODIES_MAX || pool->free_bytes + body->bytes > POOL_BYTES_MAX) {
+            unsigned list = pool->evict_next % POOL_LISTS;
+            struct batch_body *victim = pool->lists[list];
+            if (!victim || list == keep) break;
+            pool->lists[list] = victim->next_free;
+            pool->n_free--;
+            pool->free_bytes -= victim->bytes;
+            victim->next_free = evicted;
+            evicted = victim;
+        }
+        pool->evict_next++;
+    }
+    return evicted;
+}
+
+/* The body is back: keeps it if there is room. @thread any @locks pool->lock */
+static void pool_push(struct batch_pool *pool, struct batch_body *body)
+{
+    struct batch_body *dropped = NULL;
+    unsigned list = list_of(body->batch.schema, size_class(body->rows_high));
+    mutex_lock(&pool->lock);
+    pool->n_out--;
+    bool is_last = pool->is_closed && pool->n_out == 0;
+    bool is_kept = !pool->is_closed && body->bytes <= POOL_BYTES_MAX / 4;
+    if (is_kept && unlikely(pool->n_free >= POOL_BODIES_MAX || pool->free_bytes + body->bytes > POOL_BYTES_MAX)) {
+        dropped = pool_evict(pool, body, list);
+        is_kept = pool->n_free < POOL_BODIES_MAX && pool->free_bytes + body->bytes <= POOL_BYTES_MAX;
+    }
+    if (is_kept) {
+        body->next_free = pool->lists[list];
+        pool->lists[list] = body;
+        pool->n_free++;
+        pool->free_bytes += body->bytes;
+    }
+    mutex_unlock(&pool->lock);
+    bodies_free(dropped);
+    if (!is_kept) body_free(body);
+    if (is_last) pool_destroy(pool);
+}
+
+/* One body fewer will come back. */
+static void pool_forget(struct batch_pool *pool)
+{
+    if (!pool) return;
+    mutex_lock(&pool->lock);
+    pool->n_out--;
+    bool is_last = pool->is_closed && pool->n_out == 0;
+    mutex_unlock(&pool->lock);
+    if (is_last) pool_destroy(pool);
+}
+
+/* --- Bodies ------------------------------------------------------------------------------------------------------------------------ */
+
+static void body_release(struct batch_holder *holder)
+{
+    batch_body_give_back(CONTAINER_OF(holder, struct batch_body, holder));
+}
+
+static laminar_status body_create(struct schema *schema, struct batch_body **out, struct laminar_error *err)
+{
+    size_t n = schema->n_columns, columns_size = n * sizeof(struct column), vectors_size = n * sizeof(struct vector);
+    struct batch_body *body = mem_calloc(1, sizeof *body + columns_size + vectors_size);
+    if (!body) return error_oom(err);
+    body->columns = (struct column *)(void *)(body + 1);
+    body->vectors = (struct vector *)(void *)((char *)body->columns + columns_size);
+    body->batch.schema = schema_ref(schema);
+    body->holder.release = body_release;
+    for (size_t i = 0; i < n; i++) {
+        laminar_status status = column_init(&body->columns[i], schema->columns[i].type, err);
+        if (status) {
+            body_free(body);
+            return status;
+        }
+    }
+    *out = body;
+    return LAMINAR_OK;
+}
+
+laminar_status batch_body_take(struct batch_pool *pool, struct schema *schema, size_t n_rows, struct batch_body **out,
+                               struct laminar_error *err)
+{
+    struct batch_body *body = pool ? pool_pop(pool, schema, n_rows) : NULL;
+    if (!body) {
+        laminar_status status = body_create(schema, &body, err);
+        if (status) {
+            pool_forget(pool);
+            return status;
+        }
+    } else if (body->batch.schema != schema) {
+        schema_unref(body->batch.schema);
+        body->batch.schema = schema_ref(schema);
+    }
+    body->pool = pool;
+    body->is_sealed = false;
+    *out = body;
+    return LAMINAR_OK;
+}
+
+static void body_measure(struct batch_body *body)
+{
+    size_t bytes = sizeof *body + body->weights_capacity * sizeof(int64_t);
+    for (uint32_t i = 0; i < body->batch.schema->n_columns; i++) bytes += column_bytes(&body->columns[i]);
+    body->bytes = bytes;
+}
+
+void batch_body_give_back(struct batch_body *body)
+{
+    if (!body) return;
+    struct schema *schema = body->batch.schema;
+    if (!body->is_sealed) body_measure(body);
+    for (uint32_t i = 0; i < schema->n_columns; i++) column_clear(&body->columns[i]);
+    if (body->array.release) body->array.release(&body->array);
+    body->array.release = NULL;
+    batch_unref(body->base);
+    body->base = NULL;
+    if (body->pool)
+        pool_push(body->pool, body);
+    else
+        body_free(body);
+}
+
+void batch_body_seal_vectors(struct batch_body *body, size_t n_rows, bool has_weights)
+{
+    struct schema *schema = body->batch.schema;
+    if (n_rows > body->rows_high) body->rows_high = n_rows;
+    body_measure(body);
+    body->is_sealed = true;
+    body->batch = (struct batch){
+        .refs = 1,
+        .n_cols = schema->n_columns,
+        .n_rows = n_rows,
+        .cols = body->vectors,
+        .weights = has_weights ? body->weights : NULL,
+        .schema = schema,
+        .bytes = body->bytes,
+        .holder = &body->holder,
+    };
+}
+
+void batch_body_seal(struct batch_body *body, size_t n_rows, bool has_weights)
+{
+    uint32_t n_cols = body->batch.schema->n_columns;
+    for (uint32_t i = 0; i < n_cols; i++) body->vectors[i] = body->columns[i].vec;
+    batch_body_seal_vectors(body, n_rows, has_weights);
+}
+
+laminar_status batch_body_reserve_weights(struct batch_body *body, size_t n, struct laminar_error *err)
+{
+    if (n <= body->weights_capacity) return LAMINAR_OK;
+    size_t capacity = body->weights_capacity * 2 < 16 ? 16 : body->weights_capacity * 2, bytes;
+    if (capacity < n) capacity = n;
+    if (!size_mul(capacity, sizeof(int64_t), &bytes)) return error_oom(err);
+    int64_t *grown = mem_realloc(body->weights, bytes);
+    if (!grown) return error_oom(err);
+    body->weights = grown;
+    body->weights_capacity = capacity;
+    return LAMINAR_OK;
+}
+
+/* --- Builder ------------------------------------------------------------------------------------------------------------------------ */
+
+struct batch_builder {
+    struct schema *schema;
+    struct batch_pool *pool;
+    struct batch_body *body; /* NULL while there are no rows and none is left over */
+    size_t n_rows;
+    size_t n_rows_expected; /* as many as last time */
+    bool has_weights;
+};
+
+laminar_status batch_builder_create(struct schema *schema, struct batch_pool *pool, struct batch_builder **out,
+                                    struct laminar_error *err)
+{
+    struct batch_builder *builder = mem_calloc(1, sizeof *builder);
+    if (!builder) return error_oom(err);
+    builder->schema = schema_ref(schema);
+    builder->pool = pool;
+    *out = builder;
+    return LAMINAR_OK;
+}
+
+void batch_builder_free(struct batch_builder *builder)
+{
+    if (!builder) return;
+    batch_body_give_back(builder->body);
+    schema_unref(builder->schema);
+    mem_free(builder);
+}
+
+size_t batch_builder_n_rows(const struct batch_builder *builder) { return builder->n_rows; }
+
+void batch_builder_clear(struct batch_builder *builder)
+{
+    if (builder->body)
+        for (uint32_t i = 0; i < builder->schema->n_columns; i++) column_clear(&builder->body->columns[i]);
+    builder->n_rows = 0;
+    builder->has_weights = false;
+}
+
+static laminar_status append_weights(struct batch_builder *builder, const int64_t *weights, const uint32_t *sel, size_t n,
+                                     struct laminar_error *err)
+{
+    struct batch_body *body = builder->body;
+    if (!weights && !builder->has_weights) return LAMINAR_OK;
+    laminar_status status = batch_body_reserve_weights(body, builder->n_rows + n, err);
+    if (status) return status;
+    if (!builder->has_weights) {
+        for (size_t i = 0; i < builder->n_rows; i++) body->weights[i] = 1;
+        builder->has_weights = true;
+    }
+    int64_t *out = body->weights + builder->n_rows;
+    if (!weights)
+        for (size_t i = 0; i < n; i++) out[i] = 1;
+    else if (sel)
+        for (size_t i = 0; i < n; i++) out[i] = weights[sel[i]];
+    else
+        memcpy(out, weights, n * sizeof *out);
+    return LAMINAR_OK;
+}
+
+laminar_status batch_builder_append_sel(struct batch_builder *builder, const struct chunk *chunk, const uint32_t *sel, size_t n,
+                                        struct laminar_error *err)
+{
+    laminar_status status = LAMINAR_OK;
+    uint32_t n_cols = builder->schema->n_columns;
+    ENSURE(chunk->n_cols == n_cols, err);
+    if (n == 0) return LAMINAR_OK;
+    if (!builder->body) {
+        status = batch_body_take(builder->pool, builder->schema, builder->n_rows_expected, &builder->body, err);
+        if (status) return status;
+    }
+    struct column *columns = builder->body->columns;
+    for (uint32_t i = 0; i < n_cols; i++) {
+        if (sel)
+            TRY(column_append_sel(&columns[i], &chunk->cols[i], sel, n, STRINGS_COPY, err));
+        else
+            TRY(column_append(&columns[i], &chunk->cols[i], 0, n, STRINGS_COPY, err));
+    }
+    TRY(append_weights(builder, chunk->weights, sel, n, err));
+    builder->n_rows += n;
+done:
+    if (status) /* all columns stay equally long */
+        for (uint32_t i = 0; i < n_cols; i++) column_truncate(&columns[i], builder->n_rows);
+    return status;
+}
+
+laminar_status batch_builder_append(struct batch_builder *builder, const struct chunk *chunk, struct laminar_error *err)
+{
+    return batch_builder_append_sel(builder, chunk, NULL, chunk->n_rows, err);
+}
+
+/* The few rows in a body grown for many go to a body of their size; the large one stays with the builder. */
+static laminar_status copy_to_smaller(struct batch_builder *builder, struct batch_body **out, struct laminar_error *err)
+{
+    struct batch_body *large = builder->body, *small = NULL;
+    uint32_t n_cols = builder->schema->n_columns;
+    laminar_status status = batch_body_take(builder->pool, builder->schema, builder->n_rows, &small, err);
+    if (status) return status;
+    for (uint32_t i = 0; i < n_cols; i++) {
+        struct column *column = &small->columns[i];
+        TRY(column_append(column, &large->columns[i].vec, 0, builder->n_rows, STRINGS_COPY, err));
+    }
+    if (builder->has_weights) {
+        TRY(batch_body_reserve_weights(small, builder->n_rows, err));
+        memcpy(small->weights, large->weights, builder->n_rows * sizeof(int64_t));
+    }
+    for (uint32_t i = 0; i < n_cols; i++) column_clear(&large->columns[i]);
+    *out = small;
+    small = NULL;
+done:
+    batch_body_give_back(small);
+    return status;
+}
+
+laminar_status batch_builder_finish(struct batch_builder *builder, struct batch **out, struct laminar_error *err)
+{
+    laminar_status status = LAMINAR_OK;
+    size_t n = builder->n_rows;
+    if (!builder->body) {
+        status = batch_body_take(builder->pool, builder->schema, 0, &builder->body, err);
+        if (status) return status;
+    }
+    struct batch_body *body = builder->body;
+    bool is_wasteful = body->bytes > WASTE_BYTES_MIN && n * WASTE_FACTOR < body->rows_high;
+    if (unlikely(is_wasteful)) {
+        status = copy_to_smaller(builder, &body, err);
+        if (status) return status;
+    } else {
+        builder->body = NULL;
+    }
+    builder->n_rows_expected = n;
+    batch_body_seal(body, n, builder->has_weights);
+    builder->n_rows = 0;
+    builder->has_weights = false;
+    *out = &body->batch;
+    return LAMINAR_OK;
+}
