@@ -61,8 +61,22 @@ struct op {
     bool has_failed;
     uint64_t rows_in, rows_out;  /* metrics; weights ignored */
     uint64_t late_rows;          /* dropped because they were behind the watermark */
-    uint64_t wake_us;            /* wall-clock time when finish_step wants to run without input; 0 = never */
+    uint64_t bad_rows;           /* left out because an expression failed for them (on_error = skip) */
+    uint64_t wake_us;            /* wall-clock time when finish_step wants to run without input; 0 = never. Set in finish_step */
+    bool has_time;               /* the output carries a watermark (props.time_col); inputs without one don't hold watermark_in back */
+    bool is_waker;               /* the circuit's: on its list of operators that have asked to be woken */
 };
+/* For constructors: fills the head from the plan node (`cols`, n_cols, has_time) and makes the port array. op_deinit undoes it and frees the
+ * states added; it is the last thing but mem_free in an operator's `free`, and safe on a zeroed struct. */
+laminar_status op_init(struct op *op, const struct op_class *cls, struct circuit *circuit, const struct plan *plan, uint32_t n_ports,
+                       struct laminar_error *err) must_check;
+void op_deinit(struct op *op);
+/* Registers a state table, to be freed by op_deinit. On failure the state is freed at once. */
+laminar_status op_add_state(struct op *op, struct state *state, struct laminar_error *err) must_check;
+/* What evaluating expressions in this step needs; env->scratch and env->bad_rows are the caller's to set. */
+struct eval_env step_eval_env(const struct step *step);
+/* The account that states are charged to. */
+struct mem_account *circuit_account(const struct circuit *circuit);
 /* Hands a delta to all consumers. Empty chunks are dropped here. */
 laminar_status op_emit(struct op *op, struct step *step, const struct chunk *chunk) must_check;
 /* finish_step of this step must run although no chunk came (state changed by a watermark or timer). */

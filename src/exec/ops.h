@@ -1,21 +1,27 @@
-/* ops.h - the constructors of the operators, one file each.
+/* ops.h - the constructors of all operators, one a plan node. build.c calls them; tests too.
  *
- * Each makes the operator of one plan node; the circuit then wires its inputs, ports 0..n-1 in the order of plan->inputs. The plan's arena outlives
- * the operator. A constructor that fails leaves nothing behind. */
+ * The plan node (and its arena) outlives the operator. The constructor allocates with op_init and reports its states with op_add_state; the
+ * circuit wires inputs and outputs afterwards. On failure nothing is left behind. */
 #ifndef EXEC_OPS_H
 #define EXEC_OPS_H
 
 #include "exec/op.h"
 
-#define OP_CREATE(name)                                                                            \
-    laminar_status op_##name##_create(struct circuit *circuit, const struct plan *plan, enum circuit_mode mode, \
-                                      struct op **out, struct laminar_error *err) must_check
-
-OP_CREATE(filter);           /* PLAN_FILTER; also PLAN_PROJECT over PLAN_FILTER, fused: see op_filter.c */
-OP_CREATE(project);          /* PLAN_PROJECT */
-OP_CREATE(aggregate);        /* PLAN_AGGREGATE without window */
-OP_CREATE(window_aggregate); /* PLAN_AGGREGATE with TUMBLE, HOP */
-OP_CREATE(distinct);         /* PLAN_DISTINCT */
-OP_CREATE(window_table);     /* PLAN_WINDOW_TABLE */
+#define OP_CONSTRUCTOR(name)                                                                                                        \
+    laminar_status op_##name##_create(struct circuit *circuit, const struct plan *plan, enum circuit_mode mode, struct op **out,     \
+                                      struct laminar_error *err) must_check
+OP_CONSTRUCTOR(scan);             /* PLAN_SCAN: an entry, takes whole rows of the relation */
+OP_CONSTRUCTOR(values);           /* PLAN_VALUES: an entry without input, emits its rows once */
+OP_CONSTRUCTOR(filter);           /* PLAN_FILTER */
+OP_CONSTRUCTOR(project);          /* PLAN_PROJECT */
+OP_CONSTRUCTOR(aggregate);        /* PLAN_AGGREGATE without a window */
+OP_CONSTRUCTOR(window_aggregate); /* PLAN_AGGREGATE with one */
+OP_CONSTRUCTOR(window_table);     /* PLAN_WINDOW_TABLE */
+OP_CONSTRUCTOR(distinct);         /* PLAN_DISTINCT */
+OP_CONSTRUCTOR(join);             /* PLAN_JOIN: hash, interval, lookup, nested */
+OP_CONSTRUCTOR(asof);             /* PLAN_JOIN with STRATEGY_ASOF */
+OP_CONSTRUCTOR(union);            /* PLAN_UNION_ALL */
+OP_CONSTRUCTOR(top_n);            /* PLAN_TOP_N */
+OP_CONSTRUCTOR(sort);             /* PLAN_SORT */
 
 #endif
