@@ -378,7 +378,8 @@ static laminar_status append_nested(struct column *col, const struct vector *src
 laminar_status column_append(struct column *col, const struct vector *src, size_t from, size_t n, enum string_copy copy,
                              struct laminar_error *err)
 {
-    if (src->type.id == LAMINAR_TYPE_NULL) return column_append_null(col, n, err);
+    if (src->type.id == LAMINAR_TYPE_NULL || (src->shape == VEC_CONST && !vector_is_valid(src, 0)))
+        return column_append_null(col, n, err);
     assert(type_phys(src->type) == type_phys(col->vec.type));
     if (n == 0) return LAMINAR_OK;
     laminar_status status = LAMINAR_OK;

@@ -12,6 +12,9 @@ void kernel_hash(const struct vector *cols, size_t n_cols, size_t n, uint64_t *h
 /* One column combined into what is there (first = false), or starting it (first = true). */
 void kernel_hash_column(const struct vector *col, size_t n, uint64_t *hashes, bool first);
 
+/* 0, 1, ... CHUNK_ROWS - 1: the selection of all rows. */
+extern const uint32_t kernel_identity[CHUNK_ROWS];
+
 /* Rows where col[sel_a[i]] IS NOT DISTINCT FROM other[sel_b[i]] stay in `match` (indexes i); returns how many. sel NULL = i. */
 size_t kernel_match(const struct vector *a, const uint32_t *sel_a, const struct vector *b, const uint32_t *sel_b, size_t n,
                     uint32_t *match);
@@ -32,13 +35,13 @@ laminar_status kernel_sort(const struct vector *cols, const struct sort_key *key
 
 /* Indexes of the rows where a BOOL vector is true (not null): writes to sel, returns how many. */
 size_t kernel_select_true(const struct vector *condition, size_t n, uint32_t *sel);
-/* Gathers rows sel[0..n) of every column of src into the scratch columns (cleared first; strings borrowed) and points `out` at them;
- * weights are gathered into weights_mem (CHUNK_ROWS) if there are any. */
+/* Gathers rows sel[0..n) of every column of src into the scratch columns (cleared first; strings borrowed; a constant stays one)
+ * and points `out` at them; weights are gathered into weights_mem (CHUNK_ROWS) if there are any. */
 laminar_status kernel_gather_chunk(const struct chunk *src, const uint32_t *sel, size_t n, struct column *cols,
                                    int64_t *weights_mem, struct vector *out_cols, struct chunk *out,
                                    struct laminar_error *err) must_check;
 
-/* A VEC_CONST null of a type (its data readable), and a const of one value copied from row `row` of v (strings borrowed).
+/* A VEC_CONST null of a type (its data readable; without children), and a const of one value copied from row `row` of v (strings borrowed).
  * `mem` (16 bytes, aligned) and a validity byte are the caller's, and outlive the vector. */
 struct vector vector_const_null(struct data_type type, void *mem16, uint8_t *validity1);
 struct vector vector_const_row(const struct vector *v, size_t row, void *mem16, uint8_t *validity1);
