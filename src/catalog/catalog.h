@@ -62,7 +62,7 @@ struct relation {
     enum emit_mode emit;
     int64_t emit_every_us;
     int64_t lateness_us;      /* ALLOW LATENESS */
-    struct arena arena;       /* of the default expressions and options */
+    struct arena arena;       /* of everything below and above that is not counted: name, texts, keys, defaults, options, inputs */
     const struct ast_expr **defaults; /* per column; NULL entries = none */
     bool *has_default;
     struct option *options;
@@ -82,6 +82,7 @@ const char *relation_option(const struct relation *relation, const char *key); /
 
 struct catalog {
     struct strmap names; /* folded or quoted name -> struct relation */
+    ARRAY_OF(struct relation *) order; /* all of them, in creation order */
     uint64_t next_id;
 };
 void catalog_init(struct catalog *catalog);
