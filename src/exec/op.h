@@ -102,6 +102,9 @@ laminar_status circuit_add(struct circuit *circuit, const struct plan *plan, enu
                            struct laminar_error *err) must_check;
 /* Takes the part's operators out and frees them. Nothing else may consume its root any more. */
 void circuit_remove(struct circuit *circuit, struct circuit_part *part);
+/* Puts one operator into the circuit behind `inputs` (one a port; NULL: none yet). It is taken over: on failure it is freed. What circuit_add is
+ * made of; for tests of single operators too. */
+laminar_status circuit_add_op(struct circuit *circuit, struct op *take_op, struct op *const *inputs, struct laminar_error *err) must_check;
 /* A terminal operator that hands each delta of `from` to call-backs, e.g. a stream's store and subscribers. */
 struct output_callbacks {
     laminar_status (*on_chunk)(void *ctx, struct step *step, const struct chunk *chunk);

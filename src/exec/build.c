@@ -1,0 +1,86 @@
+/* build.c - from a logical plan to operators in a circuit.
+ *
+ * One operator a plan node, children first, and of a join the right child before the left one: so the scans come out in the order in which a one-shot
+ * query has to feed them (the side that is built before the side that probes), and blocking operators of a build side finish first.
+ * Recursion is as deep as the plan, which the parser bounds. */
+#include "exec/ops.h"
+
+struct building {
+    struct circuit *circuit;
+    enum circuit_mode mode;
+    struct circuit_part *part;
+    size_t n_scans_max;
+    struct laminar_error *err;
+};
+
+typedef laminar_status (*op_constructor)(struct circuit *circuit, const struct plan *plan, enum circuit_mode mode, struct op **out,
+                                         struct laminar_error *err);
+
+static op_constructor constructor_of(const struct plan *plan)
+{
+    switch (plan->kind) {
+    case PLAN_SCAN: return op_scan_create;
+    case PLAN_VALUES: return op_values_create;
+    case PLAN_FILTER: return op_filter_create;
+    case PLAN_PROJECT: return op_project_create;
+    case PLAN_AGGREGATE: return plan->window.kind == WINDOW_NONE ? op_aggregate_create : op_window_aggregate_create;
+    case PLAN_JOIN: return plan->strategy == STRATEGY_ASOF ? op_asof_create : op_join_create;
+    case PLAN_UNION_ALL: return op_union_create;
+    case PLAN_DISTINCT: return op_distinct_create;
+    case PLAN_TOP_N: return op_top_n_create;
+    case PLAN_SORT: return op_sort_create;
+    case PLAN_WINDOW_TABLE: return op_window_table_create;
+    }
+    return NULL;
+}
+
+static size_t count_scans(const struct plan *plan)
+{
+    size_t n = plan->kind == PLAN_SCAN;
+    for (uint32_t i = 0; i < plan->n_inputs; i++) n += count_scans(plan->inputs[i]);
+    return n;
+}
+
+static laminar_status build(struct building *b, const struct plan *plan, struct op **out)
+{
+    struct op **inputs = mem_calloc(plan->n_inputs, sizeof *inputs);
+    laminar_status status = LAMINAR_OK;
+    struct op *op = NULL;
+    if (!inputs) TRY(error_oom(b->err));
+    for (uint32_t i = 0; i < plan->n_inputs; i++) {
+        uint32_t port = plan->kind == PLAN_JOIN ? plan->n_inputs - 1 - i : i;
+        TRY(build(b, plan->inputs[port], &inputs[port]));
+    }
+    op_constructor construct = constructor_of(plan);
+    if (!construct) TRY(error_internal(b->err, __FILE__, __LINE__, "unknown plan kind"));
+    if (!ARRAY_RESERVE(&b->part->ops, b->part->ops.n + 1)) TRY(error_oom(b->err));
+    TRY(construct(b->circuit, plan, b->mode, &op, b->err));
+    TRY(circuit_add_op(b->circuit, op, plan->n_inputs ? inputs : NULL, b->err));
+    b->part->ops.items[b->part->ops.n++] = op;
+    if (plan->kind == PLAN_SCAN) {
+        assert(b->part->n_scans < b->n_scans_max);
+        b->part->scans[b->part->n_scans] = op;
+        b->part->relations[b->part->n_scans++] = plan->relation;
+    }
+    *out = op;
+done:
+    mem_free(inputs);
+    return status;
+}
+
+laminar_status circuit_add(struct circuit *circuit, const struct plan *plan, enum circuit_mode mode, struct circuit_part *out,
+                           struct laminar_error *err)
+{
+    struct circuit_part part = {0};
+    struct building b = {.circuit = circuit, .mode = mode, .part = &part, .n_scans_max = count_scans(plan), .err = err};
+    laminar_status status = LAMINAR_OK;
+    part.scans = mem_calloc(b.n_scans_max, sizeof(struct op *));
+    part.relations = mem_calloc(b.n_scans_max, sizeof(struct relation *));
+    if (!part.scans || !part.relations) TRY(error_oom(err));
+    TRY(build(&b, plan, &part.root));
+    *out = part;
+    return LAMINAR_OK;
+done:
+    circuit_remove(circuit, &part);
+    return status;
+}

@@ -1,0 +1,30 @@
+/* circuit_internal.h - the circuit's own struct, shared by op.c (emitting) and circuit.c (everything else). */
+#ifndef EXEC_CIRCUIT_INTERNAL_H
+#define EXEC_CIRCUIT_INTERNAL_H
+
+#include "exec/op.h"
+
+struct circuit {
+    struct mem_account *account;
+    ARRAY_OF(struct op *) ops;      /* topological order; ops.items[i]->index == i */
+    uint64_t *dirty;                /* one bit an operator: finish_step must run */
+    size_t n_dirty_words;
+    size_t first_dirty;             /* no word below it has a bit */
+    size_t last_dirty;              /* no word above it has a bit */
+    ARRAY_OF(struct op *) wakers;   /* operators that have ever asked to be woken */
+    struct laminar_error err;       /* for steps that come without one */
+};
+
+static inline void circuit_mark(struct circuit *circuit, uint32_t index)
+{
+    size_t word = index >> 6;
+    circuit->dirty[word] |= (uint64_t)1 << (index & 63);
+    if (word < circuit->first_dirty) circuit->first_dirty = word;
+    if (word > circuit->last_dirty) circuit->last_dirty = word;
+}
+/* Stops `op` and all that depends on it, and tells the outputs among them, once. Empties step->err. */
+void circuit_fail(struct circuit *circuit, struct op *op, struct step *step, laminar_status status);
+/* on_failure of an output operator; nothing for others. */
+void op_output_failed(struct op *op, const struct laminar_error *err);
+
+#endif

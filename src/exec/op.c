@@ -1,0 +1,75 @@
+/* op.c - what all operators share: creation, the edges to their consumers, failing.
+ *
+ * op_emit is the hot path between operators: a loop over the edges with an indirect call each, no copy. A consumer that fails is cut off here, so that
+ * its siblings and its producer go on. @thread the step owner. */
+#include "exec/circuit_internal.h"
+
+laminar_status op_init(struct op *op, const struct op_class *cls, struct circuit *circuit, const struct plan *plan, uint32_t n_ports,
+                       struct laminar_error *err)
+{
+    assert(cls && cls->process && cls->free);
+    *op = (struct op){.cls = cls, .circuit = circuit, .n_ports = n_ports, .watermark_in = WATERMARK_NONE, .watermark_out = WATERMARK_NONE};
+    if (plan) {
+        op->n_cols = plan->n_cols;
+        op->cols = plan->cols;
+        op->has_time = plan->props.time_col >= 0;
+    }
+    op->inputs = mem_calloc(n_ports, sizeof *op->inputs);
+    return op->inputs ? LAMINAR_OK : error_oom(err);
+}
+
+void op_deinit(struct op *op)
+{
+    for (size_t i = 0; i < op->states.n; i++) op->states.items[i]->cls->free(op->states.items[i]);
+    ARRAY_DEINIT(&op->states);
+    ARRAY_DEINIT(&op->outputs);
+    mem_free(op->inputs);
+    op->inputs = NULL;
+}
+
+laminar_status op_add_state(struct op *op, struct state *state, struct laminar_error *err)
+{
+    if (ARRAY_PUSH(&op->states, state)) return LAMINAR_OK;
+    state->cls->free(state);
+    return error_oom(err);
+}
+
+struct eval_env step_eval_env(const struct step *step)
+{
+    return (struct eval_env){.err = step->err, .mode = step->error_mode, .now_us = step->time_us, .zone = step->zone ? step->zone : "UTC"};
+}
+
+void op_mark(struct op *op) { circuit_mark(op->circuit, op->index); }
+
+laminar_status op_emit(struct op *op, struct step *step, const struct chunk *chunk)
+{
+    assert(chunk->n_rows <= CHUNK_ROWS && chunk->n_cols == op->n_cols);
+    if (chunk->n_rows == 0) return LAMINAR_OK;
+    op->rows_out += chunk->n_rows;
+    for (size_t i = 0; i < op->outputs.n; i++) {
+        struct op *to = op->outputs.items[i].to;
+        if (unlikely(to->has_failed)) continue;
+        circuit_mark(op->circuit, to->index);
+        to->rows_in += chunk->n_rows;
+        laminar_status status = to->cls->process(to, step, op->outputs.items[i].port, chunk);
+        if (unlikely(status != LAMINAR_OK)) circuit_fail(op->circuit, to, step, status);
+    }
+    return LAMINAR_OK;
+}
+
+static void fail_behind(struct op *op, const struct laminar_error *err)
+{
+    if (op->has_failed) return;
+    op->has_failed = true;
+    op->wake_us = 0;
+    op_output_failed(op, err);
+    for (size_t i = 0; i < op->outputs.n; i++) fail_behind(op->outputs.items[i].to, err);
+}
+
+void circuit_fail(struct circuit *circuit, struct op *op, struct step *step, laminar_status status)
+{
+    struct laminar_error *err = step->err ? step->err : &circuit->err;
+    if (err->code == LAMINAR_OK) error_set(err, status, "%s failed without saying why", op->cls->name);
+    fail_behind(op, err);
+    error_clear(err);
+}
