@@ -21,17 +21,16 @@ function(laminar_shared_library)
     file(WRITE ${CMAKE_BINARY_DIR}/empty.c "/* All code comes from the layers' archives. */\ntypedef int empty;\n")
     add_library(laminar SHARED ${CMAKE_BINARY_DIR}/empty.c)
     target_include_directories(laminar INTERFACE ${CMAKE_SOURCE_DIR}/include)
-    foreach(lib ${LAMINAR_ALL_LAYERS})
-        target_link_libraries(laminar PRIVATE -Wl,--whole-archive $<TARGET_FILE:${lib}> -Wl,--no-whole-archive)
-        add_dependencies(laminar ${lib})
-    endforeach()
+    list(TRANSFORM LAMINAR_ALL_LAYERS REPLACE "(.+)" "$<TARGET_FILE:\\1>" OUTPUT_VARIABLE archives)
+    target_link_libraries(laminar PRIVATE -Wl,--whole-archive ${archives} -Wl,--no-whole-archive)
+    add_dependencies(laminar ${LAMINAR_ALL_LAYERS})
     target_link_libraries(laminar PRIVATE lam_third_party)
     target_link_options(laminar PRIVATE -Wl,--version-script=${CMAKE_SOURCE_DIR}/cmake/laminar.map
-        -Wl,--exclude-libs,ALL:liblam_vendored.a -Wl,-z,text)
+        -Wl,-z,text)
     if(NOT LAMINAR_SANITIZE)
         target_link_options(laminar PRIVATE -Wl,-z,defs)
     endif()
-    set_target_properties(laminar PROPERTIES LINK_DEPENDS ${CMAKE_SOURCE_DIR}/cmake/laminar.map
+    set_target_properties(laminar PROPERTIES LINK_DEPENDS "${CMAKE_SOURCE_DIR}/cmake/laminar.map;${archives}"
         VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR})
 
     set(PC_PREFIX ${CMAKE_BINARY_DIR})
