@@ -8,7 +8,7 @@ FUZZ_SECONDS ?= 60
 SHELL := /bin/bash
 .DEFAULT_GOAL := build
 
-.PHONY: build bootstrap test check unit pytest demo wheel bench sanitize tsan fuzz format lint clean
+.PHONY: build bootstrap test check unit pytest exports demo wheel bench sanitize tsan fuzz format lint clean
 
 bootstrap:
 	@scripts/bootstrap
@@ -17,11 +17,13 @@ build: bootstrap
 	@scripts/build $(BUILD) $(CMAKE_FLAGS)
 
 # Source checks, C tests, Python tests.
-test: build check unit pytest
+test: build check unit pytest exports
 
 check:
 	@$(PY) tools/check_includes.py
 	@$(PY) tools/check_style.py
+
+exports:
 	@tools/check_exports.sh $(BUILD)
 
 unit:

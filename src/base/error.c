@@ -52,7 +52,11 @@ void error_hint(struct laminar_error *err, const char *format, ...)
 
 void error_object(struct laminar_error *err, const char *name)
 {
-    if (err && name) snprintf(err->object, sizeof err->object, "%s", name);
+    if (!err || !name) return;
+    size_t size = strlen(name);
+    if (size >= sizeof err->object) size = whole_characters(name, sizeof err->object - 1);
+    memcpy(err->object, name, size);
+    err->object[size] = 0;
 }
 
 void error_clear(struct laminar_error *err)

@@ -39,7 +39,9 @@ void *mem_alloc(size_t size) { return must_fail() ? NULL : counted(malloc(size ?
 
 void *mem_calloc(size_t count, size_t size)
 {
-    return must_fail() ? NULL : counted(calloc(count ? count : 1, size ? size : 1));
+    size_t total;
+    if (!size_mul(count, size, &total) || must_fail()) return NULL;
+    return counted(calloc(1, total ? total : 1));
 }
 
 void *mem_realloc(void *ptr, size_t size)
