@@ -17,7 +17,8 @@ bool array_grow(void **items, size_t *capacity, size_t item_size, size_t n_neede
 #define ARRAY_RESERVE(a, n_needed)                                                                 \
     ((n_needed) <= (a)->capacity ||                                                                \
      array_grow((void **)&(a)->items, &(a)->capacity, sizeof(*(a)->items), (n_needed)))
-#define ARRAY_PUSH(a, value) (ARRAY_RESERVE((a), (a)->n + 1) && ((a)->items[(a)->n++] = (value), true))
+#define ARRAY_PUSH(a, value)                                                                       \
+    (ARRAY_RESERVE((a), (a)->n + 1) && ((a)->items[(a)->n++] = (value), true))
 #define ARRAY_DEINIT(a) (mem_free((a)->items), (a)->items = NULL, (a)->n = (a)->capacity = 0)
 
 #endif

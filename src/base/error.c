@@ -21,12 +21,14 @@ static void fill(char *field, size_t field_size, const char *format, va_list arg
     if (n >= 0 && (size_t)n >= field_size) field[whole_characters(field, field_size - 1)] = 0;
 }
 
-laminar_status error_set_v(struct laminar_error *err, laminar_status code, const char *format, va_list args)
+laminar_status error_set_v(struct laminar_error *err, laminar_status code, const char *format,
+                           va_list args)
 {
     if (err) {
         error_clear(err);
         err->code = code;
-        err->is_retriable = code == LAMINAR_SUBSCRIPTION_TIMEOUT || code == LAMINAR_CONNECTION_IN_USE;
+        err->is_retriable = code == LAMINAR_SUBSCRIPTION_TIMEOUT ||
+                            code == LAMINAR_CONNECTION_IN_USE;
         fill(err->message, sizeof err->message, format, args);
     }
     return code;
@@ -119,10 +121,12 @@ laminar_status error_oom(struct laminar_error *err)
     return error_set(err, LAMINAR_OUT_OF_MEMORY, "memory is exhausted");
 }
 
-laminar_status error_internal(struct laminar_error *err, const char *file, int line, const char *what)
+laminar_status error_internal(struct laminar_error *err, const char *file, int line,
+                              const char *what)
 {
     error_set(err, LAMINAR_INTERNAL_ERROR, "%s:%d: %s", file, line, what);
-    error_hint(err, "this is a bug in LaminarDB; please report it with the statement that led to it");
+    error_hint(err,
+               "this is a bug in LaminarDB; please report it with the statement that led to it");
     return LAMINAR_INTERNAL_ERROR;
 }
 

@@ -12,8 +12,10 @@
 
 /* Fills `err` (if any) and returns `code`, so that `return error_set(err, LAMINAR_QUERY_FAILED, "no column '%s'", name);`
  * reads as one thought. A text longer than the field is cut at a character. */
-laminar_status error_set(struct laminar_error *err, laminar_status code, const char *format, ...) printf_like(3, 4);
-laminar_status error_set_v(struct laminar_error *err, laminar_status code, const char *format, va_list args);
+laminar_status error_set(struct laminar_error *err, laminar_status code, const char *format, ...)
+    printf_like(3, 4);
+laminar_status error_set_v(struct laminar_error *err, laminar_status code, const char *format,
+                           va_list args);
 /* What to do about it. Call after error_set. */
 void error_hint(struct laminar_error *err, const char *format, ...) printf_like(2, 3);
 /* The source, table or stream concerned. */
@@ -26,7 +28,8 @@ void error_clear(struct laminar_error *err);
 /* LAMINAR_OUT_OF_MEMORY with the standard text. Returned by whatever could not allocate. */
 laminar_status error_oom(struct laminar_error *err);
 /* LAMINAR_INTERNAL_ERROR: a wrong belief about our own state. */
-laminar_status error_internal(struct laminar_error *err, const char *file, int line, const char *what);
+laminar_status error_internal(struct laminar_error *err, const char *file, int line,
+                              const char *what);
 
 const char *status_title(laminar_status code);
 const char *status_name(laminar_status code);

@@ -77,7 +77,10 @@ char *mem_strndup(const char *text, size_t size)
 
 char *mem_strdup(const char *text) { return mem_strndup(text, strlen(text)); }
 
-uint64_t mem_allocation_count(void) { return atomic_load_explicit(&allocation_count, memory_order_relaxed); }
+uint64_t mem_allocation_count(void)
+{
+    return atomic_load_explicit(&allocation_count, memory_order_relaxed);
+}
 int64_t mem_live_count(void) { return atomic_load_explicit(&live_count, memory_order_relaxed); }
 
 void mem_fail_after(uint64_t n, bool and_all_after)
@@ -89,11 +92,12 @@ void mem_fail_after(uint64_t n, bool and_all_after)
 void mem_account_add(struct mem_account *account, int64_t bytes)
 {
     for (; account; account = account->parent) {
-        int64_t now = atomic_fetch_add_explicit(&account->bytes, bytes, memory_order_relaxed) + bytes;
+        int64_t now = atomic_fetch_add_explicit(&account->bytes, bytes, memory_order_relaxed) +
+                      bytes;
         int64_t peak = atomic_load_explicit(&account->peak_bytes, memory_order_relaxed);
-        while (now > peak && !atomic_compare_exchange_weak_explicit(&account->peak_bytes, &peak, now,
-                                                                    memory_order_relaxed, memory_order_relaxed)) {
-        }
+        while (now > peak && !atomic_compare_exchange_weak_explicit(&account->peak_bytes, &peak,
+                                                                    now, memory_order_relaxed,
+                                                                    memory_order_relaxed)) {}
     }
 }
 

@@ -27,8 +27,14 @@ int64_t mem_live_count(void);
 void mem_fail_after(uint64_t n, bool and_all_after);
 
 /* size_mul/size_add: false on overflow. */
-static inline bool size_mul(size_t a, size_t b, size_t *out) { return !__builtin_mul_overflow(a, b, out); }
-static inline bool size_add(size_t a, size_t b, size_t *out) { return !__builtin_add_overflow(a, b, out); }
+static inline bool size_mul(size_t a, size_t b, size_t *out)
+{
+    return !__builtin_mul_overflow(a, b, out);
+}
+static inline bool size_add(size_t a, size_t b, size_t *out)
+{
+    return !__builtin_add_overflow(a, b, out);
+}
 
 /* Bytes held by one owner (a database, a stream): what memory limits and `state_bytes` read. Atomic. */
 struct mem_account {
@@ -36,7 +42,8 @@ struct mem_account {
     _Atomic int64_t peak_bytes;
     struct mem_account *parent; /* also charged; may be NULL */
 };
-void mem_account_add(struct mem_account *account, int64_t bytes); /* negative to give back; account may be NULL */
+/* negative to give back; account may be NULL */
+void mem_account_add(struct mem_account *account, int64_t bytes);
 
 /* Arena: bump allocation out of growing blocks. Zero-initialised is a valid empty arena. */
 struct arena_block;

@@ -11,7 +11,8 @@ static size_t find_slot(const struct strmap *map, const char *key, size_t size, 
         uint32_t index = map->slots[i];
         if (index == 0) return i;
         const struct strmap_entry *entry = &map->entries[index - 1];
-        if (entry->hash == hash && entry->key_size == size && memcmp(entry->key, key, size) == 0) return i;
+        if (entry->hash == hash && entry->key_size == size && memcmp(entry->key, key, size) == 0)
+            return i;
     }
 }
 
@@ -22,7 +23,10 @@ void *strmap_get(const struct strmap *map, const char *key, size_t size)
     return index ? map->entries[index - 1].value : NULL;
 }
 
-void *strmap_get_z(const struct strmap *map, const char *key) { return strmap_get(map, key, strlen(key)); }
+void *strmap_get_z(const struct strmap *map, const char *key)
+{
+    return strmap_get(map, key, strlen(key));
+}
 
 /* New slot table of at least twice the entries; drops the removed ones. */
 static bool rebuild(struct strmap *map)
@@ -61,8 +65,8 @@ bool strmap_put(struct strmap *map, const char *key, size_t size, void *value)
         entry->value = value;
         return true;
     }
-    if (map->n_entries == map->capacity &&
-        !array_grow((void **)&map->entries, &map->capacity, sizeof *map->entries, map->n_entries + 1))
+    if (map->n_entries == map->capacity && !array_grow((void **)&map->entries, &map->capacity,
+                                                       sizeof *map->entries, map->n_entries + 1))
         return false;
     char *copy = mem_strndup(key, size);
     if (!copy) return false;
@@ -107,7 +111,8 @@ enum { EDIT_NAME_MAX = 128 };
 size_t edit_distance(const char *a, const char *b, size_t max)
 {
     size_t n_a = strlen(a), n_b = strlen(b);
-    if (n_a > EDIT_NAME_MAX || n_b > EDIT_NAME_MAX || (n_a > n_b ? n_a - n_b : n_b - n_a) > max) return max + 1;
+    if (n_a > EDIT_NAME_MAX || n_b > EDIT_NAME_MAX || (n_a > n_b ? n_a - n_b : n_b - n_a) > max)
+        return max + 1;
     size_t row[EDIT_NAME_MAX + 1];
     for (size_t j = 0; j <= n_b; j++) row[j] = j;
     for (size_t i = 1; i <= n_a; i++) {

@@ -23,7 +23,8 @@ void *strmap_get(const struct strmap *map, const char *key, size_t size);
 void *strmap_get_z(const struct strmap *map, const char *key);
 /* Sets (value must not be NULL). False when memory is out. */
 bool strmap_put(struct strmap *map, const char *key, size_t size, void *value);
-void *strmap_remove(struct strmap *map, const char *key, size_t size); /* the value it had, or NULL */
+/* the value it had, or NULL */
+void *strmap_remove(struct strmap *map, const char *key, size_t size);
 void strmap_deinit(struct strmap *map);
 /* for (size_t i = 0; (v = strmap_next(map, &i, &key)) != NULL;) */
 void *strmap_next(const struct strmap *map, size_t *i, const char **key);

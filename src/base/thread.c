@@ -57,7 +57,8 @@ bool cond_wait_until(struct cond *cond, struct mutex *mutex, int64_t deadline_us
         check(pthread_cond_wait(&cond->handle, &mutex->handle));
         return true;
     }
-    struct timespec at = {.tv_sec = deadline_us / US_PER_S, .tv_nsec = deadline_us % US_PER_S * NS_PER_US};
+    struct timespec at = {.tv_sec = deadline_us / US_PER_S,
+                          .tv_nsec = deadline_us % US_PER_S * NS_PER_US};
     int result = pthread_cond_timedwait(&cond->handle, &mutex->handle, &at);
     if (result == ETIMEDOUT) return false;
     check(result);
@@ -67,12 +68,13 @@ bool cond_wait_until(struct cond *cond, struct mutex *mutex, int64_t deadline_us
 void cond_signal(struct cond *cond) { check(pthread_cond_signal(&cond->handle)); }
 void cond_broadcast(struct cond *cond) { check(pthread_cond_broadcast(&cond->handle)); }
 
-laminar_status thread_start(struct thread *thread, const char *name, void *(*main)(void *), void *arg,
-                            struct laminar_error *err)
+laminar_status thread_start(struct thread *thread, const char *name, void *(*main)(void *),
+                            void *arg, struct laminar_error *err)
 {
     int result = pthread_create(&thread->handle, NULL, main, arg);
     if (result != 0)
-        return error_set(err, LAMINAR_INGESTION_FAILED, "cannot start the thread '%s': %s", name, strerror(result));
+        return error_set(err, LAMINAR_INGESTION_FAILED, "cannot start the thread '%s': %s", name,
+                         strerror(result));
 #ifdef __linux__
     char short_name[16];
     size_t size = strlen(name) < 15 ? strlen(name) : 15;

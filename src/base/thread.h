@@ -37,8 +37,8 @@ void cond_broadcast(struct cond *cond);
 struct thread {
     pthread_t handle;
 };
-laminar_status thread_start(struct thread *thread, const char *name, void *(*main)(void *), void *arg,
-                            struct laminar_error *err) must_check;
+laminar_status thread_start(struct thread *thread, const char *name, void *(*main)(void *),
+                            void *arg, struct laminar_error *err) must_check;
 void thread_join(struct thread *thread);
 uint64_t thread_self_id(void);
 
