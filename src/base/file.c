@@ -16,15 +16,20 @@ static laminar_status fail(struct laminar_error *err, const char *what, const ch
     char text[128];
     const char *message = strerror_r(reason, text, sizeof text); /* the GNU form returns the text */
     error_set(err, LAMINAR_IO_ERROR, "cannot %s '%s': %s", what, path, message);
-    if (reason == ENOSPC || reason == EDQUOT) error_hint(err, "free some space on the device and try again");
-    if (reason == EMFILE || reason == ENFILE) error_hint(err, "raise the limit of open files (ulimit -n)");
-    if (err) err->is_retriable = reason == EMFILE || reason == ENFILE || reason == ENOSPC || reason == EAGAIN;
+    if (reason == ENOSPC || reason == EDQUOT)
+        error_hint(err, "free some space on the device and try again");
+    if (reason == EMFILE || reason == ENFILE)
+        error_hint(err, "raise the limit of open files (ulimit -n)");
+    if (err)
+        err->is_retriable = reason == EMFILE || reason == ENFILE || reason == ENOSPC ||
+                            reason == EAGAIN;
     return LAMINAR_IO_ERROR;
 }
 
 static int descriptor(const struct file *file) { return file->fd_plus_1 - 1; }
 
-laminar_status file_open(struct file *file, const char *path, enum file_mode mode, struct laminar_error *err)
+laminar_status file_open(struct file *file, const char *path, enum file_mode mode,
+                         struct laminar_error *err)
 {
     static const int flags[] = {[FILE_READ] = O_RDONLY,
                                 [FILE_CREATE] = O_RDWR | O_CREAT | O_TRUNC,
@@ -50,7 +55,8 @@ laminar_status file_open(struct file *file, const char *path, enum file_mode mod
     return LAMINAR_OK;
 }
 
-laminar_status file_read(struct file *file, void *data, size_t size, size_t *n_read, struct laminar_error *err)
+laminar_status file_read(struct file *file, void *data, size_t size, size_t *n_read,
+                         struct laminar_error *err)
 {
     ssize_t n;
     do n = read(descriptor(file), data, size);
@@ -60,21 +66,27 @@ laminar_status file_read(struct file *file, void *data, size_t size, size_t *n_r
     return LAMINAR_OK;
 }
 
-laminar_status file_read_at(struct file *file, void *data, size_t size, uint64_t offset, struct laminar_error *err)
+laminar_status file_read_at(struct file *file, void *data, size_t size, uint64_t offset,
+                            struct laminar_error *err)
 {
     for (size_t done = 0; done < size;) {
-        ssize_t n = pread(descriptor(file), (char *)data + done, size - done, (off_t)(offset + done));
+        ssize_t n = pread(descriptor(file), (char *)data + done, size - done,
+                          (off_t)(offset + done));
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) return fail(err, "read", file->path);
         if (n == 0)
-            return error_set(err, LAMINAR_IO_ERROR, "cannot read '%s': it ends at byte %llu, and bytes up to %llu are needed",
-                             file->path, (unsigned long long)(offset + done), (unsigned long long)(offset + size));
+            return error_set(
+                err, LAMINAR_IO_ERROR,
+                "cannot read '%s': it ends at byte %llu, and bytes up to %llu are needed",
+                file->path, (unsigned long long)(offset + done),
+                (unsigned long long)(offset + size));
         done += (size_t)n;
     }
     return LAMINAR_OK;
 }
 
-laminar_status file_write(struct file *file, const void *data, size_t size, struct laminar_error *err)
+laminar_status file_write(struct file *file, const void *data, size_t size,
+                          struct laminar_error *err)
 {
     for (size_t done = 0; done < size;) {
         ssize_t n = write(descriptor(file), (const char *)data + done, size - done);
@@ -120,7 +132,8 @@ laminar_status file_close(struct file *file, struct laminar_error *err)
     return status;
 }
 
-laminar_status file_read_all(const char *path, size_t size_max, struct strbuf *out, struct laminar_error *err)
+laminar_status file_read_all(const char *path, size_t size_max, struct strbuf *out,
+                             struct laminar_error *err)
 {
     enum { BLOCK_BYTES = 64 * 1024 };
     laminar_status status = LAMINAR_OK;
@@ -134,7 +147,9 @@ laminar_status file_read_all(const char *path, size_t size_max, struct strbuf *o
         if (n == 0) break;
         out->size += n;
         if (out->size > size_max)
-            TRY(error_set(err, LAMINAR_IO_ERROR, "cannot read '%s': it is larger than the limit of %zu bytes", path, size_max));
+            TRY(error_set(err, LAMINAR_IO_ERROR,
+                          "cannot read '%s': it is larger than the limit of %zu bytes", path,
+                          size_max));
     }
     out->data[out->size] = 0;
 done:
@@ -175,7 +190,8 @@ laminar_status folder_create(const char *path, struct laminar_error *err)
         char next = p[1];
         p[1] = 0;
         struct stat info;
-        if (mkdir(copy, 0777) != 0 && (errno != EEXIST || stat(copy, &info) != 0 || !S_ISDIR(info.st_mode)))
+        if (mkdir(copy, 0777) != 0 &&
+            (errno != EEXIST || stat(copy, &info) != 0 || !S_ISDIR(info.st_mode)))
             status = fail(err, "make folder", copy);
         p[1] = next;
     }
@@ -183,15 +199,18 @@ laminar_status folder_create(const char *path, struct laminar_error *err)
     return status;
 }
 
-laminar_status file_replace(const char *path, const void *data, size_t size, struct laminar_error *err)
+laminar_status file_replace(const char *path, const void *data, size_t size,
+                            struct laminar_error *err)
 {
     laminar_status status = LAMINAR_OK;
     struct file file = {0};
     struct strbuf temporary = {0}, folder = {0};
     strbuf_printf(&temporary, "%s.tmp", path);
     const char *slash = strrchr(path, '/');
-    if (slash) strbuf_append(&folder, path, slash == path ? 1 : (size_t)(slash - path));
-    else strbuf_puts(&folder, ".");
+    if (slash)
+        strbuf_append(&folder, path, slash == path ? 1 : (size_t)(slash - path));
+    else
+        strbuf_puts(&folder, ".");
     if (temporary.failed || folder.failed) TRY(error_oom(err));
     TRY(file_open(&file, temporary.data, FILE_CREATE, err));
     TRY(file_write(&file, data, size, err));

@@ -9,7 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OFFSET_MAX_S = 24 * 3600, FILE_BYTES_MAX = 1 << 20, NAME_BYTES_MAX = 96, ABBREVIATION_MAX = 16 };
+enum {
+    OFFSET_MAX_S = 24 * 3600,
+    FILE_BYTES_MAX = 1 << 20,
+    NAME_BYTES_MAX = 96,
+    ABBREVIATION_MAX = 16
+};
 
 /* A kind of local time: what the offset is and what it is called. */
 struct local_type {
@@ -54,7 +59,10 @@ bool tz_is_fixed(const struct tz *tz) { return tz->is_fixed; }
 
 /* --- Calendar ----------------------------------------------------------------------------------------------------------------------- */
 
-static bool is_leap_year(int64_t year) { return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0); }
+static bool is_leap_year(int64_t year)
+{
+    return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+}
 
 static int64_t floor_div(int64_t a, int64_t b) { return a / b - (a % b < 0); }
 
@@ -62,7 +70,8 @@ static int64_t floor_div(int64_t a, int64_t b) { return a / b - (a % b < 0); }
 static int64_t year_start_days(int64_t year)
 {
     int64_t before = year - 1;
-    return 365 * (year - 1970) + (floor_div(before, 4) - floor_div(before, 100) + floor_div(before, 400)) - 477;
+    return 365 * (year - 1970) +
+           (floor_div(before, 4) - floor_div(before, 100) + floor_div(before, 400)) - 477;
 }
 
 static int64_t year_of_days(int64_t days)
@@ -76,19 +85,23 @@ static int64_t year_of_days(int64_t days)
 /* Local seconds since 1970 at which the rule changes in `year`. */
 static int64_t rule_date_seconds(const struct rule_date *date, int64_t year)
 {
-    static const int16_t month_start[2][13] = {{0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334, 365},
-                                               {0, 31, 60, 91, 121, 152, 182, 213, 244, 274, 305, 335, 366}};
+    static const int16_t month_start[2][13] = {
+        {0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334, 365},
+        {0, 31, 60, 91, 121, 152, 182, 213, 244, 274, 305, 335, 366}};
     bool is_leap = is_leap_year(year);
     int64_t day = year_start_days(year);
     switch (date->kind) {
-    case RULE_JULIAN: day += date->day - 1 + (is_leap && date->day >= 60); break; /* 1..365, February 29th is not counted */
+    case RULE_JULIAN:
+        day += date->day - 1 + (is_leap && date->day >= 60);
+        break; /* 1..365, February 29th is not counted */
     case RULE_DAY: day += date->day; break;
     case RULE_MONTH_WEEK: {
         const int16_t *starts = month_start[is_leap];
         int64_t first = day + starts[date->month - 1];
         int64_t weekday = ((first + 4) % 7 + 7) % 7; /* 1970-01-01 was a Thursday */
         int64_t in_month = (date->day - weekday + 7) % 7 + (date->week - 1) * 7;
-        while (in_month >= starts[date->month] - starts[date->month - 1]) in_month -= 7; /* week 5 = the last one */
+        while (in_month >= starts[date->month] - starts[date->month - 1])
+            in_month -= 7; /* week 5 = the last one */
         day = first + in_month;
         break;
     }
@@ -164,8 +177,9 @@ static bool read_rule_date(struct reader *r, struct rule_date *out)
 {
     if (read_char(r, 'M')) {
         out->kind = RULE_MONTH_WEEK;
-        if (!read_number(r, 12, &out->month) || !read_char(r, '.') || !read_number(r, 5, &out->week) || !read_char(r, '.') ||
-            !read_number(r, 6, &out->day) || out->month < 1 || out->week < 1)
+        if (!read_number(r, 12, &out->month) || !read_char(r, '.') ||
+            !read_number(r, 5, &out->week) || !read_char(r, '.') || !read_number(r, 6, &out->day) ||
+            out->month < 1 || out->week < 1)
             return false;
     } else if (read_char(r, 'J')) {
         out->kind = RULE_JULIAN;
@@ -208,7 +222,10 @@ static uint32_t load_be32(const uint8_t *p)
 {
     return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
-static int64_t load_be64(const uint8_t *p) { return (int64_t)((uint64_t)load_be32(p) << 32 | load_be32(p + 4)); }
+static int64_t load_be64(const uint8_t *p)
+{
+    return (int64_t)((uint64_t)load_be32(p) << 32 | load_be32(p + 4));
+}
 
 enum { HEADER_BYTES = 44 };
 struct header {
@@ -226,22 +243,26 @@ static bool header_read(const uint8_t *data, size_t size, struct header *out)
                            load_be32(data + 32),
                            load_be32(data + 36),
                            load_be32(data + 40)};
-    return out->n_types >= 1 && out->n_types <= 256 && out->n_chars >= 1 && out->n_chars <= 2048 && out->n_changes <= 100000 &&
-           out->n_leap <= 10000 && out->n_utc <= 256 && out->n_std <= 256;
+    return out->n_types >= 1 && out->n_types <= 256 && out->n_chars >= 1 && out->n_chars <= 2048 &&
+           out->n_changes <= 100000 && out->n_leap <= 10000 && out->n_utc <= 256 &&
+           out->n_std <= 256;
 }
 
 static size_t body_bytes(const struct header *h, size_t time_bytes)
 {
-    return h->n_changes * (time_bytes + 1) + h->n_types * 6 + h->n_chars + h->n_leap * (time_bytes + 4) + h->n_std + h->n_utc;
+    return h->n_changes * (time_bytes + 1) + h->n_types * 6 + h->n_chars +
+           h->n_leap * (time_bytes + 4) + h->n_std + h->n_utc;
 }
 
 static laminar_status malformed(const char *name, const char *what, struct laminar_error *err)
 {
-    return error_set(err, LAMINAR_INVALID_ARGUMENT, "the file of time zone '%s' is malformed: %s", name, what);
+    return error_set(err, LAMINAR_INVALID_ARGUMENT, "the file of time zone '%s' is malformed: %s",
+                     name, what);
 }
 
 /* The data block at `p`, already known to be whole. */
-static laminar_status body_read(struct tz *tz, const struct header *h, const uint8_t *p, size_t time_bytes, struct laminar_error *err)
+static laminar_status body_read(struct tz *tz, const struct header *h, const uint8_t *p,
+                                size_t time_bytes, struct laminar_error *err)
 {
     tz->n_changes = h->n_changes;
     tz->n_types = h->n_types;
@@ -250,27 +271,32 @@ static laminar_status body_read(struct tz *tz, const struct header *h, const uin
     tz->change_types = mem_calloc(h->n_changes, 1);
     tz->types = mem_calloc(h->n_types, sizeof *tz->types);
     tz->abbreviations = mem_calloc(h->n_chars + 1, 1);
-    if (!tz->change_times || !tz->change_types || !tz->types || !tz->abbreviations) return error_oom(err);
+    if (!tz->change_times || !tz->change_types || !tz->types || !tz->abbreviations)
+        return error_oom(err);
 
     for (size_t i = 0; i < h->n_changes; i++, p += time_bytes) {
         tz->change_times[i] = time_bytes == 8 ? load_be64(p) : (int32_t)load_be32(p);
-        if (i && tz->change_times[i] <= tz->change_times[i - 1]) return malformed(tz->name, "its changes are out of order", err);
+        if (i && tz->change_times[i] <= tz->change_times[i - 1])
+            return malformed(tz->name, "its changes are out of order", err);
     }
     for (size_t i = 0; i < h->n_changes; i++) {
         tz->change_types[i] = *p++;
-        if (tz->change_types[i] >= h->n_types) return malformed(tz->name, "a change has an unknown type", err);
+        if (tz->change_types[i] >= h->n_types)
+            return malformed(tz->name, "a change has an unknown type", err);
     }
     for (size_t i = 0; i < h->n_types; i++, p += 6) {
         tz->types[i] = (struct local_type){(int32_t)load_be32(p), p[4], p[5]};
         if (tz->types[i].offset_s < -OFFSET_MAX_S || tz->types[i].offset_s > OFFSET_MAX_S)
             return malformed(tz->name, "an offset is over 24 hours", err);
-        if (tz->types[i].abbreviation >= h->n_chars) return malformed(tz->name, "a name lies outside the names", err);
+        if (tz->types[i].abbreviation >= h->n_chars)
+            return malformed(tz->name, "a name lies outside the names", err);
     }
     memcpy(tz->abbreviations, p, h->n_chars);
     return LAMINAR_OK;
 }
 
-laminar_status tz_parse(const char *name, const void *file_data, size_t size, struct tz **out, struct laminar_error *err)
+laminar_status tz_parse(const char *name, const void *file_data, size_t size, struct tz **out,
+                        struct laminar_error *err)
 {
     laminar_status status = LAMINAR_OK;
     const uint8_t *data = file_data;
@@ -282,7 +308,8 @@ laminar_status tz_parse(const char *name, const void *file_data, size_t size, st
     if (header.version >= '2') {
         /* The first block is for readers of 32-bit times; the second says it again in full. */
         at += body_bytes(&header, 4);
-        if (at > size || !header_read(data + at, size - at, &header)) TRY(malformed(name, "it is cut", err));
+        if (at > size || !header_read(data + at, size - at, &header))
+            TRY(malformed(name, "it is cut", err));
         at += HEADER_BYTES;
         time_bytes = 8;
     }
@@ -326,8 +353,10 @@ static const struct local_type *type_at(const struct tz *tz, int64_t utc_s)
     size_t low = 0, high = tz->n_changes - 1; /* times[low] <= utc_s < times[high] */
     while (high - low > 1) {
         size_t middle = (low + high) / 2;
-        if (tz->change_times[middle] <= utc_s) low = middle;
-        else high = middle;
+        if (tz->change_times[middle] <= utc_s)
+            low = middle;
+        else
+            high = middle;
     }
     return &tz->types[tz->change_types[low]];
 }
@@ -375,7 +404,10 @@ const char *tz_abbreviation_at_utc(const struct tz *tz, int64_t utc_s)
 enum { N_BUCKETS = 256 };
 static _Atomic(struct tz *) buckets[N_BUCKETS];
 
-static _Atomic(struct tz *) *bucket_of(const char *name, size_t size) { return &buckets[hash_bytes(name, size) % N_BUCKETS]; }
+static _Atomic(struct tz *) *bucket_of(const char *name, size_t size)
+{
+    return &buckets[hash_bytes(name, size) % N_BUCKETS];
+}
 
 static const struct tz *find_in(struct tz *tz, const char *name, size_t size)
 {
@@ -397,7 +429,8 @@ static const struct tz *publish(struct tz *tz)
             return other;
         }
         tz->next = head;
-    } while (!atomic_compare_exchange_weak_explicit(bucket, &head, tz, memory_order_release, memory_order_acquire));
+    } while (!atomic_compare_exchange_weak_explicit(bucket, &head, tz, memory_order_release,
+                                                    memory_order_acquire));
     return tz;
 }
 
@@ -425,11 +458,13 @@ static laminar_status find_fixed(int32_t offset_s, const struct tz **out, struct
 {
     struct strbuf name = {0};
     int32_t s = offset_s < 0 ? -offset_s : offset_s;
-    strbuf_printf(&name, "%c%02d:%02d", offset_s < 0 ? '-' : '+', (int)(s / 3600), (int)(s / 60 % 60));
+    strbuf_printf(&name, "%c%02d:%02d", offset_s < 0 ? '-' : '+', (int)(s / 3600),
+                  (int)(s / 60 % 60));
     if (s % 60) strbuf_printf(&name, ":%02d", (int)(s % 60));
     if (name.failed) return error_oom(err);
-    const struct tz *found =
-        find_in(atomic_load_explicit(bucket_of(name.data, name.size), memory_order_acquire), name.data, name.size);
+    const struct tz *found = find_in(
+        atomic_load_explicit(bucket_of(name.data, name.size), memory_order_acquire), name.data,
+        name.size);
     if (!found) {
         struct tz *tz = mem_calloc(1, sizeof *tz);
         if (!tz) {
@@ -459,19 +494,23 @@ static bool is_well_formed(const char *name, size_t size)
     return true;
 }
 
-static laminar_status find_file(const char *name, size_t size, const struct tz **out, struct laminar_error *err)
+static laminar_status find_file(const char *name, size_t size, const struct tz **out,
+                                struct laminar_error *err)
 {
     laminar_status status = LAMINAR_OK;
     struct strbuf path = {0}, contents = {0};
     char *copy = mem_strndup(name, size);
     const char *folder = getenv("TZDIR");
-    strbuf_printf(&path, "%s/%.*s", folder && *folder ? folder : "/usr/share/zoneinfo", (int)size, name);
+    strbuf_printf(&path, "%s/%.*s", folder && *folder ? folder : "/usr/share/zoneinfo", (int)size,
+                  name);
     if (path.failed || !copy) TRY(error_oom(err));
     struct tz *tz = NULL;
     status = file_read_all(path.data, FILE_BYTES_MAX, &contents, err);
     if (status == LAMINAR_IO_ERROR) {
         error_set(err, LAMINAR_INVALID_ARGUMENT, "unknown time zone '%s'", copy);
-        error_hint(err, "use a name such as 'Europe/Berlin', 'UTC' or an offset such as '+02:00'; names need the system's tzdata files");
+        error_hint(
+            err,
+            "use a name such as 'Europe/Berlin', 'UTC' or an offset such as '+02:00'; names need the system's tzdata files");
         status = LAMINAR_INVALID_ARGUMENT;
     }
     TRY(status);
@@ -486,17 +525,20 @@ done:
 
 static bool is_utc_name(const char *name, size_t size)
 {
-    static const char *const names[] = {"utc", "gmt", "z", "zulu", "uct", "universal", "etc/utc", "etc/gmt", "etc/uct"};
+    static const char *const names[] = {"utc",       "gmt",     "z",       "zulu",   "uct",
+                                        "universal", "etc/utc", "etc/gmt", "etc/uct"};
     for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
         if (strlen(names[i]) != size) continue;
         size_t j = 0;
-        while (j < size && (names[i][j] == '/' ? name[j] == '/' : (name[j] | 0x20) == names[i][j])) j++;
+        while (j < size && (names[i][j] == '/' ? name[j] == '/' : (name[j] | 0x20) == names[i][j]))
+            j++;
         if (j == size) return true;
     }
     return false;
 }
 
-laminar_status tz_find(const char *name, size_t size, const struct tz **out, struct laminar_error *err)
+laminar_status tz_find(const char *name, size_t size, const struct tz **out,
+                       struct laminar_error *err)
 {
     int32_t offset_s;
     if (is_utc_name(name, size)) {
@@ -510,7 +552,8 @@ laminar_status tz_find(const char *name, size_t size, const struct tz **out, str
         error_hint(err, "use a name such as 'Europe/Berlin', 'UTC' or an offset such as '+02:00'");
         return LAMINAR_INVALID_ARGUMENT;
     }
-    const struct tz *found = find_in(atomic_load_explicit(bucket_of(name, size), memory_order_acquire), name, size);
+    const struct tz *found = find_in(
+        atomic_load_explicit(bucket_of(name, size), memory_order_acquire), name, size);
     if (found) {
         *out = found;
         return LAMINAR_OK;

@@ -14,7 +14,8 @@
 struct tz;
 
 /* LAMINAR_INVALID_ARGUMENT for an unknown or badly formed name (a name cannot leave the zoneinfo folder). */
-laminar_status tz_find(const char *name, size_t size, const struct tz **out, struct laminar_error *err) must_check;
+laminar_status tz_find(const char *name, size_t size, const struct tz **out,
+                       struct laminar_error *err) must_check;
 /* The embedded zone. */
 const struct tz *tz_utc(void);
 /* As it was asked for the first time, but fixed offsets are normalised: "+02:00". */
@@ -30,7 +31,8 @@ int32_t tz_offset_at_local(const struct tz *tz, int64_t local_s);
 const char *tz_abbreviation_at_utc(const struct tz *tz, int64_t utc_s);
 
 /* Reads a TZif file's bytes; for tests and fuzzing. Free with tz_free. LAMINAR_INVALID_ARGUMENT when malformed. */
-laminar_status tz_parse(const char *name, const void *data, size_t size, struct tz **out, struct laminar_error *err) must_check;
+laminar_status tz_parse(const char *name, const void *data, size_t size, struct tz **out,
+                        struct laminar_error *err) must_check;
 void tz_free(struct tz *tz);
 
 #endif

@@ -8,8 +8,9 @@ enum parse_result text_parse_bool(const char *data, size_t size, bool *out)
     static const struct {
         const char *word;
         bool value;
-    } words[] = {{"true", true}, {"false", false}, {"t", true},   {"f", false}, {"1", true},    {"0", false},
-                 {"yes", true},  {"no", false},    {"y", true},   {"n", false}, {"on", true},   {"off", false}};
+    } words[] = {{"true", true}, {"false", false}, {"t", true},   {"f", false},
+                 {"1", true},    {"0", false},     {"yes", true}, {"no", false},
+                 {"y", true},    {"n", false},     {"on", true},  {"off", false}};
     text_trim(&data, &size);
     for (size_t i = 0; i < ARRAY_LENGTH(words); i++) {
         if (!text_is_word(data, size, words[i].word)) continue;
@@ -42,8 +43,10 @@ enum parse_result text_parse_uuid(const char *data, size_t size, uint8_t out[16]
         }
         int digit = hex_digit(data[i]);
         if (digit < 0 || n == 32) return PARSE_SYNTAX;
-        if (n % 2 == 0) value[n / 2] = (uint8_t)(digit << 4);
-        else value[n / 2] |= (uint8_t)digit;
+        if (n % 2 == 0)
+            value[n / 2] = (uint8_t)(digit << 4);
+        else
+            value[n / 2] |= (uint8_t)digit;
         n++;
     }
     if (n != 32) return PARSE_SYNTAX;
@@ -74,8 +77,10 @@ void text_print_binary(struct strbuf *out, const char *data, size_t size)
         if (c >= ' ' && c < 0x7F && c != '\\') continue;
         strbuf_append(out, data + plain, i - plain);
         plain = i + 1;
-        if (c == '\\') strbuf_append(out, "\\\\", 2);
-        else strbuf_append(out, (char[4]){'\\', 'x', hex_digits[c >> 4], hex_digits[c & 15]}, 4);
+        if (c == '\\')
+            strbuf_append(out, "\\\\", 2);
+        else
+            strbuf_append(out, (char[4]){'\\', 'x', hex_digits[c >> 4], hex_digits[c & 15]}, 4);
     }
     strbuf_append(out, data + plain, size - plain);
 }
@@ -88,7 +93,8 @@ enum parse_result text_parse_binary(const char *data, size_t size, char *out, si
         size_t i = 2;
         while (i < size && hex_digit(data[i]) >= 0) i++;
         if (i == size) {
-            for (i = 2; i < size; i += 2) out[n++] = (char)(hex_digit(data[i]) << 4 | hex_digit(data[i + 1]));
+            for (i = 2; i < size; i += 2)
+                out[n++] = (char)(hex_digit(data[i]) << 4 | hex_digit(data[i + 1]));
             *out_size = n;
             return PARSE_OK;
         }
@@ -99,7 +105,8 @@ enum parse_result text_parse_binary(const char *data, size_t size, char *out, si
         } else if (i + 1 < size && data[i + 1] == '\\') {
             out[n++] = '\\';
             i += 2;
-        } else if (i + 3 < size && data[i + 1] == 'x' && hex_digit(data[i + 2]) >= 0 && hex_digit(data[i + 3]) >= 0) {
+        } else if (i + 3 < size && data[i + 1] == 'x' && hex_digit(data[i + 2]) >= 0 &&
+                   hex_digit(data[i + 3]) >= 0) {
             out[n++] = (char)(hex_digit(data[i + 2]) << 4 | hex_digit(data[i + 3]));
             i += 4;
         } else {
@@ -138,33 +145,41 @@ static enum parse_result store_integer(laminar_type id, int128 value, void *out)
 
 enum exactness { AS_CAST, AS_DATA };
 
-static enum parse_result parse_integer(struct data_type type, const char *data, size_t size, enum exactness how, void *out, bool *is_exact)
+static enum parse_result parse_integer(struct data_type type, const char *data, size_t size,
+                                       enum exactness how, void *out, bool *is_exact)
 {
     int64_t value = 0;
     uint64_t magnitude = 0;
-    enum parse_result result = type_is_unsigned(type) ? text_parse_uint64(data, size, &magnitude) : text_parse_int64(data, size, &value);
+    enum parse_result result = type_is_unsigned(type) ? text_parse_uint64(data, size, &magnitude)
+                                                      : text_parse_int64(data, size, &value);
     int128 wide = type_is_unsigned(type) ? (int128)magnitude : value;
-    if (result == PARSE_SYNTAX && how == AS_DATA) result = text_parse_decimal(data, size, DECIMAL_PRECISION_MAX, 0, &wide, is_exact);
+    if (result == PARSE_SYNTAX && how == AS_DATA)
+        result = text_parse_decimal(data, size, DECIMAL_PRECISION_MAX, 0, &wide, is_exact);
     return result == PARSE_OK ? store_integer((laminar_type)type.id, wide, out) : result;
 }
 
-static enum parse_result parse_timestamp(struct data_type type, const char *data, size_t size, int64_t *out, bool *is_exact)
+static enum parse_result parse_timestamp(struct data_type type, const char *data, size_t size,
+                                         int64_t *out, bool *is_exact)
 {
     int64_t seconds;
     uint32_t nanos;
     bool has_zone;
     int32_t offset_s;
-    enum parse_result result = text_parse_timestamp(data, size, &seconds, &nanos, &has_zone, &offset_s);
+    enum parse_result result = text_parse_timestamp(data, size, &seconds, &nanos, &has_zone,
+                                                    &offset_s);
     if (result != PARSE_OK) return result;
     if (!has_zone && type.id == LAMINAR_TYPE_TIMESTAMPTZ) {
         const struct tz *tz;
-        if (tz_find(type.info->zone, strlen(type.info->zone), &tz, NULL) != LAMINAR_OK) return PARSE_SYNTAX;
+        if (tz_find(type.info->zone, strlen(type.info->zone), &tz, NULL) != LAMINAR_OK)
+            return PARSE_SYNTAX;
         offset_s = tz_offset_at_local(tz, seconds);
     }
-    return text_timestamp_to_unit(seconds - offset_s, nanos, (enum time_unit)type.unit, out, is_exact);
+    return text_timestamp_to_unit(seconds - offset_s, nanos, (enum time_unit)type.unit, out,
+                                  is_exact);
 }
 
-static enum parse_result parse_time(struct data_type type, const char *data, size_t size, int64_t *out, bool *is_exact)
+static enum parse_result parse_time(struct data_type type, const char *data, size_t size,
+                                    int64_t *out, bool *is_exact)
 {
     int64_t nanos;
     enum parse_result result = text_parse_time(data, size, &nanos);
@@ -173,12 +188,14 @@ static enum parse_result parse_time(struct data_type type, const char *data, siz
     int64_t rest = nanos % nanos_per_unit;
     int64_t value = nanos / nanos_per_unit + (rest && rest >= nanos_per_unit - rest);
     *is_exact = rest == 0;
-    if (value >= 86400 * unit_per_second((enum time_unit)type.unit)) return PARSE_RANGE; /* 23:59:59.9... rounded up to midnight */
+    if (value >= 86400 * unit_per_second((enum time_unit)type.unit))
+        return PARSE_RANGE; /* 23:59:59.9... rounded up to midnight */
     *out = value;
     return PARSE_OK;
 }
 
-static enum parse_result parse_any(struct data_type type, const char *data, size_t size, enum exactness how, void *out, bool *is_exact)
+static enum parse_result parse_any(struct data_type type, const char *data, size_t size,
+                                   enum exactness how, void *out, bool *is_exact)
 {
     *is_exact = true;
     switch ((laminar_type)type.id) {
@@ -198,10 +215,13 @@ static enum parse_result parse_any(struct data_type type, const char *data, size
     case LAMINAR_TYPE_UINT64: return parse_integer(type, data, size, how, out, is_exact);
     case LAMINAR_TYPE_FLOAT: return text_parse_float(data, size, out);
     case LAMINAR_TYPE_DOUBLE: return text_parse_double(data, size, out);
-    case LAMINAR_TYPE_DECIMAL: return text_parse_decimal(data, size, type.precision, type.scale, out, is_exact);
+    case LAMINAR_TYPE_DECIMAL:
+        return text_parse_decimal(data, size, type.precision, type.scale, out, is_exact);
     case LAMINAR_TYPE_VARCHAR:
     case LAMINAR_TYPE_BINARY:
-    case LAMINAR_TYPE_JSON: *(struct string_view *)out = string_make(data, size); return size <= UINT32_MAX ? PARSE_OK : PARSE_RANGE;
+    case LAMINAR_TYPE_JSON:
+        *(struct string_view *)out = string_make(data, size);
+        return size <= UINT32_MAX ? PARSE_OK : PARSE_RANGE;
     case LAMINAR_TYPE_DATE: return text_parse_date(data, size, out);
     case LAMINAR_TYPE_TIME: return parse_time(type, data, size, out, is_exact);
     case LAMINAR_TYPE_TIMESTAMP:
@@ -222,7 +242,8 @@ enum parse_result text_parse_value(struct data_type type, const char *data, size
     return parse_any(type, data, size, AS_CAST, out, &is_exact);
 }
 
-enum parse_result text_parse_value_exact(struct data_type type, const char *data, size_t size, void *out, bool *is_exact)
+enum parse_result text_parse_value_exact(struct data_type type, const char *data, size_t size,
+                                         void *out, bool *is_exact)
 {
     return parse_any(type, data, size, AS_DATA, out, is_exact);
 }
@@ -263,7 +284,9 @@ void text_print_value(struct strbuf *out, const struct vector *v, size_t row)
     enum time_unit unit = (enum time_unit)v->type.unit;
     switch ((laminar_type)v->type.id) {
     case LAMINAR_TYPE_NULL: break;
-    case LAMINAR_TYPE_BOOL: strbuf_puts(out, ((const uint8_t *)v->data)[row] ? "true" : "false"); break;
+    case LAMINAR_TYPE_BOOL:
+        strbuf_puts(out, ((const uint8_t *)v->data)[row] ? "true" : "false");
+        break;
     case LAMINAR_TYPE_INT8: text_print_int64(out, ((const int8_t *)v->data)[row]); break;
     case LAMINAR_TYPE_INT16: text_print_int64(out, ((const int16_t *)v->data)[row]); break;
     case LAMINAR_TYPE_INT32: text_print_int64(out, ((const int32_t *)v->data)[row]); break;
@@ -274,7 +297,9 @@ void text_print_value(struct strbuf *out, const struct vector *v, size_t row)
     case LAMINAR_TYPE_UINT64: text_print_uint64(out, ((const uint64_t *)v->data)[row]); break;
     case LAMINAR_TYPE_FLOAT: text_print_float(out, ((const float *)v->data)[row]); break;
     case LAMINAR_TYPE_DOUBLE: text_print_double(out, ((const double *)v->data)[row]); break;
-    case LAMINAR_TYPE_DECIMAL: text_print_decimal(out, ((const int128 *)v->data)[row], v->type.scale); break;
+    case LAMINAR_TYPE_DECIMAL:
+        text_print_decimal(out, ((const int128 *)v->data)[row], v->type.scale);
+        break;
     case LAMINAR_TYPE_VARCHAR:
     case LAMINAR_TYPE_JSON: {
         const struct string_view *s = &((const struct string_view *)v->data)[row];
@@ -288,9 +313,15 @@ void text_print_value(struct strbuf *out, const struct vector *v, size_t row)
     }
     case LAMINAR_TYPE_DATE: text_print_date(out, ((const int32_t *)v->data)[row]); break;
     case LAMINAR_TYPE_TIME: text_print_time(out, ((const int64_t *)v->data)[row], unit); break;
-    case LAMINAR_TYPE_TIMESTAMP: text_print_timestamp(out, ((const int64_t *)v->data)[row], unit, NULL); break;
-    case LAMINAR_TYPE_TIMESTAMPTZ: text_print_timestamp(out, ((const int64_t *)v->data)[row], unit, v->type.info->zone); break;
-    case LAMINAR_TYPE_INTERVAL: text_print_interval(out, ((const struct laminar_interval *)v->data)[row]); break;
+    case LAMINAR_TYPE_TIMESTAMP:
+        text_print_timestamp(out, ((const int64_t *)v->data)[row], unit, NULL);
+        break;
+    case LAMINAR_TYPE_TIMESTAMPTZ:
+        text_print_timestamp(out, ((const int64_t *)v->data)[row], unit, v->type.info->zone);
+        break;
+    case LAMINAR_TYPE_INTERVAL:
+        text_print_interval(out, ((const struct laminar_interval *)v->data)[row]);
+        break;
     case LAMINAR_TYPE_UUID: text_print_uuid(out, (const uint8_t *)v->data + row * 16); break;
     case LAMINAR_TYPE_LIST:
     case LAMINAR_TYPE_STRUCT:
@@ -319,14 +350,22 @@ bool utf8_validate(const char *data, size_t size)
         }
         unsigned char lead = *p, low = 0x80, high = 0xBF;
         ptrdiff_t n_more;
-        if (lead >= 0xC2 && lead <= 0xDF) n_more = 1;
-        else if (lead >= 0xE0 && lead <= 0xEF) n_more = 2;
-        else if (lead >= 0xF0 && lead <= 0xF4) n_more = 3;
-        else return false;
-        if (lead == 0xE0) low = 0xA0;
-        else if (lead == 0xED) high = 0x9F; /* surrogates */
-        else if (lead == 0xF0) low = 0x90;
-        else if (lead == 0xF4) high = 0x8F;
+        if (lead >= 0xC2 && lead <= 0xDF)
+            n_more = 1;
+        else if (lead >= 0xE0 && lead <= 0xEF)
+            n_more = 2;
+        else if (lead >= 0xF0 && lead <= 0xF4)
+            n_more = 3;
+        else
+            return false;
+        if (lead == 0xE0)
+            low = 0xA0;
+        else if (lead == 0xED)
+            high = 0x9F; /* surrogates */
+        else if (lead == 0xF0)
+            low = 0x90;
+        else if (lead == 0xF4)
+            high = 0x8F;
         if (end - p <= n_more || p[1] < low || p[1] > high) return false;
         for (ptrdiff_t i = 2; i <= n_more; i++)
             if ((p[i] & 0xC0) != 0x80) return false;

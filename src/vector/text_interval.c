@@ -15,16 +15,42 @@ struct unit {
     int32_t days;
     int64_t nanos;
 };
-static const struct unit units[] = {
-    {"millennium", 12000, 0, 0}, {"millennia", 12000, 0, 0}, {"century", 1200, 0, 0}, {"centurie", 1200, 0, 0},
-    {"decade", 120, 0, 0}, {"year", 12, 0, 0}, {"yr", 12, 0, 0}, {"y", 12, 0, 0}, {"quarter", 3, 0, 0}, {"month", 1, 0, 0},
-    {"mon", 1, 0, 0}, {"week", 0, 7, 0}, {"w", 0, 7, 0}, {"day", 0, 1, 0}, {"d", 0, 1, 0},
-    {"hour", 0, 0, 3600 * NANOS_PER_SECOND}, {"hr", 0, 0, 3600 * NANOS_PER_SECOND}, {"h", 0, 0, 3600 * NANOS_PER_SECOND},
-    {"minute", 0, 0, 60 * NANOS_PER_SECOND}, {"min", 0, 0, 60 * NANOS_PER_SECOND}, {"m", 0, 0, 60 * NANOS_PER_SECOND},
-    {"second", 0, 0, NANOS_PER_SECOND}, {"sec", 0, 0, NANOS_PER_SECOND}, {"s", 0, 0, NANOS_PER_SECOND},
-    {"millisecond", 0, 0, 1000000}, {"msec", 0, 0, 1000000}, {"milli", 0, 0, 1000000}, {"ms", 0, 0, 1000000},
-    {"microsecond", 0, 0, 1000}, {"usec", 0, 0, 1000}, {"micro", 0, 0, 1000}, {"us", 0, 0, 1000},
-    {"nanosecond", 0, 0, 1}, {"nsec", 0, 0, 1}, {"nano", 0, 0, 1}, {"ns", 0, 0, 1}};
+static const struct unit units[] = {{"millennium", 12000, 0, 0},
+                                    {"millennia", 12000, 0, 0},
+                                    {"century", 1200, 0, 0},
+                                    {"centurie", 1200, 0, 0},
+                                    {"decade", 120, 0, 0},
+                                    {"year", 12, 0, 0},
+                                    {"yr", 12, 0, 0},
+                                    {"y", 12, 0, 0},
+                                    {"quarter", 3, 0, 0},
+                                    {"month", 1, 0, 0},
+                                    {"mon", 1, 0, 0},
+                                    {"week", 0, 7, 0},
+                                    {"w", 0, 7, 0},
+                                    {"day", 0, 1, 0},
+                                    {"d", 0, 1, 0},
+                                    {"hour", 0, 0, 3600 * NANOS_PER_SECOND},
+                                    {"hr", 0, 0, 3600 * NANOS_PER_SECOND},
+                                    {"h", 0, 0, 3600 * NANOS_PER_SECOND},
+                                    {"minute", 0, 0, 60 * NANOS_PER_SECOND},
+                                    {"min", 0, 0, 60 * NANOS_PER_SECOND},
+                                    {"m", 0, 0, 60 * NANOS_PER_SECOND},
+                                    {"second", 0, 0, NANOS_PER_SECOND},
+                                    {"sec", 0, 0, NANOS_PER_SECOND},
+                                    {"s", 0, 0, NANOS_PER_SECOND},
+                                    {"millisecond", 0, 0, 1000000},
+                                    {"msec", 0, 0, 1000000},
+                                    {"milli", 0, 0, 1000000},
+                                    {"ms", 0, 0, 1000000},
+                                    {"microsecond", 0, 0, 1000},
+                                    {"usec", 0, 0, 1000},
+                                    {"micro", 0, 0, 1000},
+                                    {"us", 0, 0, 1000},
+                                    {"nanosecond", 0, 0, 1},
+                                    {"nsec", 0, 0, 1},
+                                    {"nano", 0, 0, 1},
+                                    {"ns", 0, 0, 1}};
 
 static const struct unit *find_unit(const char *name, size_t size)
 {
@@ -47,13 +73,15 @@ struct number {
     int64_t fraction;
 };
 
-static enum parse_result take_number(const char **p, const char *end, bool is_negative, struct number *out)
+static enum parse_result take_number(const char **p, const char *end, bool is_negative,
+                                     struct number *out)
 {
     int64_t whole = 0, fraction = 0, unit = 1000000000000000000LL;
     bool has_digit = false, is_big = false;
     for (; *p < end && text_is_digit(**p); (*p)++) {
         has_digit = true;
-        is_big |= __builtin_mul_overflow(whole, 10, &whole) || __builtin_add_overflow(whole, **p - '0', &whole);
+        is_big |= __builtin_mul_overflow(whole, 10, &whole) ||
+                  __builtin_add_overflow(whole, **p - '0', &whole);
     }
     if (*p < end && **p == '.') {
         for ((*p)++; *p < end && text_is_digit(**p); (*p)++) {
@@ -96,20 +124,22 @@ static void add_term(struct sum *sum, struct number value, const struct unit *un
         sum->days += (int128)value.whole * unit->days;
         add_days_fraction(sum, value.fraction, unit->days);
     } else {
-        sum->nanos += (int128)value.whole * unit->nanos + scale_fraction(value.fraction, unit->nanos);
+        sum->nanos += (int128)value.whole * unit->nanos +
+                      scale_fraction(value.fraction, unit->nanos);
     }
 }
 
 /* After "hh" of "hh:mm[:ss[.f]]", at the colon. */
-static enum parse_result take_clock(const char **p, const char *end, struct number hours, bool is_negative, bool is_minute_second,
-                                    struct sum *sum)
+static enum parse_result take_clock(const char **p, const char *end, struct number hours,
+                                    bool is_negative, bool is_minute_second, struct sum *sum)
 {
     int64_t parts[2] = {0, 0}, nanos = 0;
     int n_parts = 0;
     while (n_parts < 2 && *p < end && **p == ':') {
         int value = 0;
         (*p)++;
-        if (!text_take_digits(p, end, end - *p > 1 && text_is_digit((*p)[1]) ? 2 : 1, &value)) return PARSE_SYNTAX;
+        if (!text_take_digits(p, end, end - *p > 1 && text_is_digit((*p)[1]) ? 2 : 1, &value))
+            return PARSE_SYNTAX;
         if (value > 59) return PARSE_RANGE;
         parts[n_parts++] = value;
     }
@@ -118,25 +148,30 @@ static enum parse_result take_clock(const char **p, const char *end, struct numb
         if (!text_take_fraction(p, end, &nanos)) return PARSE_SYNTAX;
         if (n_parts == 1) is_minute_second = true; /* "mm:ss.f" */
     }
-    int128 total = is_minute_second && n_parts == 1 ? (int128)(hours.whole < 0 ? -hours.whole : hours.whole) * 60 + parts[0]
-                                                    : (int128)(hours.whole < 0 ? -hours.whole : hours.whole) * 3600 + parts[0] * 60 + parts[1];
+    int128 total = is_minute_second && n_parts == 1
+                       ? (int128)(hours.whole < 0 ? -hours.whole : hours.whole) * 60 + parts[0]
+                       : (int128)(hours.whole < 0 ? -hours.whole : hours.whole) * 3600 +
+                             parts[0] * 60 + parts[1];
     total = total * NANOS_PER_SECOND + nanos;
     sum->nanos += is_negative ? -total : total;
     return PARSE_OK;
 }
 
-static enum parse_result sum_finish(const struct sum *sum, bool is_negated, struct laminar_interval *out)
+static enum parse_result sum_finish(const struct sum *sum, bool is_negated,
+                                    struct laminar_interval *out)
 {
     int128 sign = is_negated ? -1 : 1;
     int128 months = sum->months * sign, days = sum->days * sign, nanos = sum->nanos * sign;
-    if (months < INT32_MIN || months > INT32_MAX || days < INT32_MIN || days > INT32_MAX || nanos < INT64_MIN || nanos > INT64_MAX)
+    if (months < INT32_MIN || months > INT32_MAX || days < INT32_MIN || days > INT32_MAX ||
+        nanos < INT64_MIN || nanos > INT64_MAX)
         return PARSE_RANGE;
     *out = (struct laminar_interval){(int32_t)months, (int32_t)days, (int64_t)nanos};
     return PARSE_OK;
 }
 
 /* "P1Y2M3W4DT5H6M7.5S", each number with a sign of its own where wanted. */
-static enum parse_result parse_iso(const char *p, const char *end, bool is_negated, struct laminar_interval *out)
+static enum parse_result parse_iso(const char *p, const char *end, bool is_negated,
+                                   struct laminar_interval *out)
 {
     struct sum sum = {0, 0, 0};
     bool is_time = false, has_term = false;
@@ -199,7 +234,8 @@ static bool is_clock(const char *p, const char *end)
 }
 
 /* One "number unit", "hh:mm:ss" or "y-m" at *p. */
-static enum parse_result take_term(const char **p, const char *end, const char *field, struct sum *sum)
+static enum parse_result take_term(const char **p, const char *end, const char *field,
+                                   struct sum *sum)
 {
     bool is_negative = **p == '-';
     if (**p == '-' || **p == '+') (*p)++;
@@ -207,7 +243,9 @@ static enum parse_result take_term(const char **p, const char *end, const char *
     enum parse_result result = take_number(p, end, is_negative, &value);
     if (result != PARSE_OK) return result;
     if (*p < end && **p == ':')
-        return value.fraction ? PARSE_SYNTAX : take_clock(p, end, value, is_negative, field_is_minute_to_second(field), sum);
+        return value.fraction
+                   ? PARSE_SYNTAX
+                   : take_clock(p, end, value, is_negative, field_is_minute_to_second(field), sum);
     if (end - *p > 1 && **p == '-' && text_is_digit((*p)[1])) { /* years-months */
         struct number months;
         (*p)++;
@@ -228,14 +266,16 @@ static enum parse_result take_term(const char **p, const char *end, const char *
     return PARSE_OK;
 }
 
-enum parse_result text_parse_interval(const char *data, size_t size, const char *field, struct laminar_interval *out)
+enum parse_result text_parse_interval(const char *data, size_t size, const char *field,
+                                      struct laminar_interval *out)
 {
     text_trim(&data, &size);
     const char *p = data, *end = data + size;
     if (p < end && *p == '@') p++; /* PostgreSQL's verbose output */
     bool is_negated = false;
     size_t sign = end - p > 1 && (*p == '-' || *p == '+') && (p[1] | 0x20) == 'p';
-    if (p < end && (p[sign] | 0x20) == 'p') return parse_iso(p + sign + 1, end, sign && *p == '-', out);
+    if (p < end && (p[sign] | 0x20) == 'p')
+        return parse_iso(p + sign + 1, end, sign && *p == '-', out);
     struct sum sum = {0, 0, 0};
     bool has_term = false;
     while (p < end) {

@@ -10,13 +10,45 @@
 #include "vector/text_internal.h"
 
 #define E18 ((int128)1000000000000000000LL)
-const int128 pow10_table[39] = {
-    1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000, 1000000000, 10000000000LL, 100000000000LL,
-    1000000000000LL, 10000000000000LL, 100000000000000LL, 1000000000000000LL, 10000000000000000LL,
-    100000000000000000LL, E18, E18 * 10, E18 * 100, E18 * 1000, E18 * 10000, E18 * 100000, E18 * 1000000,
-    E18 * 10000000, E18 * 100000000, E18 * 1000000000, E18 * 10000000000LL, E18 * 100000000000LL,
-    E18 * 1000000000000LL, E18 * 10000000000000LL, E18 * 100000000000000LL, E18 * 1000000000000000LL,
-    E18 * 10000000000000000LL, E18 * 100000000000000000LL, E18 * E18, E18 * E18 * 10, E18 * E18 * 100};
+const int128 pow10_table[39] = {1,
+                                10,
+                                100,
+                                1000,
+                                10000,
+                                100000,
+                                1000000,
+                                10000000,
+                                100000000,
+                                1000000000,
+                                10000000000LL,
+                                100000000000LL,
+                                1000000000000LL,
+                                10000000000000LL,
+                                100000000000000LL,
+                                1000000000000000LL,
+                                10000000000000000LL,
+                                100000000000000000LL,
+                                E18,
+                                E18 * 10,
+                                E18 * 100,
+                                E18 * 1000,
+                                E18 * 10000,
+                                E18 * 100000,
+                                E18 * 1000000,
+                                E18 * 10000000,
+                                E18 * 100000000,
+                                E18 * 1000000000,
+                                E18 * 10000000000LL,
+                                E18 * 100000000000LL,
+                                E18 * 1000000000000LL,
+                                E18 * 10000000000000LL,
+                                E18 * 100000000000000LL,
+                                E18 * 1000000000000000LL,
+                                E18 * 10000000000000000LL,
+                                E18 * 100000000000000000LL,
+                                E18 *E18,
+                                E18 *E18 * 10,
+                                E18 *E18 * 100};
 
 /* --- Integers ------------------------------------------------------------------------------------------------------------------ */
 
@@ -29,8 +61,11 @@ static enum parse_result parse_magnitude(const char *data, size_t size, uint64_t
     for (size_t i = 0; i < size; i++) {
         unsigned digit = (unsigned)(unsigned char)data[i] - '0';
         if (digit > 9) return PARSE_SYNTAX;
-        if (i >= 19) is_big |= __builtin_mul_overflow(value, 10, &value) || __builtin_add_overflow(value, digit, &value);
-        else value = value * 10 + digit;
+        if (i >= 19)
+            is_big |= __builtin_mul_overflow(value, 10, &value) ||
+                      __builtin_add_overflow(value, digit, &value);
+        else
+            value = value * 10 + digit;
     }
     *out = value;
     return is_big ? PARSE_RANGE : PARSE_OK;
@@ -146,7 +181,8 @@ static bool numeral_scan(const char *data, size_t size, struct numeral *out)
 
 /* --- DECIMAL --------------------------------------------------------------------------------------------------------------------- */
 
-enum parse_result text_parse_decimal(const char *data, size_t size, int precision, int scale, int128 *out, bool *is_exact)
+enum parse_result text_parse_decimal(const char *data, size_t size, int precision, int scale,
+                                     int128 *out, bool *is_exact)
 {
     text_trim(&data, &size);
     struct numeral num;
@@ -182,7 +218,8 @@ enum parse_result text_parse_decimal(const char *data, size_t size, int precisio
 void text_print_decimal(struct strbuf *out, int128 value, int scale)
 {
     char buf[48], *end = buf + sizeof buf, *p = end;
-    unsigned __int128 magnitude = value < 0 ? 0 - (unsigned __int128)value : (unsigned __int128)value;
+    unsigned __int128 magnitude = value < 0 ? 0 - (unsigned __int128)value
+                                            : (unsigned __int128)value;
     for (int i = 0; magnitude || i <= scale; i++) {
         if (i == scale && scale > 0) *--p = '.';
         *--p = (char)('0' + (int)(magnitude % 10));
@@ -205,18 +242,23 @@ static void numeral_to_json(const struct numeral *num, char buf[FLOAT_DIGITS_MAX
     if (num->is_negative) buf[n++] = '-';
     for (const char *p = num->digits; p < num->end; p++) {
         if (*p == '.') continue;
-        if (i < FLOAT_DIGITS_MAX) buf[n++] = *p;
-        else has_more |= *p != '0';
+        if (i < FLOAT_DIGITS_MAX)
+            buf[n++] = *p;
+        else
+            has_more |= *p != '0';
         i++;
     }
     int64_t exponent = num->exponent;
     if (i > FLOAT_DIGITS_MAX) {
         exponent += (int64_t)(i - FLOAT_DIGITS_MAX);
-        if (has_more) buf[n - 1] |= 1; /* '0' -> '1', '2' -> '3' ...: only moves a number that lies on a tie off it */
+        if (has_more)
+            buf[n - 1] |=
+                1; /* '0' -> '1', '2' -> '3' ...: only moves a number that lies on a tie off it */
     }
     buf[n++] = 'e';
     if (exponent < 0) buf[n++] = '-';
-    char digits[20], *start = digits_before(digits + sizeof digits, (uint64_t)(exponent < 0 ? -exponent : exponent));
+    char digits[20], *start = digits_before(digits + sizeof digits,
+                                            (uint64_t)(exponent < 0 ? -exponent : exponent));
     size_t n_exponent = (size_t)(digits + sizeof digits - start);
     memcpy(buf + n, start, n_exponent);
     buf[n + n_exponent] = 0;
@@ -224,8 +266,9 @@ static void numeral_to_json(const struct numeral *num, char buf[FLOAT_DIGITS_MAX
 
 static enum parse_result numeral_to_double(const struct numeral *num, double *out)
 {
-    static const double exact_pow10[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
-                                         1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+    static const double exact_pow10[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                         1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+                                         1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
     if (num->n_digits == 0) {
         *out = num->is_negative ? -0.0 : 0.0;
         return PARSE_OK;
@@ -242,8 +285,10 @@ static enum parse_result numeral_to_double(const struct numeral *num, double *ou
             if (*p != '.') mantissa = mantissa * 10 + (uint64_t)(*p - '0');
         if (mantissa <= (uint64_t)1 << 53) {
             double value = (double)mantissa;
-            if (num->exponent < 0) value /= exact_pow10[-num->exponent];
-            else value *= exact_pow10[num->exponent];
+            if (num->exponent < 0)
+                value /= exact_pow10[-num->exponent];
+            else
+                value *= exact_pow10[num->exponent];
             *out = num->is_negative ? -value : value;
             return PARSE_OK;
         }
@@ -262,9 +307,12 @@ static bool parse_special(const char *data, size_t size, double *out)
 {
     bool is_negative = size > 0 && data[0] == '-';
     if (size > 0 && (data[0] == '-' || data[0] == '+')) data++, size--;
-    if (text_is_word(data, size, "nan")) *out = __builtin_nan("");
-    else if (text_is_word(data, size, "inf") || text_is_word(data, size, "infinity")) *out = __builtin_inf();
-    else return false;
+    if (text_is_word(data, size, "nan"))
+        *out = __builtin_nan("");
+    else if (text_is_word(data, size, "inf") || text_is_word(data, size, "infinity"))
+        *out = __builtin_inf();
+    else
+        return false;
     if (is_negative) *out = -*out;
     return true;
 }
@@ -279,7 +327,9 @@ enum parse_result text_parse_double(const char *data, size_t size, double *out)
 
 /* Sign of (numeral - mantissa * 2^exponent2), both positive: big integers of 32-bit limbs, both sides made whole. Only for texts that
  * lie within half a double's ulp of the middle of two floats, so never hot; the numeral is within float range. */
-enum { LIMBS_MAX = 136 }; /* 4,352 bits: 800 digits (2,660 bits) and 2^150 * 10^(800 + 45) in the worst case */
+enum {
+    LIMBS_MAX = 136
+}; /* 4,352 bits: 800 digits (2,660 bits) and 2^150 * 10^(800 + 45) in the worst case */
 struct bignum {
     uint32_t limbs[LIMBS_MAX];
     size_t n;
@@ -304,14 +354,17 @@ static int bignum_compare(const struct bignum *a, const struct bignum *b)
 static int numeral_compare(const struct numeral *num, uint64_t mantissa, int exponent2)
 {
     struct bignum text = {.n = 0};
-    struct bignum binary = {.limbs = {(uint32_t)mantissa, (uint32_t)(mantissa >> 32)}, .n = 2}; /* mantissa >= 2^52 */
+    struct bignum binary = {.limbs = {(uint32_t)mantissa, (uint32_t)(mantissa >> 32)},
+                            .n = 2}; /* mantissa >= 2^52 */
     int64_t exponent10 = num->exponent;
     size_t i = 0;
     bool has_more = false;
     for (const char *p = num->digits; p < num->end; p++) {
         if (*p == '.') continue;
-        if (i++ < FLOAT_DIGITS_MAX) bignum_mul_add(&text, 10, (uint32_t)(*p - '0'));
-        else exponent10++, has_more |= *p != '0';
+        if (i++ < FLOAT_DIGITS_MAX)
+            bignum_mul_add(&text, 10, (uint32_t)(*p - '0'));
+        else
+            exponent10++, has_more |= *p != '0';
     }
     for (; exponent10 > 0; exponent10--) bignum_mul_add(&text, 10, 0);
     for (; exponent10 < 0; exponent10++) bignum_mul_add(&binary, 10, 0);
@@ -337,13 +390,15 @@ enum parse_result text_parse_float(const char *data, size_t size, float *out)
     if (__builtin_isinf(rounded)) return PARSE_RANGE;
     /* Rounding twice is wrong only where the double fell on the middle of two floats and the text did not. */
     double other_side = 2 * value - (double)rounded;
-    if (unlikely((double)rounded != value && (double)(float)other_side == other_side && num.n_digits)) {
+    if (unlikely((double)rounded != value && (double)(float)other_side == other_side &&
+                 num.n_digits)) {
         int exponent2;
         double magnitude = value < 0 ? -value : value;
         uint64_t mantissa = (uint64_t)__builtin_ldexp(__builtin_frexp(magnitude, &exponent2), 53);
         int order = numeral_compare(&num, mantissa, exponent2 - 53);
         double low = (double)rounded, high = other_side;
-        if ((low < 0 ? -low : low) > (high < 0 ? -high : high)) low = other_side, high = (double)rounded;
+        if ((low < 0 ? -low : low) > (high < 0 ? -high : high))
+            low = other_side, high = (double)rounded;
         if (order != 0) rounded = (float)(order > 0 ? high : low);
     }
     *out = rounded;
@@ -361,11 +416,14 @@ static void print_shortest(struct strbuf *out, const char *text, size_t size)
     if (is_negative) p++;
     int exponent = 0;
     for (; p < end && *p != 'e' && *p != 'E'; p++) {
-        if (*p == '.') has_point = true;
+        if (*p == '.')
+            has_point = true;
         else {
             if (!has_point) point++;
-            if (n_digits == 0 && *p == '0') point--;
-            else if (n_digits < (int)sizeof digits) digits[n_digits++] = *p;
+            if (n_digits == 0 && *p == '0')
+                point--;
+            else if (n_digits < (int)sizeof digits)
+                digits[n_digits++] = *p;
         }
     }
     if (p < end) {
@@ -418,9 +476,13 @@ static void print_binary(struct strbuf *out, double value, bool is_float)
         val.tag = 0;
         yyjson_set_real(&val, value);
         size_t size = 0;
-        const char *text = yyjson_val_write_opts(&val, is_float ? YYJSON_WRITE_FP_TO_FLOAT : YYJSON_WRITE_NOFLAG, &alc, &size, NULL);
-        if (text) print_shortest(out, text, size); /* the pool is on the stack and large enough: this can't fail */
-        else out->failed = true;
+        const char *text = yyjson_val_write_opts(
+            &val, is_float ? YYJSON_WRITE_FP_TO_FLOAT : YYJSON_WRITE_NOFLAG, &alc, &size, NULL);
+        if (text)
+            print_shortest(out, text,
+                           size); /* the pool is on the stack and large enough: this can't fail */
+        else
+            out->failed = true;
     }
 }
 

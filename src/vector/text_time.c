@@ -24,7 +24,8 @@ void civil_from_days(int64_t days, int64_t *year, int *month, int *day)
     days += 719468;
     int64_t era = (days >= 0 ? days : days - 146096) / 146097;
     int64_t day_of_era = days - era * 146097;
-    int64_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+    int64_t year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
     int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     int64_t month_from_march = (5 * day_of_year + 2) / 153;
     *day = (int)(day_of_year - (153 * month_from_march + 2) / 5 + 1);
@@ -50,7 +51,9 @@ static int days_in_month(int64_t year, int month)
 
 /* --- Parts ---------------------------------------------------------------------------------------------------------------------------- */
 
-enum { YEAR_MAX = 300000000 }; /* beyond what 64-bit seconds of any unit but the second need; keeps all arithmetic in range */
+enum {
+    YEAR_MAX = 300000000
+}; /* beyond what 64-bit seconds of any unit but the second need; keeps all arithmetic in range */
 
 /* "[+-]yyyy-mm-dd"; the month and day may have one digit. Sets days since 1970. */
 static enum parse_result take_date(const char **p, const char *end, int64_t *out_days)
@@ -72,7 +75,8 @@ static enum parse_result take_date(const char **p, const char *end, int64_t *out
     if (*p < end && text_is_digit(**p)) return PARSE_SYNTAX;
     if (is_negative) year = -year;
     if (year > YEAR_MAX || year < -YEAR_MAX) return PARSE_RANGE;
-    if (parts[0] < 1 || parts[0] > 12 || parts[1] < 1 || parts[1] > days_in_month(year, parts[0])) return PARSE_RANGE;
+    if (parts[0] < 1 || parts[0] > 12 || parts[1] < 1 || parts[1] > days_in_month(year, parts[0]))
+        return PARSE_RANGE;
     *out_days = civil_to_days(year, parts[0], parts[1]);
     return PARSE_OK;
 }
@@ -109,8 +113,10 @@ static enum parse_result take_offset(const char **p, const char *end, int32_t *o
     int parts[3] = {0, 0, 0};
     for (int i = 0; i < 3; i++) {
         bool has_colon = i > 0 && *p < end && **p == ':';
-        if (has_colon) (*p)++;
-        else if (i > 0 && (*p == end || !text_is_digit(**p))) break;
+        if (has_colon)
+            (*p)++;
+        else if (i > 0 && (*p == end || !text_is_digit(**p)))
+            break;
         if (!text_take_digits(p, end, 2, &parts[i])) return PARSE_SYNTAX;
     }
     if (parts[0] > 23 || parts[1] > 59 || parts[2] > 59) return PARSE_RANGE;
@@ -157,8 +163,8 @@ enum parse_result text_parse_time(const char *data, size_t size, int64_t *out_na
     return PARSE_OK;
 }
 
-enum parse_result text_parse_timestamp(const char *data, size_t size, int64_t *out_seconds, uint32_t *out_nanos, bool *has_zone,
-                                       int32_t *offset_s)
+enum parse_result text_parse_timestamp(const char *data, size_t size, int64_t *out_seconds,
+                                       uint32_t *out_nanos, bool *has_zone, int32_t *offset_s)
 {
     text_trim(&data, &size);
     const char *p = data, *end = data + size;
@@ -181,7 +187,8 @@ enum parse_result text_parse_timestamp(const char *data, size_t size, int64_t *o
         if (result != PARSE_OK) return result;
     } else if (p < end) {
         const struct tz *tz;
-        if (!text_is_letter(*p) || tz_find(p, (size_t)(end - p), &tz, NULL) != LAMINAR_OK) return PARSE_SYNTAX;
+        if (!text_is_letter(*p) || tz_find(p, (size_t)(end - p), &tz, NULL) != LAMINAR_OK)
+            return PARSE_SYNTAX;
         zone = true;
         offset = tz_offset_at_local(tz, seconds);
         p = end;
@@ -194,7 +201,8 @@ enum parse_result text_parse_timestamp(const char *data, size_t size, int64_t *o
     return PARSE_OK;
 }
 
-enum parse_result text_timestamp_to_unit(int64_t seconds, uint32_t nanos, enum time_unit unit, int64_t *out, bool *is_exact)
+enum parse_result text_timestamp_to_unit(int64_t seconds, uint32_t nanos, enum time_unit unit,
+                                         int64_t *out, bool *is_exact)
 {
     int64_t per_second = unit_per_second(unit);
     uint32_t nanos_per_unit = (uint32_t)(1000000000 / per_second);
@@ -266,10 +274,13 @@ void text_print_time(struct strbuf *out, int64_t value, enum time_unit unit)
     char buf[48];
     int64_t per_second = unit_per_second(unit);
     if (value < 0) value = 0; /* not a TIME; imported data is not ours to trust */
-    strbuf_append(out, buf, (size_t)(put_time(buf, value / per_second, value % per_second, per_second) - buf));
+    strbuf_append(
+        out, buf,
+        (size_t)(put_time(buf, value / per_second, value % per_second, per_second) - buf));
 }
 
-void text_print_timestamp_tz(struct strbuf *out, int64_t value, enum time_unit unit, const struct tz *tz)
+void text_print_timestamp_tz(struct strbuf *out, int64_t value, enum time_unit unit,
+                             const struct tz *tz)
 {
     char buf[80], *p = buf;
     int64_t per_second = unit_per_second(unit);
@@ -303,6 +314,7 @@ void text_print_timestamp_tz(struct strbuf *out, int64_t value, enum time_unit u
 void text_print_timestamp(struct strbuf *out, int64_t value, enum time_unit unit, const char *zone)
 {
     const struct tz *tz = NULL;
-    if (zone && tz_find(zone, strlen(zone), &tz, NULL) != LAMINAR_OK) tz = tz_utc(); /* still the right moment, with its offset */
+    if (zone && tz_find(zone, strlen(zone), &tz, NULL) != LAMINAR_OK)
+        tz = tz_utc(); /* still the right moment, with its offset */
     text_print_timestamp_tz(out, value, unit, tz);
 }
