@@ -2,6 +2,7 @@
 #   tests/unit/<layer>/test_*.c  one program each, linked with that layer and those below; other .c files of the folder are helpers
 #   tests/api/test_*.c           one program each, linked with liblaminar, public headers only
 #   examples/c/*.c               run as they are: they exit 0 when all is well
+#   fuzz/fuzz_*.c                with fuzz/replay.c: the seeds of fuzz/corpus and some changes of them
 # A test named test_*_concurrent.c has the label "tsan" besides its layer's.
 find_library(LAMINAR_CMOCKA cmocka)
 if(NOT LAMINAR_CMOCKA)
@@ -57,3 +58,20 @@ if(TARGET laminar)
         set_tests_properties(example_${name} PROPERTIES LABELS examples TIMEOUT 60)
     endforeach()
 endif()
+
+# A target may lie above layers that are not there yet; it is linked with all there are.
+file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/fuzz/fuzz_*.c)
+foreach(source ${sources})
+    get_filename_component(name ${source} NAME_WE)
+    add_executable(replay_${name} ${source} ${CMAKE_SOURCE_DIR}/fuzz/replay.c)
+    laminar_our_code(replay_${name})
+    target_include_directories(replay_${name} PRIVATE ${CMAKE_SOURCE_DIR}/src)
+    target_link_libraries(replay_${name} PRIVATE ${LAMINAR_ALL_LAYERS} lam_third_party)
+    set_target_properties(replay_${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/fuzz)
+    set(corpus)
+    if(EXISTS ${CMAKE_SOURCE_DIR}/fuzz/corpus/${name})
+        set(corpus ${CMAKE_SOURCE_DIR}/fuzz/corpus/${name})
+    endif()
+    add_test(NAME replay_${name} COMMAND replay_${name} --mutate 200 ${corpus})
+    set_tests_properties(replay_${name} PROPERTIES LABELS fuzz TIMEOUT 120)
+endforeach()

@@ -77,4 +77,8 @@ int64_t unit_per_second(enum time_unit unit); /* 1, 1000, 1000000, 1000000000 */
 
 bool utf8_validate(const char *data, size_t size);
 
+enum { TEXT_JSON_DEPTH_MAX = 1024 };
+/* Whether UTF-8 text is one JSON value (RFC 8259), nested up to TEXT_JSON_DEPTH_MAX deep. */
+bool text_is_json(const char *data, size_t size);
+
 #endif
