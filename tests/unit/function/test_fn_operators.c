@@ -100,7 +100,8 @@ static void times(void **state)
     assert_string_equal(fn_call_type("-", "TIMESTAMP(3):2024-01-01", "INTERVAL:5 seconds", NULL),
                         "TIMESTAMP(3)");
     assert_string_equal(
-        fn_call_type("-", "TIMESTAMP(3):2024-01-01", "INTERVAL:5 microseconds", NULL), "TIMESTAMP");
+        fn_call_type("-", "TIMESTAMP(3):2024-01-01", "INTERVAL:5 microseconds", NULL),
+        "TIMESTAMP(6)");
 }
 
 static void comparisons(void **state)
