@@ -403,6 +403,32 @@ laminar_status batch_builder_append(struct batch_builder *builder, const struct 
     return batch_builder_append_sel(builder, chunk, NULL, chunk->n_rows, err);
 }
 
+laminar_status batch_builder_columns(struct batch_builder *builder, struct column **out, struct laminar_error *err)
+{
+    if (!builder->body) {
+        laminar_status status = batch_body_take(builder->pool, builder->schema, builder->n_rows_expected, &builder->body, err);
+        if (status) return status;
+    }
+    *out = builder->body->columns;
+    return LAMINAR_OK;
+}
+
+laminar_status batch_builder_added(struct batch_builder *builder, size_t n, struct laminar_error *err)
+{
+    for (uint32_t i = 0; i < builder->schema->n_columns; i++)
+        ENSURE(builder->body->columns[i].n == builder->n_rows + n, err);
+    laminar_status status = append_weights(builder, NULL, NULL, n, err);
+    if (status) return status;
+    builder->n_rows += n;
+    return LAMINAR_OK;
+}
+
+void batch_builder_undo(struct batch_builder *builder)
+{
+    if (!builder->body) return;
+    for (uint32_t i = 0; i < builder->schema->n_columns; i++) column_truncate(&builder->body->columns[i], builder->n_rows);
+}
+
 /* The few rows in a body grown for many go to a body of their size; the large one stays with the builder. */
 static laminar_status copy_to_smaller(struct batch_builder *builder, struct batch_body **out, struct laminar_error *err)
 {

@@ -255,7 +255,7 @@ static void print_nested(struct strbuf *out, const struct vector *v, size_t row)
         for (uint32_t i = 0; i < v->n_children; i++) {
             if (i) strbuf_puts(out, ", ");
             strbuf_printf(out, "'%s': ", v->type.info->fields[i].name);
-            text_print_value(out, &v->children[i], row);
+            text_print_value(out, &v->children[i], vector_struct_row(v, row));
         }
         strbuf_putc(out, '}');
         return;
@@ -332,9 +332,9 @@ void text_print_value(struct strbuf *out, const struct vector *v, size_t row)
 /* --- UTF-8 ---------------------------------------------------------------------------------------------------------------------------------- */
 
 /* The Unicode Standard, table 3-7: what may follow each lead byte. Eight bytes of ASCII are passed at once. */
-bool utf8_validate(const char *data, size_t size)
+size_t utf8_valid_prefix(const char *data, size_t size)
 {
-    const unsigned char *p = (const unsigned char *)data, *end = p + size;
+    const unsigned char *start = (const unsigned char *)data, *p = start, *end = p + size;
     while (p < end) {
         if (end - p >= 8) {
             uint64_t word;
@@ -357,7 +357,7 @@ bool utf8_validate(const char *data, size_t size)
         else if (lead >= 0xF0 && lead <= 0xF4)
             n_more = 3;
         else
-            return false;
+            return (size_t)(p - start);
         if (lead == 0xE0)
             low = 0xA0;
         else if (lead == 0xED)
@@ -366,10 +366,12 @@ bool utf8_validate(const char *data, size_t size)
             low = 0x90;
         else if (lead == 0xF4)
             high = 0x8F;
-        if (end - p <= n_more || p[1] < low || p[1] > high) return false;
+        if (end - p <= n_more || p[1] < low || p[1] > high) return (size_t)(p - start);
         for (ptrdiff_t i = 2; i <= n_more; i++)
-            if ((p[i] & 0xC0) != 0x80) return false;
+            if ((p[i] & 0xC0) != 0x80) return (size_t)(p - start);
         p += n_more + 1;
     }
-    return true;
+    return size;
 }
+
+bool utf8_validate(const char *data, size_t size) { return utf8_valid_prefix(data, size) == size; }

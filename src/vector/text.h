@@ -59,6 +59,9 @@ void text_print_timestamp(struct strbuf *out, int64_t value, enum time_unit unit
 struct tz;
 void text_print_timestamp_tz(struct strbuf *out, int64_t value, enum time_unit unit,
                              const struct tz *tz); /* tz NULL = none */
+/* RFC 3339: 'T' between, minutes in the offset. */
+void text_print_timestamp_iso(struct strbuf *out, int64_t value, enum time_unit unit,
+                              const struct tz *tz);
 void text_print_interval(struct strbuf *out, struct laminar_interval value);
 void text_print_uuid(struct strbuf *out, const uint8_t value[16]);
 /* Row `row` of v: no quotes around strings at top level; "NULL" for null; lists as [a, b], structs as {'a': 1}, binary as \xff. */
@@ -76,6 +79,8 @@ extern const int128 pow10_table[39];
 int64_t unit_per_second(enum time_unit unit); /* 1, 1000, 1000000, 1000000000 */
 
 bool utf8_validate(const char *data, size_t size);
+/* Length of the longest prefix that is valid UTF-8 in whole characters. */
+size_t utf8_valid_prefix(const char *data, size_t size);
 
 enum { TEXT_JSON_DEPTH_MAX = 1024 };
 /* Whether UTF-8 text is one JSON value (RFC 8259), nested up to TEXT_JSON_DEPTH_MAX deep. */

@@ -279,8 +279,10 @@ void text_print_time(struct strbuf *out, int64_t value, enum time_unit unit)
         (size_t)(put_time(buf, value / per_second, value % per_second, per_second) - buf));
 }
 
-void text_print_timestamp_tz(struct strbuf *out, int64_t value, enum time_unit unit,
-                             const struct tz *tz)
+enum timestamp_style { STYLE_SQL, STYLE_RFC3339 };
+
+static void print_timestamp(struct strbuf *out, int64_t value, enum time_unit unit,
+                            const struct tz *tz, enum timestamp_style style)
 {
     char buf[80], *p = buf;
     int64_t per_second = unit_per_second(unit);
@@ -293,13 +295,13 @@ void text_print_timestamp_tz(struct strbuf *out, int64_t value, enum time_unit u
     days += floor_div(second_of_day, 86400);
     second_of_day = floor_mod(second_of_day, 86400);
     p = put_date(p, days);
-    *p++ = ' ';
+    *p++ = style == STYLE_SQL ? ' ' : 'T';
     p = put_time(p, second_of_day, fraction, per_second);
     if (tz) {
         int64_t magnitude = offset < 0 ? -offset : offset;
         *p++ = offset < 0 ? '-' : '+';
         p = put_number(p, (uint64_t)(magnitude / 3600), 2);
-        if (magnitude % 3600) {
+        if (magnitude % 3600 || style == STYLE_RFC3339) {
             *p++ = ':';
             p = put_number(p, (uint64_t)(magnitude / 60 % 60), 2);
         }
@@ -309,6 +311,18 @@ void text_print_timestamp_tz(struct strbuf *out, int64_t value, enum time_unit u
         }
     }
     strbuf_append(out, buf, (size_t)(p - buf));
+}
+
+void text_print_timestamp_tz(struct strbuf *out, int64_t value, enum time_unit unit,
+                             const struct tz *tz)
+{
+    print_timestamp(out, value, unit, tz, STYLE_SQL);
+}
+
+void text_print_timestamp_iso(struct strbuf *out, int64_t value, enum time_unit unit,
+                              const struct tz *tz)
+{
+    print_timestamp(out, value, unit, tz, STYLE_RFC3339);
 }
 
 void text_print_timestamp(struct strbuf *out, int64_t value, enum time_unit unit, const char *zone)

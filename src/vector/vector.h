@@ -199,6 +199,11 @@ void batch_builder_free(struct batch_builder *builder);
 laminar_status batch_builder_append(struct batch_builder *builder, const struct chunk *chunk, struct laminar_error *err) must_check;
 laminar_status batch_builder_append_sel(struct batch_builder *builder, const struct chunk *chunk, const uint32_t *sel,
                                         size_t n, struct laminar_error *err) must_check;
+/* For those who make rows themselves (CSV, JSON): the columns, one a schema column, to append rows to; valid until the builder's next use.
+ * Then batch_builder_added says that all of them got n more rows, or batch_builder_undo that they go back to the rows before. */
+laminar_status batch_builder_columns(struct batch_builder *builder, struct column **out, struct laminar_error *err) must_check;
+laminar_status batch_builder_added(struct batch_builder *builder, size_t n, struct laminar_error *err) must_check;
+void batch_builder_undo(struct batch_builder *builder);
 size_t batch_builder_n_rows(const struct batch_builder *builder);
 /* The rows so far as a batch (refs = 1); the builder is empty again. */
 laminar_status batch_builder_finish(struct batch_builder *builder, struct batch **out, struct laminar_error *err) must_check;

@@ -1,0 +1,54 @@
+/* cell.h - single values from text into a column, and the errors for those that don't fit: what all row formats share.
+ *
+ * The rule is that of `insert`: a value arrives whole or not at all. Everything that cannot be taken is LAMINAR_BATCH_SCHEMA_MISMATCH and
+ * names the column, the row (from 0), the value and both types. */
+#ifndef FORMAT_CELL_H
+#define FORMAT_CELL_H
+
+#include "vector/text.h"
+#include "vector/vector.h"
+
+enum cell_result {
+    CELL_OK,
+    CELL_SYNTAX, /* not a value of the type */
+    CELL_RANGE,  /* outside of the type's range */
+    CELL_LOSSY,  /* digits would be lost */
+    CELL_NULL,   /* null where NOT NULL was declared */
+    CELL_NO_MEMORY
+};
+
+/* Writes the value of text data[0..size) to `out` (type_width() bytes of `col`'s data); bytes of long strings go to col's heap. Not for
+ * LIST, STRUCT and MAP. The text is valid UTF-8. */
+enum cell_result cell_parse(struct column *col, const char *data, size_t size, void *out);
+
+/* The bytes of a string into the column's heap. */
+static inline enum cell_result cell_string(struct column *col, const char *data, size_t size,
+                                           struct string_view *out)
+{
+    if (size > STRING_INLINE_MAX) {
+        if (unlikely(size > UINT32_MAX)) return CELL_RANGE;
+        char *copy = arena_alloc(&col->heap, size);
+        if (unlikely(!copy)) return CELL_NO_MEMORY;
+        memcpy(copy, data, size);
+        data = copy;
+    }
+    *out = string_make(data, size);
+    return CELL_OK;
+}
+
+/* Row `row` is null: the value's bytes are 0. Room for the row is reserved. For flat types. */
+laminar_status cell_set_null(struct column *col, size_t row, struct laminar_error *err) must_check;
+
+/* The error for `why`: "column 'px', row 3: 'abc' (text) is not a DOUBLE". `source` says what the value was: "text", "number", "object". */
+laminar_status cell_error(enum cell_result why, const char *column, size_t row, const char *data,
+                          size_t size, const char *source, struct data_type type,
+                          struct laminar_error *err);
+
+/* Errors about whole columns. */
+laminar_status column_unknown(const struct schema *schema, const char *name, size_t size,
+                              struct laminar_error *err);
+laminar_status column_missing(const struct schema_column *column, size_t row,
+                              struct laminar_error *err);
+laminar_status column_twice(const char *name, size_t size, struct laminar_error *err);
+
+#endif
