@@ -77,6 +77,11 @@ char *mem_strndup(const char *text, size_t size)
 
 char *mem_strdup(const char *text) { return mem_strndup(text, strlen(text)); }
 
+void mem_keep_for_ever(void *ptr)
+{
+    if (ptr) atomic_fetch_sub_explicit(&live_count, 1, memory_order_relaxed);
+}
+
 uint64_t mem_allocation_count(void)
 {
     return atomic_load_explicit(&allocation_count, memory_order_relaxed);

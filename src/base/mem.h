@@ -19,6 +19,9 @@ void *mem_alloc_aligned(size_t size);
 char *mem_strdup(const char *text);
 char *mem_strndup(const char *text, size_t size);
 
+/* Says that ptr lives as long as the process: it counts as live no more. It must not be freed. */
+void mem_keep_for_ever(void *ptr);
+
 /* Number of heap allocations so far (all threads): tests assert that a steady step adds none. */
 uint64_t mem_allocation_count(void);
 /* Allocations not yet freed. */

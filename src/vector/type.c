@@ -91,6 +91,7 @@ static laminar_status intern(const struct type_info *info, const struct type_inf
         _Atomic(struct intern_node *) *bucket = &intern_table[hash % INTERN_BUCKETS];
         node->next = atomic_load_explicit(bucket, memory_order_relaxed);
         atomic_store_explicit(bucket, node, memory_order_release);
+        mem_keep_for_ever(node);
         *out = &node->info;
     }
     mutex_unlock(&intern_lock);
