@@ -52,7 +52,10 @@ struct ast_qname {
     struct ast_span span;
 };
 
-static inline const struct ast_name *ast_qname_last(const struct ast_qname *name) { return &name->parts[name->n - 1]; }
+static inline const struct ast_name *ast_qname_last(const struct ast_qname *name)
+{
+    return &name->parts[name->n - 1];
+}
 
 /* --- Types -------------------------------------------------------------------------------------------------------- */
 
@@ -103,18 +106,21 @@ struct ast_order_item {
     struct ast_expr *expr;
     struct ast_span span;
     bool is_descending;
-    enum ast_nulls { AST_NULLS_DEFAULT, AST_NULLS_FIRST, AST_NULLS_LAST } nulls; /* default: last ascending, first descending */
+    /* default: last ascending, first descending */
+    enum ast_nulls { AST_NULLS_DEFAULT, AST_NULLS_FIRST, AST_NULLS_LAST } nulls;
 };
 struct ast_order_list {
     struct ast_order_item *items;
     size_t n;
 };
 
-#define AST_EXPR_KIND_LIST(X)                                                                                                    \
-    X(NULL) X(BOOL) X(NUMBER) X(STRING) X(BLOB) X(INTERVAL) X(TYPED_LITERAL) X(DEFAULT) X(PARAMETER)                             \
-    X(COLUMN) X(STAR) X(UNARY) X(BINARY) X(LOGICAL) X(IS) X(BETWEEN) X(IN_LIST) X(IN_QUERY) X(EXISTS) X(SUBQUERY) X(QUANTIFIED)  \
-    X(LIKE) X(CASE) X(CAST) X(FUNCTION) X(EXTRACT) X(COLLATE) X(AT_TIME_ZONE)                                                    \
-    X(ARRAY) X(ARRAY_QUERY) X(ROW) X(STRUCT) X(MAP) X(SUBSCRIPT) X(SLICE) X(FIELD) X(TABLE_ARG) X(DESCRIPTOR)
+#define AST_EXPR_KIND_LIST(X)                                                                      \
+    X(NULL)                                                                                        \
+    X(BOOL) X(NUMBER) X(STRING) X(BLOB) X(INTERVAL) X(TYPED_LITERAL) X(DEFAULT) X(PARAMETER)       \
+        X(COLUMN) X(STAR) X(UNARY) X(BINARY) X(LOGICAL) X(IS) X(BETWEEN) X(IN_LIST) X(IN_QUERY)    \
+            X(EXISTS) X(SUBQUERY) X(QUANTIFIED) X(LIKE) X(CASE) X(CAST) X(FUNCTION) X(EXTRACT)     \
+                X(COLLATE) X(AT_TIME_ZONE) X(ARRAY) X(ARRAY_QUERY) X(ROW) X(STRUCT) X(MAP)         \
+                    X(SUBSCRIPT) X(SLICE) X(FIELD) X(TABLE_ARG) X(DESCRIPTOR)
 
 enum ast_expr_kind {
 #define AST_EXPR_ENUM(name) AST_EXPR_##name,
@@ -137,13 +143,17 @@ enum ast_unary_op {
 };
 
 /* X(name, SQL spelling, precedence). AND and OR are AST_EXPR_LOGICAL. `!=` is NE, `==` is refused. Higher binds tighter. */
-#define AST_BINARY_LIST(X)                                                                                                       \
-    X(EQ, "=", 40) X(NE, "<>", 40) X(LT, "<", 40) X(LE, "<=", 40) X(GT, ">", 40) X(GE, ">=", 40)                                 \
-    X(IS_DISTINCT, "IS DISTINCT FROM", 30) X(IS_NOT_DISTINCT, "IS NOT DISTINCT FROM", 30)                                        \
-    X(CONCAT, "||", 60) X(BIT_OR, "|", 60) X(BIT_AND, "&", 60) X(BIT_XOR, "#", 60) X(SHIFT_LEFT, "<<", 60)                       \
-    X(SHIFT_RIGHT, ">>", 60) X(JSON_GET, "->", 60) X(JSON_GET_TEXT, "->>", 60) X(JSON_PATH, "#>", 60)                            \
-    X(JSON_PATH_TEXT, "#>>", 60) X(CONTAINS, "@>", 60) X(CONTAINED_BY, "<@", 60) X(OVERLAPS, "&&", 60)                           \
-    X(ADD, "+", 70) X(SUBTRACT, "-", 70) X(MULTIPLY, "*", 80) X(DIVIDE, "/", 80) X(MODULO, "%", 80) X(POWER, "^", 90)
+#define AST_BINARY_LIST(X)                                                                         \
+    X(EQ, "=", 40)                                                                                 \
+    X(NE, "<>", 40) X(LT, "<", 40) X(LE, "<=", 40) X(GT, ">", 40) X(GE, ">=", 40)                  \
+        X(IS_DISTINCT, "IS DISTINCT FROM", 30) X(IS_NOT_DISTINCT, "IS NOT DISTINCT FROM", 30)      \
+            X(CONCAT, "||", 60) X(BIT_OR, "|", 60) X(BIT_AND, "&", 60) X(BIT_XOR, "#", 60)         \
+                X(SHIFT_LEFT, "<<", 60) X(SHIFT_RIGHT, ">>", 60) X(JSON_GET, "->", 60)             \
+                    X(JSON_GET_TEXT, "->>", 60) X(JSON_PATH, "#>", 60)                             \
+                        X(JSON_PATH_TEXT, "#>>", 60) X(CONTAINS, "@>", 60)                         \
+                            X(CONTAINED_BY, "<@", 60) X(OVERLAPS, "&&", 60) X(ADD, "+", 70)        \
+                                X(SUBTRACT, "-", 70) X(MULTIPLY, "*", 80) X(DIVIDE, "/", 80)       \
+                                    X(MODULO, "%", 80) X(POWER, "^", 90)
 enum ast_binary_op {
 #define AST_BINARY_ENUM(name, text, precedence) AST_BINARY_##name,
     AST_BINARY_LIST(AST_BINARY_ENUM)
@@ -153,17 +163,19 @@ enum ast_binary_op {
 enum ast_is_what { AST_IS_NULL, AST_IS_TRUE, AST_IS_FALSE, AST_IS_UNKNOWN };
 
 enum ast_like_kind {
-    AST_LIKE,          /* LIKE, also ~~ */
-    AST_ILIKE,         /* ILIKE, also ~~* */
-    AST_SIMILAR,       /* SIMILAR TO */
-    AST_REGEX,         /* ~, !~ */
-    AST_REGEX_NO_CASE  /* ~*, !~* */
+    AST_LIKE,         /* LIKE, also ~~ */
+    AST_ILIKE,        /* ILIKE, also ~~* */
+    AST_SIMILAR,      /* SIMILAR TO */
+    AST_REGEX,        /* ~, !~ */
+    AST_REGEX_NO_CASE /* ~*, !~* */
 };
 
 /* Fields of an interval, of EXTRACT's first argument they are names. X(name, SQL word). */
-#define AST_UNIT_LIST(X)                                                                                                         \
-    X(NANOSECOND, "NANOSECOND") X(MICROSECOND, "MICROSECOND") X(MILLISECOND, "MILLISECOND") X(SECOND, "SECOND")                  \
-    X(MINUTE, "MINUTE") X(HOUR, "HOUR") X(DAY, "DAY") X(WEEK, "WEEK") X(MONTH, "MONTH") X(QUARTER, "QUARTER") X(YEAR, "YEAR")
+#define AST_UNIT_LIST(X)                                                                           \
+    X(NANOSECOND, "NANOSECOND")                                                                    \
+    X(MICROSECOND, "MICROSECOND") X(MILLISECOND, "MILLISECOND") X(SECOND, "SECOND")                \
+        X(MINUTE, "MINUTE") X(HOUR, "HOUR") X(DAY, "DAY") X(WEEK, "WEEK") X(MONTH, "MONTH")        \
+            X(QUARTER, "QUARTER") X(YEAR, "YEAR")
 enum ast_unit {
     AST_UNIT_NONE,
 #define AST_UNIT_ENUM(name, text) AST_UNIT_##name,
@@ -220,11 +232,16 @@ struct ast_window {
 struct ast_function {
     struct ast_qname name;
     struct ast_expr_list args;
-    struct ast_name *arg_names; /* NULL, or args.n names of which those of positional arguments have text NULL: f(1, size => 2) */
-    bool is_star;               /* count(*) */
+    /* NULL, or args.n names of which those of positional arguments have text NULL: f(1, size => 2) */
+    struct ast_name *arg_names;
+    bool is_star; /* count(*) */
     bool is_distinct;
     bool is_bare; /* CURRENT_DATE, CURRENT_TIMESTAMP: no parentheses */
-    enum ast_null_treatment { AST_NULLS_UNSPECIFIED, AST_NULLS_RESPECT, AST_NULLS_IGNORE } null_treatment;
+    enum ast_null_treatment {
+        AST_NULLS_UNSPECIFIED,
+        AST_NULLS_RESPECT,
+        AST_NULLS_IGNORE
+    } null_treatment;
     struct ast_order_list order_by;     /* string_agg(x, ',' ORDER BY y) */
     struct ast_order_list within_group; /* percentile_cont(0.5) WITHIN GROUP (ORDER BY x) */
     struct ast_expr *filter;            /* FILTER (WHERE ...) */
@@ -237,6 +254,7 @@ struct ast_when {
 };
 
 struct ast_struct_field {
+    /* text NULL in STRUCT(a, f(x)): a column lends its name, others are c0, c1 ... by position */
     struct ast_name name;
     struct ast_expr *value;
 };
@@ -383,7 +401,8 @@ struct ast_expr {
             struct ast_expr *low;
             struct ast_expr *high;
         } slice;
-        struct { /* (x).f, f(x).g, a[1].b. A plain a.b.c is a COLUMN: the binder tells columns from fields. */
+        /* (x).f, f(x).g, a[1].b. A plain a.b.c is a COLUMN: the binder tells columns from fields. */
+        struct {
             struct ast_expr *operand;
             struct ast_name name;
         } field;
@@ -405,10 +424,11 @@ enum ast_table_ref_kind {
     AST_TABLE_JOIN
 };
 
-#define AST_JOIN_KIND_LIST(X)                                                                                                    \
-    X(INNER, "INNER JOIN") X(LEFT, "LEFT JOIN") X(RIGHT, "RIGHT JOIN") X(FULL, "FULL JOIN") X(CROSS, "CROSS JOIN")               \
-    X(LEFT_SEMI, "LEFT SEMI JOIN") X(RIGHT_SEMI, "RIGHT SEMI JOIN") X(LEFT_ANTI, "LEFT ANTI JOIN")                               \
-    X(RIGHT_ANTI, "RIGHT ANTI JOIN")
+#define AST_JOIN_KIND_LIST(X)                                                                      \
+    X(INNER, "INNER JOIN")                                                                         \
+    X(LEFT, "LEFT JOIN") X(RIGHT, "RIGHT JOIN") X(FULL, "FULL JOIN") X(CROSS, "CROSS JOIN")        \
+        X(LEFT_SEMI, "LEFT SEMI JOIN") X(RIGHT_SEMI, "RIGHT SEMI JOIN")                            \
+            X(LEFT_ANTI, "LEFT ANTI JOIN") X(RIGHT_ANTI, "RIGHT ANTI JOIN")
 enum ast_join_kind {
 #define AST_JOIN_ENUM(name, text) AST_JOIN_##name,
     AST_JOIN_KIND_LIST(AST_JOIN_ENUM)
@@ -437,11 +457,12 @@ struct ast_join {
     bool is_natural;
     struct ast_table_ref *left;
     struct ast_table_ref *right;
-    struct ast_expr *on;               /* NULL for CROSS, NATURAL, USING */
+    struct ast_expr *on; /* NULL for CROSS, NATURAL, USING */
     struct ast_name_list using_columns;
-    struct ast_expr *match_condition;  /* ASOF ... MATCH_CONDITION (a.ts >= b.ts | nearest(a.ts, b.ts)) */
-    struct ast_probe *probe;           /* TEMPORAL_PROBE */
-    struct ast_span keyword_span;      /* the words from ASOF / LEFT ... to JOIN */
+    /* ASOF ... MATCH_CONDITION (a.ts >= b.ts | nearest(a.ts, b.ts)) */
+    struct ast_expr *match_condition;
+    struct ast_probe *probe;      /* TEMPORAL_PROBE */
+    struct ast_span keyword_span; /* the words from ASOF / LEFT ... to JOIN */
 };
 
 struct ast_table_ref {
@@ -526,7 +547,8 @@ struct ast_query_body {
             struct ast_expr_list *rows;
             size_t n_rows;
         } values;
-        struct { /* operands[0] op operands[1] op operands[2] ..., from left to right; n >= 2; INTERSECT binds tighter */
+        /* operands[0] op operands[1] op operands[2] ..., from left to right; n >= 2; INTERSECT binds tighter */
+        struct {
             enum ast_set_op op;
             bool is_all;
             struct ast_query_body **operands;
@@ -540,13 +562,18 @@ struct ast_cte {
     struct ast_name name;
     struct ast_name_list columns;
     struct ast_query *query;
-    enum ast_materialized { AST_MATERIALIZED_DEFAULT, AST_MATERIALIZED_YES, AST_MATERIALIZED_NO } materialized;
+    enum ast_materialized {
+        AST_MATERIALIZED_DEFAULT,
+        AST_MATERIALIZED_YES,
+        AST_MATERIALIZED_NO
+    } materialized;
 };
 
 /* X(name, SQL). */
-#define AST_EMIT_LIST(X)                                                                                                         \
-    X(WINDOW_CLOSE, "EMIT ON WINDOW CLOSE") X(WATERMARK, "EMIT AFTER WATERMARK") X(UPDATE, "EMIT ON UPDATE")                     \
-    X(PERIODIC, "EMIT EVERY") X(CHANGES, "EMIT CHANGES") X(FINAL, "EMIT FINAL")
+#define AST_EMIT_LIST(X)                                                                           \
+    X(WINDOW_CLOSE, "EMIT ON WINDOW CLOSE")                                                        \
+    X(WATERMARK, "EMIT AFTER WATERMARK") X(UPDATE, "EMIT ON UPDATE") X(PERIODIC, "EMIT EVERY")     \
+        X(CHANGES, "EMIT CHANGES") X(FINAL, "EMIT FINAL")
 enum ast_emit_kind {
     AST_EMIT_NONE, /* not said */
 #define AST_EMIT_ENUM(name, text) AST_EMIT_##name,
@@ -556,7 +583,8 @@ enum ast_emit_kind {
 
 struct ast_emit {
     enum ast_emit_kind kind;
-    struct ast_expr *period; /* PERIODIC: an INTERVAL */
+    /* PERIODIC: an INTERVAL, a number of milliseconds, or a parameter; `lateness` too */
+    struct ast_expr *period;
     struct ast_span span;
 };
 
@@ -578,14 +606,18 @@ struct ast_query {
 /* --- Statements --------------------------------------------------------------------------------------------------- */
 
 /* X(name, what it is called, as in ddl_type and error texts). */
-#define AST_STATEMENT_LIST(X)                                                                                                    \
-    X(QUERY, "SELECT") X(CREATE_SOURCE, "CREATE SOURCE") X(CREATE_TABLE, "CREATE TABLE")                                         \
-    X(CREATE_LOOKUP_TABLE, "CREATE LOOKUP TABLE") X(CREATE_STREAM, "CREATE STREAM")                                              \
-    X(CREATE_MATERIALIZED_VIEW, "CREATE MATERIALIZED VIEW") X(CREATE_SINK, "CREATE SINK") X(ALTER_SOURCE, "ALTER SOURCE")        \
-    X(DROP, "DROP") X(INSERT, "INSERT") X(UPDATE, "UPDATE") X(DELETE, "DELETE") X(COPY, "COPY") X(SHOW, "SHOW")                  \
-    X(SHOW_CREATE, "SHOW CREATE") X(DESCRIBE, "DESCRIBE") X(EXPLAIN, "EXPLAIN") X(SET, "SET") X(CHECKPOINT, "CHECKPOINT")        \
-    X(RESTORE, "RESTORE") X(SUBSCRIBE, "SUBSCRIBE") X(DECLARE_CURSOR, "DECLARE") X(FETCH, "FETCH") X(CLOSE_CURSOR, "CLOSE")      \
-    X(TRANSACTION, "TRANSACTION")
+#define AST_STATEMENT_LIST(X)                                                                      \
+    X(QUERY, "SELECT")                                                                             \
+    X(CREATE_SOURCE, "CREATE SOURCE") X(CREATE_TABLE, "CREATE TABLE")                              \
+        X(CREATE_LOOKUP_TABLE, "CREATE LOOKUP TABLE") X(CREATE_STREAM, "CREATE STREAM")            \
+            X(CREATE_MATERIALIZED_VIEW, "CREATE MATERIALIZED VIEW") X(CREATE_SINK, "CREATE SINK")  \
+                X(ALTER_SOURCE, "ALTER SOURCE") X(DROP, "DROP") X(INSERT, "INSERT")                \
+                    X(UPDATE, "UPDATE") X(DELETE, "DELETE") X(COPY, "COPY") X(SHOW, "SHOW")        \
+                        X(SHOW_CREATE, "SHOW CREATE") X(DESCRIBE, "DESCRIBE")                      \
+                            X(EXPLAIN, "EXPLAIN") X(SET, "SET") X(CHECKPOINT, "CHECKPOINT")        \
+                                X(RESTORE, "RESTORE") X(SUBSCRIBE, "SUBSCRIBE")                    \
+                                    X(DECLARE_CURSOR, "DECLARE") X(FETCH, "FETCH")                 \
+                                        X(CLOSE_CURSOR, "CLOSE") X(TRANSACTION, "TRANSACTION")
 enum ast_statement_kind {
 #define AST_STATEMENT_ENUM(name, text) AST_STMT_##name,
     AST_STATEMENT_LIST(AST_STATEMENT_ENUM)
@@ -593,9 +625,10 @@ enum ast_statement_kind {
 };
 
 /* X(name, SQL): what DROP and SHOW CREATE name. */
-#define AST_OBJECT_LIST(X)                                                                                                       \
-    X(SOURCE, "SOURCE") X(TABLE, "TABLE") X(LOOKUP_TABLE, "LOOKUP TABLE") X(STREAM, "STREAM") X(SINK, "SINK")                    \
-    X(MATERIALIZED_VIEW, "MATERIALIZED VIEW")
+#define AST_OBJECT_LIST(X)                                                                         \
+    X(SOURCE, "SOURCE")                                                                            \
+    X(TABLE, "TABLE") X(LOOKUP_TABLE, "LOOKUP TABLE") X(STREAM, "STREAM") X(SINK, "SINK")          \
+        X(MATERIALIZED_VIEW, "MATERIALIZED VIEW")
 enum ast_object_kind {
 #define AST_OBJECT_ENUM(name, text) AST_OBJECT_##name,
     AST_OBJECT_LIST(AST_OBJECT_ENUM)
@@ -625,7 +658,8 @@ struct ast_option_list {
     size_t n;
 };
 
-/* KAFKA ('topic' = 't', ...): name is "kafka"; text NULL when the clause was left out. */
+/* KAFKA ('topic' = 't', ...): name is "kafka"; text NULL when the clause was left out. FORMAT json WITH (...) too: a WITH directly behind FORMAT is the
+ * format's, so `FORMAT json WITH ('retention' = 'all')` puts retention here and leaves `options` empty: who resolves options looks in both. */
 struct ast_connector {
     struct ast_name name;
     struct ast_option_list options;
@@ -655,7 +689,8 @@ struct ast_create_relation {
     struct ast_qname name;
     struct ast_column_def *columns;
     size_t n_columns;
-    struct ast_name_list primary_key; /* the table constraint; a column's own flag is in the column */
+    /* the table constraint; a column's own flag is in the column */
+    struct ast_name_list primary_key;
     struct ast_watermark watermark;
     struct ast_connector connector;
     struct ast_connector format; /* FORMAT json [WITH (...)] */
@@ -733,19 +768,22 @@ struct ast_copy {
     bool is_from;
     const char *path;
     struct ast_span path_span;
-    struct ast_option_list options; /* (FORMAT csv, header true): `format` is an option like any other */
+    /* (FORMAT csv, header true): `format` is an option like any other */
+    struct ast_option_list options;
 };
 
 /* X(name, SQL). NAME is a setting: SHOW on_error. */
-#define AST_SHOW_LIST(X)                                                                                                         \
-    X(SOURCES, "SOURCES") X(SINKS, "SINKS") X(STREAMS, "STREAMS") X(TABLES, "TABLES") X(QUERIES, "QUERIES")                      \
-    X(MATERIALIZED_VIEWS, "MATERIALIZED VIEWS") X(LOOKUP_TABLES, "LOOKUP TABLES") X(FUNCTIONS, "FUNCTIONS")                      \
-    X(CONNECTORS, "CONNECTORS") X(CHECKPOINT_STATUS, "CHECKPOINT STATUS") X(ALL, "ALL")
+#define AST_SHOW_LIST(X)                                                                           \
+    X(SOURCES, "SOURCES")                                                                          \
+    X(SINKS, "SINKS") X(STREAMS, "STREAMS") X(TABLES, "TABLES") X(QUERIES, "QUERIES")              \
+        X(MATERIALIZED_VIEWS, "MATERIALIZED VIEWS") X(LOOKUP_TABLES, "LOOKUP TABLES")              \
+            X(FUNCTIONS, "FUNCTIONS") X(CONNECTORS, "CONNECTORS")                                  \
+                X(CHECKPOINT_STATUS, "CHECKPOINT STATUS") X(ALL, "ALL")
 enum ast_show_kind {
 #define AST_SHOW_ENUM(name, text) AST_SHOW_##name,
     AST_SHOW_LIST(AST_SHOW_ENUM)
 #undef AST_SHOW_ENUM
-    AST_SHOW_NAME
+        AST_SHOW_NAME
 };
 struct ast_show {
     enum ast_show_kind kind;
@@ -811,8 +849,9 @@ struct ast_statement {
     struct ast_name_list parameter_names;   /* NAMED: n_parameters of them */
     union {
         struct ast_query *query;
-        struct ast_create_relation *create_relation; /* CREATE_SOURCE, CREATE_TABLE, CREATE_LOOKUP_TABLE */
-        struct ast_create_view *create_view;         /* CREATE_STREAM, CREATE_MATERIALIZED_VIEW */
+        /* CREATE_SOURCE, CREATE_TABLE, CREATE_LOOKUP_TABLE */
+        struct ast_create_relation *create_relation;
+        struct ast_create_view *create_view; /* CREATE_STREAM, CREATE_MATERIALIZED_VIEW */
         struct ast_create_sink *create_sink;
         struct ast_alter_source *alter_source;
         struct ast_drop *drop;

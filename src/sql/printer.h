@@ -7,7 +7,8 @@
 #include "base/strbuf.h"
 #include "sql/ast.h"
 
-void sql_print_script(struct strbuf *buf, const struct ast_script *script); /* statements, each ended by ";\n" */
+/* statements, each ended by ";\n" */
+void sql_print_script(struct strbuf *buf, const struct ast_script *script);
 void sql_print_statement(struct strbuf *buf, const struct ast_statement *statement);
 void sql_print_query(struct strbuf *buf, const struct ast_query *query);
 void sql_print_expr(struct strbuf *buf, const struct ast_expr *expr);
