@@ -114,13 +114,14 @@ struct ast_order_list {
     size_t n;
 };
 
-#define AST_EXPR_KIND_LIST(X)                                                                      \
-    X(NULL)                                                                                        \
-    X(BOOL) X(NUMBER) X(STRING) X(BLOB) X(INTERVAL) X(TYPED_LITERAL) X(DEFAULT) X(PARAMETER)       \
-        X(COLUMN) X(STAR) X(UNARY) X(BINARY) X(LOGICAL) X(IS) X(BETWEEN) X(IN_LIST) X(IN_QUERY)    \
-            X(EXISTS) X(SUBQUERY) X(QUANTIFIED) X(LIKE) X(CASE) X(CAST) X(FUNCTION) X(EXTRACT)     \
-                X(COLLATE) X(AT_TIME_ZONE) X(ARRAY) X(ARRAY_QUERY) X(ROW) X(STRUCT) X(MAP)         \
-                    X(SUBSCRIPT) X(SLICE) X(FIELD) X(TABLE_ARG) X(DESCRIPTOR)
+/* clang-format off */
+#define AST_EXPR_KIND_LIST(X) \
+    X(NULL) X(BOOL) X(NUMBER) X(STRING) X(BLOB) X(INTERVAL) X(TYPED_LITERAL) X(DEFAULT) \
+    X(PARAMETER) X(COLUMN) X(STAR) X(UNARY) X(BINARY) X(LOGICAL) X(IS) X(BETWEEN) X(IN_LIST) \
+    X(IN_QUERY) X(EXISTS) X(SUBQUERY) X(QUANTIFIED) X(LIKE) X(CASE) X(CAST) X(FUNCTION) \
+    X(EXTRACT) X(COLLATE) X(AT_TIME_ZONE) X(ARRAY) X(ARRAY_QUERY) X(ROW) X(STRUCT) X(MAP) \
+    X(SUBSCRIPT) X(SLICE) X(FIELD) X(TABLE_ARG) X(DESCRIPTOR)
+/* clang-format on */
 
 enum ast_expr_kind {
 #define AST_EXPR_ENUM(name) AST_EXPR_##name,
@@ -143,17 +144,17 @@ enum ast_unary_op {
 };
 
 /* X(name, SQL spelling, precedence). AND and OR are AST_EXPR_LOGICAL. `!=` is NE, `==` is refused. Higher binds tighter. */
-#define AST_BINARY_LIST(X)                                                                         \
-    X(EQ, "=", 40)                                                                                 \
-    X(NE, "<>", 40) X(LT, "<", 40) X(LE, "<=", 40) X(GT, ">", 40) X(GE, ">=", 40)                  \
-        X(IS_DISTINCT, "IS DISTINCT FROM", 30) X(IS_NOT_DISTINCT, "IS NOT DISTINCT FROM", 30)      \
-            X(CONCAT, "||", 60) X(BIT_OR, "|", 60) X(BIT_AND, "&", 60) X(BIT_XOR, "#", 60)         \
-                X(SHIFT_LEFT, "<<", 60) X(SHIFT_RIGHT, ">>", 60) X(JSON_GET, "->", 60)             \
-                    X(JSON_GET_TEXT, "->>", 60) X(JSON_PATH, "#>", 60)                             \
-                        X(JSON_PATH_TEXT, "#>>", 60) X(CONTAINS, "@>", 60)                         \
-                            X(CONTAINED_BY, "<@", 60) X(OVERLAPS, "&&", 60) X(ADD, "+", 70)        \
-                                X(SUBTRACT, "-", 70) X(MULTIPLY, "*", 80) X(DIVIDE, "/", 80)       \
-                                    X(MODULO, "%", 80) X(POWER, "^", 90)
+/* clang-format off */
+#define AST_BINARY_LIST(X) \
+    X(EQ, "=", 40) X(NE, "<>", 40) X(LT, "<", 40) X(LE, "<=", 40) X(GT, ">", 40) X(GE, ">=", 40) \
+    X(IS_DISTINCT, "IS DISTINCT FROM", 30) X(IS_NOT_DISTINCT, "IS NOT DISTINCT FROM", 30) \
+    X(CONCAT, "||", 60) X(BIT_OR, "|", 60) X(BIT_AND, "&", 60) X(BIT_XOR, "#", 60) \
+    X(SHIFT_LEFT, "<<", 60) X(SHIFT_RIGHT, ">>", 60) X(JSON_GET, "->", 60) \
+    X(JSON_GET_TEXT, "->>", 60) X(JSON_PATH, "#>", 60) X(JSON_PATH_TEXT, "#>>", 60) \
+    X(CONTAINS, "@>", 60) X(CONTAINED_BY, "<@", 60) X(OVERLAPS, "&&", 60) X(ADD, "+", 70) \
+    X(SUBTRACT, "-", 70) X(MULTIPLY, "*", 80) X(DIVIDE, "/", 80) X(MODULO, "%", 80) \
+    X(POWER, "^", 90)
+/* clang-format on */
 enum ast_binary_op {
 #define AST_BINARY_ENUM(name, text, precedence) AST_BINARY_##name,
     AST_BINARY_LIST(AST_BINARY_ENUM)
@@ -171,11 +172,12 @@ enum ast_like_kind {
 };
 
 /* Fields of an interval, of EXTRACT's first argument they are names. X(name, SQL word). */
-#define AST_UNIT_LIST(X)                                                                           \
-    X(NANOSECOND, "NANOSECOND")                                                                    \
-    X(MICROSECOND, "MICROSECOND") X(MILLISECOND, "MILLISECOND") X(SECOND, "SECOND")                \
-        X(MINUTE, "MINUTE") X(HOUR, "HOUR") X(DAY, "DAY") X(WEEK, "WEEK") X(MONTH, "MONTH")        \
-            X(QUARTER, "QUARTER") X(YEAR, "YEAR")
+/* clang-format off */
+#define AST_UNIT_LIST(X) \
+    X(NANOSECOND, "NANOSECOND") X(MICROSECOND, "MICROSECOND") X(MILLISECOND, "MILLISECOND") \
+    X(SECOND, "SECOND") X(MINUTE, "MINUTE") X(HOUR, "HOUR") X(DAY, "DAY") X(WEEK, "WEEK") \
+    X(MONTH, "MONTH") X(QUARTER, "QUARTER") X(YEAR, "YEAR")
+/* clang-format on */
 enum ast_unit {
     AST_UNIT_NONE,
 #define AST_UNIT_ENUM(name, text) AST_UNIT_##name,
@@ -424,11 +426,12 @@ enum ast_table_ref_kind {
     AST_TABLE_JOIN
 };
 
-#define AST_JOIN_KIND_LIST(X)                                                                      \
-    X(INNER, "INNER JOIN")                                                                         \
-    X(LEFT, "LEFT JOIN") X(RIGHT, "RIGHT JOIN") X(FULL, "FULL JOIN") X(CROSS, "CROSS JOIN")        \
-        X(LEFT_SEMI, "LEFT SEMI JOIN") X(RIGHT_SEMI, "RIGHT SEMI JOIN")                            \
-            X(LEFT_ANTI, "LEFT ANTI JOIN") X(RIGHT_ANTI, "RIGHT ANTI JOIN")
+/* clang-format off */
+#define AST_JOIN_KIND_LIST(X) \
+    X(INNER, "INNER JOIN") X(LEFT, "LEFT JOIN") X(RIGHT, "RIGHT JOIN") X(FULL, "FULL JOIN") \
+    X(CROSS, "CROSS JOIN") X(LEFT_SEMI, "LEFT SEMI JOIN") X(RIGHT_SEMI, "RIGHT SEMI JOIN") \
+    X(LEFT_ANTI, "LEFT ANTI JOIN") X(RIGHT_ANTI, "RIGHT ANTI JOIN")
+/* clang-format on */
 enum ast_join_kind {
 #define AST_JOIN_ENUM(name, text) AST_JOIN_##name,
     AST_JOIN_KIND_LIST(AST_JOIN_ENUM)
@@ -570,10 +573,12 @@ struct ast_cte {
 };
 
 /* X(name, SQL). */
-#define AST_EMIT_LIST(X)                                                                           \
-    X(WINDOW_CLOSE, "EMIT ON WINDOW CLOSE")                                                        \
-    X(WATERMARK, "EMIT AFTER WATERMARK") X(UPDATE, "EMIT ON UPDATE") X(PERIODIC, "EMIT EVERY")     \
-        X(CHANGES, "EMIT CHANGES") X(FINAL, "EMIT FINAL")
+/* clang-format off */
+#define AST_EMIT_LIST(X) \
+    X(WINDOW_CLOSE, "EMIT ON WINDOW CLOSE") X(WATERMARK, "EMIT AFTER WATERMARK") \
+    X(UPDATE, "EMIT ON UPDATE") X(PERIODIC, "EMIT EVERY") X(CHANGES, "EMIT CHANGES") \
+    X(FINAL, "EMIT FINAL")
+/* clang-format on */
 enum ast_emit_kind {
     AST_EMIT_NONE, /* not said */
 #define AST_EMIT_ENUM(name, text) AST_EMIT_##name,
@@ -606,18 +611,17 @@ struct ast_query {
 /* --- Statements --------------------------------------------------------------------------------------------------- */
 
 /* X(name, what it is called, as in ddl_type and error texts). */
-#define AST_STATEMENT_LIST(X)                                                                      \
-    X(QUERY, "SELECT")                                                                             \
-    X(CREATE_SOURCE, "CREATE SOURCE") X(CREATE_TABLE, "CREATE TABLE")                              \
-        X(CREATE_LOOKUP_TABLE, "CREATE LOOKUP TABLE") X(CREATE_STREAM, "CREATE STREAM")            \
-            X(CREATE_MATERIALIZED_VIEW, "CREATE MATERIALIZED VIEW") X(CREATE_SINK, "CREATE SINK")  \
-                X(ALTER_SOURCE, "ALTER SOURCE") X(DROP, "DROP") X(INSERT, "INSERT")                \
-                    X(UPDATE, "UPDATE") X(DELETE, "DELETE") X(COPY, "COPY") X(SHOW, "SHOW")        \
-                        X(SHOW_CREATE, "SHOW CREATE") X(DESCRIBE, "DESCRIBE")                      \
-                            X(EXPLAIN, "EXPLAIN") X(SET, "SET") X(CHECKPOINT, "CHECKPOINT")        \
-                                X(RESTORE, "RESTORE") X(SUBSCRIBE, "SUBSCRIBE")                    \
-                                    X(DECLARE_CURSOR, "DECLARE") X(FETCH, "FETCH")                 \
-                                        X(CLOSE_CURSOR, "CLOSE") X(TRANSACTION, "TRANSACTION")
+/* clang-format off */
+#define AST_STATEMENT_LIST(X) \
+    X(QUERY, "SELECT") X(CREATE_SOURCE, "CREATE SOURCE") X(CREATE_TABLE, "CREATE TABLE") \
+    X(CREATE_LOOKUP_TABLE, "CREATE LOOKUP TABLE") X(CREATE_STREAM, "CREATE STREAM") \
+    X(CREATE_MATERIALIZED_VIEW, "CREATE MATERIALIZED VIEW") X(CREATE_SINK, "CREATE SINK") \
+    X(ALTER_SOURCE, "ALTER SOURCE") X(DROP, "DROP") X(INSERT, "INSERT") X(UPDATE, "UPDATE") \
+    X(DELETE, "DELETE") X(COPY, "COPY") X(SHOW, "SHOW") X(SHOW_CREATE, "SHOW CREATE") \
+    X(DESCRIBE, "DESCRIBE") X(EXPLAIN, "EXPLAIN") X(SET, "SET") X(CHECKPOINT, "CHECKPOINT") \
+    X(RESTORE, "RESTORE") X(SUBSCRIBE, "SUBSCRIBE") X(DECLARE_CURSOR, "DECLARE") \
+    X(FETCH, "FETCH") X(CLOSE_CURSOR, "CLOSE") X(TRANSACTION, "TRANSACTION")
+/* clang-format on */
 enum ast_statement_kind {
 #define AST_STATEMENT_ENUM(name, text) AST_STMT_##name,
     AST_STATEMENT_LIST(AST_STATEMENT_ENUM)
@@ -625,10 +629,11 @@ enum ast_statement_kind {
 };
 
 /* X(name, SQL): what DROP and SHOW CREATE name. */
-#define AST_OBJECT_LIST(X)                                                                         \
-    X(SOURCE, "SOURCE")                                                                            \
-    X(TABLE, "TABLE") X(LOOKUP_TABLE, "LOOKUP TABLE") X(STREAM, "STREAM") X(SINK, "SINK")          \
-        X(MATERIALIZED_VIEW, "MATERIALIZED VIEW")
+/* clang-format off */
+#define AST_OBJECT_LIST(X) \
+    X(SOURCE, "SOURCE") X(TABLE, "TABLE") X(LOOKUP_TABLE, "LOOKUP TABLE") X(STREAM, "STREAM") \
+    X(SINK, "SINK") X(MATERIALIZED_VIEW, "MATERIALIZED VIEW")
+/* clang-format on */
 enum ast_object_kind {
 #define AST_OBJECT_ENUM(name, text) AST_OBJECT_##name,
     AST_OBJECT_LIST(AST_OBJECT_ENUM)
@@ -773,12 +778,13 @@ struct ast_copy {
 };
 
 /* X(name, SQL). NAME is a setting: SHOW on_error. */
-#define AST_SHOW_LIST(X)                                                                           \
-    X(SOURCES, "SOURCES")                                                                          \
-    X(SINKS, "SINKS") X(STREAMS, "STREAMS") X(TABLES, "TABLES") X(QUERIES, "QUERIES")              \
-        X(MATERIALIZED_VIEWS, "MATERIALIZED VIEWS") X(LOOKUP_TABLES, "LOOKUP TABLES")              \
-            X(FUNCTIONS, "FUNCTIONS") X(CONNECTORS, "CONNECTORS")                                  \
-                X(CHECKPOINT_STATUS, "CHECKPOINT STATUS") X(ALL, "ALL")
+/* clang-format off */
+#define AST_SHOW_LIST(X) \
+    X(SOURCES, "SOURCES") X(SINKS, "SINKS") X(STREAMS, "STREAMS") X(TABLES, "TABLES") \
+    X(QUERIES, "QUERIES") X(MATERIALIZED_VIEWS, "MATERIALIZED VIEWS") \
+    X(LOOKUP_TABLES, "LOOKUP TABLES") X(FUNCTIONS, "FUNCTIONS") X(CONNECTORS, "CONNECTORS") \
+    X(CHECKPOINT_STATUS, "CHECKPOINT STATUS") X(ALL, "ALL")
+/* clang-format on */
 enum ast_show_kind {
 #define AST_SHOW_ENUM(name, text) AST_SHOW_##name,
     AST_SHOW_LIST(AST_SHOW_ENUM)

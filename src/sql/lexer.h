@@ -13,29 +13,22 @@
 #define SQL_TEXT_MAX ((size_t)1 << 30)
 
 /* X(name, text): text is how the token is called in errors. */
-#define SQL_TOKEN_LIST(X)                                                                          \
-    X(END, "the end of the text")                                                                  \
-    X(ERROR, "an error") X(COMMENT, "a comment") X(WORD, "a word") X(QUOTED, "a quoted name")      \
-        X(STRING, "a string") X(BLOB, "a blob") X(NUMBER, "a number") X(DURATION, "a duration")    \
-            X(PARAMETER, "a parameter") X(LPAREN, "'('") X(RPAREN, "')'") X(LBRACKET, "'['")       \
-                X(RBRACKET, "']'") X(LBRACE, "'{'") X(RBRACE, "'}'") X(COMMA, "','")               \
-                    X(SEMICOLON, "';'") X(DOT, "'.'") X(COLON, "':'") X(DOUBLE_COLON, "'::'")      \
-                        X(COLON_EQ, "':='") X(FAT_ARROW, "'=>'") X(QUESTION, "'?'") X(STAR, "'*'") \
-                            X(PLUS, "'+'") X(MINUS, "'-'") X(SLASH, "'/'") X(PERCENT, "'%'")       \
-                                X(CARET, "'^'") X(EQ, "'='") X(EQ_EQ, "'=='") X(NE, "'<>'") X(     \
-                                    LT, "'<'") X(LE, "'<='") X(GT, "'>'") X(GE, "'>='")            \
-                                    X(CONCAT, "'||'") X(PIPE, "'|'") X(AMP, "'&'") X(HASH, "'#'")  \
-                                        X(SHIFT_LEFT, "'<<'") X(SHIFT_RIGHT, "'>>'")               \
-                                            X(JSON_GET, "'->'") X(JSON_GET_TEXT, "'->>'")          \
-                                                X(JSON_PATH, "'#>'") X(JSON_PATH_TEXT, "'#>>'")    \
-                                                    X(CONTAINS, "'@>'") X(CONTAINED_BY, "'<@'") X( \
-                                                        OVERLAPS, "'&&'") X(TILDE, "'~'")          \
-                                                        X(TILDE_STAR, "'~*'") X(NOT_TILDE, "'!~'") \
-                                                            X(NOT_TILDE_STAR, "'!~*'")             \
-                                                                X(LIKE_OP, "'~~'") X(ILIKE_OP,     \
-                                                                                     "'~~*'")      \
-                                                                    X(NOT_LIKE_OP, "'!~~'")        \
-                                                                        X(NOT_ILIKE_OP, "'!~~*'")
+/* clang-format off */
+#define SQL_TOKEN_LIST(X) \
+    X(END, "the end of the text") X(ERROR, "an error") X(COMMENT, "a comment") X(WORD, "a word") \
+    X(QUOTED, "a quoted name") X(STRING, "a string") X(BLOB, "a blob") X(NUMBER, "a number") \
+    X(DURATION, "a duration") X(PARAMETER, "a parameter") X(LPAREN, "'('") X(RPAREN, "')'") \
+    X(LBRACKET, "'['") X(RBRACKET, "']'") X(LBRACE, "'{'") X(RBRACE, "'}'") X(COMMA, "','") \
+    X(SEMICOLON, "';'") X(DOT, "'.'") X(COLON, "':'") X(DOUBLE_COLON, "'::'") X(COLON_EQ, "':='") \
+    X(FAT_ARROW, "'=>'") X(QUESTION, "'?'") X(STAR, "'*'") X(PLUS, "'+'") X(MINUS, "'-'") \
+    X(SLASH, "'/'") X(PERCENT, "'%'") X(CARET, "'^'") X(EQ, "'='") X(EQ_EQ, "'=='") X(NE, "'<>'") \
+    X(LT, "'<'") X(LE, "'<='") X(GT, "'>'") X(GE, "'>='") X(CONCAT, "'||'") X(PIPE, "'|'") \
+    X(AMP, "'&'") X(HASH, "'#'") X(SHIFT_LEFT, "'<<'") X(SHIFT_RIGHT, "'>>'") X(JSON_GET, "'->'") \
+    X(JSON_GET_TEXT, "'->>'") X(JSON_PATH, "'#>'") X(JSON_PATH_TEXT, "'#>>'") X(CONTAINS, "'@>'") \
+    X(CONTAINED_BY, "'<@'") X(OVERLAPS, "'&&'") X(TILDE, "'~'") X(TILDE_STAR, "'~*'") \
+    X(NOT_TILDE, "'!~'") X(NOT_TILDE_STAR, "'!~*'") X(LIKE_OP, "'~~'") X(ILIKE_OP, "'~~*'") \
+    X(NOT_LIKE_OP, "'!~~'") X(NOT_ILIKE_OP, "'!~~*'")
+/* clang-format on */
 
 enum sql_token_kind {
 #define SQL_TOKEN_ENUM(name, text) SQL_TOKEN_##name,
@@ -44,24 +37,22 @@ enum sql_token_kind {
 };
 
 /* X(name, message, hint). */
-#define SQL_LEX_ERROR_LIST(X)                                                                      \
-    X(NONE, "", "")                                                                                \
-    X(UNTERMINATED_STRING, "this string has no closing quote",                                     \
-      "write a quote inside a string twice: 'it''s'")                                              \
-    X(UNTERMINATED_NAME, "this quoted name has no closing '\"'", "")                               \
-    X(UNTERMINATED_DOLLAR, "this dollar-quoted string has no closing tag", "")                     \
-    X(UNTERMINATED_COMMENT, "this comment has no closing '*/'",                                    \
-      "comments nest: each '/*' needs its own '*/'")                                               \
-    X(EMPTY_NAME, "a quoted name is empty", "")                                                    \
-    X(BACKTICK, "names are not quoted with '`'", "use double quotes: \"name\"")                    \
-    X(BAD_BLOB, "a blob is an even number of hexadecimal digits: x'00ff'", "")                     \
-    X(BAD_NUMBER, "this number is malformed",                                                      \
-      "underscores stand between two digits, and 0x, 0o, 0b need digits")                          \
-    X(BAD_DOLLAR, "'$' begins neither a parameter ($1) nor a dollar-quoted string ($$text$$)",     \
-      "named parameters are written :name")                                                        \
-    X(SMART_QUOTE, "a typographic quote", "use ' for strings and \" for names")                    \
-    X(BAD_BANG, "'!' is not an operator", "use NOT, or <> for not equal")                          \
+/* clang-format off */
+#define SQL_LEX_ERROR_LIST(X) \
+    X(NONE, "", "") \
+    X(UNTERMINATED_STRING, "this string has no closing quote", "write a quote inside a string twice: 'it''s'") \
+    X(UNTERMINATED_NAME, "this quoted name has no closing '\"'", "") \
+    X(UNTERMINATED_DOLLAR, "this dollar-quoted string has no closing tag", "") \
+    X(UNTERMINATED_COMMENT, "this comment has no closing '*/'", "comments nest: each '/*' needs its own '*/'") \
+    X(EMPTY_NAME, "a quoted name is empty", "") \
+    X(BACKTICK, "names are not quoted with '`'", "use double quotes: \"name\"") \
+    X(BAD_BLOB, "a blob is an even number of hexadecimal digits: x'00ff'", "") \
+    X(BAD_NUMBER, "this number is malformed", "underscores stand between two digits, and 0x, 0o, 0b need digits") \
+    X(BAD_DOLLAR, "'$' begins neither a parameter ($1) nor a dollar-quoted string ($$text$$)", "named parameters are written :name") \
+    X(SMART_QUOTE, "a typographic quote", "use ' for strings and \" for names") \
+    X(BAD_BANG, "'!' is not an operator", "use NOT, or <> for not equal") \
     X(BAD_CHARACTER, "this character is not part of SQL", "")
+/* clang-format on */
 
 enum sql_lex_error {
 #define SQL_LEX_ERROR_ENUM(name, message, hint) SQL_LEX_##name,
