@@ -1,0 +1,651 @@
+/* op_join.c - joins on equal keys (any kind, with or without a residual condition), cross and nested joins, interval joins.
+ *
+ * Algebra: bilinear. A chunk dA of one side is joined with what is kept of the other side and then kept itself, so the deltas of a step give
+ * dA*B + A*dB + dA*dB whatever the order. A row whose key has a null matches nothing and isn't kept.
+ *   Padding (LEFT, RIGHT, FULL): a row comes out padded while the weight of its matches is 0. Without a residual that is the weight of the other side's
+ *   group, and when a delta takes a group's weight from or to 0, the padded rows of the other side's group are retracted or come out. With
+ *   a residual each kept row counts its own matches.
+ *   SEMI, ANTI: left rows whose weight of matches isn't 0, or is. Without a residual only keys are kept of the right side.
+ *   Interval: pairs must also satisfy left_time + lower <= right_time <= left_time + upper. A row that can't meet any more because the other side's
+ *   watermark has passed is evicted, in sweeps when the state has doubled since the last one; a row that comes behind its own watermark is dropped and
+ *   counted, for what it would have met may be gone.
+ * State: both sides' rows (multimap by key). A retraction finds its row by key or by an index over whole rows, see state_multimap.
+ * One-shot: the right side is kept, left rows stream through it; where the right side's rows come only at the end of the step, the left ones wait. */
+#include "exec/join_internal.h"
+
+/* --- Reading a chunk --------------------------------------------------------------------------------------------------------------------- */
+
+static const struct vector *source_vector(const struct join_side *side, const struct chunk *chunk, int32_t source)
+{
+    return source >= 0 ? &chunk->cols[source] : &side->computed[-1 - source];
+}
+
+static bool may_be_null(const struct vector *v) { return v->validity || v->type.id == LAMINAR_TYPE_NULL; }
+
+/* Fills the side's keys, time and stored vectors, and scratch->sel, null_sel, hashes. */
+static laminar_status read_chunk(struct op_join *join, struct step *step, uint32_t port, const struct chunk *chunk, size_t *n_sel, size_t *n_null)
+{
+    struct join_side *side = &join->sides[port];
+    struct join_scratch *scratch = join->scratch;
+    size_t n_bad = 0;
+    bool has_nulls = false;
+    if (side->program) {
+        struct eval_env env = step_eval_env(step);
+        env.scratch = &scratch->arena;
+        env.bad_rows = scratch->bad_rows;
+        memset(scratch->bad_rows, 0, bitmap_bytes(chunk->n_rows));
+        laminar_status status = program_run(side->program, chunk, &env, side->computed);
+        if (status != LAMINAR_OK) return status;
+        n_bad = env.n_bad_rows;
+        join->base.bad_rows += n_bad;
+    }
+    for (uint32_t k = 0; k < join->n_keys; k++) {
+        side->keys[k] = *source_vector(side, chunk, side->key_sources[k]);
+        has_nulls |= may_be_null(&side->keys[k]);
+    }
+    if (join->is_interval) {
+        side->time = *source_vector(side, chunk, side->time_source);
+        has_nulls |= may_be_null(&side->time);
+    }
+    bool keeps_keys_only = side->map && side->n_stored == join->n_keys && join->is_semi && port == 1 && !join->has_residual;
+    for (uint32_t i = 0; i < side->n_stored; i++) {
+        if (keeps_keys_only) side->stored[i] = side->keys[i];
+        else side->stored[i] = i < side->n_cols ? chunk->cols[i] : side->computed[i - side->n_cols];
+    }
+    *n_sel = *n_null = 0;
+    for (uint32_t row = 0; row < chunk->n_rows; row++) {
+        if (n_bad && bitmap_get(scratch->bad_rows, row)) continue;
+        bool is_valid = true;
+        for (uint32_t k = 0; has_nulls && k < join->n_keys; k++) is_valid &= vector_is_valid(&side->keys[k], row);
+        if (has_nulls && join->is_interval) is_valid &= vector_is_valid(&side->time, row);
+        if (is_valid) scratch->sel[(*n_sel)++] = row;
+        else scratch->null_sel[(*n_null)++] = row;
+    }
+    kernel_hash(side->keys, join->n_keys, chunk->n_rows, scratch->hashes);
+    return LAMINAR_OK;
+}
+
+/* --- Time -------------------------------------------------------------------------------------------------------------------------------- */
+
+/* Microseconds a unit of the column; 0 stands for nanoseconds. */
+static int64_t unit_us(struct data_type type)
+{
+    if (type.id == LAMINAR_TYPE_DATE) return INT64_C(86400000000);
+    if (!type_is_timestamp(type)) return 1000; /* BIGINT: milliseconds */
+    switch ((enum time_unit)type.unit) {
+    case UNIT_SECOND: return 1000000;
+    case UNIT_MILLI: return 1000;
+    case UNIT_MICRO: return 1;
+    case UNIT_NANO: break;
+    }
+    return 0;
+}
+
+static int64_t floor_div(int64_t a, int64_t b) { return a / b - (a % b != 0 && (a < 0) != (b < 0)); }
+static int64_t ceil_div(int64_t a, int64_t b) { return -floor_div(-a, b); }
+
+static int64_t clamp_128(int128 v) { return v > INT64_MAX ? INT64_MAX : v < INT64_MIN ? INT64_MIN : (int64_t)v; }
+
+/* The least time in the column's unit that isn't below `us`. */
+static int64_t native_ceil(struct data_type type, int64_t us)
+{
+    int64_t unit = unit_us(type);
+    if (us == WATERMARK_NONE || us == WATERMARK_END) return us;
+    return unit ? ceil_div(us, unit) : clamp_128((int128)us * 1000);
+}
+static int64_t native_floor(struct data_type type, int64_t us)
+{
+    int64_t unit = unit_us(type);
+    return unit ? floor_div(us, unit) : clamp_128((int128)us * 1000);
+}
+
+static void drop_late(struct op_join *join, const struct join_side *side, size_t *n_sel)
+{
+    if (side->watermark_us == WATERMARK_NONE) return;
+    struct join_scratch *scratch = join->scratch;
+    int64_t least = native_ceil(side->time.type, side->watermark_us);
+    size_t n_kept = 0;
+    for (size_t k = 0; k < *n_sel; k++) {
+        scratch->sel[n_kept] = scratch->sel[k];
+        n_kept += join_time_at(&side->time, scratch->sel[k]) >= least;
+    }
+    join->base.late_rows += *n_sel - n_kept;
+    *n_sel = n_kept;
+}
+
+/* Rows of `side` with time + reach < bound can't meet a row of the other side any more. */
+static laminar_status evict(struct join_side *side, int64_t reach, int64_t bound, struct laminar_error *err)
+{
+    enum { SWEEP_MIN = 4096 };
+    const struct row_layout *layout = &side->map->rows.layout;
+    if (side->map->rows.state.n_rows < SWEEP_MIN + 2 * side->n_rows_scanned) return LAMINAR_OK;
+    uint32_t slots[512];
+    uint64_t cursor = 0;
+    for (size_t n; (n = state_rows_scan(&side->map->rows, &cursor, slots, 512)) > 0;) {
+        for (size_t i = 0; i < n; i++) {
+            const void *at = state_rows_at(&side->map->rows, slots[i]) + layout->cols[side->time_stored].offset;
+            int64_t time = layout->cols[side->time_stored].width == 4 ? *(const int32_t *)at : *(const int64_t *)at;
+            if ((int128)time + reach >= bound) continue;
+            laminar_status status = multimap_remove(side->map, slots[i], err);
+            if (status != LAMINAR_OK) return status;
+        }
+    }
+    side->n_rows_scanned = side->map->rows.state.n_rows;
+    return LAMINAR_OK;
+}
+
+/* --- Rules ------------------------------------------------------------------------------------------------------------------------------- */
+
+/* Does a left row (SEMI, ANTI) or a padded row belong to the result while the weight of its matches is `weight`? */
+static bool comes_out(const struct op_join *join, int64_t weight) { return (weight == 0) != (join->kind == JOIN_SEMI); }
+
+/* Do rows of this side come out without a match, or because of one? */
+static bool is_output_side(const struct op_join *join, uint32_t port) { return join->sides[port].is_padded || (join->is_semi && port == 0); }
+
+static bool set_add(uint32_t *set, uint32_t value)
+{
+    enum { MASK = CHUNK_ROWS * 2 - 1 };
+    uint32_t i = (value * 2654435761U >> 7) & MASK;
+    while (set[i] != ROW_NONE) {
+        if (set[i] == value) return false;
+        i = (i + 1) & MASK;
+    }
+    set[i] = value;
+    return true;
+}
+
+/* No residual: groups of `port` whose weight went from or to 0 in this chunk change what comes out of the other side's rows. */
+static laminar_status emit_transitions(struct op_join *join, struct step *step, uint32_t port, size_t n_sel)
+{
+    struct join_scratch *scratch = join->scratch;
+    const struct state_multimap *other = join->sides[1 - port].map;
+    bool has_any = false;
+    size_t n = 0;
+    laminar_status status;
+    for (size_t k = 0; k < n_sel; k++) {
+        uint32_t row = scratch->sel[k], head = scratch->heads[row];
+        int64_t after = scratch->weights_after[row];
+        if (head == ROW_NONE || (scratch->weights_before[row] == 0) == (after == 0)) continue;
+        if (!has_any) memset(scratch->seen, 0xFF, sizeof scratch->seen);
+        has_any = true;
+        if (!set_add(scratch->seen, head)) continue;
+        for (uint32_t slot = head; slot != ROW_NONE; slot = multimap_next(other, slot)) {
+            int64_t weight = row_weight(state_rows_at(&other->rows, slot));
+            scratch->list[n] = slot;
+            scratch->list_weights[n++] = comes_out(join, after) ? weight : -weight;
+            if (n < CHUNK_ROWS) continue;
+            TRY(join_emit_slots(join, step, 1 - port, scratch->list, scratch->list_weights, n));
+            n = 0;
+        }
+    }
+    TRY(join_emit_slots(join, step, 1 - port, scratch->list, scratch->list_weights, n));
+done:
+    return status;
+}
+
+/* The pairs of a residual join count for both rows; rows of the other side whose count goes from or to 0 change what comes out. */
+static laminar_status count_pairs(struct op_join *join, struct step *step, uint32_t port, const struct chunk *chunk, size_t n_pairs, size_t *n_list)
+{
+    struct join_scratch *scratch = join->scratch;
+    struct join_side *other = &join->sides[1 - port];
+    struct state_rows *rows = &other->map->rows;
+    *n_list = 0;
+    for (size_t i = 0; i < n_pairs; i++) {
+        uint32_t row = scratch->pair_rows[i], slot = scratch->pair_slots[i];
+        scratch->counts[row] += row_weight(state_rows_at(rows, slot));
+        if (!other->has_counters) continue;
+        uint8_t *address = state_rows_write(rows, slot);
+        if (!address) return error_oom(step->err);
+        int64_t *counter = row_counter(&rows->layout, address), before = *counter;
+        *counter += chunk->weights ? chunk->weights[row] : 1;
+        if (join->is_one_shot || (before == 0) == (*counter == 0)) continue;
+        scratch->list[*n_list] = slot;
+        scratch->list_weights[(*n_list)++] = comes_out(join, *counter) ? row_weight(address) : -row_weight(address);
+    }
+    return LAMINAR_OK;
+}
+
+static laminar_status flush_pairs(struct op_join *join, struct step *step, uint32_t port, const struct chunk *chunk, size_t n)
+{
+    struct join_scratch *scratch = join->scratch;
+    laminar_status status = LAMINAR_OK;
+    size_t n_list = 0;
+    if (join->has_residual) TRY(join_filter_pairs(join, step, port, chunk, &n));
+    if (join->sides[1 - port].has_counters || (join->has_residual && is_output_side(join, port)))
+        TRY(count_pairs(join, step, port, chunk, n, &n_list));
+    if (!join->is_semi) TRY(join_emit_pairs(join, step, port, chunk, n));
+    TRY(join_emit_slots(join, step, 1 - port, scratch->list, scratch->list_weights, n_list));
+done:
+    return status;
+}
+
+static laminar_status join_pairs(struct op_join *join, struct step *step, uint32_t port, const struct chunk *chunk, size_t n_sel)
+{
+    struct join_scratch *scratch = join->scratch;
+    const struct state_multimap *other = join->sides[1 - port].map;
+    bool is_unique = multimap_is_unique(other);
+    size_t n = 0;
+    laminar_status status;
+    for (size_t k = 0; k < n_sel; k++) {
+        uint32_t row = scratch->sel[k];
+        for (uint32_t slot = scratch->heads[row]; slot != ROW_NONE; slot = is_unique ? ROW_NONE : multimap_next(other, slot)) {
+            scratch->pair_rows[n] = row;
+            scratch->pair_slots[n++] = slot;
+            if (n < CHUNK_ROWS) continue;
+            TRY(flush_pairs(join, step, port, chunk, n));
+            n = 0;
+        }
+    }
+    TRY(flush_pairs(join, step, port, chunk, n));
+done:
+    return status;
+}
+
+/* Rows of the chunk itself that come out padded, or at all (SEMI, ANTI). */
+static laminar_status emit_unmatched(struct op_join *join, struct step *step, uint32_t port, const struct chunk *chunk, size_t n_sel)
+{
+    struct join_scratch *scratch = join->scratch;
+    const int64_t *weights = join->has_residual ? scratch->counts : scratch->other_weights;
+    size_t n = 0;
+    for (size_t k = 0; k < n_sel; k++) {
+        scratch->list[n] = scratch->sel[k];
+        n += comes_out(join, weights[scratch->sel[k]]);
+    }
+    return join_emit_rows(join, step, port, chunk, scratch->list, n);
+}
+
+static laminar_status keep_rows(struct op_join *join, struct step *step, uint32_t port, const struct chunk *chunk, size_t n_sel)
+{
+    struct join_scratch *scratch = join->scratch;
+    struct join_side *side = &join->sides[port];
+    laminar_status status;
+    bool has_transitions = !join->is_one_shot && !join->has_residual && is_output_side(join, 1 - port);
+    if (has_transitions) multimap_find(side->map, side->keys, scratch->hashes, scratch->sel, n_sel, scratch->slots, scratch->weights_before);
+    TRY(multimap_apply(side->map, side->stored, scratch->hashes, scratch->sel, n_sel, chunk->weights, scratch->slots, step->err));
+    for (size_t k = 0; side->has_counters && k < n_sel; k++) {
+        if (scratch->slots[k] == ROW_NONE) continue;
+        uint8_t *row = state_rows_write(&side->map->rows, scratch->slots[k]);
+        if (!row) TRY(error_oom(step->err));
+        *row_counter(&side->map->rows.layout, row) = scratch->counts[scratch->sel[k]];
+    }
+    if (has_transitions) {
+        multimap_find(side->map, side->keys, scratch->hashes, scratch->sel, n_sel, scratch->slots, scratch->weights_after);
+        TRY(emit_transitions(join, step, port, n_sel));
+    }
+done:
+    return status;
+}
+
+/* One chunk of one side, against what is kept of the other. */
+static laminar_status join_delta(struct op_join *join, struct step *step, uint32_t port, const struct chunk *chunk)
+{
+    struct join_side *side = &join->sides[port], *other = &join->sides[1 - port];
+    struct join_scratch *scratch = join->scratch;
+    bool is_probing = !(join->is_one_shot && port == 1); /* the build side of a one-shot join: nothing to meet yet */
+    size_t n_sel, n_null;
+    laminar_status status;
+    TRY(read_chunk(join, step, port, chunk, &n_sel, &n_null));
+    if (join->is_interval && !join->is_one_shot) drop_late(join, side, &n_sel);
+    if (n_null && side->is_padded) TRY(join_emit_rows(join, step, port, chunk, scratch->null_sel, n_null));
+    if (join->has_residual || other->has_counters) memset(scratch->counts, 0, chunk->n_rows * sizeof *scratch->counts);
+    if (is_probing && n_sel) {
+        bool has_weights = other->map->group_weights != NULL;
+        multimap_find(other->map, side->keys, scratch->hashes, scratch->sel, n_sel, scratch->heads, has_weights ? scratch->other_weights : NULL);
+        if (!join->is_semi || join->has_residual) TRY(join_pairs(join, step, port, chunk, n_sel));
+        if (is_output_side(join, port)) TRY(emit_unmatched(join, step, port, chunk, n_sel));
+    }
+    if (side->map && n_sel) TRY(keep_rows(join, step, port, chunk, n_sel));
+done:
+    arena_reset(&scratch->arena);
+    return status;
+}
+
+/* --- One-shot ---------------------------------------------------------------------------------------------------------------------------- */
+
+static laminar_status defer_left(struct op_join *join, struct step *step, const struct chunk *chunk)
+{
+    laminar_status status = LAMINAR_OK;
+    for (uint32_t i = 0; i < chunk->n_cols; i++) TRY(column_append(&join->left_rows[i], &chunk->cols[i], 0, chunk->n_rows, STRINGS_COPY, step->err));
+    if (!ARRAY_RESERVE(&join->left_weights, join->n_left_rows + chunk->n_rows)) TRY(error_oom(step->err));
+    for (uint32_t i = 0; i < chunk->n_rows; i++) join->left_weights.items[join->n_left_rows + i] = chunk->weights ? chunk->weights[i] : 1;
+    join->n_left_rows += chunk->n_rows;
+done:
+    return status;
+}
+
+static laminar_status run_deferred(struct op_join *join, struct step *step)
+{
+    laminar_status status = LAMINAR_OK;
+    struct join_side *left = &join->sides[0];
+    struct vector *cols = mem_calloc(left->n_cols, sizeof *cols);
+    if (!cols) return error_oom(step->err);
+    for (size_t from = 0; from < join->n_left_rows; from += CHUNK_ROWS) {
+        size_t n = join->n_left_rows - from < CHUNK_ROWS ? join->n_left_rows - from : CHUNK_ROWS;
+        for (uint32_t i = 0; i < left->n_cols; i++) cols[i] = vector_slice(&join->left_rows[i].vec, from);
+        struct chunk chunk = {.n_rows = (uint32_t)n, .n_cols = left->n_cols, .cols = cols, .weights = join->left_weights.items + from};
+        TRY(join_delta(join, step, 0, &chunk));
+    }
+    for (uint32_t i = 0; i < left->n_cols; i++) column_clear(&join->left_rows[i]);
+    join->n_left_rows = 0;
+done:
+    mem_free(cols);
+    return status;
+}
+
+/* RIGHT, FULL: the kept right rows that met nothing. */
+static laminar_status emit_right_unmatched(struct op_join *join, struct step *step)
+{
+    struct join_scratch *scratch = join->scratch;
+    struct state_rows *rows = &join->sides[1].map->rows;
+    uint64_t cursor = 0;
+    laminar_status status = LAMINAR_OK;
+    for (size_t n; (n = state_rows_scan(rows, &cursor, scratch->slots, CHUNK_ROWS)) > 0;) {
+        size_t n_list = 0;
+        for (size_t i = 0; i < n; i++) {
+            uint8_t *row = state_rows_at(rows, scratch->slots[i]);
+            scratch->list[n_list] = scratch->slots[i];
+            scratch->list_weights[n_list] = row_weight(row);
+            n_list += *row_counter(&rows->layout, row) == 0;
+        }
+        TRY(join_emit_slots(join, step, 1, scratch->list, scratch->list_weights, n_list));
+    }
+done:
+    return status;
+}
+
+/* --- Operator ---------------------------------------------------------------------------------------------------------------------------- */
+
+static laminar_status join_process(struct op *op, struct step *step, uint32_t port, const struct chunk *chunk)
+{
+    struct op_join *join = CONTAINER_OF(op, struct op_join, base);
+    if (join->is_deferred && port == 0) return defer_left(join, step, chunk);
+    return join_delta(join, step, port, chunk);
+}
+
+static int64_t add_watermark(int64_t watermark, int64_t us)
+{
+    if (watermark == WATERMARK_NONE || watermark == WATERMARK_END) return watermark;
+    return clamp_128((int128)watermark + us);
+}
+
+static laminar_status finish_interval(struct op_join *join, struct step *step)
+{
+    laminar_status status = LAMINAR_OK;
+    for (uint32_t port = 0; port < 2; port++) {
+        const struct op *input = join->base.inputs[port];
+        if (step->is_last) join->sides[port].watermark_us = WATERMARK_END;
+        else if (input && input->has_time) join->sides[port].watermark_us = input->watermark_out;
+    }
+    struct join_side *left = &join->sides[0], *right = &join->sides[1];
+    if (left->map && right->watermark_us != WATERMARK_NONE)
+        TRY(evict(left, join->upper, native_ceil(left->map->rows.layout.cols[left->time_stored].type, right->watermark_us), step->err));
+    if (right->map && left->watermark_us != WATERMARK_NONE)
+        TRY(evict(right, -join->lower, native_ceil(right->map->rows.layout.cols[right->time_stored].type, left->watermark_us), step->err));
+    /* A left row comes out as late as the watermark of the right side is behind time + upper, and the other way round. */
+    int64_t reach = clamp_128(-(int128)join->upper_us), back = clamp_128((int128)join->lower_us);
+    int64_t by_right = add_watermark(right->watermark_us, reach < 0 ? reach : 0), by_left = add_watermark(left->watermark_us, back < 0 ? back : 0);
+    join->base.watermark_out = by_left < by_right ? by_left : by_right;
+done:
+    return status;
+}
+
+static laminar_status join_finish(struct op *op, struct step *step)
+{
+    struct op_join *join = CONTAINER_OF(op, struct op_join, base);
+    laminar_status status = LAMINAR_OK;
+    op->watermark_out = op->watermark_in;
+    if (join->is_interval && !join->is_one_shot) TRY(finish_interval(join, step));
+    if (join->is_deferred) TRY(run_deferred(join, step));
+    if (join->is_one_shot && join->sides[1].is_padded) {
+        TRY(emit_right_unmatched(join, step));
+        state_rows_clear(&join->sides[1].map->rows); /* emitted once */
+    }
+done:
+    return status;
+}
+
+static void side_free(struct join_side *side)
+{
+    program_free(side->program);
+    mem_free(side->computed);
+    mem_free(side->key_sources);
+    mem_free(side->keys);
+    mem_free(side->stored);
+    mem_free(side->nulls);
+}
+
+static void columns_free(struct column *cols, uint32_t n)
+{
+    for (uint32_t i = 0; cols && i < n; i++) column_deinit(&cols[i]);
+    mem_free(cols);
+}
+
+static void join_free(struct op *op)
+{
+    struct op_join *join = CONTAINER_OF(op, struct op_join, base);
+    columns_free(join->left_rows, join->sides[0].n_cols);
+    columns_free(join->out_cols, join->n_out_max);
+    columns_free(join->test_cols, join->n_out_max);
+    ARRAY_DEINIT(&join->left_weights);
+    mem_free(join->out_vecs);
+    mem_free(join->test_vecs);
+    mem_free(join->residual_cols);
+    program_free(join->residual);
+    side_free(&join->sides[0]);
+    side_free(&join->sides[1]);
+    if (join->scratch) arena_deinit(&join->scratch->arena);
+    mem_free(join->scratch);
+    op_deinit(op);
+    mem_free(join);
+}
+
+static void join_explain(const struct op *op, struct strbuf *out)
+{
+    static const char *const kinds[] = {[JOIN_INNER] = "inner", [JOIN_LEFT] = "left",  [JOIN_RIGHT] = "right", [JOIN_FULL] = "full",
+                                        [JOIN_SEMI] = "semi",   [JOIN_ANTI] = "anti", [JOIN_CROSS] = "cross"};
+    const struct op_join *join = CONTAINER_OF(op, struct op_join, base);
+    strbuf_printf(out, "%s join", kinds[join->kind]);
+    for (uint32_t port = 0; port < 2; port++) {
+        if (!join->sides[port].map) continue;
+        const struct state *state = &join->sides[port].map->rows.state;
+        strbuf_printf(out, ", %s %zu rows %zu bytes", state->name, state->n_rows, state->bytes);
+    }
+}
+
+static const struct op_class join_class = {
+    .name = "join", .process = join_process, .finish_step = join_finish, .free = join_free, .explain = join_explain};
+
+/* --- Creation ---------------------------------------------------------------------------------------------------------------------------- */
+
+static laminar_status columns_create(const struct plan *left, const struct plan *right, struct column **out, struct laminar_error *err)
+{
+    uint32_t n = left->n_cols + (right ? right->n_cols : 0);
+    struct column *cols = mem_calloc(n, sizeof *cols);
+    if (!cols) return error_oom(err);
+    *out = cols;
+    for (uint32_t i = 0; i < n; i++) {
+        laminar_status status = column_init(&cols[i], i < left->n_cols ? left->cols[i].type : right->cols[i - left->n_cols].type, err);
+        if (status != LAMINAR_OK) return status;
+    }
+    return LAMINAR_OK;
+}
+
+/* Where each key and the time come from: input columns, or a program. */
+static laminar_status side_bind(struct op_join *join, struct join_side *side, const struct plan *input, struct expr *const *keys,
+                                struct expr *time, struct laminar_error *err)
+{
+    laminar_status status = LAMINAR_OK;
+    uint32_t n_exprs = 0, n_max = join->n_keys + 1;
+    struct expr **exprs = mem_calloc(n_max, sizeof *exprs);
+    side->n_cols = input->n_cols;
+    side->cols = input->cols;
+    side->watermark_us = WATERMARK_NONE;
+    side->computed = mem_calloc(n_max, sizeof *side->computed);
+    side->key_sources = mem_calloc(n_max, sizeof *side->key_sources);
+    side->keys = mem_calloc(n_max, sizeof *side->keys);
+    side->stored = mem_calloc(input->n_cols + n_max, sizeof *side->stored);
+    side->nulls = mem_calloc(input->n_cols, sizeof *side->nulls + 32); /* vectors, then a value and a validity byte for each */
+    if (!exprs || !side->computed || !side->key_sources || !side->keys || !side->stored || !side->nulls) TRY(error_oom(err));
+    for (uint32_t i = 0; i < input->n_cols; i++) {
+        uint8_t *mem = (uint8_t *)(side->nulls + input->n_cols) + (size_t)i * 32;
+        side->nulls[i] = vector_const_null(input->cols[i].type, mem, mem + 16);
+    }
+    for (uint32_t k = 0; k < n_max; k++) {
+        struct expr *e = k < join->n_keys ? keys[k] : time;
+        int32_t source = 0;
+        if (!e) continue;
+        if (e->kind == EXPR_COLUMN) {
+            source = (int32_t)e->column;
+        } else {
+            exprs[n_exprs] = e;
+            source = -1 - (int32_t)n_exprs++;
+        }
+        if (k < join->n_keys) side->key_sources[k] = source;
+        else side->time_source = source;
+    }
+    side->n_stored = side->n_cols + n_exprs;
+    side->time_stored = side->time_source >= 0 ? (uint32_t)side->time_source : side->n_cols + (uint32_t)(-1 - side->time_source);
+    if (n_exprs) TRY(program_create(exprs, n_exprs, &side->program, err));
+done:
+    mem_free(exprs);
+    return status;
+}
+
+static bool keys_are_unique(const struct op_join *join, const struct join_side *side, const struct plan *input)
+{
+    if (!input->props.has_key) return false;
+    for (uint32_t i = 0; i < input->props.n_key_cols; i++) {
+        bool is_key = false;
+        for (uint32_t k = 0; k < join->n_keys; k++) is_key |= side->key_sources[k] == (int32_t)input->props.key_cols[i];
+        if (!is_key) return false;
+    }
+    return true;
+}
+
+static laminar_status side_keep(struct op_join *join, uint32_t port, const struct plan *plan, struct laminar_error *err)
+{
+    struct join_side *side = &join->sides[port];
+    const struct plan *input = plan->inputs[port];
+    struct expr *const *keys = port == 0 ? plan->left_keys : plan->right_keys;
+    bool keeps_keys_only = join->is_semi && port == 1 && !join->has_residual;
+    laminar_status status = LAMINAR_OK;
+    if (keeps_keys_only) side->n_stored = join->n_keys;
+    struct data_type *types = mem_calloc(side->n_stored, sizeof *types);
+    uint32_t *key_cols = mem_calloc(join->n_keys, sizeof *key_cols);
+    if (!types || !key_cols) TRY(error_oom(err));
+    if (!keeps_keys_only)
+        for (uint32_t i = 0; i < side->n_cols; i++) types[i] = input->cols[i].type;
+    for (uint32_t k = 0; k < join->n_keys; k++) {
+        int32_t source = side->key_sources[k];
+        key_cols[k] = keeps_keys_only ? k : source >= 0 ? (uint32_t)source : side->n_cols + (uint32_t)(-1 - source);
+        types[key_cols[k]] = keys[k]->type;
+    }
+    if (join->is_interval) types[side->time_stored] = (port == 0 ? plan->left_time : plan->right_time)->type;
+    struct multimap_options options = {.name = port == 0 ? "left" : "right",
+                                       .types = types,
+                                       .n_cols = side->n_stored,
+                                       .key_cols = key_cols,
+                                       .n_keys = join->n_keys,
+                                       .flags = side->has_counters ? STATE_ROWS_COUNTER : STATE_ROWS_PLAIN,
+                                       .has_group_weights = !join->has_residual && (join->sides[1 - port].is_padded || (join->is_semi && port == 1)),
+                                       .account = circuit_account(join->base.circuit)};
+    if (keeps_keys_only || keys_are_unique(join, side, input)) options.mode = MULTIMAP_CHAIN;
+    else options.mode = join->is_one_shot || input->props.is_append_only ? MULTIMAP_APPEND : MULTIMAP_INDEXED;
+    TRY(multimap_create(&options, &side->map, err));
+    status = op_add_state(&join->base, &side->map->rows.state, err);
+    if (status != LAMINAR_OK) side->map = NULL;
+done:
+    mem_free(types);
+    mem_free(key_cols);
+    return status;
+}
+
+static void mark_columns(const struct expr *e, bool *is_read)
+{
+    if (e->kind == EXPR_COLUMN) is_read[e->column] = true;
+    for (uint32_t i = 0; i < e->n_args; i++) mark_columns(e->args[i], is_read);
+}
+
+/* One-shot: does the node give rows at the end of the step, rather than as its input comes? */
+static bool emits_late(const struct plan *plan)
+{
+    switch (plan->kind) {
+    case PLAN_SCAN: return false;
+    case PLAN_FILTER: case PLAN_PROJECT: case PLAN_WINDOW_TABLE: case PLAN_UNION_ALL: break;
+    case PLAN_JOIN:
+        if (plan->strategy == STRATEGY_ASOF || plan->join_kind == JOIN_RIGHT || plan->join_kind == JOIN_FULL) return true;
+        break;
+    case PLAN_VALUES: case PLAN_AGGREGATE: case PLAN_DISTINCT: case PLAN_TOP_N: case PLAN_SORT: return true;
+    }
+    for (uint32_t i = 0; i < plan->n_inputs; i++)
+        if (emits_late(plan->inputs[i])) return true;
+    return false;
+}
+
+static void set_kind(struct op_join *join, const struct plan *plan, enum circuit_mode mode)
+{
+    enum join_kind kind = plan->join_kind;
+    join->kind = kind;
+    join->is_one_shot = mode == CIRCUIT_ONE_SHOT;
+    join->is_semi = kind == JOIN_SEMI || kind == JOIN_ANTI;
+    join->is_interval = plan->strategy == STRATEGY_INTERVAL;
+    join->has_residual = plan->predicate || join->is_interval;
+    join->n_keys = plan->n_keys;
+    join->is_deferred = join->is_one_shot && emits_late(plan->inputs[1]);
+    join->sides[0].is_padded = kind == JOIN_LEFT || kind == JOIN_FULL || kind == JOIN_ANTI;
+    join->sides[1].is_padded = kind == JOIN_RIGHT || kind == JOIN_FULL;
+    bool left_counts = (join->sides[0].is_padded || kind == JOIN_SEMI) && join->has_residual;
+    join->sides[0].has_counters = left_counts && !join->is_one_shot;
+    join->sides[1].has_counters = join->sides[1].is_padded && (join->has_residual || join->is_one_shot);
+    join->sides[1].first_out = plan->inputs[0]->n_cols;
+}
+
+static laminar_status set_interval(struct op_join *join, const struct plan *plan, struct laminar_error *err)
+{
+    if (!join->is_interval) return LAMINAR_OK;
+    ENSURE(plan->left_time && plan->right_time && plan->left_time->type.id == plan->right_time->type.id, err);
+    join->lower_us = plan->lower_us;
+    join->upper_us = plan->upper_us;
+    join->lower = native_ceil(plan->left_time->type, plan->lower_us);
+    join->upper = native_floor(plan->left_time->type, plan->upper_us);
+    return LAMINAR_OK;
+}
+
+laminar_status op_join_create(struct circuit *circuit, const struct plan *plan, enum circuit_mode mode, struct op **out,
+                              struct laminar_error *err)
+{
+    assert(plan->kind == PLAN_JOIN && plan->n_inputs == 2);
+    if (plan->strategy == STRATEGY_TEMPORAL)
+        return error_set(err, LAMINAR_QUERY_UNSUPPORTED, "joins FOR SYSTEM_TIME AS OF are not supported yet");
+    struct op_join *join = mem_calloc(1, sizeof *join);
+    if (!join) return error_oom(err);
+    const struct plan *left = plan->inputs[0], *right = plan->inputs[1];
+    laminar_status status;
+    TRY(op_init(&join->base, &join_class, circuit, plan, 2, err));
+    set_kind(join, plan, mode);
+    TRY(set_interval(join, plan, err));
+    join->n_out_max = left->n_cols + right->n_cols;
+    join->scratch = mem_calloc(1, sizeof *join->scratch);
+    join->out_vecs = mem_calloc(join->n_out_max, sizeof *join->out_vecs);
+    join->test_vecs = mem_calloc(join->n_out_max, sizeof *join->test_vecs);
+    join->residual_cols = mem_calloc(join->n_out_max, sizeof *join->residual_cols);
+    if (!join->scratch || !join->out_vecs || !join->test_vecs || !join->residual_cols) TRY(error_oom(err));
+    TRY(columns_create(left, right, &join->out_cols, err));
+    if (plan->predicate) {
+        struct expr *predicate = plan->predicate;
+        TRY(columns_create(left, right, &join->test_cols, err));
+        TRY(program_create(&predicate, 1, &join->residual, err));
+        mark_columns(predicate, join->residual_cols);
+        for (uint32_t c = 0; c < join->n_out_max; c++) join->test_vecs[c] = join->test_cols[c].vec;
+    }
+    if (join->is_deferred) TRY(columns_create(left, NULL, &join->left_rows, err));
+    TRY(side_bind(join, &join->sides[0], left, plan->left_keys, plan->left_time, err));
+    TRY(side_bind(join, &join->sides[1], right, plan->right_keys, plan->right_time, err));
+    if (!join->is_one_shot) TRY(side_keep(join, 0, plan, err));
+    TRY(side_keep(join, 1, plan, err));
+    *out = &join->base;
+    return LAMINAR_OK;
+done:
+    join_free(&join->base);
+    return status;
+}

@@ -1,0 +1,482 @@
+/* state_multimap.c - see state_multimap.h.
+ *
+ * Invariants: every live row is in exactly one list, whose head is in `groups` and has prev == ROW_NONE; rows of one list have equal keys; a deleted
+ * entry is closed by moving later ones back, so there are no tombstones. INDEXED: every live row is in `whole`.
+ * Cost: a probe is two cache misses (entry, head row), overlapped over the chunk. */
+#include "exec/state_multimap.h"
+#include "base/error.h"
+
+enum { TABLE_MIN = 16 };
+
+static struct state_multimap *map_of(struct state_rows *rows) { return CONTAINER_OF(rows, struct state_multimap, rows); }
+static uint32_t hash32(uint64_t hash) { return (uint32_t)(hash >> 32); }
+
+/* --- Tables ------------------------------------------------------------------------------------------------------------------------------ */
+
+static void table_charge(struct state_multimap *map, int64_t entries)
+{
+    mem_account_add(map->rows.state.account, entries * (int64_t)sizeof(struct multimap_entry));
+}
+
+static void table_free(struct state_multimap *map, struct multimap_table *table)
+{
+    table_charge(map, -(int64_t)table->capacity);
+    mem_free(table->entries);
+    *table = (struct multimap_table){0};
+}
+
+static void table_put(struct multimap_table *table, uint32_t hash, uint32_t slot, size_t *at)
+{
+    size_t mask = table->capacity - 1, i = hash >> table->shift;
+    while (table->entries[i].slot != ROW_NONE) i = (i + 1) & mask;
+    table->entries[i] = (struct multimap_entry){hash, slot};
+    table->n++;
+    *at = i;
+}
+
+/* Room for n more entries at load 1/2; `weights` (may be NULL) moves along. */
+static never_inline laminar_status table_grow(struct state_multimap *map, struct multimap_table *table, size_t n, int64_t **weights,
+                                              struct laminar_error *err)
+{
+    struct multimap_table grown = {.capacity = TABLE_MIN, .shift = 28};
+    while (grown.capacity / 2 < table->n + n) {
+        grown.capacity *= 2;
+        grown.shift--;
+    }
+    int64_t *grown_weights = NULL;
+    grown.entries = mem_alloc_aligned(grown.capacity * sizeof *grown.entries);
+    if (weights && grown.entries) grown_weights = mem_alloc_aligned(grown.capacity * sizeof *grown_weights);
+    if (!grown.entries || (weights && !grown_weights)) {
+        mem_free(grown.entries);
+        return error_oom(err);
+    }
+    memset(grown.entries, 0xFF, grown.capacity * sizeof *grown.entries);
+    for (size_t i = 0; i < table->capacity; i++) {
+        size_t at;
+        if (table->entries[i].slot == ROW_NONE) continue;
+        table_put(&grown, table->entries[i].hash, table->entries[i].slot, &at);
+        if (weights) grown_weights[at] = (*weights)[i];
+    }
+    table_free(map, table);
+    *table = grown;
+    table_charge(map, (int64_t)grown.capacity);
+    if (weights) {
+        mem_free(*weights);
+        *weights = grown_weights;
+    }
+    return LAMINAR_OK;
+}
+
+static inline laminar_status table_reserve(struct state_multimap *map, struct multimap_table *table, size_t n, int64_t **weights,
+                                           struct laminar_error *err)
+{
+    return likely(table->n + n <= table->capacity / 2) ? LAMINAR_OK : table_grow(map, table, n, weights, err);
+}
+
+/* Empties entry i, moving back what had been pushed beyond it. */
+static void table_delete(struct multimap_table *table, size_t i, int64_t *weights)
+{
+    size_t mask = table->capacity - 1;
+    for (size_t j = (i + 1) & mask; table->entries[j].slot != ROW_NONE; j = (j + 1) & mask) {
+        size_t home = table->entries[j].hash >> table->shift;
+        if (((j - home) & mask) < ((j - i) & mask)) continue; /* it would come to lie before its home */
+        table->entries[i] = table->entries[j];
+        if (weights) weights[i] = weights[j];
+        i = j;
+    }
+    table->entries[i].slot = ROW_NONE;
+    table->n--;
+}
+
+static size_t table_at(const struct multimap_table *table, uint32_t hash, uint32_t slot)
+{
+    size_t mask = table->capacity - 1, i = hash >> table->shift;
+    while (table->entries[i].slot != slot) {
+        assert(table->entries[i].slot != ROW_NONE);
+        i = (i + 1) & mask;
+    }
+    return i;
+}
+
+/* --- Probing ----------------------------------------------------------------------------------------------------------------------------- */
+
+/* One round for the rows todo[0..n): positions[row] advances to the next entry with the row's hash; candidates come first in todo, their number
+ * is returned; rows without any are dropped from todo. */
+static size_t probe_round(struct state_multimap *map, const uint64_t *hashes, size_t *positions, uint32_t *todo, size_t n, uint32_t *heads)
+{
+    const struct multimap_table *table = &map->groups;
+    size_t mask = table->capacity - 1, n_found = 0;
+    for (size_t k = 0; k < n; k++) {
+        uint32_t row = todo[k], hash = hash32(hashes[row]);
+        size_t i = positions[row];
+        while (table->entries[i].slot != ROW_NONE && table->entries[i].hash != hash) i = (i + 1) & mask;
+        positions[row] = i;
+        heads[row] = table->entries[i].slot;
+        if (heads[row] == ROW_NONE) continue;
+        todo[n_found++] = row;
+        prefetch_read(state_rows_at(&map->rows, heads[row]));
+    }
+    return n_found;
+}
+
+void multimap_find(struct state_multimap *map, const struct vector *keys, const uint64_t *hashes, const uint32_t *sel, size_t n,
+                   uint32_t *heads, int64_t *weights)
+{
+    uint32_t todo[CHUNK_ROWS], match[CHUNK_ROWS];
+    size_t positions[CHUNK_ROWS];
+    const uint8_t *addresses[CHUNK_ROWS];
+    assert(n <= CHUNK_ROWS);
+    struct multimap_table *table = &map->groups;
+    if (table->n == 0) {
+        for (size_t k = 0; k < n; k++) {
+            heads[sel ? sel[k] : k] = ROW_NONE;
+            if (weights) weights[sel ? sel[k] : k] = 0;
+        }
+        return;
+    }
+    for (size_t k = 0; k < n; k++) {
+        uint32_t row = sel ? sel[k] : (uint32_t)k;
+        todo[k] = row;
+        positions[row] = hash32(hashes[row]) >> table->shift;
+        prefetch_read(&table->entries[positions[row]]);
+        if (weights) weights[row] = 0;
+    }
+    while (n > 0) {
+        n = probe_round(map, hashes, positions, todo, n, heads);
+        for (size_t k = 0; k < n; k++) addresses[todo[k]] = state_rows_at(&map->rows, heads[todo[k]]);
+        memcpy(match, todo, n * sizeof *todo);
+        size_t n_match = n;
+        for (uint32_t c = 0; c < map->n_keys; c++)
+            n_match = row_match(&map->rows, map->key_cols[c], addresses, &keys[c], NULL, match, n_match);
+        if (weights)
+            for (size_t k = 0; k < n_match; k++) weights[match[k]] = map->group_weights[positions[match[k]]];
+        /* What had an equal hash but another key goes on behind it: rare. Both lists are in the same order. */
+        size_t n_left = 0;
+        for (size_t k = 0, m = 0; k < n && n_match < n; k++) {
+            if (m < n_match && match[m] == todo[k]) {
+                m++;
+                continue;
+            }
+            positions[todo[k]] = (positions[todo[k]] + 1) & (table->capacity - 1);
+            todo[n_left++] = todo[k];
+        }
+        n = n_left;
+    }
+}
+
+/* Entry of the group that the stored row `slot` belongs to or would; a free entry if there is none. */
+static size_t group_at(const struct state_multimap *map, uint32_t hash, uint32_t slot)
+{
+    const struct multimap_table *table = &map->groups;
+    size_t mask = table->capacity - 1, i = hash >> table->shift;
+    const uint8_t *row = state_rows_at(&map->rows, slot);
+    for (;; i = (i + 1) & mask) {
+        if (table->entries[i].slot == ROW_NONE) return i;
+        if (table->entries[i].hash != hash) continue;
+        if (row_equal(&map->rows.layout, row, state_rows_at(&map->rows, table->entries[i].slot), map->key_cols, map->n_keys)) return i;
+    }
+}
+
+static uint64_t hash_whole(const struct state_multimap *map, const struct vector *cols, size_t row)
+{
+    uint64_t hash = 0;
+    for (uint32_t c = 0; c < map->rows.layout.n_cols; c++) {
+        uint8_t mem[16] __attribute__((aligned(16)));
+        uint8_t validity;
+        struct vector one = vector_const_row(&cols[c], row, mem, &validity);
+        kernel_hash_column(&one, 1, &hash, c == 0);
+    }
+    return hash;
+}
+
+/* Hash of stored columns, for rows that come without vectors (removal, eviction). */
+static laminar_status hash_stored(struct state_multimap *map, const uint32_t *cols, uint32_t n_cols, uint32_t slot, uint64_t *hash,
+                                  struct laminar_error *err)
+{
+    const struct row_layout *layout = &map->rows.layout;
+    const uint8_t *row = state_rows_at(&map->rows, slot);
+    struct column decoded = {0};
+    laminar_status status = LAMINAR_OK;
+    if (n_cols == 0) kernel_hash(NULL, 0, 1, hash);
+    for (uint32_t k = 0; k < n_cols; k++) {
+        uint32_t c = cols ? cols[k] : k;
+        uint8_t null_bit = 0, mem[16] __attribute__((aligned(16))) = {0};
+        struct vector v = {.type = layout->cols[c].type, .shape = VEC_CONST, .data = mem};
+        if (!row_is_valid(layout, row, c)) {
+            v.validity = &null_bit;
+        } else if (layout->cols[c].is_encoded) {
+            const uint8_t *address = row;
+            TRY(column_init(&decoded, v.type, err));
+            TRY(row_gather(layout, c, &address, 1, &decoded, err));
+            v = decoded.vec;
+        } else {
+            memcpy(mem, row + layout->cols[c].offset, layout->cols[c].width);
+        }
+        kernel_hash_column(&v, 1, hash, k == 0);
+        column_deinit(&decoded);
+    }
+done:
+    column_deinit(&decoded);
+    return status;
+}
+
+uint32_t multimap_find_row(struct state_multimap *map, const struct vector *cols, const uint64_t *hashes, size_t row)
+{
+    bool is_indexed = map->mode == MULTIMAP_INDEXED;
+    const struct multimap_table *table = is_indexed ? &map->whole : &map->groups;
+    if (table->n == 0) return ROW_NONE;
+    uint32_t hash = hash32(is_indexed ? hash_whole(map, cols, row) : hashes[row]);
+    size_t mask = table->capacity - 1;
+    for (size_t i = hash >> table->shift; table->entries[i].slot != ROW_NONE; i = (i + 1) & mask) {
+        if (table->entries[i].hash != hash) continue;
+        /* Walking the group also finds it when the entry is of another key with this hash: equality of the whole row decides. */
+        for (uint32_t slot = table->entries[i].slot; slot != ROW_NONE; slot = is_indexed ? ROW_NONE : multimap_next(map, slot))
+            if (row_equals_vectors(&map->rows, state_rows_at(&map->rows, slot), cols, row)) return slot;
+    }
+    return ROW_NONE;
+}
+
+/* --- Linking ----------------------------------------------------------------------------------------------------------------------------- */
+
+/* An equal row that is linked already, for the new row `slot`; group entry i is occupied. */
+static uint32_t find_equal(const struct state_multimap *map, size_t i, uint32_t slot, uint32_t whole_hash)
+{
+    const struct row_layout *layout = &map->rows.layout;
+    const uint8_t *row = state_rows_at(&map->rows, slot);
+    if (map->mode == MULTIMAP_CHAIN) {
+        for (uint32_t other = map->groups.entries[i].slot; other != ROW_NONE; other = multimap_next(map, other))
+            if (row_equal(layout, row, state_rows_at(&map->rows, other), NULL, layout->n_cols)) return other;
+    } else if (map->mode == MULTIMAP_INDEXED) {
+        size_t mask = map->whole.capacity - 1;
+        for (size_t k = whole_hash >> map->whole.shift; map->whole.entries[k].slot != ROW_NONE; k = (k + 1) & mask)
+            if (map->whole.entries[k].hash == whole_hash &&
+                row_equal(layout, row, state_rows_at(&map->rows, map->whole.entries[k].slot), NULL, layout->n_cols))
+                return map->whole.entries[k].slot;
+    }
+    return ROW_NONE;
+}
+
+/* Adds to a row's weight; a row of weight 0 goes, and *slot becomes ROW_NONE. */
+static laminar_status merge_weight(struct state_multimap *map, uint32_t *slot, int64_t weight, struct laminar_error *err)
+{
+    uint32_t row = *slot;
+    if (row_weight(state_rows_at(&map->rows, row)) + weight != 0) return multimap_add_weight(map, row, weight, err);
+    *slot = ROW_NONE;
+    return multimap_remove(map, row, err);
+}
+
+/* Takes the stored row *to into its group, or into an equal row: then its slot is freed and *to is the equal one's. Room in the tables is reserved. */
+static laminar_status link_row(struct state_multimap *map, uint32_t *to, uint32_t hash, uint32_t whole_hash, struct laminar_error *err)
+{
+    uint32_t slot = *to;
+    int64_t weight = row_weight(state_rows_at(&map->rows, slot));
+    struct multimap_entry *entries = map->groups.entries;
+    size_t i = group_at(map, hash, slot), at;
+    struct row_link *link = state_rows_link(&map->rows, slot);
+    *link = (struct row_link){ROW_NONE, ROW_NONE};
+    if (entries[i].slot == ROW_NONE) {
+        entries[i] = (struct multimap_entry){hash, slot};
+        map->groups.n++;
+        if (map->group_weights) map->group_weights[i] = weight;
+    } else {
+        uint32_t equal = find_equal(map, i, slot, whole_hash);
+        if (equal != ROW_NONE) {
+            laminar_status status = state_rows_drop(&map->rows, slot, err);
+            if (status != LAMINAR_OK) return status;
+            *to = equal;
+            return merge_weight(map, to, weight, err);
+        }
+        uint32_t head = entries[i].slot; /* behind the head, so that the entry stays as it is */
+        struct row_link *head_link = state_rows_link(&map->rows, head);
+        *link = (struct row_link){.next = head_link->next, .prev = head};
+        if (link->next != ROW_NONE) state_rows_link(&map->rows, link->next)->prev = slot;
+        head_link->next = slot;
+        if (map->group_weights) map->group_weights[i] += weight;
+    }
+    if (map->mode == MULTIMAP_INDEXED) table_put(&map->whole, whole_hash, slot, &at);
+    return LAMINAR_OK;
+}
+
+static void unlink_row(struct state_multimap *map, uint32_t slot, uint32_t hash)
+{
+    int64_t weight = row_weight(state_rows_at(&map->rows, slot));
+    struct row_link *link = state_rows_link(&map->rows, slot);
+    if (map->group_weights) map->group_weights[group_at(map, hash, slot)] -= weight;
+    if (link->prev != ROW_NONE) {
+        state_rows_link(&map->rows, link->prev)->next = link->next;
+    } else {
+        size_t i = table_at(&map->groups, hash, slot);
+        if (link->next != ROW_NONE) map->groups.entries[i].slot = link->next;
+        else table_delete(&map->groups, i, map->group_weights);
+    }
+    if (link->next != ROW_NONE) state_rows_link(&map->rows, link->next)->prev = link->prev;
+}
+
+laminar_status multimap_remove(struct state_multimap *map, uint32_t slot, struct laminar_error *err)
+{
+    uint64_t hash, whole_hash = 0;
+    laminar_status status;
+    TRY(hash_stored(map, map->key_cols, map->n_keys, slot, &hash, err));
+    if (map->mode == MULTIMAP_INDEXED) TRY(hash_stored(map, NULL, map->rows.layout.n_cols, slot, &whole_hash, err));
+    if (!state_rows_write(&map->rows, slot)) TRY(error_oom(err));
+    unlink_row(map, slot, hash32(hash));
+    if (map->mode == MULTIMAP_INDEXED) table_delete(&map->whole, table_at(&map->whole, hash32(whole_hash), slot), NULL);
+    TRY(state_rows_drop(&map->rows, slot, err)); /* can't fail: the page is ours by now */
+done:
+    return status;
+}
+
+laminar_status multimap_add_weight(struct state_multimap *map, uint32_t slot, int64_t delta, struct laminar_error *err)
+{
+    uint64_t hash;
+    laminar_status status;
+    TRY(state_rows_set_weight(&map->rows, slot, row_weight(state_rows_at(&map->rows, slot)) + delta, err));
+    if (map->group_weights) {
+        TRY(hash_stored(map, map->key_cols, map->n_keys, slot, &hash, err));
+        map->group_weights[group_at(map, hash32(hash), slot)] += delta;
+    }
+done:
+    return status;
+}
+
+/* --- Applying a delta -------------------------------------------------------------------------------------------------------------------- */
+
+static laminar_status reserve(struct state_multimap *map, size_t n, struct laminar_error *err)
+{
+    laminar_status status = table_reserve(map, &map->groups, n, map->group_weights ? &map->group_weights : NULL, err);
+    if (status == LAMINAR_OK && map->mode == MULTIMAP_INDEXED) status = table_reserve(map, &map->whole, n, NULL, err);
+    return status;
+}
+
+/* All weights positive: rows are written a column at a time, then linked. */
+static laminar_status apply_insertions(struct state_multimap *map, const struct vector *cols, const uint64_t *hashes, const uint32_t *sel,
+                                       size_t n, const int64_t *weights, uint32_t *slots, struct laminar_error *err)
+{
+    uint64_t whole[CHUNK_ROWS];
+    bool is_indexed = map->mode == MULTIMAP_INDEXED;
+    laminar_status status;
+    TRY(reserve(map, n, err));
+    for (size_t k = 0; k < n; k++) prefetch_write(&map->groups.entries[hash32(hashes[sel ? sel[k] : k]) >> map->groups.shift]);
+    TRY(state_rows_add(&map->rows, cols, sel, n, weights, slots, err));
+    if (is_indexed) {
+        size_t n_rows = n ? (sel ? sel[n - 1] + 1 : n) : 0;
+        kernel_hash(cols, map->rows.layout.n_cols, n_rows, whole);
+        for (size_t k = 0; k < n; k++) prefetch_write(&map->whole.entries[hash32(whole[sel ? sel[k] : k]) >> map->whole.shift]);
+    }
+    for (size_t k = 0; k < n; k++) {
+        size_t row = sel ? sel[k] : k;
+        TRY(link_row(map, &slots[k], hash32(hashes[row]), is_indexed ? hash32(whole[row]) : 0, err));
+    }
+done:
+    return status;
+}
+
+static laminar_status apply_row(struct state_multimap *map, const struct vector *cols, const uint64_t *hashes, uint32_t row, int64_t weight,
+                                const int64_t *weights, uint32_t *slot, struct laminar_error *err)
+{
+    *slot = multimap_find_row(map, cols, hashes, row);
+    if (*slot == ROW_NONE) return apply_insertions(map, cols, hashes, &row, 1, weights, slot, err);
+    return merge_weight(map, slot, weight, err);
+}
+
+laminar_status multimap_apply(struct state_multimap *map, const struct vector *cols, const uint64_t *hashes, const uint32_t *sel, size_t n,
+                              const int64_t *weights, uint32_t *slots, struct laminar_error *err)
+{
+    uint32_t own_slots[CHUNK_ROWS];
+    bool is_insertion = map->mode != MULTIMAP_APPEND || map->rows.n_negative == 0;
+    for (size_t k = 0; weights && k < n; k++) is_insertion &= weights[sel ? sel[k] : k] > 0;
+    if (!slots) slots = own_slots;
+    if (is_insertion) return apply_insertions(map, cols, hashes, sel, n, weights, slots, err);
+    laminar_status status = LAMINAR_OK;
+    for (size_t k = 0; status == LAMINAR_OK && k < n; k++) {
+        uint32_t row = sel ? sel[k] : (uint32_t)k;
+        status = apply_row(map, cols, hashes, row, weights ? weights[row] : 1, weights, &slots[k], err);
+    }
+    return status;
+}
+
+/* --- Derived parts, creation ------------------------------------------------------------------------------------------------------------- */
+
+static void map_clear(struct state_rows *rows)
+{
+    struct state_multimap *map = map_of(rows);
+    table_free(map, &map->groups);
+    table_free(map, &map->whole);
+}
+
+static laminar_status map_rebuild(struct state_rows *rows, struct laminar_error *err)
+{
+    struct state_multimap *map = map_of(rows);
+    laminar_status status = LAMINAR_OK;
+    uint32_t slots[256];
+    uint64_t cursor = 0, hash, whole_hash = 0;
+    for (size_t n; (n = state_rows_scan(rows, &cursor, slots, 256)) > 0;) {
+        TRY(reserve(map, n, err));
+        for (size_t i = 0; i < n; i++) {
+            TRY(hash_stored(map, map->key_cols, map->n_keys, slots[i], &hash, err));
+            if (map->mode == MULTIMAP_INDEXED) TRY(hash_stored(map, NULL, rows->layout.n_cols, slots[i], &whole_hash, err));
+            TRY(link_row(map, &slots[i], hash32(hash), hash32(whole_hash), err));
+        }
+    }
+done:
+    return status;
+}
+
+static bool map_check(const struct state_rows *rows)
+{
+    const struct state_multimap *map = CONTAINER_OF(rows, struct state_multimap, rows);
+    size_t n_linked = 0, n_groups = 0;
+    for (size_t i = 0; i < map->groups.capacity; i++) {
+        uint32_t head = map->groups.entries[i].slot, prev = ROW_NONE;
+        if (head == ROW_NONE) continue;
+        int64_t sum = 0;
+        n_groups++;
+        for (uint32_t slot = head; slot != ROW_NONE; prev = slot, slot = multimap_next(map, slot)) {
+            if (slot >= rows->n_slots || ++n_linked > rows->state.n_rows) return false;
+            const uint8_t *row = state_rows_at(rows, slot);
+            if (!row_weight(row) || state_rows_link(rows, slot)->prev != prev) return false;
+            if (!row_equal(&rows->layout, row, state_rows_at(rows, head), map->key_cols, map->n_keys)) return false;
+            sum += row_weight(row);
+        }
+        if (map->group_weights && map->group_weights[i] != sum) return false;
+        if (group_at(map, map->groups.entries[i].hash, head) != i) return false;
+    }
+    if (n_groups != map->groups.n || n_linked != rows->state.n_rows) return false;
+    return map->mode != MULTIMAP_INDEXED || map->whole.n == rows->state.n_rows;
+}
+
+static void map_free(struct state_rows *rows) { multimap_free(map_of(rows)); }
+
+static const struct state_rows_index multimap_index = {.rebuild = map_rebuild, .clear = map_clear, .check = map_check, .free = map_free};
+
+void multimap_free(struct state_multimap *map)
+{
+    if (!map) return;
+    map_clear(&map->rows);
+    mem_free(map->group_weights);
+    state_rows_deinit(&map->rows);
+    mem_free(map->key_cols);
+    mem_free(map);
+}
+
+laminar_status multimap_create(const struct multimap_options *options, struct state_multimap **out, struct laminar_error *err)
+{
+    struct state_multimap *map = mem_calloc(1, sizeof *map);
+    if (!map) return error_oom(err);
+    laminar_status status;
+    map->mode = options->mode;
+    map->n_keys = options->n_keys;
+    TRY(state_rows_init(&map->rows, &multimap_index, options->name, options->types, options->n_cols, options->flags, options->account, err));
+    map->key_cols = mem_alloc(options->n_keys * sizeof *map->key_cols);
+    if (!map->key_cols) TRY(error_oom(err));
+    if (options->n_keys) memcpy(map->key_cols, options->key_cols, options->n_keys * sizeof *map->key_cols);
+    if (options->has_group_weights) {
+        map->group_weights = mem_alloc_aligned(8);
+        if (!map->group_weights) TRY(error_oom(err));
+    }
+    *out = map;
+    return LAMINAR_OK;
+done:
+    multimap_free(map);
+    return status;
+}

@@ -1,0 +1,72 @@
+/* state_multimap.h - rows with weights, grouped by key: the state of joins, and of relations that are kept by key or as a bag.
+ *
+ * state_rows keeps the rows. Over them lies an index of 8-byte entries, 32 bits of the key's hash and the number of the group's head row, linear
+ * probing, load <= 1/2, and lists that link the rows of a group. A chunk is probed at a time: entries are prefetched, then the head rows, then
+ * keys are compared a column at a time. The index is derived: not frozen, rebuilt after a restore.
+ *
+ * Modes: APPEND keeps each row that comes apart, a retraction walks its group; CHAIN merges equal rows by walking their group, for groups that are
+ * known to be small (the key is unique, or is the whole row); INDEXED merges equal rows by a second index over whole rows, so that retracting from a
+ * group of a million rows costs the same. A weight may go below zero within a step; a row of weight 0 is dropped.
+ * @thread the step owner. */
+#ifndef EXEC_STATE_MULTIMAP_H
+#define EXEC_STATE_MULTIMAP_H
+
+#include "exec/state_rows.h"
+
+enum multimap_mode { MULTIMAP_APPEND, MULTIMAP_CHAIN, MULTIMAP_INDEXED };
+
+struct multimap_entry {
+    uint32_t hash;
+    uint32_t slot; /* ROW_NONE = free */
+};
+struct multimap_table { /* linear probing; a power of two of entries */
+    struct multimap_entry *entries;
+    size_t capacity;
+    uint32_t shift;    /* home of a hash: hash >> shift */
+    size_t n;
+};
+struct state_multimap {
+    struct state_rows rows; /* first */
+    enum multimap_mode mode;
+    uint32_t *key_cols;
+    uint32_t n_keys;
+    struct multimap_table groups;
+    int64_t *group_weights; /* parallel to groups.entries: sum of the rows' weights; NULL if not asked for */
+    struct multimap_table whole; /* INDEXED: hash of all columns -> slot */
+};
+
+struct multimap_options {
+    const char *name;
+    const struct data_type *types;
+    uint32_t n_cols;
+    const uint32_t *key_cols; /* n_keys = 0: one group */
+    uint32_t n_keys;
+    enum multimap_mode mode;
+    int flags;                /* STATE_ROWS_COUNTER */
+    bool has_group_weights;
+    struct mem_account *account;
+};
+laminar_status multimap_create(const struct multimap_options *options, struct state_multimap **out, struct laminar_error *err) must_check;
+void multimap_free(struct state_multimap *map);
+
+/* heads[row] = first row of the group with keys equal to row `row` of `keys`, for the rows sel[0..n) (NULL: all n), ROW_NONE if there is
+ * none; other entries of heads are left alone. weights (may be NULL; needs has_group_weights): the group's weight, 0 without one. `hashes` are
+ * kernel_hash over the keys, by row. */
+void multimap_find(struct state_multimap *map, const struct vector *keys, const uint64_t *hashes, const uint32_t *sel, size_t n,
+                   uint32_t *heads, int64_t *weights);
+static inline uint32_t multimap_next(const struct state_multimap *map, uint32_t slot) { return state_rows_link(&map->rows, slot)->next; }
+
+/* Every group has one row: lists needn't be walked. */
+static inline bool multimap_is_unique(const struct state_multimap *map) { return map->groups.n == map->rows.state.n_rows; }
+
+/* Applies rows sel[0..n) of cols (all columns, keys among them) with weights[row] (NULL = +1). slots (may be NULL): where row sel[k] went,
+ * ROW_NONE where it cancelled a row; one that a later row of the chunk cancelled is stale. On failure some rows may have been applied. */
+laminar_status multimap_apply(struct state_multimap *map, const struct vector *cols, const uint64_t *hashes, const uint32_t *sel, size_t n,
+                              const int64_t *weights, uint32_t *slots, struct laminar_error *err) must_check;
+/* A row equal to row `row` of cols, ROW_NONE if there is none. */
+uint32_t multimap_find_row(struct state_multimap *map, const struct vector *cols, const uint64_t *hashes, size_t row);
+laminar_status multimap_remove(struct state_multimap *map, uint32_t slot, struct laminar_error *err) must_check;
+/* Changes one row's weight (never to 0) and its group's. */
+laminar_status multimap_add_weight(struct state_multimap *map, uint32_t slot, int64_t delta, struct laminar_error *err) must_check;
+
+#endif

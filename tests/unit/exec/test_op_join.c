@@ -1,0 +1,156 @@
+/* test_op_join.c - the law for joins of all kinds. */
+#include "law.h"
+#include "unit.h"
+#include <stdio.h>
+
+static struct arena arena;
+
+struct join_case {
+    enum join_kind kind;
+    uint32_t n_keys;
+    bool has_predicate;
+    bool is_interval;
+    int64_t lower, upper;
+};
+
+static void random_row(const struct law_spec *spec, struct law_random *random, uint32_t port, struct law_row *row)
+{
+    (void)spec;
+    row->values[0] = law_below(random, 9) ? law_below(random, 7) : LAW_NULL;
+    row->values[1] = law_below(random, 6) ? law_below(random, 5) : LAW_NULL;
+    row->values[2] = law_below(random, 10) ? law_below(random, 6) : LAW_NULL;
+    if (port == 1) row->values[3] = law_below(random, 3);
+}
+
+static bool row_matches(const struct join_case *c, const struct law_row *a, const struct law_row *b)
+{
+    for (uint32_t k = 0; k < c->n_keys; k++)
+        if (a->values[k] == LAW_NULL || a->values[k] != b->values[k]) return false;
+    if (c->is_interval) {
+        int64_t left = a->values[2], right = b->values[2];
+        if (left == LAW_NULL || right == LAW_NULL || right < left + c->lower || right > left + c->upper) return false;
+    }
+    return !c->has_predicate || (a->values[2] != LAW_NULL && b->values[2] != LAW_NULL && a->values[2] < b->values[2]);
+}
+
+static void pair_text(const struct law_spec *spec, const struct law_row *a, const struct law_row *b, char *out, size_t size)
+{
+    const struct law_row nulls = {{LAW_NULL, LAW_NULL, LAW_NULL, LAW_NULL}};
+    const struct join_case *c = spec->ctx;
+    char left[400], right[400];
+    law_row_text(spec->ports[0].types, spec->ports[0].n_cols, a ? a : &nulls, left, sizeof left);
+    law_row_text(spec->ports[1].types, spec->ports[1].n_cols, b ? b : &nulls, right, sizeof right);
+    if (c->kind == JOIN_SEMI || c->kind == JOIN_ANTI) snprintf(out, size, "%s", left);
+    else snprintf(out, size, "%s|%s", left, right);
+}
+
+static void expect(const struct law_spec *spec, const struct law_table *tables, struct bag *out)
+{
+    const struct join_case *c = spec->ctx;
+    char text[1000];
+    for (int side = 0; side < 2; side++) {
+        for (size_t i = 0; i < tables[side].rows.n; i++) {
+            const struct law_entry *own = &tables[side].rows.items[i];
+            int64_t n_matches = 0;
+            for (size_t j = 0; j < tables[1 - side].rows.n; j++) {
+                const struct law_entry *other = &tables[1 - side].rows.items[j];
+                const struct law_entry *a = side == 0 ? own : other, *b = side == 0 ? other : own;
+                if (!row_matches(c, &a->row, &b->row)) continue;
+                n_matches += other->weight;
+                if (side == 1 || c->kind == JOIN_SEMI || c->kind == JOIN_ANTI) continue;
+                pair_text(spec, &a->row, &b->row, text, sizeof text);
+                bag_add(out, text, a->weight * b->weight);
+            }
+            bool is_padded = side == 0 ? c->kind == JOIN_LEFT || c->kind == JOIN_FULL || c->kind == JOIN_ANTI
+                                       : c->kind == JOIN_RIGHT || c->kind == JOIN_FULL;
+            bool is_out = (is_padded && n_matches == 0) || (c->kind == JOIN_SEMI && side == 0 && n_matches != 0);
+            if (!is_out) continue;
+            pair_text(spec, side == 0 ? &own->row : NULL, side == 1 ? &own->row : NULL, text, sizeof text);
+            bag_add(out, text, own->weight);
+        }
+    }
+}
+
+static struct expr *less_than(uint32_t a, uint32_t b, struct data_type type)
+{
+    struct expr *e = ARENA_NEW(&arena, struct expr);
+    struct data_type types[2] = {type, type};
+    const struct vector *constants[2] = {NULL, NULL};
+    e->kind = EXPR_CALL;
+    e->type = TYPE(BOOL);
+    e->n_args = 2;
+    e->args = ARENA_ARRAY(&arena, struct expr *, 2);
+    for (int i = 0; i < 2; i++) {
+        e->args[i] = ARENA_NEW(&arena, struct expr);
+        *e->args[i] = (struct expr){.kind = EXPR_COLUMN, .type = type, .is_nullable = true, .column = i ? b : a};
+    }
+    assert_int_equal(function_bind(&arena, "<", types, 2, constants, &e->fn, NULL), LAMINAR_OK);
+    return e;
+}
+
+static struct expr *column(uint32_t i, enum law_type type)
+{
+    struct expr *e = ARENA_NEW(&arena, struct expr);
+    *e = (struct expr){.kind = EXPR_COLUMN, .type = law_data_type(type), .is_nullable = true, .column = i};
+    return e;
+}
+
+static struct law_spec make(struct join_case *c, bool left_appends, bool right_appends)
+{
+    struct law_spec spec = {.n_ports = 2,
+                            .ports = {{3, {LAW_INT, LAW_TEXT, LAW_TIME}, -1}, {4, {LAW_INT, LAW_TEXT, LAW_TIME, LAW_LIST}, -1}},
+                            .create = op_join_create,
+                            .random_row = random_row,
+                            .expect = expect,
+                            .is_append_only = {left_appends, right_appends},
+                            .n_steps = 8,
+                            .rows_a_step = c->n_keys ? 16 : 8,
+                            .ctx = c};
+    struct plan *plan = spec.plan = law_plan(&arena, PLAN_JOIN, 2);
+    law_scan_plans(&arena, &spec);
+    law_output(&arena, &spec, c->kind == JOIN_SEMI || c->kind == JOIN_ANTI ? 1 : 2);
+    plan->join_kind = c->kind;
+    plan->strategy = c->is_interval ? STRATEGY_INTERVAL : STRATEGY_HASH;
+    plan->n_keys = c->n_keys;
+    plan->left_keys = ARENA_ARRAY(&arena, struct expr *, 2);
+    plan->right_keys = ARENA_ARRAY(&arena, struct expr *, 2);
+    for (uint32_t k = 0; k < c->n_keys; k++) plan->left_keys[k] = plan->right_keys[k] = column(k, spec.ports[0].types[k]);
+    if (c->has_predicate) plan->predicate = less_than(2, 5, law_data_type(LAW_TIME));
+    if (c->is_interval) {
+        plan->left_time = plan->right_time = column(2, LAW_TIME);
+        plan->lower_us = c->lower;
+        plan->upper_us = c->upper;
+    }
+    return spec;
+}
+
+static void run_kinds(struct join_case c)
+{
+    for (int kind = JOIN_INNER; kind <= JOIN_CROSS; kind++) {
+        c.kind = (enum join_kind)kind;
+        if (kind == JOIN_CROSS && c.n_keys) continue;
+        for (int mode = 0; mode < 4; mode++) {
+            struct law_spec spec = make(&c, mode & 1, mode & 2);
+            for (uint64_t seed = 1; seed <= 2; seed++) law_run(&spec, seed * 100 + (uint64_t)kind * 10 + (uint64_t)mode);
+        }
+    }
+}
+
+static void one_key(void **state) { (void)state; run_kinds((struct join_case){.n_keys = 1}); }
+static void two_keys(void **state) { (void)state; run_kinds((struct join_case){.n_keys = 2}); }
+static void no_key(void **state) { (void)state; run_kinds((struct join_case){.n_keys = 0}); }
+static void residual(void **state) { (void)state; run_kinds((struct join_case){.n_keys = 1, .has_predicate = true}); }
+static void nested(void **state) { (void)state; run_kinds((struct join_case){.n_keys = 0, .has_predicate = true}); }
+static void interval(void **state) { (void)state; run_kinds((struct join_case){.n_keys = 1, .is_interval = true, .lower = -1, .upper = 2}); }
+
+static int setup(void **state) { (void)state; arena = (struct arena){0}; return 0; }
+static int teardown(void **state) { (void)state; arena_deinit(&arena); return 0; }
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(one_key, setup, teardown),  cmocka_unit_test_setup_teardown(two_keys, setup, teardown),
+        cmocka_unit_test_setup_teardown(no_key, setup, teardown),   cmocka_unit_test_setup_teardown(residual, setup, teardown),
+        cmocka_unit_test_setup_teardown(nested, setup, teardown),   cmocka_unit_test_setup_teardown(interval, setup, teardown)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
