@@ -312,54 +312,6 @@ static laminar_status find_records(struct csv_reader *reader, const struct windo
 
 /* --- Values -------------------------------------------------------------------------------------------------------------------------------- */
 
-/* Up to 18 digits with a sign; false leaves it to the general reader. */
-static inline bool fast_integer(const char *p, size_t size, int64_t *out)
-{
-    bool is_negative = *p == '-';
-    p += is_negative;
-    size -= is_negative;
-    if (size == 0 || size > 18) return false;
-    int64_t value = 0;
-    for (size_t i = 0; i < size; i++) {
-        unsigned digit = (unsigned)(unsigned char)p[i] - '0';
-        if (digit > 9) return false;
-        value = value * 10 + digit;
-    }
-    *out = is_negative ? -value : value;
-    return true;
-}
-
-static always_inline enum cell_result store(struct column *col, laminar_type type, const char *data,
-                                            size_t size, size_t row)
-{
-    int64_t integer;
-    switch ((int)type) {
-    case LAMINAR_TYPE_INT64:
-        if (likely(fast_integer(data, size, &integer))) {
-            ((int64_t *)col->vec.data)[row] = integer;
-            return CELL_OK;
-        }
-        return cell_parse(col, data, size, (int64_t *)col->vec.data + row);
-    case LAMINAR_TYPE_INT32:
-        if (likely(fast_integer(data, size, &integer)) && integer == (int32_t)integer) {
-            ((int32_t *)col->vec.data)[row] = (int32_t)integer;
-            return CELL_OK;
-        }
-        return cell_parse(col, data, size, (int32_t *)col->vec.data + row);
-    case LAMINAR_TYPE_DOUBLE:
-        switch (text_parse_double(data, size, (double *)col->vec.data + row)) {
-        case PARSE_OK: return CELL_OK;
-        case PARSE_RANGE: return CELL_RANGE;
-        case PARSE_SYNTAX: break;
-        }
-        return CELL_SYNTAX;
-    case LAMINAR_TYPE_VARCHAR:
-        return cell_string(col, data, size, (struct string_view *)col->vec.data + row);
-    default:
-        return cell_parse(col, data, size, (char *)col->vec.data + row * type_width(col->vec.type));
-    }
-}
-
 static inline bool is_null_field(const struct csv_reader *reader, const char *data, size_t size,
                                  bool is_quoted)
 {
@@ -375,7 +327,8 @@ static always_inline laminar_status convert(struct csv_reader *reader, const str
 {
     const struct schema_column *info = &reader->schema->columns[column];
     const uint32_t *records = reader->records.items;
-    size_t n = reader->records.n, index = reader->field_of[column];
+    size_t n = reader->records.n, index = reader->field_of[column],
+           width = type_width(col->vec.type);
     for (size_t i = 0; i < n; i++) {
         const char *data;
         size_t size;
@@ -391,7 +344,8 @@ static always_inline laminar_status convert(struct csv_reader *reader, const str
             if (status) return status;
             continue;
         }
-        enum cell_result result = store(col, type, data, size, base + i);
+        enum cell_result result = cell_store(col, type, data, size,
+                                             (char *)col->vec.data + (base + i) * width);
         if (unlikely(result != CELL_OK))
             return cell_error(result, info->name, reader->rows_before + base + i, data, size,
                               "text", info->type, err);

@@ -84,39 +84,44 @@ static laminar_status text_error(const struct json_reader *reader, const char *a
 
 /* --- Finding objects ------------------------------------------------------------------------------------------------------------------------------ */
 
-/* Behind the string whose opening quote is at p - 1; NULL when it does not end. */
-static const char *skip_string(const char *p, const char *end)
+/* Which of the bytes follow a backslash that is not itself escaped; *carry = the first byte of the next block does. */
+static uint64_t escaped_bytes(uint64_t backslashes, uint64_t *carry)
 {
-    for (;;) {
-        while (end - p >= 64) {
-            uint64_t hits = scan_equal(p, '"') | scan_equal(p, '\\');
-            if (hits) {
-                p += __builtin_ctzll(hits);
-                break;
-            }
-            p += 64;
-        }
-        while (p < end && *p != '"' && *p != '\\') p++;
-        if (p >= end) return NULL;
-        if (*p == '"') return p + 1;
-        if (end - p < 2) return NULL;
-        p += 2;
+    uint64_t escaped = *carry;
+    *carry = 0;
+    backslashes &= ~escaped;
+    while (backslashes) {
+        uint64_t bit = backslashes & (0 - backslashes);
+        *carry = bit >> 63;
+        escaped |= bit << 1;
+        backslashes &= ~(bit | bit << 1);
     }
+    return escaped;
 }
 
 /* Behind the object that starts at p; NULL when it is not whole. */
 static const char *object_end(const char *p, const char *end)
 {
-    size_t depth = 0;
-    while (p < end) {
-        char c = *p++;
-        if (c == '"') {
-            p = skip_string(p, end);
-            if (!p) return NULL;
-        } else if ((c | 0x20) == '{') { /* '[' too */
-            depth++;
-        } else if ((c | 0x20) == '}' && --depth == 0) {
-            return p;
+    int64_t depth = 0;
+    uint64_t inside = 0 /* all ones while in a string */, carry = 0;
+    for (; p < end; p += 64) {
+        char tail[64];
+        const char *block = p;
+        if (unlikely(end - p < 64)) {
+            memset(tail, ' ', sizeof tail);
+            memcpy(tail, p, (size_t)(end - p));
+            block = tail;
+        }
+        uint64_t quotes = scan_equal(block, '"'), backslashes = scan_equal(block, '\\');
+        if (unlikely(backslashes | carry)) quotes &= ~escaped_bytes(backslashes, &carry);
+        uint64_t quoted = scan_parity(quotes) ^ inside;
+        inside = (uint64_t)((int64_t)quoted >> 63);
+        uint64_t opening = scan_equal_folded(block, '{') & ~quoted,
+                 closing = scan_equal_folded(block, '}') & ~quoted;
+        for (uint64_t brackets = opening | closing; brackets; brackets &= brackets - 1) {
+            uint64_t bit = brackets & (0 - brackets);
+            depth += opening & bit ? 1 : -1;
+            if (depth == 0) return p + __builtin_ctzll(bit) + 1;
         }
     }
     return NULL;

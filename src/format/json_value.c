@@ -70,6 +70,10 @@ enum cell_result json_value_parse(struct column *col, yyjson_val *val, void *out
 {
     struct data_type type = col->vec.type;
     size_t size;
+    if (likely(yyjson_is_raw(val)) && type_is_numeric(type)) {
+        const char *text = text_of(val, &size);
+        return cell_store(col, (laminar_type)type.id, text, size, out);
+    }
     bool is_number = yyjson_is_raw(val), is_string = yyjson_is_str(val);
     if (type.id == LAMINAR_TYPE_JSON) return parse_json_text(col, val, out, memory);
     if (type.id == LAMINAR_TYPE_BOOL) {
@@ -79,11 +83,10 @@ enum cell_result json_value_parse(struct column *col, yyjson_val *val, void *out
     }
     if (is_string) {
         const char *text = text_of(val, &size);
-        return cell_parse(col, text, size, out);
+        return cell_store(col, (laminar_type)type.id, text, size, out);
     }
     if (!is_number) return CELL_SYNTAX;
     const char *text = text_of(val, &size);
-    if (type_is_numeric(type)) return cell_parse(col, text, size, out);
     if (type_is_timestamp(type) || type.id == LAMINAR_TYPE_DATE || type.id == LAMINAR_TYPE_TIME)
         return parse_count(type, text, size, out);
     return CELL_SYNTAX;

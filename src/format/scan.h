@@ -18,6 +18,19 @@ static inline uint64_t scan_equal(const char *block, char c)
     }
     return mask;
 }
+
+/* The same for two bytes that `c` stands for, as they differ in bit 0x20 only. */
+static inline uint64_t scan_equal_folded(const char *block, char c)
+{
+    const __m128i wanted = _mm_set1_epi8(c), fold = _mm_set1_epi8(0x20);
+    uint64_t mask = 0;
+    for (int i = 0; i < 4; i++) {
+        __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)(block + 16 * i));
+        bytes = _mm_or_si128(bytes, fold);
+        mask |= (uint64_t)(uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, wanted)) << (16 * i);
+    }
+    return mask;
+}
 #else
 /* Eight bytes at a time: a byte of x is 0 where it is equal; its high bit in `zero` is then set, and the multiplication gathers the
  * high bits into one byte. (Warren, "Hacker's Delight", 6-1; exact, as no borrow crosses bytes.) */
@@ -36,6 +49,11 @@ static inline uint64_t scan_equal(const char *block, char c)
         mask |= ((zero >> 7) * 0x0102040810204080ULL >> 56) << (8 * i);
     }
     return mask;
+}
+
+static inline uint64_t scan_equal_folded(const char *block, char c)
+{
+    return scan_equal(block, c) | scan_equal(block, (char)(c & ~0x20));
 }
 #endif
 

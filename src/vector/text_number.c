@@ -129,6 +129,7 @@ struct numeral {
     const char *end;    /* after the last digit (a point may lie between) */
     size_t n_digits;    /* without the point; 0 means the value 0 */
     int64_t exponent;   /* of the last digit */
+    uint64_t mantissa;  /* the digits as a number, while there are no more than 19 */
     bool is_negative;
 };
 
@@ -151,31 +152,40 @@ static bool numeral_exponent(const char *p, const char *end, int64_t *out)
 
 static bool numeral_scan(const char *data, size_t size, struct numeral *out)
 {
-    const char *p = data, *end = data + size;
-    bool has_digit = false, has_point = false;
-    int64_t n_fraction = 0;
-    *out = (struct numeral){.is_negative = p < end && *p == '-'};
+    const char *p = data, *end = data + size, *point = NULL;
+    bool is_negative = p < end && *p == '-';
     if (p < end && (*p == '-' || *p == '+')) p++;
+    const char *start = p;
+    while (p < end && *p == '0') p++;
+    const char *first =
+        p; /* of the digits that count, unless only a point and zeros precede them */
+    uint64_t mantissa = 0;
     for (; p < end; p++) {
         unsigned digit = (unsigned)(unsigned char)*p - '0';
         if (digit <= 9) {
-            has_digit = true;
-            n_fraction += has_point;
-            if (out->n_digits || digit) {
-                if (!out->digits) out->digits = p;
-                out->n_digits++;
-            }
-        } else if (*p == '.' && !has_point) {
-            has_point = true;
+            mantissa = mantissa * 10 + digit; /* wraps beyond 19 digits, where it isn't used */
+        } else if (*p == '.' && !point) {
+            point = p;
         } else {
             break;
         }
     }
-    if (!has_digit) return false;
-    out->end = p;
+    if (p - start - (point != NULL) <= 0) return false; /* no digit */
+    const char *digits_end = p;
+    if (point == first) {
+        first++;
+        while (first < digits_end && *first == '0') first++;
+    }
+    size_t n_digits = (size_t)(digits_end - first) - (point && point >= first);
     int64_t exponent = 0;
     if (p < end && ((*p | 0x20) != 'e' || !numeral_exponent(p + 1, end, &exponent))) return false;
-    out->exponent = exponent - n_fraction;
+    if (point) exponent -= digits_end - point - 1;
+    *out = (struct numeral){.digits = first,
+                            .end = digits_end,
+                            .n_digits = n_digits,
+                            .exponent = exponent,
+                            .mantissa = mantissa,
+                            .is_negative = is_negative};
     return true;
 }
 
@@ -280,11 +290,8 @@ static enum parse_result numeral_to_double(const struct numeral *num, double *ou
         return PARSE_OK;
     }
     if (num->n_digits <= 19 && num->exponent >= -22 && num->exponent <= 22) {
-        uint64_t mantissa = 0;
-        for (const char *p = num->digits; p < num->end; p++)
-            if (*p != '.') mantissa = mantissa * 10 + (uint64_t)(*p - '0');
-        if (mantissa <= (uint64_t)1 << 53) {
-            double value = (double)mantissa;
+        if (num->mantissa <= (uint64_t)1 << 53) {
+            double value = (double)num->mantissa;
             if (num->exponent < 0)
                 value /= exact_pow10[-num->exponent];
             else
