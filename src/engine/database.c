@@ -1,0 +1,174 @@
+/* database.c - the life of a database: open, start, shutdown, close, and the reference count that lets handles outlive it. */
+#include "base/error.h"
+#include "engine/engine.h"
+#include <string.h>
+#include <unistd.h>
+
+struct database *database_ref(struct database *db)
+{
+    atomic_fetch_add_explicit(&db->refs, 1, memory_order_relaxed);
+    return db;
+}
+
+static void free_pending_list(struct pending *list)
+{
+    while (list) {
+        struct pending *next = list->next;
+        mem_free(list);
+        list = next;
+    }
+}
+
+static void destroy(struct database *db)
+{
+    circuit_free(db->circuit);
+    catalog_deinit(&db->catalog);
+    free_pending_list(db->free_pending);
+    for (struct query_entry *entry = db->queries, *next; entry; entry = next) {
+        next = entry->next;
+        mem_free(entry->sql);
+        mem_free(entry);
+    }
+    ARRAY_DEINIT(&db->all_subs);
+    batch_pool_free(db->pool);
+    mem_free(db->path);
+    mutex_deinit(&db->registry);
+    cond_deinit(&db->queue_room);
+    mutex_deinit(&db->queue);
+    mutex_deinit(&db->step);
+    mutex_deinit(&db->control);
+    mem_free(db);
+}
+
+void database_unref(struct database *db)
+{
+    if (db && atomic_fetch_sub_explicit(&db->refs, 1, memory_order_acq_rel) == 1) destroy(db);
+}
+
+laminar_status database_check_open(const struct database *db, struct laminar_error *err)
+{
+    int state = atomic_load_explicit(&db->state, memory_order_acquire);
+    if (unlikely(state == DB_CLOSED)) {
+        error_set(err, LAMINAR_CONNECTION_CLOSED, "the connection is closed");
+        error_hint(err, "open a new one");
+        return LAMINAR_CONNECTION_CLOSED;
+    }
+    if (unlikely(state == DB_STOPPED)) {
+        error_set(err, LAMINAR_SHUTDOWN, "the database was shut down");
+        error_hint(err, "open a new connection");
+        return LAMINAR_SHUTDOWN;
+    }
+    if (unlikely(db->pid != getpid())) {
+        error_set(err, LAMINAR_CONNECTION_FAILED, "the connection was opened by process %d, and this is its fork", db->pid);
+        error_hint(err, "open a connection after the fork: locks and threads do not survive it");
+        return LAMINAR_CONNECTION_FAILED;
+    }
+    return LAMINAR_OK;
+}
+
+laminar_status database_open(const char *path, const struct settings *settings, struct database **out, struct laminar_error *err)
+{
+    laminar_status status = LAMINAR_OK;
+    struct database *db = NULL;
+    if (!path || !*path) return error_set(err, LAMINAR_CONNECTION_FAILED, "the path is empty: ':memory:' or a directory is expected");
+    if (strcmp(path, ":memory:") != 0) {
+        error_set(err, LAMINAR_CONNECTION_FAILED, "cannot open '%.200s': storage directories are not available in this build", path);
+        error_hint(err, "open ':memory:'");
+        return LAMINAR_CONNECTION_FAILED;
+    }
+    db = mem_calloc(1, sizeof *db);
+    if (!db) return error_oom(err);
+    atomic_init(&db->refs, 1);
+    mutex_init(&db->control);
+    mutex_init(&db->step);
+    mutex_init(&db->queue);
+    mutex_init(&db->registry);
+    cond_init(&db->queue_room);
+    catalog_init(&db->catalog);
+    db->opened_us = clock_mono_us();
+    db->pid = getpid();
+    db->next_query_id = 1;
+    if (settings)
+        db->settings = *settings;
+    else
+        settings_init(&db->settings);
+    if (!(db->path = mem_strdup(path)) || !(db->pool = batch_pool_create())) TRY(error_oom(err));
+    TRY(circuit_create(&db->account, &db->circuit, err));
+    TRY(system_install(db, err));
+    *out = db;
+    return LAMINAR_OK;
+done:
+    database_unref(db);
+    return status;
+}
+
+laminar_status database_start(struct database *db, struct laminar_error *err)
+{
+    laminar_status status = database_check_open(db, err);
+    if (status != LAMINAR_OK) return status;
+    int expected = DB_CREATED;
+    atomic_compare_exchange_strong_explicit(&db->state, &expected, DB_RUNNING, memory_order_acq_rel, memory_order_acquire);
+    return LAMINAR_OK;
+}
+
+static void finish_all_subscriptions(struct database *db)
+{
+    mutex_lock(&db->registry);
+    for (size_t i = 0; i < db->all_subs.n; i++) subscription_finish(db->all_subs.items[i], NULL);
+    for (struct query_entry *entry = db->queries; entry; entry = entry->next)
+        if (entry->is_active && !entry->is_subscription)
+            atomic_store_explicit(&entry->is_cancelled, true, memory_order_relaxed);
+    mutex_unlock(&db->registry);
+}
+
+/* Wakes writers that wait for room: they see the new state. */
+static void wake_writers(struct database *db)
+{
+    mutex_lock(&db->queue);
+    cond_broadcast(&db->queue_room);
+    mutex_unlock(&db->queue);
+}
+
+laminar_status database_shutdown(struct database *db, struct laminar_error *err)
+{
+    int state = atomic_load_explicit(&db->state, memory_order_acquire);
+    if (state == DB_CLOSED) return database_check_open(db, err);
+    if (state == DB_STOPPED) return LAMINAR_OK;
+    engine_lock_step(db); /* what was accepted is delivered first */
+    atomic_store_explicit(&db->state, DB_STOPPED, memory_order_release);
+    engine_unlock_step(db);
+    wake_writers(db);
+    finish_all_subscriptions(db);
+    return LAMINAR_OK;
+}
+
+/* Relations in reverse order of creation: readers go before what they read. */
+static laminar_status remove_all_relations(struct database *db, struct laminar_error *err)
+{
+    laminar_status status = LAMINAR_OK;
+    ARRAY_OF(struct relation *) list = {0};
+    struct relation *relation;
+    for (size_t i = 0; (relation = catalog_next(&db->catalog, &i));)
+        if (!ARRAY_PUSH(&list, relation)) TRY(error_oom(err));
+    for (size_t i = list.n; i-- > 0;) {
+        if (list.items[i]->kind == RELATION_SYSTEM) continue;
+        runtime_remove(db, list.items[i]);
+    }
+done:
+    ARRAY_DEINIT(&list);
+    return status;
+}
+
+laminar_status database_close(struct database *db, struct laminar_error *err)
+{
+    if (db->pid != getpid()) return LAMINAR_OK; /* a fork's copy: nothing of it may be touched */
+    if (atomic_load_explicit(&db->state, memory_order_acquire) == DB_CLOSED) return LAMINAR_OK;
+    laminar_status status = database_shutdown(db, NULL);
+    (void)status;
+    mutex_lock(&db->control);
+    if (atomic_exchange_explicit(&db->state, DB_CLOSED, memory_order_acq_rel) != DB_CLOSED)
+        status = subscriptions_uninstall_readers(db, NULL, err);
+    if (status == LAMINAR_OK) status = remove_all_relations(db, err);
+    mutex_unlock(&db->control);
+    return status;
+}

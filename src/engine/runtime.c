@@ -1,0 +1,312 @@
+/* runtime.c - relations at run time: a source's or table's store and readers; a stream's operators, store and readers.
+ *
+ * A stream is installed in one critical section of the step lock: its operators are built, fed what its inputs keep (backfill),
+ * and only then connected to the live inputs; so it misses no row and sees none twice.
+ *
+ * @locks control for install and remove; both take step inside. Output call-backs run in the step. */
+#include "base/error.h"
+#include "engine/engine.h"
+#include <string.h>
+
+/* --- Delivery -------------------------------------------------------------------------------------------------------------- */
+
+void runtime_deliver(struct relation_runtime *runtime, struct batch *batch)
+{
+    for (size_t i = 0; i < runtime->subs.n; i++) subscription_push(runtime->subs.items[i], batch);
+}
+
+static bool wants_batches(const struct relation_runtime *runtime)
+{
+    return runtime->subs.n > 0 || runtime->file || (runtime->store && runtime->store_kind == STORE_LOG);
+}
+
+static size_t count_events(const struct chunk *chunk) { return chunk->n_rows; }
+
+static laminar_status on_chunk(void *ctx, struct step *step, const struct chunk *chunk)
+{
+    struct relation_runtime *runtime = ctx;
+    laminar_status status = LAMINAR_OK;
+    size_t n = count_events(chunk);
+    atomic_fetch_add_explicit(&runtime->total_rows, n, memory_order_relaxed);
+    atomic_fetch_add_explicit(&runtime->db->events_emitted, n, memory_order_relaxed);
+    if (runtime->store && runtime->store_kind != STORE_LOG) TRY(store_apply(runtime->store, chunk, step->err));
+    if (wants_batches(runtime)) TRY(batch_builder_append(runtime->builder, chunk, step->err));
+done:
+    return status;
+}
+
+static laminar_status on_finish(void *ctx, struct step *step, int64_t watermark_us)
+{
+    struct relation_runtime *runtime = ctx;
+    laminar_status status = LAMINAR_OK;
+    struct batch *batch = NULL;
+    if (watermark_us > atomic_load_explicit(&runtime->watermark_us, memory_order_relaxed))
+        atomic_store_explicit(&runtime->watermark_us, watermark_us, memory_order_relaxed);
+    if (batch_builder_n_rows(runtime->builder) == 0) return LAMINAR_OK;
+    TRY(batch_builder_finish(runtime->builder, &batch, step->err));
+    batch->step = step->number;
+    batch->time_us = step->time_us;
+    if (runtime->store && runtime->store_kind == STORE_LOG) TRY(store_append(runtime->store, batch, step->err));
+    if (runtime->file) TRY(file_sink_write(runtime->file, batch, step->err));
+    runtime_deliver(runtime, batch);
+done:
+    batch_unref(batch);
+    return status;
+}
+
+static void on_failure(void *ctx, const struct laminar_error *err)
+{
+    struct relation_runtime *runtime = ctx;
+    if (runtime->has_failed) return;
+    runtime->has_failed = true;
+    runtime->failure = *err;
+    error_object(&runtime->failure, runtime->relation->name);
+    for (size_t i = 0; i < runtime->subs.n; i++) subscription_finish(runtime->subs.items[i], &runtime->failure);
+}
+
+/* --- Pushing contents ---------------------------------------------------------------------------------------------------------- */
+
+laminar_status runtime_push_batch(struct relation_runtime *runtime, struct step *step, struct circuit *circuit, struct op *scan,
+                                  const struct batch *batch)
+{
+    (void)runtime;
+    struct vector stack[64];
+    struct vector *slice = batch->n_cols <= ARRAY_LENGTH(stack) ? stack : mem_alloc(batch->n_cols * sizeof *slice);
+    if (!slice) return error_oom(step->err);
+    laminar_status status = LAMINAR_OK;
+    for (size_t at = 0; at < batch->n_rows && status == LAMINAR_OK; at += CHUNK_ROWS) {
+        struct chunk chunk = batch_chunk(batch, at, slice);
+        status = circuit_push(circuit, step, scan, &chunk);
+    }
+    if (slice != stack) mem_free(slice);
+    return status;
+}
+
+static laminar_status push_store(struct store *store, struct step *step, struct circuit *circuit, struct op *scan)
+{
+    laminar_status status;
+    struct store_snapshot *snapshot = NULL;
+    TRY(store_snapshot_create(store, &snapshot, step->err));
+    for (;;) {
+        struct chunk chunk;
+        TRY(store_snapshot_next(snapshot, &chunk, step->err));
+        if (chunk.n_rows == 0) break;
+        TRY(circuit_push(circuit, step, scan, &chunk));
+    }
+done:
+    store_snapshot_release(snapshot);
+    return status;
+}
+
+/* --- Install ----------------------------------------------------------------------------------------------------------------------- */
+
+static enum store_kind choose_store(const struct relation *relation, const struct plan *plan)
+{
+    if (!plan) return relation->n_key_cols > 0 ? STORE_KEYED : relation->kind == RELATION_TABLE ? STORE_BAG : STORE_LOG;
+    if (plan->props.is_append_only) return STORE_LOG;
+    return plan->props.has_key && plan->props.n_key_cols > 0 ? STORE_KEYED : STORE_BAG;
+}
+
+static bool keeps_rows(const struct relation *relation, enum store_kind kind)
+{
+    if (relation->kind == RELATION_SINK && relation->connector) return false;
+    return !(kind == STORE_LOG && relation->retention.kind == RETAIN_NONE);
+}
+
+static laminar_status create_runtime(struct database *db, struct relation *relation, struct plan *plan,
+                                     struct relation_runtime **out, struct laminar_error *err)
+{
+    laminar_status status = LAMINAR_OK;
+    struct relation_runtime *runtime = mem_calloc(1, sizeof *runtime);
+    if (!runtime) return error_oom(err);
+    runtime->relation = relation_ref(relation);
+    runtime->db = db;
+    runtime->plan = plan;
+    runtime->is_target = plan == NULL;
+    runtime->watermark_us = WATERMARK_NONE;
+    runtime->store_kind = choose_store(relation, plan);
+    const uint32_t *keys = plan ? plan->props.key_cols : relation->key_cols;
+    uint32_t n_keys = plan ? plan->props.n_key_cols : relation->n_key_cols;
+    if (runtime->store_kind != STORE_KEYED) n_keys = 0;
+    if (keeps_rows(relation, runtime->store_kind))
+        TRY(store_create(runtime->store_kind, relation->schema, keys, n_keys, relation->retention, &db->account,
+                         &runtime->store, err));
+    TRY(batch_builder_create(relation->schema, db->pool, &runtime->builder, err));
+    runtime->slice = mem_calloc(relation->schema->n_columns + 1, sizeof *runtime->slice);
+    runtime->weights = mem_calloc(CHUNK_ROWS, sizeof *runtime->weights);
+    if (!runtime->slice || !runtime->weights) TRY(error_oom(err));
+    if (relation->kind == RELATION_SINK && relation->connector) TRY(file_sink_open(relation, &runtime->file, err));
+    *out = runtime;
+    runtime = NULL;
+done:
+    if (runtime) {
+        struct arena none = {0};
+        runtime->plan_arena = none; /* still the caller's */
+        runtime_free(runtime);
+    }
+    return status;
+}
+
+void runtime_free(struct relation_runtime *runtime)
+{
+    if (!runtime) return;
+    laminar_status status = file_sink_close(runtime->file, NULL);
+    (void)status;
+    store_free(runtime->store);
+    batch_builder_free(runtime->builder);
+    mem_free(runtime->slice);
+    mem_free(runtime->weights);
+    ARRAY_DEINIT(&runtime->consumers);
+    ARRAY_DEINIT(&runtime->subs);
+    arena_deinit(&runtime->plan_arena);
+    relation_unref(runtime->relation);
+    mem_free(runtime);
+}
+
+static laminar_status backfill(struct database *db, struct relation_runtime *runtime, struct laminar_error *err)
+{
+    laminar_status status = LAMINAR_OK;
+    struct step step = {.number = ++db->step_number,
+                        .time_us = clock_wall_us(),
+                        .error_mode = (enum row_error_mode)db->settings.number[SETTING_ID_on_error],
+                        .zone = db->settings.text[SETTING_ID_time_zone],
+                        .err = err};
+    for (uint32_t i = 0; i < runtime->part.n_scans; i++) {
+        struct relation_runtime *input = runtime->part.relations[i]->runtime;
+        if (input->store) TRY(push_store(input->store, &step, db->circuit, runtime->part.scans[i]));
+        int64_t watermark = atomic_load_explicit(&input->watermark_us, memory_order_relaxed);
+        if (watermark != WATERMARK_NONE) circuit_set_watermark(db->circuit, runtime->part.scans[i], watermark);
+    }
+    circuit_finish_step(db->circuit, &step);
+    if (runtime->has_failed) {
+        if (err) *err = runtime->failure;
+        status = runtime->failure.code;
+    }
+done:
+    return status;
+}
+
+static laminar_status connect_inputs(struct database *db, struct relation_runtime *runtime, struct laminar_error *err)
+{
+    for (uint32_t i = 0; i < runtime->part.n_scans; i++) {
+        struct relation_runtime *input = runtime->part.relations[i]->runtime;
+        if (input->is_target) {
+            if (!ARRAY_PUSH(&input->consumers, runtime->part.scans[i])) return error_oom(err);
+        } else {
+            laminar_status status = circuit_connect(db->circuit, input->part.root, runtime->part.scans[i], 0, err);
+            if (status != LAMINAR_OK) return status;
+        }
+    }
+    return LAMINAR_OK;
+}
+
+static void disconnect_inputs(struct database *db, struct relation_runtime *runtime)
+{
+    for (uint32_t i = 0; i < runtime->part.n_scans; i++) {
+        struct relation_runtime *input = runtime->part.relations[i]->runtime;
+        if (!input) continue;
+        if (!input->is_target) {
+            circuit_disconnect(db->circuit, input->part.root, runtime->part.scans[i]);
+            continue;
+        }
+        size_t n = 0;
+        for (size_t j = 0; j < input->consumers.n; j++)
+            if (input->consumers.items[j] != runtime->part.scans[i]) input->consumers.items[n++] = input->consumers.items[j];
+        input->consumers.n = n;
+    }
+}
+
+static laminar_status check_inputs(const struct plan *plan, struct arena *arena, struct laminar_error *err)
+{
+    struct relation **inputs;
+    uint32_t n;
+    laminar_status status = plan_inputs(plan, arena, &inputs, &n);
+    if (status != LAMINAR_OK) return status == LAMINAR_OUT_OF_MEMORY ? error_oom(err) : status;
+    for (uint32_t i = 0; i < n; i++) {
+        struct relation_runtime *input = inputs[i]->runtime;
+        if (!input) {
+            error_set(err, LAMINAR_QUERY_UNSUPPORTED, "a stream can't read '%s'", inputs[i]->name);
+            error_hint(err, "system relations answer one-shot queries only");
+            return LAMINAR_QUERY_UNSUPPORTED;
+        }
+        if (input->has_failed) {
+            error_set(err, LAMINAR_QUERY_FAILED, "'%s' has stopped: %.600s", inputs[i]->name, input->failure.message);
+            error_hint(err, "drop and create it again first");
+            return LAMINAR_QUERY_FAILED;
+        }
+    }
+    return LAMINAR_OK;
+}
+
+/* The caller holds step. */
+static laminar_status install_operators(struct database *db, struct relation_runtime *runtime, struct laminar_error *err)
+{
+    laminar_status status;
+    struct output_callbacks callbacks = {on_chunk, on_finish, on_failure, runtime};
+    TRY(circuit_add(db->circuit, runtime->plan, CIRCUIT_STREAM, &runtime->part, err));
+    TRY(circuit_add_output(db->circuit, runtime->part.root, &callbacks, &runtime->output, err));
+    if (!ARRAY_PUSH(&runtime->part.ops, runtime->output)) TRY(error_oom(err));
+    TRY(backfill(db, runtime, err));
+    TRY(connect_inputs(db, runtime, err));
+done:
+    return status;
+}
+
+laminar_status runtime_install_anonymous(struct database *db, struct relation *relation, struct plan *plan,
+                                         struct arena *take_plan_arena, struct subscription *sub, struct laminar_error *err)
+{
+    laminar_status status = LAMINAR_OK;
+    struct relation_runtime *runtime = NULL;
+    if (plan) TRY(check_inputs(plan, take_plan_arena, err));
+    TRY(create_runtime(db, relation, plan, &runtime, err));
+    runtime->plan_arena = *take_plan_arena;
+    engine_lock_step(db);
+    if (sub && !ARRAY_PUSH(&runtime->subs, sub)) status = error_oom(err);
+    if (status == LAMINAR_OK && plan) status = install_operators(db, runtime, err);
+    if (status == LAMINAR_OK) {
+        relation->runtime = runtime;
+        *take_plan_arena = (struct arena){0};
+    } else {
+        if (plan) {
+            disconnect_inputs(db, runtime);
+            circuit_remove(db->circuit, &runtime->part);
+        }
+        runtime->plan_arena = (struct arena){0}; /* the caller's still */
+    }
+    engine_unlock_step(db);
+    if (status != LAMINAR_OK) runtime_free(runtime);
+done:
+    return status;
+}
+
+laminar_status runtime_install(struct database *db, struct relation *relation, struct plan *plan, struct arena *take_plan_arena,
+                               struct laminar_error *err)
+{
+    laminar_status status = runtime_install_anonymous(db, relation, plan, take_plan_arena, NULL, err);
+    if (status != LAMINAR_OK) return status;
+    status = catalog_add(&db->catalog, relation, err);
+    if (status != LAMINAR_OK) runtime_uninstall(db, relation);
+    return status;
+}
+
+void runtime_uninstall(struct database *db, struct relation *relation)
+{
+    struct relation_runtime *runtime = relation->runtime;
+    if (!runtime) return;
+    engine_lock_step(db);
+    disconnect_inputs(db, runtime);
+    circuit_remove(db->circuit, &runtime->part);
+    for (size_t i = 0; i < runtime->subs.n; i++) subscription_finish(runtime->subs.items[i], NULL);
+    subscriptions_forget(runtime);
+    relation->runtime = NULL;
+    engine_unlock_step(db);
+    runtime_free(runtime);
+}
+
+void runtime_remove(struct database *db, struct relation *relation)
+{
+    relation_ref(relation);
+    runtime_uninstall(db, relation);
+    catalog_remove(&db->catalog, relation);
+    relation_unref(relation);
+}

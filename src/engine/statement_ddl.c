@@ -1,0 +1,195 @@
+/* statement_ddl.c - CREATE and DROP. Each is all or nothing: what is invalid fails before anything is changed; OR REPLACE installs the new
+ * relation before the old one goes. */
+#include "base/error.h"
+#include "engine/engine.h"
+#include "sql/printer.h"
+#include <stdio.h>
+#include <string.h>
+
+static laminar_status at(struct statement_call *call, laminar_status status, uint32_t offset)
+{
+    if (status != LAMINAR_OK) error_position(call->err, call->sql, call->sql_size, offset);
+    return status;
+}
+
+static laminar_status finish_ddl(struct statement_call *call, const char *type, const char *name)
+{
+    call->out->kind = LAMINAR_RESULT_DDL;
+    snprintf(call->out->ddl_type, sizeof call->out->ddl_type, "%s", type);
+    call->out->ddl_object = mem_strdup(name);
+    return call->out->ddl_object ? LAMINAR_OK : error_oom(call->err);
+}
+
+struct create_head {
+    bool or_replace;
+    bool if_not_exists;
+    const struct ast_qname *name;
+    enum relation_kind kind;
+};
+
+static struct create_head create_head(const struct ast_statement *statement)
+{
+    switch ((int)statement->kind) {
+    case AST_STMT_CREATE_STREAM:
+    case AST_STMT_CREATE_MATERIALIZED_VIEW: {
+        const struct ast_create_view *c = statement->u.create_view;
+        return (struct create_head){c->or_replace, c->if_not_exists, &c->name,
+                                    statement->kind == AST_STMT_CREATE_STREAM ? RELATION_STREAM : RELATION_VIEW};
+    }
+    case AST_STMT_CREATE_SINK: {
+        const struct ast_create_sink *c = statement->u.create_sink;
+        return (struct create_head){c->or_replace, c->if_not_exists, &c->name, RELATION_SINK};
+    }
+    default: {
+        const struct ast_create_relation *c = statement->u.create_relation;
+        return (struct create_head){c->or_replace, c->if_not_exists, &c->name,
+                                    statement->kind == AST_STMT_CREATE_SOURCE ? RELATION_SOURCE : RELATION_TABLE};
+    }
+    }
+}
+
+static laminar_status drop_relation(struct database *db, struct relation *relation, bool is_cascade, struct laminar_error *err);
+
+/* What an existing relation of the same name means. *is_done: nothing is left to do. */
+static laminar_status check_existing(struct statement_call *call, const struct create_head *head, struct relation *existing, bool *is_done)
+{
+    struct laminar_error *err = call->err;
+    *is_done = false;
+    if (!existing) return LAMINAR_OK;
+    if (existing->kind != head->kind || existing->kind == RELATION_SYSTEM) {
+        error_set(err, LAMINAR_TABLE_EXISTS, "'%s' exists and is a %s", existing->name, relation_kind_name(existing->kind));
+        error_hint(err, "choose another name, or DROP %s %s first", relation_kind_name(existing->kind), existing->name);
+        return at(call, LAMINAR_TABLE_EXISTS, head->name->span.start);
+    }
+    if (head->or_replace) {
+        if (existing->dependants.n == 0) return LAMINAR_OK;
+        error_set(err, LAMINAR_TABLE_EXISTS, "'%s' can't be replaced: '%s' reads it", existing->name, existing->dependants.items[0]->name);
+        error_hint(err, "drop its readers first: DROP %s %s CASCADE drops them all", relation_kind_name(existing->kind), existing->name);
+        return at(call, LAMINAR_TABLE_EXISTS, head->name->span.start);
+    }
+    if (head->if_not_exists) {
+        *is_done = true;
+        return LAMINAR_OK;
+    }
+    error_set(err, LAMINAR_TABLE_EXISTS, "the %s '%s' exists", relation_kind_name(existing->kind), existing->name);
+    error_hint(err, "use CREATE OR REPLACE, CREATE ... IF NOT EXISTS, or DROP it first");
+    return at(call, LAMINAR_TABLE_EXISTS, head->name->span.start);
+}
+
+static laminar_status create_locked(struct statement_call *call, const struct create_head *head, bool *is_new)
+{
+    struct database *db = call->db;
+    laminar_status status;
+    struct arena arena = {0};
+    struct plan_context ctx;
+    struct relation *relation = NULL;
+    struct plan *plan = NULL;
+    struct relation *existing = catalog_find(&db->catalog, ast_qname_last(head->name)->text);
+    bool is_done = false;
+    TRY(check_existing(call, head, existing, &is_done));
+    if (is_done) goto done;
+    engine_plan_context(db, &arena, call->sql, call->sql_size, NULL, call->err, &ctx);
+    ctx.is_stream = head->kind == RELATION_STREAM || head->kind == RELATION_VIEW || head->kind == RELATION_SINK;
+    TRY(plan_create(&ctx, call->statement, &relation, &plan));
+    relation->created_us = clock_wall_us();
+    for (uint32_t i = 0; existing && i < relation->n_inputs; i++) {
+        if (relation->inputs[i] != existing) continue;
+        error_set(call->err, LAMINAR_QUERY_FAILED, "'%s' reads itself", relation->name);
+        TRY(at(call, LAMINAR_QUERY_FAILED, head->name->span.start));
+    }
+    if (existing) {
+        TRY(runtime_install_anonymous(db, relation, plan, &arena, NULL, call->err));
+        status = drop_relation(db, existing, false, call->err);
+        if (status == LAMINAR_OK) status = catalog_add(&db->catalog, relation, call->err);
+        if (status != LAMINAR_OK) runtime_uninstall(db, relation);
+    } else {
+        TRY(runtime_install(db, relation, plan, &arena, call->err));
+    }
+    *is_new = status == LAMINAR_OK;
+done:
+    relation_unref(relation);
+    arena_deinit(&arena);
+    return status;
+}
+
+laminar_status engine_create(struct statement_call *call)
+{
+    struct create_head head = create_head(call->statement);
+    bool is_new = false;
+    mutex_lock(&call->db->control);
+    laminar_status status = create_locked(call, &head, &is_new);
+    mutex_unlock(&call->db->control);
+    if (status != LAMINAR_OK) return status;
+    if (is_new && head.kind == RELATION_TABLE && call->statement->u.create_relation->query) {
+        status = engine_insert_query(call, head.name, NULL, call->statement->u.create_relation->query);
+        if (status != LAMINAR_OK) return status;
+    }
+    return finish_ddl(call, sql_statement_text(call->statement->kind), ast_qname_last(head.name)->text);
+}
+
+/* --- DROP -------------------------------------------------------------------------------------------------------------------------- */
+
+static laminar_status drop_relation(struct database *db, struct relation *relation, bool is_cascade, struct laminar_error *err)
+{
+    while (relation->dependants.n > 0) {
+        struct relation *reader = relation->dependants.items[relation->dependants.n - 1];
+        if (!is_cascade) {
+            error_set(err, LAMINAR_QUERY_FAILED, "'%s' can't be dropped: the %s '%s' reads it", relation->name,
+                      relation_kind_name(reader->kind), reader->name);
+            error_object(err, relation->name);
+            error_hint(err, "drop '%s' first, or use DROP ... CASCADE", reader->name);
+            return LAMINAR_QUERY_FAILED;
+        }
+        laminar_status status = drop_relation(db, reader, true, err);
+        if (status != LAMINAR_OK) return status;
+    }
+    laminar_status status = subscriptions_uninstall_readers(db, relation, err);
+    if (status == LAMINAR_OK) runtime_remove(db, relation);
+    return status;
+}
+
+static bool kind_matches(enum ast_object_kind object, const struct relation *relation)
+{
+    switch (object) {
+    case AST_OBJECT_SOURCE: return relation->kind == RELATION_SOURCE;
+    case AST_OBJECT_TABLE:
+    case AST_OBJECT_LOOKUP_TABLE: return relation->kind == RELATION_TABLE;
+    case AST_OBJECT_STREAM: return relation->kind == RELATION_STREAM;
+    case AST_OBJECT_SINK: return relation->kind == RELATION_SINK;
+    case AST_OBJECT_MATERIALIZED_VIEW: return relation->kind == RELATION_VIEW;
+    }
+    return false;
+}
+
+static laminar_status drop_locked(struct statement_call *call, const struct ast_drop *drop)
+{
+    struct database *db = call->db;
+    const char *name = ast_qname_last(&drop->name)->text;
+    struct relation *relation = catalog_find(&db->catalog, name);
+    if (!relation) {
+        if (drop->if_exists) return LAMINAR_OK;
+        const char *nearest = catalog_nearest(&db->catalog, name);
+        error_set(call->err, LAMINAR_QUERY_FAILED, "there is no %s named '%s'", sql_object_text(drop->object), name);
+        if (nearest) error_hint(call->err, "did you mean '%s'?", nearest);
+        return at(call, LAMINAR_QUERY_FAILED, drop->name.span.start);
+    }
+    if (!kind_matches(drop->object, relation)) {
+        error_set(call->err, LAMINAR_QUERY_FAILED, "'%s' is a %s, not a %s", name, relation_kind_name(relation->kind),
+                  sql_object_text(drop->object));
+        error_hint(call->err, "write DROP %s %s", relation_kind_name(relation->kind), name);
+        return at(call, LAMINAR_QUERY_FAILED, drop->name.span.start);
+    }
+    return at(call, drop_relation(db, relation, drop->is_cascade, call->err), drop->name.span.start);
+}
+
+laminar_status engine_drop(struct statement_call *call)
+{
+    const struct ast_drop *drop = call->statement->u.drop;
+    mutex_lock(&call->db->control);
+    laminar_status status = drop_locked(call, drop);
+    mutex_unlock(&call->db->control);
+    if (status != LAMINAR_OK) return status;
+    char type[48];
+    snprintf(type, sizeof type, "DROP %s", sql_object_text(drop->object));
+    return finish_ddl(call, type, ast_qname_last(&drop->name)->text);
+}

@@ -1,0 +1,416 @@
+/* statement_dml.c - INSERT, UPDATE, DELETE.
+ *
+ * INSERT runs its query (VALUES are one) as any one-shot query, with the columns cast to the target's, and then inserts all rows in
+ * one step. UPDATE and DELETE work on keyed sources and tables (and tables without a key, row by row): victims are found and changed under one hold
+ * of the step lock, so no other writer comes in between. */
+#include "base/error.h"
+#include "engine/engine.h"
+#include <string.h>
+
+static laminar_status at(struct statement_call *call, laminar_status status, uint32_t offset)
+{
+    if (status != LAMINAR_OK) error_position(call->err, call->sql, call->sql_size, offset);
+    return status;
+}
+
+/* An unknown relation in SQL is 400, and has a position. */
+static laminar_status find_in_sql(struct statement_call *call, const struct ast_qname *name, struct relation **out)
+{
+    laminar_status status = engine_find_target(call->db, ast_qname_last(name)->text, out, call->err);
+    if (status == LAMINAR_TABLE_NOT_FOUND) {
+        status = LAMINAR_QUERY_FAILED;
+        if (call->err) call->err->code = status;
+    }
+    return at(call, status, name->span.start);
+}
+
+/* --- INSERT ----------------------------------------------------------------------------------------------------------------------- */
+
+/* Which column of the query goes into each column of the target; -1 = none. */
+static laminar_status map_columns(struct statement_call *call, const struct relation *relation, const struct ast_name_list *names,
+                                  uint32_t n_given, uint32_t offset, int32_t *map)
+{
+    const struct schema *schema = relation->schema;
+    for (uint32_t c = 0; c < schema->n_columns; c++) map[c] = -1;
+    uint32_t n_expected = names && names->n ? (uint32_t)names->n : schema->n_columns;
+    if (n_given != n_expected) {
+        error_set(call->err, LAMINAR_QUERY_FAILED, "%u values for %u columns of '%s'", n_given, n_expected, relation->name);
+        error_hint(call->err, "give as many values as columns, or name the columns: INSERT INTO %s (...) VALUES (...)", relation->name);
+        return at(call, LAMINAR_QUERY_FAILED, offset);
+    }
+    for (uint32_t i = 0; i < n_given; i++) {
+        int32_t c = (int32_t)i;
+        if (names && names->n) {
+            const struct ast_name *name = &names->items[i];
+            c = schema_find(schema, name->text);
+            if (c < 0) {
+                const char *best = NULL;
+                size_t best_distance = 4;
+                for (uint32_t k = 0; k < schema->n_columns; k++) {
+                    size_t distance = edit_distance(name->text, schema->columns[k].name, 3);
+                    if (distance < best_distance) best_distance = distance, best = schema->columns[k].name;
+                }
+                error_set(call->err, LAMINAR_QUERY_FAILED, "'%s' has no column '%s'", relation->name, name->text);
+                if (best) error_hint(call->err, "did you mean '%s'?", best);
+                return at(call, LAMINAR_QUERY_FAILED, name->span.start);
+            }
+            if (map[c] >= 0) {
+                error_set(call->err, LAMINAR_QUERY_FAILED, "column '%s' is named twice", name->text);
+                return at(call, LAMINAR_QUERY_FAILED, name->span.start);
+            }
+        }
+        map[c] = (int32_t)i;
+    }
+    return LAMINAR_OK;
+}
+
+static laminar_status null_const(struct arena *arena, struct data_type type, struct expr **out, struct laminar_error *err)
+{
+    void *mem = arena_calloc(arena, 1, 16);
+    uint8_t *validity = arena_calloc(arena, 1, 1);
+    if (!mem || !validity) return error_oom(err);
+    struct vector v = vector_const_null(type, mem, validity);
+    *out = expr_const(arena, &v, 0);
+    return *out ? LAMINAR_OK : error_oom(err);
+}
+
+/* The query's plan under a projection to the target's columns and types. Casts of constants are made where they stand, so that text literals
+ * become dates, numbers ... as they would in a comparison. */
+static laminar_status plan_insert(struct statement_call *call, struct plan_context *ctx, const struct relation *relation,
+                                  const struct ast_name_list *names, const struct ast_query *query, uint32_t offset, struct missing *missing,
+                                  struct plan **out)
+{
+    laminar_status status;
+    struct plan *inner;
+    const struct schema *schema = relation->schema;
+    TRY(plan_query(ctx, query, &inner));
+    int32_t *map = ARENA_ARRAY(ctx->arena, int32_t, schema->n_columns + 1);
+    struct plan *project = ARENA_NEW(ctx->arena, struct plan);
+    if (!map || !project) TRY(error_oom(ctx->err));
+    TRY(map_columns(call, relation, names, inner->n_cols, offset, map));
+    project->kind = PLAN_PROJECT;
+    project->n_inputs = 1;
+    project->inputs = ARENA_ARRAY(ctx->arena, struct plan *, 1);
+    project->n_cols = schema->n_columns;
+    project->cols = ARENA_ARRAY(ctx->arena, struct plan_column, schema->n_columns + 1);
+    project->exprs = ARENA_ARRAY(ctx->arena, struct expr *, schema->n_columns + 1);
+    if (!project->inputs || !project->cols || !project->exprs) TRY(error_oom(ctx->err));
+    project->inputs[0] = inner;
+    project->props = inner->props;
+    project->props.time_col = -1;
+    project->props.has_key = false;
+    project->props.n_key_cols = 0;
+    for (uint32_t c = 0; c < schema->n_columns; c++) {
+        const struct schema_column *column = &schema->columns[c];
+        project->cols[c] = (struct plan_column){column->name, NULL, column->type, true};
+        missing[c] = (struct missing){.is_all = map[c] < 0};
+        if (map[c] < 0) {
+            TRY(null_const(ctx->arena, column->type, &project->exprs[c], ctx->err));
+            continue;
+        }
+        uint32_t i = (uint32_t)map[c];
+        if (inner->kind == PLAN_VALUES || inner->kind == PLAN_PROJECT) {
+            size_t n = inner->kind == PLAN_VALUES ? inner->n_rows : 1;
+            for (size_t row = 0; row < n; row++) {
+                struct expr **cell = &inner->exprs[row * inner->n_cols + i];
+                TRY(plan_assign(ctx, *cell, column->type, column->name, cell));
+            }
+            inner->cols[i].type = column->type;
+        }
+        struct expr *value = expr_column(ctx->arena, i, inner->cols[i].type, true);
+        if (!value) TRY(error_oom(ctx->err));
+        TRY(plan_assign(ctx, value, column->type, column->name, &project->exprs[c]));
+    }
+    *out = project;
+done:
+    return status;
+}
+
+static laminar_status empty_batch(struct database *db, struct relation *relation, struct batch **out, struct laminar_error *err)
+{
+    struct batch_builder *builder = NULL;
+    laminar_status status = batch_builder_create(relation->schema, db->pool, &builder, err);
+    if (status == LAMINAR_OK) status = batch_builder_finish(builder, out, err);
+    batch_builder_free(builder);
+    return status;
+}
+
+laminar_status engine_insert_query(struct statement_call *call, const struct ast_qname *table, const struct ast_name_list *names,
+                                   const struct ast_query *query)
+{
+    struct database *db = call->db;
+    laminar_status status;
+    struct arena arena = {0};
+    struct plan_context ctx;
+    struct plan *plan = NULL;
+    struct rows rows = {0};
+    struct relation *relation = NULL;
+    struct batch *filled = NULL;
+    struct missing *missing = NULL;
+    TRY(find_in_sql(call, table, &relation));
+    missing = mem_calloc(relation->schema->n_columns + 1, sizeof *missing);
+    if (!missing) TRY(error_oom(call->err));
+    mutex_lock(&db->control);
+    engine_plan_context(db, &arena, call->sql, call->sql_size, call->params, call->err, &ctx);
+    status = plan_insert(call, &ctx, relation, names, query, table->span.start, missing, &plan);
+    struct run_options options = {.schema = relation->schema, .is_single_batch = true};
+    if (status == LAMINAR_OK) status = engine_run_plan_into(db, plan, &options, &rows, call->err);
+    mutex_unlock(&db->control);
+    if (status != LAMINAR_OK) goto done;
+    if (rows.n_batches == 0) {
+        struct batch *empty = NULL;
+        TRY(empty_batch(db, relation, &empty, call->err));
+        TRY(rows_add(&rows, empty, call->err));
+    }
+    TRY(engine_fill_defaults(db, relation, rows.batches[0], missing, &filled, call->err));
+    call->out->kind = LAMINAR_RESULT_ROWS_AFFECTED;
+    call->out->rows_affected = filled->n_rows;
+    struct batch *moved = filled;
+    filled = NULL;
+    TRY(engine_insert(db, relation, moved, false, call->err));
+done:
+    if (status != LAMINAR_OK && relation) error_object(call->err, relation->name);
+    batch_unref(filled);
+    rows_deinit(&rows);
+    mem_free(missing);
+    relation_unref(relation);
+    arena_deinit(&arena);
+    return status;
+}
+
+static laminar_status insert_defaults(struct statement_call *call, const struct ast_insert *insert)
+{
+    laminar_status status;
+    struct relation *relation = NULL;
+    struct batch_builder *builder = NULL;
+    struct batch *nulls = NULL, *filled = NULL;
+    struct vector *cols = NULL;
+    struct missing *missing = NULL;
+    uint8_t zeros[16] = {0}, none = 0;
+    TRY(find_in_sql(call, &insert->table, &relation));
+    uint32_t n = relation->schema->n_columns;
+    cols = mem_calloc(n + 1, sizeof *cols);
+    missing = mem_calloc(n + 1, sizeof *missing);
+    if (!cols || !missing) TRY(error_oom(call->err));
+    for (uint32_t c = 0; c < n; c++) {
+        cols[c] = vector_const_null(relation->schema->columns[c].type, zeros, &none);
+        missing[c].is_all = true;
+    }
+    struct chunk chunk = {1, n, cols, NULL};
+    TRY(batch_builder_create(relation->schema, call->db->pool, &builder, call->err));
+    TRY(batch_builder_append(builder, &chunk, call->err));
+    TRY(batch_builder_finish(builder, &nulls, call->err));
+    TRY(engine_fill_defaults(call->db, relation, nulls, missing, &filled, call->err));
+    struct batch *moved = filled;
+    filled = NULL;
+    TRY(engine_insert(call->db, relation, moved, false, call->err));
+    call->out->kind = LAMINAR_RESULT_ROWS_AFFECTED;
+    call->out->rows_affected = 1;
+done:
+    batch_unref(filled);
+    batch_unref(nulls);
+    batch_builder_free(builder);
+    mem_free(cols);
+    mem_free(missing);
+    relation_unref(relation);
+    return status;
+}
+
+/* --- UPDATE, DELETE -------------------------------------------------------------------------------------------------------------------- */
+
+struct change {
+    struct program *condition; /* NULL = every row */
+    struct program *values;    /* UPDATE: all columns of the new rows */
+    struct batch_builder *victims;
+    struct batch_builder *updated;
+};
+
+static laminar_status table_columns(struct plan_context *ctx, const struct relation *relation, const struct ast_name *alias,
+                                    struct plan_column **out)
+{
+    const struct schema *schema = relation->schema;
+    struct plan_column *cols = ARENA_ARRAY(ctx->arena, struct plan_column, schema->n_columns + 1);
+    if (!cols) return error_oom(ctx->err);
+    for (uint32_t c = 0; c < schema->n_columns; c++)
+        cols[c] = (struct plan_column){schema->columns[c].name, alias->text ? alias->text : relation->name, schema->columns[c].type,
+                                       schema->columns[c].is_nullable};
+    *out = cols;
+    return LAMINAR_OK;
+}
+
+static laminar_status compile_condition(struct plan_context *ctx, const struct ast_expr *where, const struct plan_column *cols,
+                                        uint32_t n_cols, struct program **out)
+{
+    struct expr *condition;
+    laminar_status status = plan_expr(ctx, where, cols, n_cols, &condition);
+    if (status != LAMINAR_OK) return status;
+    if (condition->type.id != LAMINAR_TYPE_BOOL) {
+        error_set(ctx->err, LAMINAR_QUERY_FAILED, "the condition is a %s, not a BOOLEAN", TYPE_TEXT(condition->type));
+        error_position(ctx->err, ctx->sql, ctx->sql_size, where->span.start);
+        return LAMINAR_QUERY_FAILED;
+    }
+    return program_create(&condition, 1, out, ctx->err);
+}
+
+static laminar_status compile_values(struct statement_call *call, struct plan_context *ctx, const struct relation *relation,
+                                     const struct ast_update *update, const struct plan_column *cols, struct program **out)
+{
+    laminar_status status = LAMINAR_OK;
+    const struct schema *schema = relation->schema;
+    struct expr **exprs = ARENA_ARRAY(ctx->arena, struct expr *, schema->n_columns + 1);
+    if (!exprs) return error_oom(ctx->err);
+    for (size_t i = 0; i < update->n_assignments; i++) {
+        const struct ast_assignment *assignment = &update->assignments[i];
+        int32_t c = schema_find(schema, assignment->column.text);
+        if (c < 0 || exprs[c]) {
+            error_set(ctx->err, LAMINAR_QUERY_FAILED, c < 0 ? "'%s' has no column '%s'" : "'%s': column '%s' is set twice",
+                      relation->name, assignment->column.text);
+            return at(call, LAMINAR_QUERY_FAILED, assignment->column.span.start);
+        }
+        TRY(plan_expr(ctx, assignment->value, cols, schema->n_columns, &exprs[c]));
+        TRY(plan_assign(ctx, exprs[c], schema->columns[c].type, schema->columns[c].name, &exprs[c]));
+    }
+    for (uint32_t c = 0; c < schema->n_columns; c++) {
+        if (exprs[c]) continue;
+        exprs[c] = expr_column(ctx->arena, c, schema->columns[c].type, schema->columns[c].is_nullable);
+        if (!exprs[c]) TRY(error_oom(ctx->err));
+    }
+    TRY(program_create(exprs, schema->n_columns, out, ctx->err));
+done:
+    return status;
+}
+
+static laminar_status collect_changes(struct statement_call *call, struct relation_runtime *runtime, struct change *change)
+{
+    laminar_status status;
+    struct store_snapshot *snapshot = NULL;
+    struct arena scratch = {0};
+    uint32_t n_cols = runtime->relation->schema->n_columns;
+    uint32_t *sel = mem_alloc(CHUNK_ROWS * sizeof *sel);
+    struct vector *values = mem_calloc(n_cols + 1, sizeof *values);
+    struct column *gathered = mem_calloc(n_cols + 1, sizeof *gathered);
+    struct vector *gathered_cols = mem_calloc(n_cols + 1, sizeof *gathered_cols);
+    int64_t *weights = mem_alloc(CHUNK_ROWS * sizeof *weights);
+    struct eval_env env = {.err = call->err, .now_us = clock_wall_us(), .zone = call->db->settings.text[SETTING_ID_time_zone],
+                           .scratch = &scratch};
+    if (!sel || !values || !gathered || !gathered_cols || !weights) TRY(error_oom(call->err));
+    for (uint32_t c = 0; c < n_cols; c++) TRY(column_init(&gathered[c], runtime->relation->schema->columns[c].type, call->err));
+    TRY(store_snapshot_create(runtime->store, &snapshot, call->err));
+    for (;;) {
+        struct chunk chunk, victims;
+        TRY(store_snapshot_next(snapshot, &chunk, call->err));
+        if (chunk.n_rows == 0) break;
+        arena_reset(&scratch);
+        size_t n = chunk.n_rows;
+        for (uint32_t i = 0; i < chunk.n_rows; i++) sel[i] = i;
+        if (change->condition) TRY(program_select(change->condition, &chunk, &env, sel, &n));
+        if (n == 0) continue;
+        TRY(kernel_gather_chunk(&chunk, sel, n, gathered, weights, gathered_cols, &victims, call->err));
+        TRY(batch_builder_append(change->victims, &victims, call->err));
+        if (!change->values) continue;
+        TRY(program_run(change->values, &victims, &env, values));
+        struct chunk updated = {victims.n_rows, n_cols, values, victims.weights};
+        TRY(batch_builder_append(change->updated, &updated, call->err));
+    }
+done:
+    store_snapshot_release(snapshot);
+    for (uint32_t c = 0; gathered && c < n_cols; c++) column_deinit(&gathered[c]);
+    mem_free(gathered);
+    mem_free(gathered_cols);
+    mem_free(weights);
+    mem_free(values);
+    mem_free(sel);
+    arena_deinit(&scratch);
+    return status;
+}
+
+static laminar_status apply_changes(struct statement_call *call, struct relation *relation, struct change *change)
+{
+    laminar_status status = LAMINAR_OK;
+    struct batch *victims = NULL, *updated = NULL, *checked = NULL;
+    struct missing *none_missing = mem_calloc(relation->schema->n_columns + 1, sizeof *none_missing);
+    call->out->kind = LAMINAR_RESULT_ROWS_AFFECTED;
+    call->out->rows_affected = batch_builder_n_rows(change->victims);
+    if (!none_missing) TRY(error_oom(call->err));
+    if (call->out->rows_affected == 0) goto done;
+    TRY(batch_builder_finish(change->victims, &victims, call->err));
+    if (change->values) {
+        TRY(batch_builder_finish(change->updated, &updated, call->err));
+        TRY(engine_fill_defaults(call->db, relation, updated, none_missing, &checked, call->err));
+    }
+    TRY(engine_apply_locked(call->db, relation, victims, checked, call->err));
+done:
+    batch_unref(victims);
+    batch_unref(updated);
+    batch_unref(checked);
+    mem_free(none_missing);
+    return status;
+}
+
+static laminar_status change_rows(struct statement_call *call, const struct ast_qname *table, const struct ast_name *alias,
+                                  const struct ast_expr *where, const struct ast_update *update)
+{
+    struct database *db = call->db;
+    laminar_status status;
+    struct arena arena = {0};
+    struct plan_context ctx;
+    struct change change = {0};
+    struct plan_column *cols;
+    struct relation *relation = NULL;
+    bool has_step = false;
+    TRY(find_in_sql(call, table, &relation));
+    mutex_lock(&db->control);
+    engine_plan_context(db, &arena, call->sql, call->sql_size, call->params, call->err, &ctx);
+    if (relation->kind == RELATION_SOURCE && relation->n_key_cols == 0) {
+        error_set(call->err, LAMINAR_QUERY_UNSUPPORTED, "'%s' is append-only: its rows can't be changed", relation->name);
+        error_hint(call->err, "declare it with a PRIMARY KEY, or as a TABLE");
+        status = at(call, LAMINAR_QUERY_UNSUPPORTED, table->span.start);
+        goto unlock;
+    }
+    if ((status = table_columns(&ctx, relation, alias, &cols)) != LAMINAR_OK) goto unlock;
+    uint32_t n_cols = relation->schema->n_columns;
+    if (where && (status = compile_condition(&ctx, where, cols, n_cols, &change.condition)) != LAMINAR_OK) goto unlock;
+    if (update && (status = compile_values(call, &ctx, relation, update, cols, &change.values)) != LAMINAR_OK) goto unlock;
+    if ((status = batch_builder_create(relation->schema, db->pool, &change.victims, call->err)) != LAMINAR_OK) goto unlock;
+    if ((status = batch_builder_create(relation->schema, db->pool, &change.updated, call->err)) != LAMINAR_OK) goto unlock;
+    engine_lock_step(db);
+    has_step = true;
+    struct relation_runtime *runtime = relation->runtime;
+    if (!runtime)
+        status = error_set(call->err, LAMINAR_QUERY_FAILED, "'%s' was dropped", relation->name);
+    else
+        status = collect_changes(call, runtime, &change);
+    if (status == LAMINAR_OK) status = apply_changes(call, relation, &change);
+unlock:
+    if (has_step) engine_unlock_step(db);
+    mutex_unlock(&db->control);
+done:
+    program_free(change.condition);
+    program_free(change.values);
+    batch_builder_free(change.victims);
+    batch_builder_free(change.updated);
+    relation_unref(relation);
+    arena_deinit(&arena);
+    return status;
+}
+
+laminar_status engine_dml(struct statement_call *call)
+{
+    const struct ast_statement *statement = call->statement;
+    if (statement->kind == AST_STMT_INSERT) {
+        const struct ast_insert *insert = statement->u.insert;
+        if (!insert->query) return insert_defaults(call, insert);
+        return engine_insert_query(call, &insert->table, &insert->columns, insert->query);
+    }
+    bool is_update = statement->kind == AST_STMT_UPDATE;
+    const struct ast_update *update = is_update ? statement->u.update : NULL;
+    if (is_update ? update->n_from > 0 : statement->u.delete_->n_using > 0) {
+        error_set(call->err, LAMINAR_QUERY_UNSUPPORTED, "%s with a second table is not available in this build",
+                  is_update ? "UPDATE ... FROM" : "DELETE ... USING");
+        error_hint(call->err, "use a subquery in WHERE over constants, or two statements");
+        return at(call, LAMINAR_QUERY_UNSUPPORTED, statement->span.start);
+    }
+    if (is_update) return change_rows(call, &update->table, &update->alias, update->where, update);
+    const struct ast_delete *del = statement->u.delete_;
+    return change_rows(call, &del->table, &del->alias, del->where, NULL);
+}

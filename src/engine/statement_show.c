@@ -1,0 +1,319 @@
+/* statement_show.c - SHOW, SHOW CREATE, DESCRIBE, EXPLAIN, SET. SHOW of a list is a query over a system relation. */
+#include "base/error.h"
+#include "engine/engine.h"
+#include "engine/rowset.h"
+#include "sql/parser.h"
+#include "sql/printer.h"
+#include <stdio.h>
+#include <string.h>
+
+static laminar_status at(struct statement_call *call, laminar_status status, uint32_t offset)
+{
+    if (status != LAMINAR_OK) error_position(call->err, call->sql, call->sql_size, offset);
+    return status;
+}
+
+static const char *show_query(enum ast_show_kind kind)
+{
+    switch (kind) {
+    case AST_SHOW_SOURCES:
+        return "SELECT name, columns, primary_key, watermark_column, connector, retention, kept_rows FROM system.sources ORDER BY name";
+    case AST_SHOW_TABLES:
+    case AST_SHOW_LOOKUP_TABLES: return "SELECT name, columns, primary_key, connector, kept_rows FROM system.tables ORDER BY name";
+    case AST_SHOW_STREAMS:
+        return "SELECT name, sql, append_only, key, state_bound, kept_rows, state, error FROM system.streams WHERE kind = 'STREAM' ORDER BY name";
+    case AST_SHOW_MATERIALIZED_VIEWS:
+        return "SELECT name, sql, append_only, key, state_bound, kept_rows, state, error FROM system.streams "
+               "WHERE kind = 'MATERIALIZED VIEW' ORDER BY name";
+    case AST_SHOW_SINKS: return "SELECT name, sql, connector, format, total_rows, state, error FROM system.sinks ORDER BY name";
+    case AST_SHOW_QUERIES: return "SELECT id, sql, active, kind FROM system.queries ORDER BY id";
+    case AST_SHOW_FUNCTIONS: return "SELECT name, kind, signature, help FROM system.functions ORDER BY name, kind";
+    case AST_SHOW_CONNECTORS: return "SELECT name, is_source, is_sink, help FROM system.connectors ORDER BY name";
+    case AST_SHOW_ALL: return "SELECT name, value, help FROM system.settings ORDER BY name";
+    case AST_SHOW_CHECKPOINT_STATUS:
+    case AST_SHOW_NAME: return NULL;
+    }
+    return NULL;
+}
+
+/* A rowset under construction with the schema of the answer. */
+static laminar_status start_rows(struct statement_call *call, const struct schema_column *columns, uint32_t n, struct rowset *set)
+{
+    call->out->kind = LAMINAR_RESULT_METADATA;
+    call->out->rows.schema = schema_create(columns, n);
+    if (!call->out->rows.schema) return error_oom(call->err);
+    return rowset_init(set, call->out->rows.schema, call->err);
+}
+
+static laminar_status end_rows(struct statement_call *call, struct rowset *set)
+{
+    struct batch *batch = NULL;
+    laminar_status status = rowset_finish(set, &batch, call->err);
+    if (status == LAMINAR_OK) status = rows_add(&call->out->rows, batch, call->err);
+    rowset_deinit(set);
+    return status;
+}
+
+static laminar_status show_setting(struct statement_call *call, const struct ast_qname *name)
+{
+    struct rowset set;
+    const char *text = ast_qname_last(name)->text;
+    int id = settings_find(text);
+    if (id < 0) {
+        struct settings scratch;
+        settings_init(&scratch);
+        laminar_status status = settings_set(&scratch, text, NULL, call->err);
+        if (call->err) call->err->code = LAMINAR_QUERY_FAILED;
+        (void)status;
+        return at(call, LAMINAR_QUERY_FAILED, name->span.start);
+    }
+    struct schema_column column = {setting_table[id].name, TYPE(VARCHAR), false};
+    laminar_status status = start_rows(call, &column, 1, &set);
+    if (status != LAMINAR_OK) return status;
+    mutex_lock(&call->db->control);
+    rowset_text(&set, call->db->settings.text[id]);
+    mutex_unlock(&call->db->control);
+    return end_rows(call, &set);
+}
+
+static laminar_status show_checkpoints(struct statement_call *call)
+{
+    struct rowset set;
+    const struct schema_column columns[] = {
+        {"enabled", TYPE(BOOL), false}, {"last_checkpoint_id", TYPE(INT64), true}, {"note", TYPE(VARCHAR), true}};
+    laminar_status status = start_rows(call, columns, 3, &set);
+    if (status != LAMINAR_OK) return status;
+    rowset_bool(&set, false);
+    rowset_null(&set);
+    rowset_text(&set, "an in-memory database has no checkpoints");
+    return end_rows(call, &set);
+}
+
+static laminar_status show(struct statement_call *call)
+{
+    const struct ast_show *show = call->statement->u.show;
+    if (show->kind == AST_SHOW_NAME) return show_setting(call, &show->name);
+    if (show->kind == AST_SHOW_CHECKPOINT_STATUS) return show_checkpoints(call);
+    const char *sql = show_query(show->kind);
+    struct arena arena = {0};
+    struct ast_script *script;
+    laminar_status status = sql_parse(&arena, sql, strlen(sql), &script, call->err);
+    if (status == LAMINAR_OK)
+        status = engine_query(call->db, script->statements[0]->u.query, sql, strlen(sql), NULL, &call->out->rows, call->err);
+    call->out->kind = LAMINAR_RESULT_METADATA;
+    arena_deinit(&arena);
+    return status;
+}
+
+/* The relation that a statement names, or 400 with position and the nearest name. The caller holds control. */
+static laminar_status find_named(struct statement_call *call, const struct ast_qname *name, struct relation **out)
+{
+    char full[512];
+    const char *text = ast_qname_last(name)->text;
+    if (name->n == 2) {
+        snprintf(full, sizeof full, "%s.%s", name->parts[0].text, text);
+        text = full;
+    }
+    struct relation *relation = catalog_find(&call->db->catalog, text);
+    if (relation) {
+        *out = relation;
+        return LAMINAR_OK;
+    }
+    const char *nearest = catalog_nearest(&call->db->catalog, text);
+    error_set(call->err, LAMINAR_QUERY_FAILED, "there is no relation named '%s'", text);
+    error_object(call->err, text);
+    if (nearest) error_hint(call->err, "did you mean '%s'?", nearest);
+    return at(call, LAMINAR_QUERY_FAILED, name->span.start);
+}
+
+static bool object_matches(enum ast_object_kind object, enum relation_kind kind)
+{
+    switch (object) {
+    case AST_OBJECT_SOURCE: return kind == RELATION_SOURCE;
+    case AST_OBJECT_TABLE:
+    case AST_OBJECT_LOOKUP_TABLE: return kind == RELATION_TABLE;
+    case AST_OBJECT_STREAM: return kind == RELATION_STREAM;
+    case AST_OBJECT_SINK: return kind == RELATION_SINK;
+    case AST_OBJECT_MATERIALIZED_VIEW: return kind == RELATION_VIEW;
+    }
+    return false;
+}
+
+static laminar_status show_create(struct statement_call *call)
+{
+    const struct ast_show_create *show = call->statement->u.show_create;
+    struct relation *relation;
+    struct rowset set;
+    const struct schema_column columns[] = {{"name", TYPE(VARCHAR), false}, {"sql", TYPE(VARCHAR), true}};
+    laminar_status status = find_named(call, &show->name, &relation);
+    if (status != LAMINAR_OK) return status;
+    if (!object_matches(show->object, relation->kind)) {
+        error_set(call->err, LAMINAR_QUERY_FAILED, "'%s' is a %s, not a %s", relation->name, relation_kind_name(relation->kind),
+                  sql_object_text(show->object));
+        return at(call, LAMINAR_QUERY_FAILED, show->name.span.start);
+    }
+    status = start_rows(call, columns, 2, &set);
+    if (status != LAMINAR_OK) return status;
+    rowset_text(&set, relation->name);
+    rowset_text(&set, relation->sql);
+    return end_rows(call, &set);
+}
+
+static bool is_key_column(const struct relation *relation, uint32_t column)
+{
+    for (uint32_t i = 0; i < relation->n_key_cols; i++)
+        if (relation->key_cols[i] == column) return true;
+    return false;
+}
+
+static laminar_status describe(struct statement_call *call)
+{
+    const struct ast_describe *describe = call->statement->u.describe;
+    struct relation *relation;
+    struct rowset set;
+    struct strbuf text = {0};
+    const struct schema_column columns[] = {{"column_name", TYPE(VARCHAR), false}, {"data_type", TYPE(VARCHAR), false},
+                                            {"is_nullable", TYPE(BOOL), false},    {"is_key", TYPE(BOOL), false},
+                                            {"default", TYPE(VARCHAR), true},      {"watermark", TYPE(VARCHAR), true}};
+    laminar_status status = find_named(call, &describe->name, &relation);
+    if (status != LAMINAR_OK) return status;
+    status = start_rows(call, columns, 6, &set);
+    if (status != LAMINAR_OK) return status;
+    for (uint32_t c = 0; c < relation->schema->n_columns; c++) {
+        const struct schema_column *column = &relation->schema->columns[c];
+        rowset_text(&set, column->name);
+        rowset_text(&set, TYPE_TEXT(column->type));
+        rowset_bool(&set, column->is_nullable);
+        rowset_bool(&set, is_key_column(relation, c));
+        strbuf_clear(&text);
+        if (relation->defaults && relation->defaults[c]) {
+            sql_print_expr(&text, relation->defaults[c]);
+            rowset_text(&set, text.failed ? NULL : text.data);
+        } else {
+            rowset_null(&set);
+        }
+        if ((int32_t)c == relation->time_col) {
+            strbuf_clear(&text);
+            strbuf_printf(&text, "%lld ms behind", (long long)(relation->watermark_delay_us / 1000));
+            rowset_text(&set, text.failed ? NULL : text.data);
+        } else {
+            rowset_null(&set);
+        }
+    }
+    strbuf_deinit(&text);
+    return end_rows(call, &set);
+}
+
+/* --- EXPLAIN --------------------------------------------------------------------------------------------------------------------- */
+
+static laminar_status plan_to_explain(struct statement_call *call, struct plan_context *ctx, const struct ast_statement *statement,
+                                      struct plan **out)
+{
+    struct relation *relation = NULL;
+    laminar_status status;
+    switch ((int)statement->kind) {
+    case AST_STMT_QUERY: return plan_query(ctx, statement->u.query, out);
+    case AST_STMT_INSERT:
+        if (statement->u.insert->query) return plan_query(ctx, statement->u.insert->query, out);
+        break;
+    case AST_STMT_CREATE_STREAM:
+    case AST_STMT_CREATE_MATERIALIZED_VIEW:
+    case AST_STMT_CREATE_SINK:
+        ctx->is_stream = true;
+        status = plan_create(ctx, statement, &relation, out);
+        relation_unref(relation);
+        return status;
+    case AST_STMT_SUBSCRIBE:
+        if (statement->u.subscribe->query) {
+            ctx->is_stream = true;
+            return plan_query(ctx, statement->u.subscribe->query, out);
+        }
+        break;
+    default: break;
+    }
+    error_set(call->err, LAMINAR_QUERY_FAILED, "%s has no plan to explain", sql_statement_text(statement->kind));
+    error_hint(call->err, "EXPLAIN takes SELECT, INSERT ... SELECT, CREATE STREAM, CREATE MATERIALIZED VIEW and CREATE SINK");
+    return at(call, LAMINAR_QUERY_FAILED, statement->span.start);
+}
+
+static void put_lines(struct rowset *set, char *text, bool is_json)
+{
+    if (is_json) {
+        rowset_text(set, text);
+        return;
+    }
+    for (char *line = text; line && *line;) {
+        char *end = strchr(line, '\n');
+        if (end) *end = 0;
+        rowset_text(set, line);
+        line = end ? end + 1 : NULL;
+    }
+}
+
+static laminar_status explain(struct statement_call *call)
+{
+    const struct ast_explain *explain = call->statement->u.explain;
+    laminar_status status;
+    struct arena arena = {0};
+    struct plan_context ctx;
+    struct plan *plan = NULL;
+    struct strbuf text = {0};
+    struct rowset set = {0};
+    const struct schema_column column = {"plan", TYPE(VARCHAR), false};
+    if (explain->is_analyze) {
+        error_set(call->err, LAMINAR_QUERY_UNSUPPORTED, "EXPLAIN ANALYZE is not available in this build");
+        error_hint(call->err, "EXPLAIN shows the plan; system.operators shows what running streams have done");
+        return at(call, LAMINAR_QUERY_UNSUPPORTED, call->statement->span.start);
+    }
+    engine_plan_context(call->db, &arena, call->sql, call->sql_size, call->params, call->err, &ctx);
+    TRY(plan_to_explain(call, &ctx, explain->statement, &plan));
+    plan_explain(plan, explain->format == AST_EXPLAIN_JSON, &text);
+    if (text.failed) TRY(error_oom(call->err));
+    TRY(start_rows(call, &column, 1, &set));
+    put_lines(&set, text.data, explain->format == AST_EXPLAIN_JSON);
+    TRY(end_rows(call, &set));
+done:
+    strbuf_deinit(&text);
+    arena_deinit(&arena);
+    return status;
+}
+
+static laminar_status set_setting(struct statement_call *call)
+{
+    const struct ast_set *set = call->statement->u.set;
+    struct database *db = call->db;
+    char value[256];
+    if (set->value.size >= sizeof value) {
+        error_set(call->err, LAMINAR_QUERY_FAILED, "the value is too long (%zu bytes)", set->value.size);
+        return at(call, LAMINAR_QUERY_FAILED, call->statement->span.start);
+    }
+    if (set->value.text) memcpy(value, set->value.text, set->value.size);
+    value[set->value.text ? set->value.size : 0] = 0;
+    engine_lock_step(db); /* the steps read the texts */
+    laminar_status status = settings_set(&db->settings, ast_qname_last(&set->name)->text, set->is_reset ? NULL : value, call->err);
+    engine_unlock_step(db);
+    if (status != LAMINAR_OK) {
+        status = LAMINAR_QUERY_FAILED;
+        if (call->err) call->err->code = status;
+        return at(call, status, set->name.span.start);
+    }
+    call->out->kind = LAMINAR_RESULT_DDL;
+    snprintf(call->out->ddl_type, sizeof call->out->ddl_type, "SET");
+    call->out->ddl_object = mem_strdup(ast_qname_last(&set->name)->text);
+    return call->out->ddl_object ? LAMINAR_OK : error_oom(call->err);
+}
+
+laminar_status engine_show(struct statement_call *call)
+{
+    if (call->statement->kind == AST_STMT_SHOW) return show(call);
+    mutex_lock(&call->db->control);
+    laminar_status status;
+    switch ((int)call->statement->kind) {
+    case AST_STMT_SHOW_CREATE: status = show_create(call); break;
+    case AST_STMT_DESCRIBE: status = describe(call); break;
+    case AST_STMT_SET: status = set_setting(call); break;
+    default: status = explain(call); break;
+    }
+    mutex_unlock(&call->db->control);
+    return status;
+}
