@@ -7,11 +7,11 @@
 
 #define UPDATE_ARGS                                                                                \
     unused const struct bound_aggregate *agg, unused struct agg_heap *heap, uint8_t *const *rows,  \
-        size_t offset, const struct vector *args, const int64_t *weights, size_t n,                \
+        size_t offset, const struct vector *args, unused const int64_t *weights, size_t n,         \
         unused struct laminar_error *err
 #define UPDATE_ONE_ARGS                                                                            \
     unused const struct bound_aggregate *agg, unused struct agg_heap *heap, uint8_t *state,        \
-        const struct vector *args, const int64_t *weights, size_t n,                               \
+        const struct vector *args, unused const int64_t *weights, size_t n,                        \
         unused struct laminar_error *err
 #define COMBINE_ARGS                                                                               \
     unused const struct bound_aggregate *agg, unused struct agg_heap *heap, uint8_t *dst,          \

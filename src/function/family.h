@@ -19,7 +19,8 @@ struct aggregate_family {
 /* X(name): one line makes a family known to the registry. */
 #define SCALAR_FAMILY_LIST(X)                                                                      \
     X(operators_arith) X(operators_bit) X(operators_compare) X(operators_logic)
-#define AGGREGATE_FAMILY_LIST(X) X(agg_count) X(agg_sum)
+#define AGGREGATE_FAMILY_LIST(X)                                                                   \
+    X(agg_count) X(agg_sum) X(agg_minmax) X(agg_logic) X(agg_value) X(agg_moments) X(agg_multiset)
 
 #define DECLARE_SCALAR_FAMILY(name) extern const struct scalar_family family_##name;
 SCALAR_FAMILY_LIST(DECLARE_SCALAR_FAMILY)
