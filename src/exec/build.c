@@ -16,8 +16,12 @@ struct building {
 typedef laminar_status (*op_constructor)(struct circuit *circuit, const struct plan *plan, enum circuit_mode mode, struct op **out,
                                          struct laminar_error *err);
 
+/* A projection and the filter below it make one operator. */
+static bool is_fused(const struct plan *plan) { return plan->kind == PLAN_PROJECT && plan->inputs[0]->kind == PLAN_FILTER; }
+
 static op_constructor constructor_of(const struct plan *plan)
 {
+    if (is_fused(plan)) return op_filter_project_create;
     switch (plan->kind) {
     case PLAN_SCAN: return op_scan_create;
     case PLAN_VALUES: return op_values_create;
@@ -49,7 +53,8 @@ static laminar_status build(struct building *b, const struct plan *plan, struct 
     if (!inputs) TRY(error_oom(b->err));
     for (uint32_t i = 0; i < plan->n_inputs; i++) {
         uint32_t port = plan->kind == PLAN_JOIN ? plan->n_inputs - 1 - i : i;
-        TRY(build(b, plan->inputs[port], &inputs[port]));
+        const struct plan *child = plan->inputs[port];
+        TRY(build(b, is_fused(plan) ? child->inputs[0] : child, &inputs[port]));
     }
     op_constructor construct = constructor_of(plan);
     if (!construct) TRY(error_internal(b->err, __FILE__, __LINE__, "unknown plan kind"));

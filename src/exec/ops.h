@@ -14,6 +14,7 @@ OP_CONSTRUCTOR(scan);             /* PLAN_SCAN: an entry, takes whole rows of th
 OP_CONSTRUCTOR(values);           /* PLAN_VALUES: an entry without input, emits its rows once */
 OP_CONSTRUCTOR(filter);           /* PLAN_FILTER */
 OP_CONSTRUCTOR(project);          /* PLAN_PROJECT */
+OP_CONSTRUCTOR(filter_project);   /* PLAN_PROJECT over PLAN_FILTER in one; its input is the filter's */
 OP_CONSTRUCTOR(aggregate);        /* PLAN_AGGREGATE without a window */
 OP_CONSTRUCTOR(window_aggregate); /* PLAN_AGGREGATE with one */
 OP_CONSTRUCTOR(window_table);     /* PLAN_WINDOW_TABLE */
