@@ -39,6 +39,8 @@ struct op_class {
     laminar_status (*finish_step)(struct op *op, struct step *step);
     void (*free)(struct op *op);
     void (*explain)(const struct op *op, struct strbuf *out);
+    /* All states of the operator were restored: rebuilds what it derives from them. NULL: nothing. */
+    laminar_status (*restored)(struct op *op, struct laminar_error *err);
 };
 
 struct op_edge {
