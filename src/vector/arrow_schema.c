@@ -10,7 +10,18 @@
 #include <stdatomic.h>
 #include <stdio.h>
 
-enum { ARROW_DEPTH_MAX = 2 * TYPE_DEPTH_MAX, ARROW_METADATA_PAIRS_MAX = 1000000, NAMES_BY_SCAN_MAX = 32 };
+enum {
+    ARROW_DEPTH_MAX = 2 * TYPE_DEPTH_MAX,
+    ARROW_NODES_MAX = 1 << 20, /* children may be shared, so that a small schema is a huge tree */
+    ARROW_METADATA_PAIRS_MAX = 1000000,
+    NAMES_BY_SCAN_MAX = 32
+};
+
+/* A walk over a schema: how deep it is, how many nodes it has seen. */
+struct walk {
+    int depth;
+    uint32_t *n_nodes;
+};
 
 #define EXTENSION_KEY "ARROW:extension:name"
 #define EXTENSION_METADATA_KEY "ARROW:extension:metadata"
@@ -254,7 +265,7 @@ static laminar_status check_names(struct ArrowSchema *const *fields, size_t n, s
     return is_oom ? error_oom(err) : LAMINAR_OK;
 }
 
-static laminar_status import_type(const struct ArrowSchema *schema, int depth, struct data_type *out, struct laminar_error *err);
+static laminar_status import_type(const struct ArrowSchema *schema, struct walk walk, struct data_type *out, struct laminar_error *err);
 
 /* The children's pointers; their contents are checked when they are imported. */
 static laminar_status check_children(const struct ArrowSchema *schema, struct laminar_error *err)
@@ -264,14 +275,14 @@ static laminar_status check_children(const struct ArrowSchema *schema, struct la
     return LAMINAR_OK;
 }
 
-static laminar_status import_struct(const struct ArrowSchema *schema, int depth, struct data_type *out, struct laminar_error *err)
+static laminar_status import_struct(const struct ArrowSchema *schema, struct walk walk, struct data_type *out, struct laminar_error *err)
 {
     uint32_t n = (uint32_t)schema->n_children;
     struct type_field *fields = mem_calloc(n, sizeof *fields);
     if (!fields) return error_oom(err);
     laminar_status status = LAMINAR_OK;
     for (uint32_t i = 0; i < n; i++) {
-        TRY(import_type(schema->children[i], depth, &fields[i].type, err));
+        TRY(import_type(schema->children[i], walk, &fields[i].type, err));
         fields[i].name = schema->children[i]->name ? schema->children[i]->name : "";
     }
     TRY(check_names(schema->children, n, err));
@@ -281,7 +292,7 @@ done:
     return status;
 }
 
-static laminar_status import_map(const struct ArrowSchema *schema, int depth, struct data_type *out, struct laminar_error *err)
+static laminar_status import_map(const struct ArrowSchema *schema, struct walk walk, struct data_type *out, struct laminar_error *err)
 {
     const struct ArrowSchema *entries = schema->children[0];
     struct arrow_format format;
@@ -291,33 +302,35 @@ static laminar_status import_map(const struct ArrowSchema *schema, int depth, st
     if (status) return status;
     if (format.layout != ARROW_STRUCT || entries->n_children != 2)
         return bad_schema(err, schema, "the child of a map is not a struct of two fields");
-    status = import_type(entries->children[0], depth, &key, err);
-    if (!status) status = import_type(entries->children[1], depth, &value, err);
+    status = import_type(entries->children[0], walk, &key, err);
+    if (!status) status = import_type(entries->children[1], walk, &value, err);
     return status ? status : type_map(key, value, out, err);
 }
 
-static laminar_status import_type(const struct ArrowSchema *schema, int depth, struct data_type *out, struct laminar_error *err)
+static laminar_status import_type(const struct ArrowSchema *schema, struct walk walk, struct data_type *out, struct laminar_error *err)
 {
     struct arrow_format format;
     struct data_type inner;
-    if (depth >= ARROW_DEPTH_MAX)
+    if (++*walk.n_nodes > ARROW_NODES_MAX)
+        return error_set(err, LAMINAR_INVALID_SCHEMA, "an Arrow schema has more than %d nodes", ARROW_NODES_MAX);
+    if (walk.depth >= ARROW_DEPTH_MAX)
         return error_set(err, LAMINAR_INVALID_SCHEMA, "an Arrow type is nested more than %d levels deep", ARROW_DEPTH_MAX);
     laminar_status status = arrow_format_parse(schema, &format, err);
     if (!status) status = check_children(schema, err);
     if (status) return status;
-    depth++;
-    if (format.layout == ARROW_DICTIONARY) return import_type(schema->dictionary, depth, out, err);
-    if (format.layout == ARROW_STRUCT) return import_struct(schema, depth, out, err);
-    if (format.layout == ARROW_MAP) return import_map(schema, depth, out, err);
+    walk.depth++;
+    if (format.layout == ARROW_DICTIONARY) return import_type(schema->dictionary, walk, out, err);
+    if (format.layout == ARROW_STRUCT) return import_struct(schema, walk, out, err);
+    if (format.layout == ARROW_MAP) return import_map(schema, walk, out, err);
     if (format.layout == ARROW_RUN_END) {
-        status = import_type(schema->children[0], depth, &inner, err);
+        status = import_type(schema->children[0], walk, &inner, err);
         if (status) return status;
         if (inner.id != LAMINAR_TYPE_INT16 && inner.id != LAMINAR_TYPE_INT32 && inner.id != LAMINAR_TYPE_INT64)
             return bad_schema(err, schema, "run ends are not integers of 16, 32 or 64 bits");
-        return import_type(schema->children[1], depth, out, err);
+        return import_type(schema->children[1], walk, out, err);
     }
     if (format.type.id == LAMINAR_TYPE_LIST) {
-        status = import_type(schema->children[0], depth, &inner, err);
+        status = import_type(schema->children[0], walk, &inner, err);
         return status ? status : type_list(inner, out, err);
     }
     *out = format.type;
@@ -326,7 +339,7 @@ static laminar_status import_type(const struct ArrowSchema *schema, int depth, s
 
 laminar_status arrow_import_type(const struct ArrowSchema *schema, struct data_type *out, struct laminar_error *err)
 {
-    return import_type(schema, 0, out, err);
+    return import_type(schema, (struct walk){0, &(uint32_t){0}}, out, err);
 }
 
 laminar_status arrow_import_schema(const struct ArrowSchema *schema, struct schema **out, struct laminar_error *err)
@@ -337,12 +350,12 @@ laminar_status arrow_import_schema(const struct ArrowSchema *schema, struct sche
     if (status) return status;
     if (format.layout != ARROW_STRUCT)
         return error_set(err, LAMINAR_INVALID_SCHEMA, "rows need an Arrow struct, not the format '%s'", schema->format);
-    uint32_t n = (uint32_t)schema->n_children;
+    uint32_t n = (uint32_t)schema->n_children, n_nodes = 0;
     struct schema_column *columns = mem_calloc(n, sizeof *columns);
     if (!columns) return error_oom(err);
     for (uint32_t i = 0; i < n; i++) {
         const struct ArrowSchema *child = schema->children[i];
-        TRY(import_type(child, 0, &columns[i].type, err));
+        TRY(import_type(child, (struct walk){0, &n_nodes}, &columns[i].type, err));
         if (!child->name || !child->name[0]) {
             status = error_set(err, LAMINAR_INVALID_SCHEMA, "column %u of the Arrow schema has no name", i + 1);
             goto done;
