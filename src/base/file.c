@@ -3,10 +3,36 @@
 #include "base/mem.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+/* 0 = off; else the number of operations until one fails. Relaxed: set by tests while nothing else runs. */
+static _Atomic uint64_t fail_countdown;
+static _Atomic bool fail_all_after;
+
+void file_fail_after(uint64_t n, bool and_all_after)
+{
+    atomic_store_explicit(&fail_all_after, and_all_after, memory_order_relaxed);
+    atomic_store_explicit(&fail_countdown, n, memory_order_relaxed);
+}
+
+/* Every operation asks this first. */
+static bool must_fail(void)
+{
+    uint64_t left = atomic_load_explicit(&fail_countdown, memory_order_relaxed);
+    if (likely(left == 0)) return false;
+    if (left > 1) {
+        atomic_store_explicit(&fail_countdown, left - 1, memory_order_relaxed);
+        return false;
+    }
+    if (!atomic_load_explicit(&fail_all_after, memory_order_relaxed))
+        atomic_store_explicit(&fail_countdown, 0, memory_order_relaxed);
+    errno = EIO;
+    return true;
+}
 
 /* Fills the error from errno. The error texts of a few frequent causes say more than the system's. */
 static laminar_status fail(struct laminar_error *err, const char *what, const char *path)
@@ -37,9 +63,9 @@ laminar_status file_open(struct file *file, const char *path, enum file_mode mod
                                 [FILE_EXCLUSIVE] = O_RDWR | O_CREAT | O_EXCL};
     char *copy = mem_strdup(path);
     if (!copy) return error_oom(err);
-    int fd;
-    do fd = open(path, flags[mode] | O_CLOEXEC, 0666);
-    while (fd < 0 && errno == EINTR);
+    int fd = -1;
+    while (!must_fail() && (fd = open(path, flags[mode] | O_CLOEXEC, 0666)) < 0 && errno == EINTR) {
+    }
     struct stat info;
     if (fd >= 0 && fstat(fd, &info) == 0 && S_ISDIR(info.st_mode)) {
         close(fd);
@@ -47,9 +73,9 @@ laminar_status file_open(struct file *file, const char *path, enum file_mode mod
         errno = EISDIR;
     }
     if (fd < 0) {
-        fail(err, mode == FILE_READ ? "open" : "open for writing", path);
+        laminar_status status = fail(err, mode == FILE_READ ? "open" : "open for writing", path);
         mem_free(copy);
-        return LAMINAR_IO_ERROR;
+        return status;
     }
     *file = (struct file){.fd_plus_1 = fd + 1, .path = copy};
     return LAMINAR_OK;
@@ -58,9 +84,8 @@ laminar_status file_open(struct file *file, const char *path, enum file_mode mod
 laminar_status file_read(struct file *file, void *data, size_t size, size_t *n_read,
                          struct laminar_error *err)
 {
-    ssize_t n;
-    do n = read(descriptor(file), data, size);
-    while (n < 0 && errno == EINTR);
+    ssize_t n = -1;
+    while (!must_fail() && (n = read(descriptor(file), data, size)) < 0 && errno == EINTR) {}
     if (n < 0) return fail(err, "read", file->path);
     *n_read = (size_t)n;
     return LAMINAR_OK;
@@ -69,6 +94,7 @@ laminar_status file_read(struct file *file, void *data, size_t size, size_t *n_r
 laminar_status file_read_at(struct file *file, void *data, size_t size, uint64_t offset,
                             struct laminar_error *err)
 {
+    if (must_fail()) return fail(err, "read", file->path);
     for (size_t done = 0; done < size;) {
         ssize_t n = pread(descriptor(file), (char *)data + done, size - done,
                           (off_t)(offset + done));
@@ -88,11 +114,17 @@ laminar_status file_read_at(struct file *file, void *data, size_t size, uint64_t
 laminar_status file_write(struct file *file, const void *data, size_t size,
                           struct laminar_error *err)
 {
-    for (size_t done = 0; done < size;) {
-        ssize_t n = write(descriptor(file), (const char *)data + done, size - done);
+    bool is_torn = must_fail(); /* an injected failure leaves half of the data, as a crash may */
+    size_t wanted = is_torn ? size / 2 : size;
+    for (size_t done = 0; done < wanted;) {
+        ssize_t n = write(descriptor(file), (const char *)data + done, wanted - done);
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) return fail(err, "write to", file->path);
         done += (size_t)n;
+    }
+    if (is_torn) {
+        errno = EIO;
+        return fail(err, "write to", file->path);
     }
     return LAMINAR_OK;
 }
@@ -100,24 +132,23 @@ laminar_status file_write(struct file *file, const void *data, size_t size,
 laminar_status file_size(struct file *file, uint64_t *out, struct laminar_error *err)
 {
     struct stat info;
-    if (fstat(descriptor(file), &info) != 0) return fail(err, "examine", file->path);
+    if (must_fail() || fstat(descriptor(file), &info) != 0) return fail(err, "examine", file->path);
     *out = (uint64_t)info.st_size;
     return LAMINAR_OK;
 }
 
 laminar_status file_truncate(struct file *file, uint64_t size, struct laminar_error *err)
 {
-    int result;
-    do result = ftruncate(descriptor(file), (off_t)size);
-    while (result != 0 && errno == EINTR);
+    int result = -1;
+    while (!must_fail() && (result = ftruncate(descriptor(file), (off_t)size)) != 0 &&
+           errno == EINTR) {}
     return result == 0 ? LAMINAR_OK : fail(err, "cut", file->path);
 }
 
 laminar_status file_sync(struct file *file, struct laminar_error *err)
 {
-    int result;
-    do result = fdatasync(descriptor(file));
-    while (result != 0 && errno == EINTR);
+    int result = -1;
+    while (!must_fail() && (result = fdatasync(descriptor(file))) != 0 && errno == EINTR) {}
     return result == 0 ? LAMINAR_OK : fail(err, "sync", file->path);
 }
 
@@ -125,8 +156,11 @@ laminar_status file_close(struct file *file, struct laminar_error *err)
 {
     if (!file_is_open(file)) return LAMINAR_OK;
     laminar_status status = LAMINAR_OK;
+    bool is_failing = must_fail();
     /* Linux closes the descriptor even when close is interrupted: it must not be called again. */
-    if (close(descriptor(file)) != 0 && errno != EINTR) status = fail(err, "close", file->path);
+    bool is_closed = close(descriptor(file)) == 0 || errno == EINTR;
+    if (is_failing) errno = EIO;
+    if (is_failing || !is_closed) status = fail(err, "close", file->path);
     mem_free(file->path);
     *file = (struct file){0};
     return status;
@@ -159,21 +193,22 @@ done:
 
 laminar_status file_rename(const char *from, const char *to, struct laminar_error *err)
 {
-    return rename(from, to) == 0 ? LAMINAR_OK : fail(err, "rename to", to);
+    return !must_fail() && rename(from, to) == 0 ? LAMINAR_OK : fail(err, "rename to", to);
 }
 
 laminar_status file_remove(const char *path, struct laminar_error *err)
 {
-    return unlink(path) == 0 || errno == ENOENT ? LAMINAR_OK : fail(err, "remove", path);
+    return !must_fail() && (unlink(path) == 0 || errno == ENOENT) ? LAMINAR_OK
+                                                                  : fail(err, "remove", path);
 }
 
 bool file_exists(const char *path) { return access(path, F_OK) == 0; }
 
 laminar_status folder_sync(const char *path, struct laminar_error *err)
 {
-    int fd;
-    do fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    while (fd < 0 && errno == EINTR);
+    int fd = -1;
+    while (!must_fail() && (fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0 &&
+           errno == EINTR) {}
     if (fd < 0) return fail(err, "open folder", path);
     laminar_status status = fsync(fd) == 0 ? LAMINAR_OK : fail(err, "sync folder", path);
     close(fd);
@@ -190,8 +225,10 @@ laminar_status folder_create(const char *path, struct laminar_error *err)
         char next = p[1];
         p[1] = 0;
         struct stat info;
-        if (mkdir(copy, 0777) != 0 &&
-            (errno != EEXIST || stat(copy, &info) != 0 || !S_ISDIR(info.st_mode)))
+        if (must_fail())
+            status = fail(err, "make folder", copy);
+        else if (mkdir(copy, 0777) != 0 &&
+                 (errno != EEXIST || stat(copy, &info) != 0 || !S_ISDIR(info.st_mode)))
             status = fail(err, "make folder", copy);
         p[1] = next;
     }

@@ -52,5 +52,7 @@ bool file_exists(const char *path);
 laminar_status folder_create(const char *path, struct laminar_error *err)
     must_check; /* parents too; existing is fine */
 laminar_status folder_sync(const char *path, struct laminar_error *err) must_check;
+/* Test hook: the n-th file operation from now fails with EIO (once, or from then on); 0 switches it off. */
+void file_fail_after(uint64_t n, bool and_all_after);
 
 #endif
