@@ -80,6 +80,12 @@ bool bag_equal(const struct bag *got, const struct bag *wanted)
     return differences(got, wanted, "got", false) + differences(wanted, got, "wanted", true) == 0;
 }
 
+int64_t bag_weight(const struct bag *bag, const char *text)
+{
+    struct bag_entry *entry = bag_find(bag, text);
+    return entry ? entry->weight : 0;
+}
+
 uint64_t law_next(struct law_random *random)
 {
     uint64_t z = (random->state += 0x9e3779b97f4a7c15ULL);
@@ -129,7 +135,7 @@ void law_row_text(const enum law_type *types, uint32_t n_cols, const struct law_
     }
 }
 
-static void append_value(struct column *col, enum law_type type, int64_t v)
+void law_append(struct column *col, enum law_type type, int64_t v)
 {
     char text[100];
     double half = (double)v / 2;
@@ -177,12 +183,9 @@ static void vector_text(const struct vector *v, size_t row, char *out, size_t si
 
 /* --- Rig --------------------------------------------------------------------------------------------------------------------------------- */
 
-static laminar_status on_chunk(void *ctx, struct step *step, const struct chunk *chunk)
+void law_chunk_add(struct bag *bag, const struct chunk *chunk, bool *has_negative)
 {
-    struct law_rig *rig = ctx;
-    (void)step;
-    rig->n_out += chunk->n_rows;
-    for (uint32_t i = 0; rig->keeps_net && i < chunk->n_rows; i++) {
+    for (uint32_t i = 0; i < chunk->n_rows; i++) {
         char text[1000];
         size_t n = 0;
         text[0] = 0;
@@ -193,9 +196,17 @@ static laminar_status on_chunk(void *ctx, struct step *step, const struct chunk 
         }
         int64_t weight = chunk->weights ? chunk->weights[i] : 1;
         assert_true(weight != 0);
-        rig->has_negative |= weight < 0;
-        bag_add(&rig->net, text, weight);
+        if (has_negative) *has_negative |= weight < 0;
+        bag_add(bag, text, weight);
     }
+}
+
+static laminar_status on_chunk(void *ctx, struct step *step, const struct chunk *chunk)
+{
+    struct law_rig *rig = ctx;
+    (void)step;
+    rig->n_out += chunk->n_rows;
+    if (rig->keeps_net) law_chunk_add(&rig->net, chunk, &rig->has_negative);
     return LAMINAR_OK;
 }
 
@@ -286,7 +297,7 @@ void law_push(struct law_rig *rig, const struct law_spec *spec, uint32_t port, c
         bool has_weights = false;
         for (uint32_t c = 0; c < n_cols; c++) {
             column_clear(&cols[c]);
-            for (size_t i = 0; i < count; i++) append_value(&cols[c], spec->ports[port].types[c], rows[from + i].values[c]);
+            for (size_t i = 0; i < count; i++) law_append(&cols[c], spec->ports[port].types[c], rows[from + i].values[c]);
             vecs[c] = cols[c].vec;
         }
         for (size_t i = 0; i < count; i++) has_weights |= weights[from + i] != 1;
@@ -352,33 +363,51 @@ static laminar_status give_piece(struct state_source *source, uint32_t *kind, ui
     return LAMINAR_OK;
 }
 
+static void freeze_one(struct law_pieces *pieces, struct state *state)
+{
+    assert_int_equal(state->cls->freeze(state, &pieces->snapshots[pieces->n_states++], NULL), LAMINAR_OK);
+}
+
+struct law_pieces *law_freeze_state(struct state *state)
+{
+    struct law_pieces *pieces = calloc(1, sizeof *pieces);
+    freeze_one(pieces, state);
+    return pieces;
+}
+
 struct law_pieces *law_freeze(struct op *op)
 {
     struct law_pieces *pieces = calloc(1, sizeof *pieces);
-    for (size_t i = 0; i < op->states.n; i++)
-        assert_int_equal(op->states.items[i]->cls->freeze(op->states.items[i], &pieces->snapshots[i], NULL), LAMINAR_OK);
-    pieces->n_states = op->states.n;
+    for (size_t i = 0; i < op->states.n; i++) freeze_one(pieces, op->states.items[i]);
     return pieces;
+}
+
+static void restore_one(struct piece_list *list, struct state_snapshot *snapshot, struct state *to)
+{
+    struct laminar_error err = LAMINAR_ERROR_INIT;
+    list->sink.write = keep_piece;
+    list->source.read = give_piece;
+    assert_int_equal(state_write(snapshot, &list->sink, NULL), LAMINAR_OK);
+    state_release(snapshot);
+    laminar_status status = state_restore(to, &list->source, &err);
+    if (status != LAMINAR_OK) fprintf(stderr, "%s\n", err.message);
+    assert_int_equal(status, LAMINAR_OK);
+    assert_true(to->cls->check(to));
+    for (size_t k = 0; k < list->n; k++) free(list->pieces[k].data);
+    free(list->pieces);
+}
+
+void law_restore_state(struct law_pieces *pieces, struct state *to)
+{
+    restore_one(&pieces->lists[0], pieces->snapshots[0], to);
+    free(pieces);
 }
 
 void law_restore(struct law_pieces *pieces, struct op *to)
 {
     assert_int_equal(pieces->n_states, to->states.n);
-    for (size_t i = 0; i < pieces->n_states; i++) {
-        struct piece_list *list = &pieces->lists[i];
-        struct laminar_error err = LAMINAR_ERROR_INIT;
-        list->sink.write = keep_piece;
-        list->source.read = give_piece;
-        const struct state_class *cls = to->states.items[i]->cls;
-        assert_int_equal(cls->write(pieces->snapshots[i], &list->sink, NULL), LAMINAR_OK);
-        cls->release(pieces->snapshots[i]);
-        laminar_status status = cls->restore(to->states.items[i], &list->source, &err);
-        if (status != LAMINAR_OK) fprintf(stderr, "%s\n", err.message);
-        assert_int_equal(status, LAMINAR_OK);
-        assert_true(cls->check(to->states.items[i]));
-        for (size_t k = 0; k < list->n; k++) free(list->pieces[k].data);
-        free(list->pieces);
-    }
+    for (size_t i = 0; i < pieces->n_states; i++) restore_one(&pieces->lists[i], pieces->snapshots[i], to->states.items[i]);
+    if (to->cls->restored) assert_int_equal(to->cls->restored(to, NULL), LAMINAR_OK);
     free(pieces);
 }
 

@@ -36,7 +36,10 @@ struct bag {
     uint32_t *slots;
 };
 void bag_add(struct bag *bag, const char *text, int64_t weight);
+int64_t bag_weight(const struct bag *bag, const char *text);
 void bag_deinit(struct bag *bag);
+/* Adds the chunk's rows; *has_negative (may be NULL) is set if a weight is. */
+void law_chunk_add(struct bag *bag, const struct chunk *chunk, bool *has_negative);
 /* Prints the first differences to stderr. */
 bool bag_equal(const struct bag *got, const struct bag *wanted);
 
@@ -87,6 +90,7 @@ void law_rig_deinit(struct law_rig *rig);
 /* Pushes rows as chunks of at most `cut` rows. */
 void law_push(struct law_rig *rig, const struct law_spec *spec, uint32_t port, const struct law_row *rows, const int64_t *weights, size_t n, size_t cut);
 void law_finish(struct law_rig *rig, bool is_last);
+void law_append(struct column *col, enum law_type type, int64_t value);
 void law_row_text(const enum law_type *types, uint32_t n_cols, const struct law_row *row, char *out, size_t size);
 
 /* Runs it as a stream with freezes, then one-shot. */
@@ -96,5 +100,7 @@ void law_run(const struct law_spec *spec, uint64_t seed);
 struct law_pieces;
 struct law_pieces *law_freeze(struct op *op);          /* snapshots only */
 void law_restore(struct law_pieces *pieces, struct op *to); /* writes the snapshots out, releases them, restores */
+struct law_pieces *law_freeze_state(struct state *state);
+void law_restore_state(struct law_pieces *pieces, struct state *to);
 
 #endif

@@ -1,0 +1,464 @@
+/* test_store.c - kept rows: the log with its retention, keyed and bag stores, snapshots, writing out and restoring. */
+#include "law.h"
+#include "base/error.h"
+#include "base/thread.h"
+#include "exec/store.h"
+#include "unit.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+static const enum law_type types[3] = {LAW_INT, LAW_TEXT, LAW_LIST};
+
+static struct schema *make_schema(void)
+{
+    struct schema_column cols[3] = {{"k", law_data_type(LAW_INT), true}, {"t", law_data_type(LAW_TEXT), true}, {"l", law_data_type(LAW_LIST), true}};
+    struct schema *schema = schema_create(cols, 3);
+    assert_non_null(schema);
+    return schema;
+}
+
+struct rows {
+    struct column cols[3];
+    struct vector vecs[3];
+    int64_t weights[CHUNK_ROWS];
+    struct chunk chunk;
+};
+static void rows_init(struct rows *rows)
+{
+    memset(rows, 0, sizeof *rows);
+    for (int c = 0; c < 3; c++) assert_int_equal(column_init(&rows->cols[c], law_data_type(types[c]), NULL), LAMINAR_OK);
+}
+static void rows_clear(struct rows *rows)
+{
+    for (int c = 0; c < 3; c++) column_clear(&rows->cols[c]);
+}
+static void rows_deinit(struct rows *rows)
+{
+    for (int c = 0; c < 3; c++) column_deinit(&rows->cols[c]);
+}
+static void rows_add(struct rows *rows, const struct law_row *row, int64_t weight)
+{
+    rows->weights[rows->cols[0].n] = weight;
+    for (int c = 0; c < 3; c++) law_append(&rows->cols[c], types[c], row->values[c]);
+}
+static const struct chunk *rows_chunk(struct rows *rows, bool has_weights)
+{
+    for (int c = 0; c < 3; c++) rows->vecs[c] = rows->cols[c].vec;
+    rows->chunk = (struct chunk){.n_rows = (uint32_t)rows->cols[0].n, .n_cols = 3, .cols = rows->vecs, .weights = has_weights ? rows->weights : NULL};
+    return &rows->chunk;
+}
+static struct law_row simple(int64_t k) { return (struct law_row){{k, k % 7 ? k : LAW_NULL, k % 5 ? k : LAW_NULL}}; }
+
+static struct batch *make_batch(struct schema *schema, int64_t first, size_t n)
+{
+    struct batch_builder *builder;
+    struct batch *batch;
+    struct rows rows;
+    rows_init(&rows);
+    assert_int_equal(batch_builder_create(schema, NULL, &builder, NULL), LAMINAR_OK);
+    for (size_t i = 0; i < n; i += CHUNK_ROWS) {
+        rows_clear(&rows);
+        for (size_t k = i; k < n && k < i + CHUNK_ROWS; k++) {
+            struct law_row row = simple(first + (int64_t)k);
+            rows_add(&rows, &row, 1);
+        }
+        assert_int_equal(batch_builder_append(builder, rows_chunk(&rows, false), NULL), LAMINAR_OK);
+    }
+    assert_int_equal(batch_builder_finish(builder, &batch, NULL), LAMINAR_OK);
+    batch_builder_free(builder);
+    rows_deinit(&rows);
+    return batch;
+}
+
+static size_t read_all(struct store_snapshot *snapshot, struct bag *bag)
+{
+    struct chunk chunk;
+    size_t n = 0;
+    for (;;) {
+        assert_int_equal(store_snapshot_next(snapshot, &chunk, NULL), LAMINAR_OK);
+        if (chunk.n_rows == 0) return n;
+        for (uint32_t i = 0; i < chunk.n_rows; i++) n += (size_t)(chunk.weights ? chunk.weights[i] : 1);
+        if (bag) law_chunk_add(bag, &chunk, NULL);
+    }
+}
+
+static void expect_range(struct bag *bag, int64_t from, int64_t to)
+{
+    for (int64_t k = from; k < to; k++) {
+        char text[300];
+        struct law_row row = simple(k);
+        law_row_text(types, 3, &row, text, sizeof text);
+        bag_add(bag, text, 1);
+    }
+}
+
+static void check_range(struct store *store, int64_t from, int64_t to)
+{
+    struct store_snapshot *snapshot;
+    struct bag got = {0}, wanted = {0};
+    assert_true(store_state(store)->cls->check(store_state(store)));
+    assert_int_equal(store_n_rows(store), to - from);
+    assert_int_equal(store_snapshot_create(store, &snapshot, NULL), LAMINAR_OK);
+    assert_int_equal(store_snapshot_n_rows(snapshot), to - from);
+    assert_int_equal(read_all(snapshot, &got), to - from);
+    expect_range(&wanted, from, to);
+    assert_true(bag_equal(&got, &wanted));
+    store_snapshot_release(snapshot);
+    bag_deinit(&got);
+    bag_deinit(&wanted);
+}
+
+static struct store *make_store(enum store_kind kind, struct schema *schema, struct retention retention)
+{
+    struct store *store;
+    const uint32_t key = 0;
+    assert_int_equal(store_create(kind, schema, &key, 1, retention, NULL, &store, NULL), LAMINAR_OK);
+    return store;
+}
+
+static void append(struct store *store, struct schema *schema, int64_t first, size_t n)
+{
+    struct batch *batch = make_batch(schema, first, n);
+    assert_int_equal(store_append(store, batch, NULL), LAMINAR_OK);
+    batch_unref(batch);
+}
+
+static void log_keeps_newest_rows_exactly(void **state)
+{
+    (void)state;
+    struct schema *schema = make_schema();
+    struct store *store = make_store(STORE_LOG, schema, (struct retention){RETAIN_ROWS, 5000});
+    static const size_t sizes[] = {1, 3, 2500, 1, 1, 700, 90, 5000, 1, 2047, 2, 511, 512, 9000, 1};
+    int64_t next = 0;
+    for (size_t i = 0; i < ARRAY_LENGTH(sizes); i++) {
+        append(store, schema, next, sizes[i]);
+        next += (int64_t)sizes[i];
+        check_range(store, next > 5000 ? next - 5000 : 0, next);
+    }
+    for (int i = 0; i < 3000; i++) append(store, schema, next++, 1);
+    check_range(store, next - 5000, next);
+    store_free(store);
+    schema_unref(schema);
+}
+
+static void log_snapshots_stay_as_they_were(void **state)
+{
+    (void)state;
+    struct schema *schema = make_schema();
+    struct store *store = make_store(STORE_LOG, schema, (struct retention){RETAIN_ROWS, 3000});
+    struct store_snapshot *snapshots[40];
+    int64_t ends[40], next = 0;
+    for (int i = 0; i < 40; i++) {
+        size_t n = i % 7 == 3 ? 1500 : (size_t)i * 3 + 1;
+        append(store, schema, next, n);
+        next += (int64_t)n;
+        assert_int_equal(store_snapshot_create(store, &snapshots[i], NULL), LAMINAR_OK);
+        ends[i] = next;
+    }
+    store_free(store);
+    for (int i = 0; i < 40; i++) {
+        struct bag got = {0}, wanted = {0};
+        read_all(snapshots[i], &got);
+        expect_range(&wanted, ends[i] > 3000 ? ends[i] - 3000 : 0, ends[i]);
+        assert_true(bag_equal(&got, &wanted));
+        store_snapshot_release(snapshots[i]);
+        bag_deinit(&got);
+        bag_deinit(&wanted);
+    }
+    schema_unref(schema);
+}
+
+static void log_other_retentions(void **state)
+{
+    (void)state;
+    struct schema *schema = make_schema();
+    struct store *all = make_store(STORE_LOG, schema, (struct retention){RETAIN_ALL, 0});
+    struct store *none = make_store(STORE_LOG, schema, (struct retention){RETAIN_NONE, 0});
+    struct store *bytes = make_store(STORE_LOG, schema, (struct retention){RETAIN_BYTES, 1 << 20});
+    struct store *hour = make_store(STORE_LOG, schema, (struct retention){RETAIN_TIME, INT64_C(3600000000)});
+    int64_t next = 0;
+    for (int i = 0; i < 60; i++) {
+        struct batch *batch = make_batch(schema, next, 700);
+        batch->time_us = INT64_C(1700000000000000) + i * INT64_C(300000000); /* five minutes each */
+        next += 700;
+        assert_int_equal(store_append(all, batch, NULL), LAMINAR_OK);
+        assert_int_equal(store_append(none, batch, NULL), LAMINAR_OK);
+        assert_int_equal(store_append(bytes, batch, NULL), LAMINAR_OK);
+        assert_int_equal(store_append(hour, batch, NULL), LAMINAR_OK);
+        batch_unref(batch);
+    }
+    check_range(all, 0, next);
+    check_range(none, 0, 0);
+    assert_true(store_bytes(bytes) <= 1 << 20);
+    assert_true(store_n_rows(bytes) >= 700 && store_n_rows(bytes) < (size_t)next);
+    check_range(hour, next - 13 * 700, next); /* what is no more than an hour old */
+    store_free(all);
+    store_free(none);
+    store_free(bytes);
+    store_free(hour);
+    schema_unref(schema);
+}
+
+static void many_tiny_appends_are_merged(void **state)
+{
+    (void)state;
+    struct schema *schema = make_schema();
+    struct store *store = make_store(STORE_LOG, schema, (struct retention){RETAIN_ROWS, 1 << 20});
+    struct batch *one = make_batch(schema, 1, 1);
+    struct store_snapshot *snapshot;
+    for (int i = 0; i < 100000; i++) assert_int_equal(store_append(store, one, NULL), LAMINAR_OK);
+    uint64_t before = mem_allocation_count();
+    assert_int_equal(store_snapshot_create(store, &snapshot, NULL), LAMINAR_OK);
+    assert_true(mem_allocation_count() - before < 64); /* not one a row */
+    assert_int_equal(read_all(snapshot, NULL), 100000);
+    assert_true(store_bytes(store) < 100000 * 200);
+    store_snapshot_release(snapshot);
+    batch_unref(one);
+    store_free(store);
+    schema_unref(schema);
+}
+
+/* --- Keyed and bag ----------------------------------------------------------------------------------------------------------------------- */
+
+static laminar_status collect(void *ctx, const struct chunk *delta)
+{
+    law_chunk_add(ctx, delta, NULL);
+    return LAMINAR_OK;
+}
+
+static void snapshot_bag(struct store *store, struct bag *out)
+{
+    struct store_snapshot *snapshot;
+    assert_int_equal(store_snapshot_create(store, &snapshot, NULL), LAMINAR_OK);
+    read_all(snapshot, out);
+    store_snapshot_release(snapshot);
+}
+
+static void upserts_give_the_delta(void **state)
+{
+    (void)state;
+    struct schema *schema = make_schema();
+    struct law_random random = {7};
+    struct store *store = make_store(STORE_KEYED, schema, (struct retention){RETAIN_ALL, 0});
+    struct law_row current[60];
+    bool is_there[60] = {false};
+    struct bag net = {0};
+    struct rows rows;
+    rows_init(&rows);
+    for (int step = 0; step < 200; step++) {
+        struct bag wanted = {0}, got = {0};
+        rows_clear(&rows);
+        size_t n = (size_t)law_below(&random, 40) + 1;
+        for (size_t i = 0; i < n; i++) {
+            struct law_row row = {{law_below(&random, 60), law_below(&random, 4), law_below(&random, 3) ? law_below(&random, 4) : LAW_NULL}};
+            current[row.values[0]] = row;
+            is_there[row.values[0]] = true;
+            rows_add(&rows, &row, 1);
+        }
+        assert_int_equal(store_upsert(store, rows_chunk(&rows, false), collect, &net, NULL), LAMINAR_OK);
+        for (int k = 0; k < 60; k++) {
+            char text[300];
+            if (!is_there[k]) continue;
+            law_row_text(types, 3, &current[k], text, sizeof text);
+            bag_add(&wanted, text, 1);
+        }
+        snapshot_bag(store, &got);
+        assert_true(bag_equal(&got, &wanted));
+        assert_true(bag_equal(&net, &wanted));
+        assert_true(store_state(store)->cls->check(store_state(store)));
+        bag_deinit(&got);
+        bag_deinit(&wanted);
+    }
+    bag_deinit(&net);
+    rows_deinit(&rows);
+    store_free(store);
+    schema_unref(schema);
+}
+
+static void an_equal_row_changes_nothing(void **state)
+{
+    (void)state;
+    struct schema *schema = make_schema();
+    struct store *store = make_store(STORE_KEYED, schema, (struct retention){RETAIN_ALL, 0});
+    struct bag net = {0};
+    struct rows rows;
+    rows_init(&rows);
+    struct law_row row = simple(3);
+    rows_add(&rows, &row, 1);
+    assert_int_equal(store_upsert(store, rows_chunk(&rows, false), collect, &net, NULL), LAMINAR_OK);
+    assert_int_equal(store_upsert(store, rows_chunk(&rows, false), collect, &net, NULL), LAMINAR_OK);
+    assert_int_equal(net.entries.n, 1);
+    assert_int_equal(net.entries.items[0].weight, 1);
+    bag_deinit(&net);
+    rows_deinit(&rows);
+    store_free(store);
+    schema_unref(schema);
+}
+
+static void apply_takes_either_order(void **state)
+{
+    (void)state;
+    struct schema *schema = make_schema();
+    for (int order = 0; order < 2; order++) {
+        struct store *store = make_store(STORE_KEYED, schema, (struct retention){RETAIN_ALL, 0});
+        struct law_row old_row = {{1, 3, 1}}, new_row = {{1, 6, 1}}, other = {{1, 9, 9}};
+        struct bag got = {0};
+        struct rows rows;
+        rows_init(&rows);
+        rows_add(&rows, &old_row, 1);
+        assert_int_equal(store_apply(store, rows_chunk(&rows, true), NULL), LAMINAR_OK);
+        rows_clear(&rows);
+        rows_add(&rows, order ? &old_row : &new_row, order ? -1 : 1);
+        rows_add(&rows, order ? &new_row : &old_row, order ? 1 : -1);
+        assert_int_equal(store_apply(store, rows_chunk(&rows, true), NULL), LAMINAR_OK);
+        snapshot_bag(store, &got);
+        assert_int_equal(got.entries.n, 1);
+        assert_string_equal(got.entries.items[0].text, "1|a rather long text with the number 6|[1, 1]");
+        assert_int_equal(store_n_rows(store), 1);
+        /* the key decides what a retraction means */
+        rows_clear(&rows);
+        rows_add(&rows, &other, -1);
+        assert_int_equal(store_apply(store, rows_chunk(&rows, true), NULL), LAMINAR_OK);
+        assert_int_equal(store_n_rows(store), 0);
+        bag_deinit(&got);
+        rows_deinit(&rows);
+        store_free(store);
+    }
+    schema_unref(schema);
+}
+
+static void bag_keeps_multiplicities(void **state)
+{
+    (void)state;
+    struct schema *schema = make_schema();
+    struct law_random random = {11};
+    struct store *store = make_store(STORE_BAG, schema, (struct retention){RETAIN_ALL, 0});
+    struct bag net = {0};
+    struct rows rows;
+    rows_init(&rows);
+    for (int step = 0; step < 150; step++) {
+        struct bag got = {0};
+        rows_clear(&rows);
+        for (int i = 0; i < 30; i++) {
+            struct law_row row = {{law_below(&random, 4), law_below(&random, 3), law_below(&random, 2) ? 1 : LAW_NULL}};
+            char text[300];
+            law_row_text(types, 3, &row, text, sizeof text);
+            int64_t weight = 1 + law_below(&random, 2);
+            if (law_below(&random, 2)) weight = -bag_weight(&net, text);
+            if (weight == 0) continue;
+            rows_add(&rows, &row, weight);
+            bag_add(&net, text, weight);
+        }
+        assert_int_equal(store_apply(store, rows_chunk(&rows, true), NULL), LAMINAR_OK);
+        snapshot_bag(store, &got);
+        assert_true(bag_equal(&got, &net));
+        assert_true(store_state(store)->cls->check(store_state(store)));
+        bag_deinit(&got);
+    }
+    bag_deinit(&net);
+    rows_deinit(&rows);
+    store_free(store);
+    schema_unref(schema);
+}
+
+/* --- All kinds --------------------------------------------------------------------------------------------------------------------------- */
+
+static void fill(struct store *store, enum store_kind kind, struct schema *schema, int64_t first, size_t n)
+{
+    struct batch *batch = make_batch(schema, first, n);
+    struct vector vecs[3];
+    struct bag net = {0};
+    if (kind == STORE_LOG) assert_int_equal(store_append(store, batch, NULL), LAMINAR_OK);
+    for (size_t at = 0; kind != STORE_LOG && at < n; at += CHUNK_ROWS) {
+        struct chunk chunk = batch_chunk(batch, at, vecs);
+        if (kind == STORE_KEYED) assert_int_equal(store_upsert(store, &chunk, collect, &net, NULL), LAMINAR_OK);
+        else assert_int_equal(store_apply(store, &chunk, NULL), LAMINAR_OK);
+    }
+    bag_deinit(&net);
+    batch_unref(batch);
+}
+
+static void written_out_and_restored(void **state)
+{
+    (void)state;
+    struct schema *schema = make_schema();
+    for (int kind = STORE_LOG; kind <= STORE_BAG; kind++) {
+        struct retention retention = {RETAIN_ROWS, 4000};
+        struct store *store = make_store((enum store_kind)kind, schema, retention), *next = make_store((enum store_kind)kind, schema, retention);
+        fill(store, (enum store_kind)kind, schema, 0, 3000);
+        fill(store, (enum store_kind)kind, schema, 3000, 100);
+        struct law_pieces *pieces = law_freeze_state(store_state(store));
+        fill(store, (enum store_kind)kind, schema, 3100, 5000); /* goes on under the snapshot */
+        store_free(store);
+        law_restore_state(pieces, store_state(next));
+        check_range(next, 0, 3100);
+        fill(next, (enum store_kind)kind, schema, 3100, 400);
+        check_range(next, 0, 3500);
+        store_free(next);
+    }
+    schema_unref(schema);
+}
+
+struct fault_case {
+    struct schema *schema;
+    struct batch *batches[3];
+    enum store_kind kind;
+};
+static laminar_status ignore(void *ctx, const struct chunk *delta)
+{
+    (void)ctx;
+    (void)delta;
+    return LAMINAR_OK;
+}
+static laminar_status fault_scenario(void *arg)
+{
+    struct fault_case *c = arg;
+    const uint32_t key = 0;
+    struct store *store = NULL;
+    struct store_snapshot *snapshot = NULL;
+    struct vector vecs[3];
+    struct chunk chunk;
+    laminar_status status;
+    TRY(store_create(c->kind, c->schema, &key, 1, (struct retention){RETAIN_ROWS, 100}, NULL, &store, NULL));
+    for (int i = 0; i < 3; i++) {
+        chunk = batch_chunk(c->batches[i], 0, vecs);
+        if (c->kind == STORE_LOG) TRY(store_append(store, c->batches[i], NULL));
+        else if (c->kind == STORE_KEYED) TRY(store_upsert(store, &chunk, ignore, NULL, NULL));
+        else TRY(store_apply(store, &chunk, NULL));
+        store_snapshot_release(snapshot);
+        snapshot = NULL;
+        TRY(store_snapshot_create(store, &snapshot, NULL));
+        do TRY(store_snapshot_next(snapshot, &chunk, NULL));
+        while (chunk.n_rows);
+    }
+done:
+    if (store && !store_state(store)->cls->check(store_state(store))) status = LAMINAR_INTERNAL_ERROR;
+    store_snapshot_release(snapshot);
+    store_free(store);
+    return status;
+}
+
+static void every_allocation_may_fail(void **state)
+{
+    (void)state;
+    struct fault_case c = {.schema = make_schema()};
+    c.batches[0] = make_batch(c.schema, 0, 20);
+    c.batches[1] = make_batch(c.schema, 10, 600);
+    c.batches[2] = make_batch(c.schema, 100, 30);
+    for (int kind = STORE_LOG; kind <= STORE_BAG; kind++) {
+        c.kind = (enum store_kind)kind;
+        assert_true(unit_fail_each_allocation(fault_scenario, &c) > 10);
+    }
+    for (int i = 0; i < 3; i++) batch_unref(c.batches[i]);
+    schema_unref(c.schema);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(log_keeps_newest_rows_exactly), cmocka_unit_test(log_snapshots_stay_as_they_were), cmocka_unit_test(log_other_retentions),
+        cmocka_unit_test(many_tiny_appends_are_merged),  cmocka_unit_test(upserts_give_the_delta),          cmocka_unit_test(an_equal_row_changes_nothing),
+        cmocka_unit_test(apply_takes_either_order),      cmocka_unit_test(bag_keeps_multiplicities),        cmocka_unit_test(written_out_and_restored),
+        cmocka_unit_test(every_allocation_may_fail)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
