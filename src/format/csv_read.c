@@ -53,7 +53,19 @@ struct window {
 
 /* --- Errors -------------------------------------------------------------------------------------------------------------------------------- */
 
-/* Malformed text at `at`, which lies in window->whole. */
+/* Line, column and context of `at`, which lies in window->whole. */
+static void set_place(const struct csv_reader *reader, const struct window *window, const char *at,
+                      struct laminar_error *err)
+{
+    struct laminar_error place = LAMINAR_ERROR_INIT;
+    error_position(&place, window->whole, window->whole_size, (size_t)(at - window->whole));
+    err->line = place.line + (int32_t)reader->lines_before;
+    err->column = place.column;
+    if (utf8_validate(place.context, strlen(place.context)))
+        memcpy(err->context, place.context, sizeof err->context);
+}
+
+/* Malformed text at `at`. */
 printf_like(5, 6) static laminar_status
     text_error(const struct csv_reader *reader, const struct window *window, const char *at,
                struct laminar_error *err, const char *format, ...)
@@ -63,16 +75,10 @@ printf_like(5, 6) static laminar_status
     va_start(args, format);
     error_set_v(&what, LAMINAR_INGESTION_FAILED, format, args);
     va_end(args);
-    error_position(&place, window->whole, window->whole_size, (size_t)(at - window->whole));
-    place.line += (int32_t)reader->lines_before;
+    set_place(reader, window, at, &place);
     error_set(err, LAMINAR_INGESTION_FAILED, "CSV line %d, column %d: %s", place.line, place.column,
               what.message);
-    if (err) {
-        err->line = place.line;
-        err->column = place.column;
-        if (utf8_validate(place.context, strlen(place.context)))
-            memcpy(err->context, place.context, sizeof err->context);
-    }
+    if (err) set_place(reader, window, at, err);
     return LAMINAR_INGESTION_FAILED;
 }
 
@@ -231,6 +237,15 @@ static laminar_status blame_quotes(struct csv_reader *reader, const struct windo
     return status;
 }
 
+/* Adds the place of a field to the error that its value gave. */
+static laminar_status at_field(const struct csv_reader *reader, const struct window *window,
+                               size_t field, laminar_status status, struct laminar_error *err)
+{
+    if (err && status == LAMINAR_BATCH_SCHEMA_MISMATCH)
+        set_place(reader, window, field_start(reader, window, field), err);
+    return status;
+}
+
 /* --- Header and records -------------------------------------------------------------------------------------------------------------------- */
 
 static bool is_empty_line(const struct csv_reader *reader, const struct window *window,
@@ -269,8 +284,11 @@ static laminar_status read_header(struct csv_reader *reader, const struct window
             while (size && (name[size - 1] == ' ' || name[size - 1] == '\t')) size--;
         }
         int32_t column = schema_find_folded(reader->schema, name, size);
-        if (column < 0) return column_unknown(reader->schema, name, size, err);
-        if (reader->field_of[column] != UINT32_MAX) return column_twice(name, size, err);
+        if (column < 0)
+            return at_field(reader, window, *field, column_unknown(reader->schema, name, size, err),
+                            err);
+        if (reader->field_of[column] != UINT32_MAX)
+            return at_field(reader, window, *field, column_twice(name, size, err), err);
         reader->field_of[column] = (uint32_t)(*field - first);
         is_end = reader->starts.items[*field + 1] & 1;
     }
@@ -320,6 +338,20 @@ static inline bool is_null_field(const struct csv_reader *reader, const char *da
                          memcmp(data, reader->null_text, size) == 0);
 }
 
+/* The error for a field whose value data[0..size) does not fit its column. */
+static never_inline laminar_status value_error(struct csv_reader *reader,
+                                               const struct window *window, size_t field,
+                                               enum cell_result why,
+                                               const struct schema_column *info, size_t row,
+                                               const char *data, size_t size,
+                                               struct laminar_error *err)
+{
+    const char *source = why == CELL_NULL ? "empty field" : "text";
+    laminar_status status = cell_error(why, info->name, reader->rows_before + row, data, size,
+                                       source, info->type, err);
+    return at_field(reader, window, field, status, err);
+}
+
 /* Field `index` of all records into the column, from row `base` on. Called with a constant type, so that each gets its own loop. */
 static always_inline laminar_status convert(struct csv_reader *reader, const struct window *window,
                                             uint32_t column, struct column *col, size_t base,
@@ -333,13 +365,13 @@ static always_inline laminar_status convert(struct csv_reader *reader, const str
         const char *data;
         size_t size;
         bool is_quoted;
-        laminar_status status = take_field(reader, window, records[i] + index, &data, &size,
-                                           &is_quoted, err);
+        size_t field = records[i] + index;
+        laminar_status status = take_field(reader, window, field, &data, &size, &is_quoted, err);
         if (unlikely(status)) return status;
         if (unlikely(is_null_field(reader, data, size, is_quoted))) {
             if (!info->is_nullable)
-                return cell_error(CELL_NULL, info->name, reader->rows_before + base + i, data, size,
-                                  "empty field", info->type, err);
+                return value_error(reader, window, field, CELL_NULL, info, base + i, data, size,
+                                   err);
             status = cell_set_null(col, base + i, err);
             if (status) return status;
             continue;
@@ -347,8 +379,7 @@ static always_inline laminar_status convert(struct csv_reader *reader, const str
         enum cell_result result = cell_store(col, type, data, size,
                                              (char *)col->vec.data + (base + i) * width);
         if (unlikely(result != CELL_OK))
-            return cell_error(result, info->name, reader->rows_before + base + i, data, size,
-                              "text", info->type, err);
+            return value_error(reader, window, field, result, info, base + i, data, size, err);
     }
     return LAMINAR_OK;
 }
@@ -362,18 +393,16 @@ static laminar_status convert_nested(struct csv_reader *reader, const struct win
         const char *data;
         size_t size;
         bool is_quoted;
-        laminar_status status = take_field(reader, window,
-                                           reader->records.items[i] + reader->field_of[column],
-                                           &data, &size, &is_quoted, err);
+        size_t field = reader->records.items[i] + reader->field_of[column];
+        laminar_status status = take_field(reader, window, field, &data, &size, &is_quoted, err);
         if (status) return status;
         bool is_null = is_null_field(reader, data, size, is_quoted);
         if (is_null && !info->is_nullable)
-            return cell_error(CELL_NULL, info->name, reader->rows_before + base + i, data, size,
-                              "empty field", info->type, err);
+            return value_error(reader, window, field, CELL_NULL, info, base + i, data, size, err);
         status = is_null ? column_append_null(col, 1, err)
                          : json_append_value(col, data, size, info->name,
                                              reader->rows_before + base + i, err);
-        if (status) return status;
+        if (status) return at_field(reader, window, field, status, err);
     }
     return LAMINAR_OK;
 }

@@ -2,6 +2,7 @@
  * they like, are handled by yyjson without recursion. */
 #include <yyjson.h> /* first: it asks the compiler for attributes that we have names for */
 
+#include "base/strmap.h"
 #include "format/json.h"
 #include "format/json_value.h"
 
@@ -109,12 +110,50 @@ static laminar_status append_list(struct column *col, yyjson_val *val,
     return column_append_list(col, first, err);
 }
 
+/* A key that an object has twice, or NULL; *failed when memory ran out. Small objects are compared pair by pair. */
+static yyjson_val *repeated_key(yyjson_val *object, bool *failed)
+{
+    enum { PAIRS_MAX = 8 };
+    struct strmap seen = {0};
+    yyjson_val *keys[PAIRS_MAX], *found = NULL;
+    size_t n = 0;
+    bool is_small = yyjson_obj_size(object) <= PAIRS_MAX;
+    yyjson_obj_iter iter;
+    yyjson_obj_iter_init(object, &iter);
+    for (yyjson_val *key; !found && !*failed && (key = yyjson_obj_iter_next(&iter)) != NULL; n++) {
+        const char *name = yyjson_get_str(key);
+        size_t size = yyjson_get_len(key);
+        if (is_small) {
+            for (size_t i = 0; i < n && !found; i++)
+                if (yyjson_equals_strn(keys[i], name, size)) found = key;
+            keys[n] = key;
+        } else if (strmap_get(&seen, name, size)) {
+            found = key;
+        } else {
+            *failed = !strmap_put(&seen, name, size, key);
+        }
+    }
+    strmap_deinit(&seen);
+    return found;
+}
+
 static laminar_status append_map(struct column *col, yyjson_val *val,
                                  const struct json_place *place, struct json_memory *memory,
                                  struct laminar_error *err)
 {
     if (!yyjson_is_obj(val)) return json_value_error(CELL_SYNTAX, val, place, col->vec.type, err);
     size_t first = col->children[0].n;
+    bool failed = false;
+    yyjson_val *repeated = repeated_key(val, &failed);
+    if (failed) return error_oom(err);
+    if (repeated) {
+        size_t size = yyjson_get_len(repeated);
+        return error_set(err, LAMINAR_BATCH_SCHEMA_MISMATCH,
+                         "column '%s', row %zu: repeated key '%.*s' in an object for %s",
+                         place->column, place->row,
+                         (int)utf8_valid_prefix(yyjson_get_str(repeated), size > 60 ? 60 : size),
+                         yyjson_get_str(repeated), TYPE_TEXT(col->vec.type));
+    }
     yyjson_obj_iter iter;
     yyjson_obj_iter_init(val, &iter);
     for (yyjson_val *key; (key = yyjson_obj_iter_next(&iter)) != NULL;) {

@@ -145,35 +145,36 @@ static void values_that_do_not_fit_are_refused(void **state)
 {
     (void)state;
     static const struct {
-        const char *text, *part;
+        const char *text;
+        int line, column;
+        const char *part;
     } cases[] = {
-        {"a,b,c\n1,x,2\nabc,x,3\n", "column 'a', row 1: 'abc' (text) is not a BIGINT"},
-        {"a,b,c\n9223372036854775808,x,3\n",
+        {"a,b,c\n1,x,2\nabc,x,3\n", 3, 1, "column 'a', row 1: 'abc' (text) is not a BIGINT"},
+        {"a,b,c\n9223372036854775808,x,3\n", 2, 1,
          "column 'a', row 0: '9223372036854775808' (text) is out of the range of BIGINT"},
-        {"a,b,c\n1.5,x,3\n", "would lose digits as BIGINT"},
-        {"a,b,c\n1,x,1e999\n", "column 'c', row 0: '1e999' (text) is out of the range of DOUBLE"},
-        {"a,b,c\n\"\",x,3\n", "'' (text) is not a BIGINT"},
-        {"a,b,x\n1,2,3\n", "unknown column 'x'"},
-        {"a,b,A\n1,2,3\n", "'A' is given twice"},
-        {"a,b,\n1,2,3\n", "unknown column ''"}};
+        {"a,b,c\n1.5,x,3\n", 2, 1, "would lose digits as BIGINT"},
+        {"a,b,c\n1,ä,1e999\n", 2, 5,
+         "column 'c', row 0: '1e999' (text) is out of the range of DOUBLE"},
+        {"a,b,c\n\"\",x,3\n", 2, 1, "'' (text) is not a BIGINT"},
+        {"a,b,x\n1,2,3\n", 1, 5, "unknown column 'x'"},
+        {"a,b,A\n1,2,3\n", 1, 5, "'A' is given twice"},
+        {"a,b,\n1,2,3\n", 1, 5, "unknown column ''"}};
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++)
         expect_error(three(), NULL, cases[i].text, strlen(cases[i].text),
-                     LAMINAR_BATCH_SCHEMA_MISMATCH, 0, 0, cases[i].part);
-    expect_error(ROWS_SCHEMA("a", TYPE(INT64), TYPE(INT64)), NULL, "a,b\n1,\n,2\n", 10,
-                 LAMINAR_BATCH_SCHEMA_MISMATCH, 0, 0,
-                 "column 'a', row 1: null (empty field) in a column declared BIGINT NOT NULL");
-    expect_error(ROWS_SCHEMA("a", TYPE(INT64), TYPE(INT64)), NULL, "b\n1\n", 4,
-                 LAMINAR_BATCH_SCHEMA_MISMATCH, 0, 0, "column 'a'");
-    expect_error(ROWS_SCHEMA("", TYPE(JSON)), NULL, "a\n{\n", 4, LAMINAR_BATCH_SCHEMA_MISMATCH, 0,
-                 0, "is not a JSON");
-    expect_error(ROWS_SCHEMA("", type_timestamp(UNIT_SECOND)), NULL, "a\n2026-01-01 00:00:00.5\n",
-                 24, LAMINAR_BATCH_SCHEMA_MISMATCH, 0, 0, "would lose digits as TIMESTAMP(0)");
+                     LAMINAR_BATCH_SCHEMA_MISMATCH, cases[i].line, cases[i].column, cases[i].part);
+    const laminar_status mismatch = LAMINAR_BATCH_SCHEMA_MISMATCH;
     struct data_type list;
     assert_int_equal(type_list(TYPE(INT32), &list, NULL), LAMINAR_OK);
-    expect_error(ROWS_SCHEMA("", list), NULL, "a\n\"[1,true]\"\n", 13,
-                 LAMINAR_BATCH_SCHEMA_MISMATCH, 0, 0,
+    expect_error(ROWS_SCHEMA("a", TYPE(INT64), TYPE(INT64)), NULL, "a,b\n1,\n,2\n", 10, mismatch, 3,
+                 1, "column 'a', row 1: null (empty field) in a column declared BIGINT NOT NULL");
+    expect_error(ROWS_SCHEMA("a", TYPE(INT64), TYPE(INT64)), NULL, "b\n1\n", 4, mismatch, 0, 0,
+                 "column 'a'");
+    expect_error(ROWS_SCHEMA("", TYPE(JSON)), NULL, "a\n{\n", 4, mismatch, 2, 1, "is not a JSON");
+    expect_error(ROWS_SCHEMA("", type_timestamp(UNIT_SECOND)), NULL, "a\n2026-01-01 00:00:00.5\n",
+                 24, mismatch, 2, 1, "would lose digits as TIMESTAMP(0)");
+    expect_error(ROWS_SCHEMA("", list), NULL, "a\n\"[1,true]\"\n", 13, mismatch, 2, 1,
                  "column 'a', row 0: 'true' (boolean) is not a INT");
-    expect_error(ROWS_SCHEMA("", list), NULL, "a\n[1\n", 5, LAMINAR_BATCH_SCHEMA_MISMATCH, 0, 0,
+    expect_error(ROWS_SCHEMA("", list), NULL, "a\n[1\n", 5, mismatch, 2, 1,
                  "'[1' (text) is not a INT[]");
 }
 

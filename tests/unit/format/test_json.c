@@ -151,6 +151,27 @@ static void malformed_text_is_refused(void **state)
     schema_unref(schema);
 }
 
+/* A value of a JSON column may be as deep as it likes. */
+static void deep_values_are_kept(void **state)
+{
+    (void)state;
+    enum { DEPTH = 100000 };
+    struct schema *schema = ROWS_SCHEMA("", TYPE(JSON));
+    struct strbuf text = {0};
+    struct batch *batch = NULL;
+    strbuf_puts(&text, "{\"a\":");
+    for (int i = 0; i < DEPTH; i++) strbuf_putc(&text, '[');
+    for (int i = 0; i < DEPTH; i++) strbuf_putc(&text, ']');
+    strbuf_putc(&text, '}');
+    assert_int_equal(json_read(schema, text.data, text.size, NULL, &batch, NULL, NULL), LAMINAR_OK);
+    const struct string_view *s = batch->cols[0].data;
+    assert_int_equal(s->size, 2 * DEPTH);
+    assert_memory_equal(string_data(s), text.data + 5, 2 * DEPTH);
+    batch_unref(batch);
+    strbuf_deinit(&text);
+    schema_unref(schema);
+}
+
 static void values_that_do_not_fit_are_refused(void **state)
 {
     (void)state;
@@ -177,7 +198,16 @@ static void values_that_do_not_fit_are_refused(void **state)
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++)
         expect_error(three(), cases[i].text, strlen(cases[i].text), LAMINAR_BATCH_SCHEMA_MISMATCH,
                      cases[i].line, cases[i].column, cases[i].part);
-    struct data_type structure, zoned;
+    struct data_type structure, zoned, map;
+    assert_int_equal(type_map(TYPE(VARCHAR), TYPE(INT64), &map, NULL), LAMINAR_OK);
+    static const char
+        small_map[] = "{\"a\":{\"k\":1,\"l\":2,\"k\":3}}",
+        large_map[] =
+            "{\"a\":{\"k\":1,\"l\":2,\"m\":3,\"n\":4,\"o\":5,\"p\":6,\"q\":7,\"r\":8,\"r\":9}}";
+    expect_error(ROWS_SCHEMA("", map), small_map, sizeof small_map - 1,
+                 LAMINAR_BATCH_SCHEMA_MISMATCH, 1, 1, "repeated key 'k'");
+    expect_error(ROWS_SCHEMA("", map), large_map, sizeof large_map - 1,
+                 LAMINAR_BATCH_SCHEMA_MISMATCH, 1, 1, "repeated key 'r'");
     const struct type_field fields[] = {{"x", TYPE(INT64), true}, {"y", TYPE(VARCHAR), true}};
     assert_int_equal(type_struct(fields, 2, &structure, NULL), LAMINAR_OK);
     assert_int_equal(type_timestamptz(UNIT_MILLI, "UTC", &zoned, NULL), LAMINAR_OK);
@@ -459,6 +489,7 @@ int main(void)
     const struct CMUnitTest tests[] = {cmocka_unit_test(rows_are_read),
                                        cmocka_unit_test(types_are_read),
                                        cmocka_unit_test(malformed_text_is_refused),
+                                       cmocka_unit_test(deep_values_are_kept),
                                        cmocka_unit_test(values_that_do_not_fit_are_refused),
                                        cmocka_unit_test(missing_values_with_a_default_are_reported),
                                        cmocka_unit_test(text_may_be_cut_anywhere),
