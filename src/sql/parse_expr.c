@@ -387,7 +387,7 @@ static struct ast_expr *parse_unary(struct parser *p, enum ast_unary_op op, unsi
     parser_advance(p);
     expr->u.unary.op = op;
     expr->u.unary.operand = parse_expr_above(p, precedence);
-    return expr->u.unary.operand ? end_expr(p, expr) : NULL;
+    return expr->u.unary.operand && grow(p) ? end_expr(p, expr) : NULL;
 }
 
 static struct ast_expr *parse_prefix(struct parser *p)

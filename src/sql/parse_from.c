@@ -147,7 +147,7 @@ static struct ast_table_ref *parse_table_parentheses(struct parser *p)
     return inner;
 }
 
-static struct ast_table_ref *parse_table(struct parser *p)
+static struct ast_table_ref *parse_table_inside(struct parser *p)
 {
     bool is_lateral = accept_keyword(p, SQL_KW_LATERAL);
     if (at_keyword(p, SQL_KW_UNNEST) && peek_is(p, 1, SQL_TOKEN_LPAREN))
@@ -159,6 +159,17 @@ static struct ast_table_ref *parse_table(struct parser *p)
     if (at_keyword(p, SQL_KW_VALUES) && peek_is(p, 1, SQL_TOKEN_LPAREN))
         return parse_subquery_table(p, false);
     return parse_named_table(p, is_lateral);
+}
+
+static struct ast_table_ref *parse_table(struct parser *p)
+{
+    uint32_t saved;
+    bool is_parenthesis = at(p, SQL_TOKEN_LPAREN) && !at_query_start(p, 1); /* no node of its own */
+    if (!enter(p, &saved)) return NULL;
+    struct ast_table_ref *table = parse_table_inside(p);
+    if (table && !is_parenthesis && !grow(p)) table = NULL;
+    leave(p, saved);
+    return table;
 }
 
 /* --- Joins ------------------------------------------------------------------------------------------------------------ */

@@ -169,7 +169,14 @@ static struct ast_expr *parse_descriptor(struct parser *p)
 
 static struct ast_expr *parse_arg_value(struct parser *p)
 {
-    if (at_keyword(p, SQL_KW_TABLE)) return parse_table_arg(p);
+    if (at_keyword(p, SQL_KW_TABLE)) {
+        uint32_t saved;
+        if (!enter(p, &saved)) return NULL;
+        struct ast_expr *table = parse_table_arg(p);
+        if (table && !grow(p)) table = NULL;
+        leave(p, saved);
+        return table;
+    }
     if (at_keyword(p, SQL_KW_DESCRIPTOR) && peek_is(p, 1, SQL_TOKEN_LPAREN))
         return parse_descriptor(p);
     bool is_star;
@@ -207,22 +214,30 @@ static bool parse_argument(struct parser *p, struct argument_lists *lists)
     return arg && PUSH(p, &lists->args, arg) && PUSH(p, &lists->names, name);
 }
 
-/* Words that join the arguments of some calls: X FROM ..., FOR ..., PLACING ..., IN. The order of the arguments becomes that of the plain call. */
+/* `word` and an argument. */
+static bool parse_spelled_arg(struct parser *p, enum sql_keyword word, struct argument_lists *lists)
+{
+    if (!peek_is_keyword(p, 0, word)) return true;
+    parser_advance(p);
+    return parse_argument(p, lists);
+}
+
+/* SUBSTRING(x FROM a FOR b) and OVERLAY(x PLACING y FROM a FOR b), behind x: the arguments of the plain call. */
 static bool parse_spelled_args(struct parser *p, enum sql_keyword function,
                                struct argument_lists *lists)
 {
-    static const enum sql_keyword substring_words[] = {SQL_KW_FROM, SQL_KW_FOR},
-                                  overlay_words[] = {SQL_KW_PLACING, SQL_KW_FROM, SQL_KW_FOR};
-    bool is_substring = function == SQL_KW_SUBSTRING;
-    if (!is_substring && function != SQL_KW_OVERLAY) return true;
-    const enum sql_keyword *words = is_substring ? substring_words : overlay_words;
-    size_t n_words = is_substring ? ARRAY_LENGTH(substring_words) : ARRAY_LENGTH(overlay_words);
-    for (size_t i = 0; i < n_words; i++) {
-        if (lists->args.n != i + 1 || !peek_is_keyword(p, 0, words[i])) continue;
-        parser_advance(p);
-        if (!parse_argument(p, lists)) return false;
+    if (function == SQL_KW_OVERLAY) {
+        if (!parse_spelled_arg(p, SQL_KW_PLACING, lists)) return false;
+    } else if (function != SQL_KW_SUBSTRING) {
+        return true;
     }
-    return true;
+    if (!parse_spelled_arg(p, SQL_KW_FROM, lists)) return false;
+    if (function == SQL_KW_SUBSTRING && lists->args.n == 1 && peek_is_keyword(p, 0, SQL_KW_FOR)) {
+        struct ast_name none = {0};
+        struct ast_expr *one = new_one(p);
+        if (!one || !PUSH(p, &lists->args, one) || !PUSH(p, &lists->names, none)) return false;
+    }
+    return parse_spelled_arg(p, SQL_KW_FOR, lists);
 }
 
 static bool rename_call(struct parser *p, struct ast_function *function, const char *name)

@@ -71,6 +71,18 @@ struct ast_expr *parse_number(struct parser *p)
     return expr;
 }
 
+struct ast_expr *new_one(struct parser *p)
+{
+    struct ast_expr *expr = new_expr(p, AST_EXPR_NUMBER, parser_token(p)->start);
+    if (!expr) return NULL;
+    expr->u.number.class = AST_NUMBER_INTEGER;
+    expr->u.number.text = "1";
+    expr->u.number.size = 1;
+    expr->u.number.value = 1;
+    expr->u.number.fits_u64 = true;
+    return expr;
+}
+
 /* --- Intervals -------------------------------------------------------------------------------------------------------- */
 
 enum ast_unit unit_of(const char *text, size_t size)
@@ -210,8 +222,9 @@ struct ast_expr *parse_duration(struct parser *p)
         if (!minus || !enter(p, &saved)) return NULL;
         minus->u.unary.op = AST_UNARY_MINUS;
         minus->u.unary.operand = parse_duration(p);
+        bool is_ok = minus->u.unary.operand && grow(p);
         leave(p, saved);
-        return minus->u.unary.operand ? end_expr(p, minus) : NULL;
+        return is_ok ? end_expr(p, minus) : NULL;
     }
     if (at(p, SQL_TOKEN_DURATION)) return parse_short_duration(p);
     if (at(p, SQL_TOKEN_NUMBER)) {

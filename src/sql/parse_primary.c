@@ -93,7 +93,10 @@ struct ast_expr *parse_query_expr(struct parser *p, enum ast_expr_kind kind, uin
 static struct ast_expr *parse_parentheses(struct parser *p)
 {
     uint32_t open = parser_token(p)->start;
-    if (at_query_start(p, 1)) return parse_query_expr(p, AST_EXPR_SUBQUERY, open);
+    if (at_query_start(p, 1)) {
+        struct ast_expr *query = parse_query_expr(p, AST_EXPR_SUBQUERY, open);
+        return query && grow(p) ? query : NULL;
+    }
     parser_advance(p);
     struct ast_expr_list list;
     if (at(p, SQL_TOKEN_RPAREN)) return parser_unexpected(p, "an expression"), NULL;
@@ -101,11 +104,11 @@ static struct ast_expr *parse_parentheses(struct parser *p)
     struct ast_expr *expr = list.items[0];
     if (list.n > 1) {
         expr = new_expr(p, AST_EXPR_ROW, open);
-        if (!expr) return NULL;
+        if (!expr || !grow(p)) return NULL;
         expr->u.list = list;
     } else if (expr->kind == AST_EXPR_SUBQUERY && at_query_rest(p)) {
         expr->u.query = parse_query_rest(p, expr->u.query);
-        if (!expr->u.query) return NULL;
+        if (!expr->u.query || !grow(p)) return NULL;
     }
     if (!expect_close(p, SQL_TOKEN_RPAREN, open)) return NULL;
     expr->span.start = open;
@@ -324,6 +327,21 @@ static bool parse_star_changes(struct parser *p, struct ast_expr *star)
     return !accept_keyword(p, SQL_KW_REPLACE) || parse_replacements(p, star);
 }
 
+/* The qualifier of `n` tokens, the star, and what is changed of it. */
+static bool parse_qualified_star(struct parser *p, struct ast_expr *star, size_t n)
+{
+    struct list parts = {0};
+    for (; n > 0; n -= 2) {
+        struct ast_name part;
+        if (!parse_any_word(p, &part, "a name") || !PUSH(p, &parts, part)) return false;
+        parser_advance(p);
+    }
+    star->u.star.qualifier = (struct ast_qname){
+        parts.items, parts.n, {star->span.start, p->prev_end}};
+    parser_advance(p);
+    return parse_star_changes(p, star);
+}
+
 struct ast_expr *parse_star(struct parser *p, bool *is_star)
 {
     size_t n = 0; /* tokens of the qualifier with its dots */
@@ -333,18 +351,12 @@ struct ast_expr *parse_star(struct parser *p, bool *is_star)
         n += 2;
     *is_star = peek_is(p, n, SQL_TOKEN_STAR) && (n == 0 || at_name(p));
     if (!*is_star) return NULL;
+    uint32_t saved;
     struct ast_expr *star = new_expr(p, AST_EXPR_STAR, parser_token(p)->start);
-    if (!star || !grow(p)) return NULL;
-    struct list parts = {0};
-    for (; n > 0; n -= 2) {
-        struct ast_name part;
-        if (!parse_any_word(p, &part, "a name") || !PUSH(p, &parts, part)) return NULL;
-        parser_advance(p);
-    }
-    star->u.star.qualifier = (struct ast_qname){
-        parts.items, parts.n, {star->span.start, p->prev_end}};
-    parser_advance(p);
-    return parse_star_changes(p, star) ? end_expr(p, star) : NULL;
+    if (!star || !enter(p, &saved)) return NULL;
+    bool is_ok = parse_qualified_star(p, star, n) && grow(p);
+    leave(p, saved);
+    return is_ok ? end_expr(p, star) : NULL;
 }
 
 static struct ast_expr *parse_bare_function(struct parser *p)
@@ -571,7 +583,9 @@ static struct ast_expr *parse_double_colon(struct parser *p, struct ast_expr *op
 
 struct ast_expr *parse_primary(struct parser *p)
 {
+    bool is_parenthesis = at(p, SQL_TOKEN_LPAREN); /* counts its own nodes */
     struct ast_expr *expr = parse_unsuffixed(p);
+    if (expr && !is_parenthesis && !grow(p)) return NULL;
     while (expr) {
         if (at(p, SQL_TOKEN_DOUBLE_COLON))
             expr = parse_double_colon(p, expr);

@@ -121,7 +121,7 @@ static bool parse_group_item(struct parser *p, struct ast_group_item *out)
     uint32_t saved;
     *out = (struct ast_group_item){.span.start = parser_token(p)->start};
     if (!enter(p, &saved)) return false;
-    bool is_ok = parse_group_item_inside(p, out);
+    bool is_ok = parse_group_item_inside(p, out) && grow(p);
     leave(p, saved);
     out->span.end = p->prev_end;
     return is_ok;
@@ -353,13 +353,7 @@ static bool parse_fetch_first(struct parser *p, struct ast_query *query)
     if (has_count) {
         query->limit = parse_primary(p);
     } else {
-        query->limit = new_expr(p, AST_EXPR_NUMBER, parser_token(p)->start);
-        if (query->limit) {
-            query->limit->u.number.text = "1";
-            query->limit->u.number.size = 1;
-            query->limit->u.number.value = 1;
-            query->limit->u.number.fits_u64 = true;
-        }
+        query->limit = new_one(p);
     }
     if (!query->limit) return false;
     if (!accept_keyword(p, SQL_KW_ROWS) && !expect_keyword(p, SQL_KW_ROW)) return false;
@@ -508,7 +502,7 @@ struct ast_query *parse_query(struct parser *p)
     if (is_ok) {
         query->body = parse_operand(p);
         if (query->body) query->body = parse_set_operations(p, query->body, 1);
-        is_ok = query->body && parse_query_tail(p, query);
+        is_ok = query->body && parse_query_tail(p, query) && grow(p);
     }
     leave(p, saved);
     return is_ok ? unwrap(p, query) : NULL;
@@ -517,9 +511,9 @@ struct ast_query *parse_query(struct parser *p)
 struct ast_query *parse_query_rest(struct parser *p, struct ast_query *first)
 {
     struct ast_query *query = NEW(p, struct ast_query);
-    if (!query || !grow(p)) return NULL;
+    if (!query) return NULL;
     query->span.start = first->span.start;
     query->body = body_of(p, first);
     if (query->body) query->body = parse_set_operations(p, query->body, 1);
-    return query->body && parse_query_tail(p, query) ? unwrap(p, query) : NULL;
+    return query->body && parse_query_tail(p, query) && grow(p) ? unwrap(p, query) : NULL;
 }

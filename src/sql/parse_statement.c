@@ -385,7 +385,7 @@ struct ast_statement *parse_statement(struct parser *p)
         p->parameter_names_capacity = 0;
     }
     statement->span.start = parser_token(p)->start;
-    bool is_ok = parse_by_first_word(p, statement);
+    bool is_ok = parse_by_first_word(p, statement) && grow(p);
     leave(p, saved);
     statement->span.end = p->prev_end;
     statement->n_parameters = p->n_parameters;

@@ -156,7 +156,7 @@ struct ast_type_name *parse_type(struct parser *p)
     uint32_t saved, start = parser_token(p)->start;
     struct ast_type_name *type = NEW(p, struct ast_type_name);
     if (!type || !enter(p, &saved)) return NULL;
-    bool is_ok = parse_base_type(p, type);
+    bool is_ok = parse_base_type(p, type) && grow(p);
     if (is_ok) {
         type->span = (struct ast_span){start, p->prev_end};
         type = parse_array_suffixes(p, type);

@@ -1,7 +1,8 @@
 /* parser.c - the entry points of parser.h, and what all grammar files stand on: the window of tokens, names, lists, the depth.
  *
- * Depth: `depth` counts the constructs that are open (the recursion of the parser), `tallest` the height of what was built inside the innermost one.
- * Their sum never exceeds AST_MAX_DEPTH, also when a chain of operators grows a tree upwards without recursion (grow). */
+ * Depth: `depth` counts the constructs that are open, which bounds the recursion of the parser; parentheses count, and printing
+ * may add some, hence the larger bound. `tallest` is the height of the tallest subtree inside the innermost open construct: each
+ * node that is put on top adds one (grow), so a chain of operators that grows a tree without recursion is bounded too. */
 #include "sql/parser_internal.h"
 #include <string.h>
 
@@ -170,7 +171,7 @@ static bool too_deep(struct parser *p)
 
 bool enter(struct parser *p, uint32_t *saved)
 {
-    if (p->depth >= AST_MAX_DEPTH) return too_deep(p);
+    if (p->depth >= PARSER_MAX_DEPTH) return too_deep(p);
     p->depth++;
     *saved = p->tallest;
     p->tallest = 0;
@@ -179,14 +180,13 @@ bool enter(struct parser *p, uint32_t *saved)
 
 void leave(struct parser *p, uint32_t saved)
 {
-    uint32_t own = p->tallest + 1;
-    p->tallest = own > saved ? own : saved;
+    if (saved > p->tallest) p->tallest = saved;
     p->depth--;
 }
 
 bool grow(struct parser *p)
 {
-    if (p->depth + p->tallest >= AST_MAX_DEPTH) return too_deep(p);
+    if (p->tallest >= AST_MAX_DEPTH) return too_deep(p);
     p->tallest++;
     return true;
 }
@@ -284,7 +284,8 @@ bool at_bare_alias(struct parser *p)
     case SQL_KW_ALLOW: return after != SQL_KW_LATENESS;
     case SQL_KW_LATE: return after != SQL_KW_DATA;
     case SQL_KW_ASOF:
-        return !(after == SQL_KW_JOIN || after == SQL_KW_LEFT || after == SQL_KW_INNER);
+        return !(after == SQL_KW_JOIN || after == SQL_KW_LEFT || after == SQL_KW_INNER ||
+                 after == SQL_KW_RIGHT || after == SQL_KW_FULL);
     case SQL_KW_SEMI:
     case SQL_KW_ANTI: return after != SQL_KW_JOIN;
     case SQL_KW_TEMPORAL: return after != SQL_KW_PROBE;

@@ -117,7 +117,6 @@ static void hint_unexpected(struct parser *p, const char *what)
     const struct sql_token *token = parser_token(p);
     enum sql_keyword near = nearest_keyword(p, token, p->attempts, p->n_attempts);
     unsigned flags = token->kind == SQL_TOKEN_WORD ? sql_keyword_flags(token->keyword) : 0;
-    bool wants_expr = strstr(what, "expression") != NULL;
     if (near != SQL_KW_NONE) {
         error_hint(p->err, "did you mean %s?", sql_keyword_text(near));
     } else if (token->kind == SQL_TOKEN_EQ_EQ) {
@@ -143,7 +142,7 @@ static void hint_unexpected(struct parser *p, const char *what)
     } else if (byte_before(p) == ',' && token->kind != SQL_TOKEN_COMMA &&
                (flags & SQL_KEYWORD_RESERVED || !at_expr_start(p))) {
         error_hint(p->err, "remove the comma before it");
-    } else if (token->kind == SQL_TOKEN_RPAREN && !wants_expr) {
+    } else if (token->kind == SQL_TOKEN_RPAREN && p->depth == 0) {
         error_hint(p->err, "this ')' may be one too many");
     } else if (strstr(what, "','") && at_expr_start(p)) {
         error_hint(p->err, "a comma may be missing before it");

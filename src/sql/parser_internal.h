@@ -9,7 +9,8 @@
 #include "sql/lexer.h"
 #include "sql/parser.h"
 
-enum { PARSER_WINDOW = 8, PARSER_ATTEMPTS = 64 };
+/* A tree of AST_MAX_DEPTH prints with at most 1.5 constructs a level (a = (NOT b)), and must parse again. */
+enum { PARSER_WINDOW = 8, PARSER_ATTEMPTS = 64, PARSER_MAX_DEPTH = 2 * AST_MAX_DEPTH };
 
 struct parser {
     struct arena *arena;
@@ -111,7 +112,7 @@ struct list {
 bool list_push(struct parser *p, struct list *list, const void *item, size_t item_size);
 #define PUSH(p, list, item) list_push((p), (list), &(item), sizeof(item))
 
-/* Opens a construct that nests: false when AST_MAX_DEPTH is reached. *saved is for leave. */
+/* Opens a construct that nests: false when PARSER_MAX_DEPTH is reached. *saved is for leave. */
 bool enter(struct parser *p, uint32_t *saved);
 void leave(struct parser *p, uint32_t saved);
 /* A node was put on top of those made in the innermost construct. */
@@ -166,6 +167,7 @@ struct ast_expr *parse_query_expr(struct parser *p, enum ast_expr_kind kind, uin
 struct ast_expr *parse_interval(struct parser *p);
 /* INTERVAL ..., 30s, 5 MINUTE, milliseconds */
 struct ast_expr *parse_duration(struct parser *p);
+struct ast_expr *new_one(struct parser *p); /* the number 1, where it was left out */
 struct ast_expr *parse_number(struct parser *p);
 /* true with *out NULL: it is none */
 bool parse_typed_literal(struct parser *p, struct ast_expr **out);

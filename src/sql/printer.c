@@ -273,10 +273,14 @@ static void print_unary(struct printer *pr, const struct ast_expr *expr)
         print_expr_above(pr, operand, PRECEDENCE_OTHER + 1);
         break;
     case AST_UNARY_MINUS:
-    case AST_UNARY_PLUS: /* never two signs in a row: `--` begins a comment */
-        print_text(pr, expr->u.unary.op == AST_UNARY_MINUS ? "-" : "+");
-        print_expr_above(pr, operand, PRECEDENCE_SIGN + 1);
+    case AST_UNARY_PLUS: {
+        bool is_minus = expr->u.unary.op == AST_UNARY_MINUS;
+        bool has_sign = operand->kind == AST_EXPR_UNARY && operand->u.unary.op == expr->u.unary.op;
+        print_text(pr, is_minus ? "-" : "+");
+        if (has_sign) print_text(pr, " "); /* `--` begins a comment */
+        print_expr_above(pr, operand, PRECEDENCE_SIGN);
         break;
+    }
     }
 }
 

@@ -114,8 +114,10 @@ static void print_arguments(struct printer *pr, const struct ast_function *funct
 static void print_function_name(struct printer *pr, const struct ast_function *function,
                                 bool is_table, enum sql_keyword word)
 {
-    bool is_callable = function->name.n == 1 && (sql_keyword_flags(word) & SQL_KEYWORD_FUNCTION);
-    if (is_callable && !is_table)
+    /* left and right are reserved, but functions before `(`. */
+    bool is_left = strcmp(function->name.parts[0].text, "left") == 0;
+    bool is_right = strcmp(function->name.parts[0].text, "right") == 0;
+    if (function->name.n == 1 && !is_table && (is_left || is_right))
         print_text(pr, function->name.parts[0].text);
     else if (is_table && word == SQL_KW_UNNEST)
         print_safe_name(pr, &function->name.parts[0]);

@@ -1,0 +1,1 @@
+copy t from 'f.csv' (format csv, header)

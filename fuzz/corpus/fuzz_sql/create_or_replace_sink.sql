@@ -1,0 +1,1 @@
+create or replace sink x from t where a > 1 into kafka (topic = '${T}') format debezium

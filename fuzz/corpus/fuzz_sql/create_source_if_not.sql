@@ -1,0 +1,1 @@
+create source if not exists s (id bigint not null primary key, "Ts" timestamp(3) with time zone default now(), * prefix 'p_', value map<int, array<array<int>>>, primary key (id), watermark for ts as ts - interval '5' second) from kafka (topic = 'x', 'a.b' = 1, group.id = foo, q = true) format json with ('x' = 'y') with (retention = interval '5' second)

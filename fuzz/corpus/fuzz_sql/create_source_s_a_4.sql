@@ -1,0 +1,1 @@
+create source s (a int) with ("topic" = "x")

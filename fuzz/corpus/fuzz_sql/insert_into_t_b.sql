@@ -1,0 +1,1 @@
+insert into t (b, a) values (1, default), (2, 3)

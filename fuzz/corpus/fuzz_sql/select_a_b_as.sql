@@ -1,0 +1,1 @@
+select 1 + 2 * 3, a.b as c, -x ^ 2, not a = b and c or d, count(*), sum(distinct s.v) filter (where x > 1) over (partition by a order by b desc nulls last rows between 1 preceding and current row exclude ties) from t x

@@ -1,0 +1,1 @@
+select a -> 'b' ->> 'c', x::int[]::text, try_cast(a as decimal(10,2)), extract(epoch from ts), trim(both 'x' from y), substring(a from 1 for 2), position('a' in b), overlay(a placing b from 1), date '2020-01-01', timestamp with time zone '2020', x at time zone 'UTC', interval 5 minute, interval '1-2' year to month

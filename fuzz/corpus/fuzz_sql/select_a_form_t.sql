@@ -1,0 +1,1 @@
+select a form t where x

@@ -1,0 +1,1 @@
+select distinct on (a) a, left('abc', 2), case a when 1 then 2 else 3 end, case when x then y end from unnest(array[1,2]) with ordinality as u(a, n) window w as (order by a), w2 as (w rows 5 preceding) qualify row_number() over w = 1

@@ -1,0 +1,1 @@
+select * from t limit 5, 10

@@ -1,0 +1,1 @@
+SELECT * FROM t TEMPORAL PROBE JOIN r ON (k) TIMESTAMPS (t_ts, r_ts) LIST (0s, -1s, 5s) AS p

@@ -1,0 +1,1 @@
+select value, time, source, key, offset, timestamp, partition, window, date from events limit 5

@@ -1,0 +1,1 @@
+with recursive a as (select 1), b(x) as materialized (values (1),(2)) select * from a, b where a like 'x%' escape '!' and b not ilike 'y' and c similar to 'z' and d ~ 'e' and f !~* 'g' and a is not distinct from b and c between symmetric 1 and 2 and a = any (select 1) and b > all (array[1])
