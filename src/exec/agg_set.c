@@ -431,11 +431,11 @@ bool agg_set_can_combine(const struct agg_set *set)
     return true;
 }
 
-laminar_status agg_set_combine(struct agg_set *set, uint8_t *dst, const uint8_t *src, struct laminar_error *err)
+laminar_status agg_set_combine(struct agg_set *set, struct agg_heap *heap, uint8_t *dst, const uint8_t *src, struct laminar_error *err)
 {
     for (uint32_t i = 0; i < set->n; i++) {
         const struct agg_item *item = &set->items[i];
-        laminar_status status = item->agg->kernels->combine(item->agg, set->heap, dst + item->offset, src + item->offset, err);
+        laminar_status status = item->agg->kernels->combine(item->agg, heap, dst + item->offset, src + item->offset, err);
         if (status) return status;
     }
     return LAMINAR_OK;

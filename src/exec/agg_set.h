@@ -67,8 +67,8 @@ laminar_status agg_set_update(struct agg_set *set, const struct vector *results,
 /* Appends aggregate a's values of n groups to out; strings may borrow the states' memory or the set's, until the next call. */
 laminar_status agg_set_finish(struct agg_set *set, uint32_t a, const uint64_t *slots, uint8_t *const *rows, size_t n, struct column *out,
                               struct laminar_error *err) must_check;
-/* dst (group dst_slot) += src: panes of a window into one. Child tables are read, not changed: see agg_set_can_combine. */
-laminar_status agg_set_combine(struct agg_set *set, uint8_t *dst, const uint8_t *src, struct laminar_error *err) must_check;
+/* dst += src: panes of a window into one. dst lies in a table with heap `heap`. Only where agg_set_can_combine. */
+laminar_status agg_set_combine(struct agg_set *set, struct agg_heap *heap, uint8_t *dst, const uint8_t *src, struct laminar_error *err) must_check;
 bool agg_set_can_combine(const struct agg_set *set);
 void agg_set_destroy_payload(struct agg_set *set, uint8_t *payload);
 /* Groups that are about to be removed: their rows in child tables go. */
