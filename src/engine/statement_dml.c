@@ -355,7 +355,7 @@ static laminar_status change_rows(struct statement_call *call, const struct ast_
     struct arena arena = {0};
     struct plan_context ctx;
     struct change change = {0};
-    struct plan_column *cols;
+    struct plan_column *cols = NULL;
     struct relation *relation = NULL;
     bool has_step = false;
     TRY(find_in_sql(call, table, &relation));

@@ -1,0 +1,268 @@
+"""The law of the dialect, as a program.
+
+A stream's net contents equal its query over the same rows. A case is a set of relations, a query, and how DuckDB spells the
+query. `run` makes the stream, feeds random rows in random cuts (inserts, upserts and deletes where the relation has a key), and compares
+
+* after every step: what a subscriber with `changes=True` has accumulated, what `SELECT * FROM stream` reads, and the query run one-shot;
+* at the end: the one-shot answer with DuckDB's over the same rows.
+
+Streams that emit on window close are compared at the end, after the watermark has passed everything.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import decimal
+import math
+import random
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+import duckdb
+import laminardb
+
+Row = tuple[Any, ...]
+
+
+@dataclass
+class Relation:
+    """A source or table of a case. `columns` maps a name to a generator kind: see `value`."""
+
+    name: str
+    columns: dict[str, str]
+    key: tuple[str, ...] = ()
+    watermark: str = ""
+    kind: str = "SOURCE"
+    skew_s: int = 0
+
+
+@dataclass
+class Case:
+    name: str
+    relations: list[Relation]
+    sql: str
+    duck: str = ""
+    emit: str = ""
+    at_end_only: bool = False
+    steps: int = 12
+    rows_per_step: int = 40
+    is_ordered: bool = False
+    tags: set[str] = field(default_factory=set)
+
+
+SQL_TYPES = {
+    "small": "BIGINT",
+    "int": "INT",
+    "key": "BIGINT",
+    "double": "DOUBLE",
+    "word": "VARCHAR",
+    "long_word": "VARCHAR",
+    "bool": "BOOLEAN",
+    "decimal": "DECIMAL(10,2)",
+    "date": "DATE",
+    "time": "TIMESTAMP",
+    "ms": "TIMESTAMP(3)",
+    "id": "BIGINT",
+}
+
+EPOCH = dt.datetime(2026, 1, 1)
+
+
+class Generator:
+    """Random rows; nulls in every column that may have them."""
+
+    def __init__(self, rng: random.Random) -> None:
+        self.rng = rng
+        self.clock = 0
+        self.next_id = 0
+
+    def value(self, kind: str, skew_s: int) -> Any:
+        rng = self.rng
+        if kind == "id":
+            self.next_id += 1
+            return self.next_id
+        if kind == "key":
+            return rng.randrange(12)
+        if kind in ("time", "ms"):
+            self.clock += rng.randrange(3)
+            back = rng.randrange(skew_s + 1) if skew_s else 0
+            micros = rng.randrange(1000) * (1000 if kind == "ms" else 1001)
+            return EPOCH + dt.timedelta(seconds=self.clock - back, microseconds=micros)
+        if rng.random() < 0.1:
+            return None
+        if kind == "small":
+            return rng.randrange(-5, 6)
+        if kind == "int":
+            return rng.choice([rng.randrange(-1000, 1000), 2**31 - 1, -(2**31), 0])
+        if kind == "double":
+            return rng.choice([0.0, -1.5, 2.25, 1e10, rng.randrange(-400, 400) / 4])
+        if kind == "word":
+            return rng.choice(["", "a", "b", "ab", "zebra", "Zürich", "日本"])
+        if kind == "long_word":
+            return rng.choice(["x" * 13, "a rather long string that is not inline", "same prefix 1", "same prefix 2"])
+        if kind == "bool":
+            return rng.random() < 0.5
+        if kind == "decimal":
+            return decimal.Decimal(rng.randrange(-10000, 10000)) / 100
+        if kind == "date":
+            return dt.date(2026, 1, 1) + dt.timedelta(days=rng.randrange(40))
+        raise ValueError(kind)
+
+    def row(self, relation: Relation) -> dict[str, Any]:
+        return {c: self.value(k, relation.skew_s) for c, k in relation.columns.items()}
+
+
+def ddl(relation: Relation) -> str:
+    parts = [f"{c} {SQL_TYPES[k]}" for c, k in relation.columns.items()]
+    if relation.key:
+        parts.append(f"PRIMARY KEY ({', '.join(relation.key)})")
+    if relation.watermark:
+        parts.append(f"WATERMARK FOR {relation.watermark}")
+    retention = "" if relation.key or relation.kind == "TABLE" else " WITH ('retention' = 'all')"
+    return f"CREATE {relation.kind} {relation.name} ({', '.join(parts)}){retention}"
+
+
+def canonical(value: Any) -> Any:
+    """A value that compares alike whichever engine it came from."""
+    if isinstance(value, float):
+        if math.isnan(value):
+            return "nan"
+        return float(f"{value:.9g}") + 0.0
+    if isinstance(value, decimal.Decimal):
+        return value.normalize() + 0
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, dt.timedelta):
+        return value.total_seconds()
+    if isinstance(value, dict):
+        return tuple((k, canonical(v)) for k, v in value.items())
+    if isinstance(value, (list, tuple)):
+        return tuple(canonical(v) for v in value)
+    return value
+
+
+def bag(rows: list[Row]) -> Counter[Row]:
+    return Counter(tuple(canonical(v) for v in row) for row in rows)
+
+
+def difference(left: Counter[Row], right: Counter[Row], names: tuple[str, str]) -> str:
+    """At most ten rows of each side that the other does not have."""
+    lines = []
+    for name, counter in ((names[0], left - right), (names[1], right - left)):
+        for row, n in sorted(counter.items(), key=repr)[:10]:
+            lines.append(f"  only in {name} (x{n}): {row}")
+    return "\n".join(lines)
+
+
+class Mirror:
+    """The rows of a relation as DuckDB must see them."""
+
+    def __init__(self, relation: Relation) -> None:
+        self.relation = relation
+        self.rows: list[dict[str, Any]] = []
+        self.by_key: dict[Row, dict[str, Any]] = {}
+
+    def insert(self, rows: list[dict[str, Any]]) -> None:
+        if not self.relation.key:
+            self.rows.extend(rows)
+            return
+        for row in rows:
+            self.by_key[tuple(row[k] for k in self.relation.key)] = row
+
+    def delete(self, column: str, value: Any) -> None:
+        self.by_key = {k: r for k, r in self.by_key.items() if r[column] != value}
+
+    def contents(self) -> list[dict[str, Any]]:
+        return list(self.by_key.values()) if self.relation.key else self.rows
+
+
+class Run:
+    def __init__(self, case: Case, seed: int) -> None:
+        self.case = case
+        self.seed = seed
+        self.rng = random.Random(seed)
+        self.generator = Generator(self.rng)
+        self.conn = laminardb.open(":memory:")
+        self.mirrors = {r.name: Mirror(r) for r in case.relations}
+        self.net: Counter[Row] = Counter()
+        self.log: list[str] = []
+
+    def fail(self, what: str, detail: str) -> None:
+        raise AssertionError(f"{self.case.name}, seed {self.seed}: {what}\n  {self.case.sql}\n{detail}")
+
+    def feed(self, relation: Relation) -> None:
+        mirror = self.mirrors[relation.name]
+        action = self.rng.random()
+        if relation.key and mirror.by_key and action < 0.25:
+            column = relation.key[0]
+            value = self.rng.choice(list(mirror.by_key.values()))[column]
+            self.conn.execute(f"DELETE FROM {relation.name} WHERE {column} = $1", params=[value])
+            mirror.delete(column, value)
+            return
+        n = self.rng.choice([1, 1, 2, 7, self.case.rows_per_step])
+        rows = [self.generator.row(relation) for _ in range(n)]
+        self.conn.insert(relation.name, rows)
+        mirror.insert(rows)
+
+    def drain(self, sub: Any) -> None:
+        while True:
+            result = sub.try_next()
+            if result is None:
+                return
+            for row in result.fetchall():
+                self.net[tuple(canonical(v) for v in row[:-1])] += row[-1]
+        
+    def compare_stream(self) -> None:
+        one_shot = bag(self.conn.query(self.case.sql).fetchall())
+        net = Counter({r: n for r, n in self.net.items() if n != 0})
+        if net != one_shot:
+            self.fail("the subscriber's net differs from the one-shot query", difference(net, one_shot, ("net", "one-shot")))
+        read = bag(self.conn.query("SELECT * FROM the_stream").fetchall())
+        if read != one_shot:
+            self.fail("SELECT * FROM the stream differs from the one-shot query", difference(read, one_shot, ("read", "one-shot")))
+
+    def compare_duckdb(self) -> None:
+        duck = duckdb.connect()
+        duck.execute("CREATE MACRO tumble(ts, size) AS time_bucket(size, ts, TIMESTAMP '1970-01-01')")
+        for name, mirror in self.mirrors.items():
+            relation = mirror.relation
+            duck.execute(f"CREATE TABLE {name} ({', '.join(f'{c} {SQL_TYPES[k]}' for c, k in relation.columns.items())})")
+            rows = mirror.contents()
+            if rows:
+                marks = ", ".join("?" for _ in relation.columns)
+                duck.executemany(f"INSERT INTO {name} VALUES ({marks})", [[r[c] for c in relation.columns] for r in rows])
+        expected = bag(duck.execute(self.case.duck or self.case.sql).fetchall())
+        ours = bag(self.conn.query(self.case.sql).fetchall())
+        if ours != expected:
+            self.fail("the one-shot query differs from DuckDB", difference(ours, expected, ("ours", "duckdb")))
+
+    def run(self) -> None:
+        case = self.case
+        for relation in case.relations:
+            self.conn.execute(ddl(relation))
+        # Half of the runs create the stream over rows that are there already (backfill).
+        for _ in range(self.rng.choice([0, 3])):
+            self.feed(self.rng.choice(case.relations))
+        self.conn.execute(f"CREATE STREAM the_stream AS {case.sql} {case.emit}")
+        self.conn.start()
+        sub = self.conn.subscribe_stream("the_stream", changes=True, snapshot=True)
+        for _ in range(case.steps):
+            self.feed(self.rng.choice(case.relations))
+            self.drain(sub)
+            if not case.at_end_only:
+                self.compare_stream()
+        if case.at_end_only:
+            for relation in case.relations:
+                if relation.watermark:
+                    with self.conn.writer(relation.name) as writer:
+                        writer.watermark(int((EPOCH + dt.timedelta(days=400)).timestamp() * 1000))
+            self.drain(sub)
+            self.compare_stream()
+        self.compare_duckdb()
+        sub.cancel()
+        self.conn.close()
+
+
+def run(case: Case, seed: int) -> None:
+    Run(case, seed).run()

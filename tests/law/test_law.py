@@ -1,0 +1,36 @@
+"""Every case of the law, with fixed seeds, and with fresh ones for LAW_SECONDS seconds (the seed is printed; LAW_SEED repeats it)."""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import law  # noqa: E402
+from cases import CASES  # noqa: E402
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_law(case: law.Case) -> None:
+    for seed in range(int(os.environ.get("LAW_RUNS", "6"))):
+        law.run(case, seed)
+
+
+def test_law_fresh_seeds() -> None:
+    seconds = float(os.environ.get("LAW_SECONDS", "10"))
+    seed = int(os.environ.get("LAW_SEED", "0")) or random.SystemRandom().randrange(1 << 40)
+    print(f"LAW_SEED={seed}")
+    rng = random.Random(seed)
+    end = time.monotonic() + seconds
+    n = 0
+    while time.monotonic() < end:
+        law.run(rng.choice(CASES), rng.randrange(1 << 40))
+        n += 1
+    print(f"{n} streams")
+    assert n > 0
