@@ -345,6 +345,11 @@ bool state_ordered_next(struct state_ordered_cursor *c)
 
 int64_t state_ordered_weight(const struct state_ordered_cursor *c) { return cursor_entry(c)->weight; }
 
+int state_ordered_compare(const struct state_ordered_cursor *a, const struct state_ordered_cursor *b)
+{
+    return key_compare(&cursor_entry(a)->key, &cursor_entry(b)->key);
+}
+
 laminar_status state_ordered_read(const struct state_ordered_cursor *c, struct column *cols, struct laminar_error *err)
 {
     const struct ordered_key *key = &cursor_entry(c)->key;
