@@ -128,6 +128,12 @@ static laminar_status export_validity(struct export *ex, const struct vector *v,
 
 static bool row_is_null(const struct vector *v, size_t row) { return v->validity && !bitmap_get(v->validity, row); }
 
+/* The value of row `from`; a vector without rows may have no data at all. */
+static const void *values_from(const struct vector *v, size_t from)
+{
+    return v->data ? (const uint8_t *)v->data + from * type_width(v->type) : NULL;
+}
+
 /* --- Leaves ------------------------------------------------------------------------------------------------------------------------ */
 
 static laminar_status export_bits(struct export *ex, const uint8_t *values, size_t n, struct ArrowArray *node)
@@ -152,7 +158,7 @@ static laminar_status export_bits(struct export *ex, const uint8_t *values, size
 /* Bytes of the strings that count; *long_bytes of those that are not inline. */
 static size_t string_bytes(const struct vector *v, size_t from, size_t n, size_t *long_bytes)
 {
-    const struct string_view *views = (const struct string_view *)v->data + from;
+    const struct string_view *views = values_from(v, from);
     size_t total = 0, total_long = 0;
     for (size_t i = 0; i < n; i++) {
         size_t size = row_is_null(v, from + i) ? 0 : views[i].size;
@@ -179,7 +185,7 @@ static laminar_status export_strings(struct export *ex, const struct vector *v, 
     int32_t *offsets = add_buffer(ex, offsets_size + total + STRING_INLINE_MAX);
     if (!offsets) return error_oom(ex->err);
     char *bytes = (char *)offsets + offsets_size, *at = bytes;
-    const struct string_view *views = (const struct string_view *)v->data + from;
+    const struct string_view *views = values_from(v, from);
     for (size_t i = 0; i < n; i++) {
         offsets[i] = (int32_t)(at - bytes);
         size_t size = row_is_null(v, from + i) ? 0 : views[i].size;
@@ -213,7 +219,7 @@ static laminar_status export_views(struct export *ex, const struct vector *v, si
     if (!views) return error_oom(ex->err);
     int64_t *sizes = (int64_t *)(void *)((char *)views + views_size);
     char *bytes = (char *)(sizes + 1), *at = bytes;
-    const struct string_view *in = (const struct string_view *)v->data + from;
+    const struct string_view *in = values_from(v, from);
     for (size_t i = 0; i < n; i++) {
         views[i] = row_is_null(v, from + i) ? (struct string_view){0} : in[i];
         if (views[i].size <= STRING_INLINE_MAX) continue;
@@ -253,7 +259,7 @@ static laminar_status export_leaf(struct export *ex, const struct vector *v, siz
     laminar_status status = export_validity(ex, v, from, n, node);
     if (status) return status;
     if (is_string) return (ex->flags & ARROW_EXPORT_VIEWS ? export_views : export_strings)(ex, v, from, n, node);
-    const uint8_t *data = (const uint8_t *)v->data + from * type_width(v->type);
+    const uint8_t *data = values_from(v, from);
     if (v->type.id == LAMINAR_TYPE_BOOL) return export_bits(ex, data, n, node);
     if (v->type.id == LAMINAR_TYPE_TIME && v->type.unit <= UNIT_MILLI)
         return export_narrow_times(ex, (const int64_t *)(const void *)data, n, node);
@@ -268,7 +274,7 @@ static laminar_status export_vector(struct export *ex, const struct vector *v, s
 /* The lists' items lie one list after the other, without gap or overlap, from *first on. */
 static bool items_are_in_order(const struct vector *v, size_t from, size_t n, size_t *first)
 {
-    const struct list_entry *entries = (const struct list_entry *)v->data + from;
+    const struct list_entry *entries = values_from(v, from);
     size_t next = 0;
     bool has_items = false;
     *first = 0;
@@ -285,7 +291,7 @@ static bool items_are_in_order(const struct vector *v, size_t from, size_t n, si
 /* children[k] gathered so that the lists' items are in order. */
 static laminar_status gather_items(struct export *ex, const struct vector *v, uint32_t k, size_t from, size_t n, struct vector *out)
 {
-    const struct list_entry *entries = (const struct list_entry *)v->data + from;
+    const struct list_entry *entries = values_from(v, from);
     struct export_block *block = add_block(ex);
     if (!block) return error_oom(ex->err);
     laminar_status status = column_init(&block->column, v->children[k].type, ex->err);
@@ -305,7 +311,7 @@ static laminar_status export_list(struct export *ex, const struct vector *v, siz
     int32_t *offsets = add_buffer(ex, (n + 1) * sizeof *offsets);
     if (!offsets) return error_oom(ex->err);
     node->buffers[1] = offsets;
-    const struct list_entry *entries = (const struct list_entry *)v->data + from;
+    const struct list_entry *entries = values_from(v, from);
     size_t total = 0, first;
     for (size_t i = 0; i < n; i++) {
         offsets[i] = (int32_t)total;

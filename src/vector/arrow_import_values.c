@@ -272,7 +272,12 @@ static laminar_status import_fixed(struct import *in, const struct import_array 
     size_t width = type_width(own->vec.type), align = width > 8 && type_phys(own->vec.type) != PHYS_I128 ? 8 : width;
     const void *buffer;
     laminar_status status = import_buffer(in, node, 1, (node->start + node->n) * (uint64_t)width, &buffer);
-    if (status || node->n == 0) return status;
+    if (status) return status;
+    if (node->n == 0) { /* the buffer may be missing; vectors always point somewhere */
+        status = column_reserve(own, 1, in->err);
+        out->data = own->vec.data;
+        return status;
+    }
     buffer = (const uint8_t *)buffer + node->start * width;
     if ((uintptr_t)buffer % align) {
         status = column_reserve(own, node->n, in->err);

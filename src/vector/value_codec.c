@@ -27,7 +27,7 @@ static void encode(const struct vector *v, size_t row, struct strbuf *out)
     size_t i = v->shape == VEC_CONST ? 0 : row, width = type_width(v->type);
     strbuf_putc(out, is_valid ? VALUE_PRESENT : VALUE_NULL);
     if (!is_valid) return;
-    const uint8_t *value = (const uint8_t *)v->data + i * width;
+    const uint8_t *value = width ? (const uint8_t *)v->data + i * width : NULL;
     switch (type_phys(v->type)) {
     case PHYS_F32: {
         float canonical = *(const float *)(const void *)value;
