@@ -266,23 +266,8 @@ static const struct {
     {"||", 2, SQL_TOKEN_CONCAT},
     {"&&", 2, SQL_TOKEN_OVERLAPS},
     {"@>", 2, SQL_TOKEN_CONTAINS},
-    {"(", 1, SQL_TOKEN_LPAREN},
-    {")", 1, SQL_TOKEN_RPAREN},
-    {"[", 1, SQL_TOKEN_LBRACKET},
-    {"]", 1, SQL_TOKEN_RBRACKET},
-    {"{", 1, SQL_TOKEN_LBRACE},
-    {"}", 1, SQL_TOKEN_RBRACE},
-    {",", 1, SQL_TOKEN_COMMA},
-    {";", 1, SQL_TOKEN_SEMICOLON},
-    {".", 1, SQL_TOKEN_DOT},
     {":", 1, SQL_TOKEN_COLON},
-    {"?", 1, SQL_TOKEN_QUESTION},
-    {"*", 1, SQL_TOKEN_STAR},
-    {"+", 1, SQL_TOKEN_PLUS},
     {"-", 1, SQL_TOKEN_MINUS},
-    {"/", 1, SQL_TOKEN_SLASH},
-    {"%", 1, SQL_TOKEN_PERCENT},
-    {"^", 1, SQL_TOKEN_CARET},
     {"=", 1, SQL_TOKEN_EQ},
     {"<", 1, SQL_TOKEN_LT},
     {">", 1, SQL_TOKEN_GT},
@@ -292,17 +277,30 @@ static const struct {
     {"~", 1, SQL_TOKEN_TILDE},
 };
 
+/* Symbols of one byte that begin no longer one. */
+static const uint8_t single_symbols[128] = {
+    ['('] = SQL_TOKEN_LPAREN,   [')'] = SQL_TOKEN_RPAREN,  ['['] = SQL_TOKEN_LBRACKET,
+    [']'] = SQL_TOKEN_RBRACKET, ['{'] = SQL_TOKEN_LBRACE,  ['}'] = SQL_TOKEN_RBRACE,
+    [','] = SQL_TOKEN_COMMA,    ['.'] = SQL_TOKEN_DOT,     [';'] = SQL_TOKEN_SEMICOLON,
+    ['?'] = SQL_TOKEN_QUESTION, ['*'] = SQL_TOKEN_STAR,    ['+'] = SQL_TOKEN_PLUS,
+    ['/'] = SQL_TOKEN_SLASH,    ['%'] = SQL_TOKEN_PERCENT, ['^'] = SQL_TOKEN_CARET,
+};
+
 static struct sql_token lex_symbol(struct sql_lexer *lexer)
 {
     uint32_t start = lexer->position, left = lexer->size - start;
+    unsigned char c = byte_at(lexer, 0);
+    if (c < ARRAY_LENGTH(single_symbols) && single_symbols[c]) {
+        lexer->position++;
+        return token_from(lexer, (enum sql_token_kind)single_symbols[c], start);
+    }
     for (size_t i = 0; i < ARRAY_LENGTH(symbols); i++) {
-        if (symbols[i].size <= left &&
+        if ((unsigned char)symbols[i].text[0] == c && symbols[i].size <= left &&
             memcmp(lexer->text + start, symbols[i].text, symbols[i].size) == 0) {
             lexer->position += symbols[i].size;
             return token_from(lexer, symbols[i].kind, start);
         }
     }
-    unsigned char c = byte_at(lexer, 0);
     lexer->position++;
     if (c == '`') {
         while (lexer->position < lexer->size && lexer->text[lexer->position++] != '`') {}

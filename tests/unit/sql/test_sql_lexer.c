@@ -85,8 +85,8 @@ static void key_words_as_names(void **state)
             "SELECT 1 FROM \"%s\", a AS \"%s\"(\"%s\") JOIN \"%s\" USING (\"%s\") ORDER BY \"%s\" LIMIT \"%s\" OFFSET \"%s\"",
             "SELECT \"%s\"[1], (\"%s\").%s, \"%s\" BETWEEN \"%s\" AND \"%s\", CASE \"%s\" WHEN \"%s\" THEN 1 END",
             "WITH \"%s\" AS (SELECT 1), \"%s\" (a) AS (SELECT 2) SELECT x OVER FROM \"%s\".%s WHERE \"%s\" GROUP BY \"%s\", \"%s\"(a), \"%s\"",
-            "SELECT sum(a) OVER \"%s\", sum(a) OVER (\"%s\" PARTITION BY \"%s\" ORDER BY \"%s\" ROWS \"%s\" PRECEDING) "
-            "FROM \"%s\"(1) WINDOW \"%s\" AS (\"%s\")",
+            "SELECT sum(a) OVER \"%s\", sum(a) OVER (\"%s\" PARTITION BY \"%s\" ORDER BY \"%s\" ROWS \"%s\" PRECEDING), \"%s\"(1) WINDOW \"%s\" AS (\"%s\")",
+            "SELECT 1 FROM \"%s\"(1), \"%s\"(\"%s\") AS \"%s\", LATERAL \"%s\"(2), a NATURAL JOIN \"%s\" CROSS JOIN \"%s\" AS \"%s\"",
             "CREATE SOURCE \"%s\" (\"%s\" INT, \"%s\" \"%s\", PRIMARY KEY (\"%s\"), WATERMARK FOR \"%s\") FROM \"%s\" (%s = 1)",
             "SHOW \"%s\"; SET \"%s\".%s = 1; DESCRIBE \"%s\"; DROP SOURCE \"%s\"; FETCH FROM \"%s\"; CLOSE \"%s\"; SUBSCRIBE \"%s\"",
             "INSERT INTO \"%s\" (\"%s\") SELECT 1; UPDATE \"%s\" AS \"%s\" SET \"%s\" = \"%s\"; DELETE FROM \"%s\" USING \"%s\"",
