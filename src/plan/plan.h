@@ -45,6 +45,8 @@ struct expr *expr_column(struct arena *arena, uint32_t column, struct data_type 
 /* A constant copied from row `row` of v (bytes too). */
 struct expr *expr_const(struct arena *arena, const struct vector *v, size_t row);
 bool expr_is_const(const struct expr *e);
+/* A tree of its own: no expression node is ever shared by two places of a plan. NULL: no memory. */
+struct expr *expr_copy(struct arena *arena, const struct expr *e);
 bool expr_equal(const struct expr *a, const struct expr *b);
 /* Calls visit on every column index in e (pre-order); visit may change it. */
 void expr_map_columns(struct expr *e, uint32_t (*map)(void *ctx, uint32_t column), void *ctx);
@@ -114,7 +116,9 @@ struct plan_properties {
     uint32_t *key_cols;    /* output columns that identify a row at any time; NULL = none known */
     uint32_t n_key_cols;
     bool has_key;          /* n_key_cols may be 0 with has_key: at most one row */
-    int32_t time_col;      /* output column that carries the watermark; -1 = none */
+    /* Output column that carries the watermark (no change with an earlier time will come); -1 = none. Of a windowed aggregate it is window_start,
+     * whose watermark lags the input's by the window's size. */
+    int32_t time_col;
     enum state_bound state; /* of this node alone */
     const char *state_note; /* one phrase for EXPLAIN: "one row per carrier, origin" */
 };
@@ -200,6 +204,10 @@ struct plan_context {
     laminar_status (*evaluate)(void *ctx, const struct expr *e, struct arena *arena, struct vector *out, struct laminar_error *err);
     void *evaluate_ctx;
     struct laminar_error *err;
+    /* Values of ${NAME} in the options of DDL; NULL: undefined. No function: options are taken as they are. */
+    const char *(*variable)(void *ctx, const char *name);
+    void *variable_ctx;
+    uint32_t n_nodes;                /* counted by the planner, against its limit; starts at 0 */
 };
 /* Syntax tree to a finished plan: bound, rewritten, properties filled in. `emit` is the query's EMIT clause, resolved into the plan. */
 laminar_status plan_query(struct plan_context *ctx, const struct ast_query *query, struct plan **out) must_check;
@@ -209,9 +217,15 @@ laminar_status plan_expr(struct plan_context *ctx, const struct ast_expr *ast, c
 /* Casts e to `type` as assignment does (INSERT): implicit, or text literal; else LAMINAR_BATCH_SCHEMA_MISMATCH naming `column`. */
 laminar_status plan_assign(struct plan_context *ctx, struct expr *e, struct data_type type, const char *column,
                            struct expr **out) must_check;
+/* INSERT: a plan whose columns are all the relation's, in order and of its types: the query's (cast as by plan_assign; literals in VALUES adapt), and for
+ * columns that the statement leaves out their DEFAULT or null. Wrong names, counts and types are errors with positions. */
+laminar_status plan_insert_into(struct plan_context *ctx, const struct ast_insert *insert, const struct relation *into,
+                           struct plan **out) must_check;
 /* Type name in DDL to a type. */
 laminar_status plan_type(struct plan_context *ctx, const struct ast_type_name *name, struct data_type *out) must_check;
-/* CREATE ... to a relation (validated whole: schema, keys, watermark, options, query). For STREAM, VIEW and SINK `*out_plan` is the query's plan. */
+/* CREATE ... to a relation (validated whole: schema, keys, watermark, options, query). For STREAM, VIEW and SINK `*out_plan` is the query's plan; for
+ * CREATE TABLE ... AS it is the plan of the rows to insert once; else NULL. The names in use are not looked at: IF NOT EXISTS and OR REPLACE are the
+ * caller's. */
 laminar_status plan_create(struct plan_context *ctx, const struct ast_statement *statement, struct relation **out,
                            struct plan **out_plan) must_check;
 /* The tree as text, one node a line, with what each emits, its key, its event time and what bounds its state. */

@@ -1,0 +1,108 @@
+/* rewrite_interval_joins.c - an inner join whose condition bounds the distance of the two sides' event times,
+ * b.ts BETWEEN a.ts - x AND a.ts + y, keeps only rows that can still find a partner: strategy INTERVAL. Recognised only where both times carry a watermark,
+ * and both bounds are there; otherwise the comparisons stay an ordinary condition. Needs the properties of the inputs. */
+#include "plan/plan_internal.h"
+
+struct bound {
+    bool right_first; /* the right side's time is on the left of the operator */
+    int64_t delta_us; /* right_time op left_time + delta, once turned so */
+    bool is_lower, is_upper, is_strict;
+    const struct expr *left_time, *right_time; /* columns over left ++ right */
+};
+
+/* A time column, plus or minus a constant. Casts between units of timestamps are looked through. */
+static bool split_time(const struct expr *e, const struct expr **column, int64_t *offset_us)
+{
+    while (e->kind == EXPR_CALL && e->is_cast && type_is_timestamp(e->type) && type_is_timestamp(e->args[0]->type)) e = e->args[0];
+    if (e->kind == EXPR_COLUMN) {
+        *column = e;
+        *offset_us = 0;
+        return true;
+    }
+    bool is_plus = expr_is_call(e, "+"), is_minus = expr_is_call(e, "-");
+    if ((!is_plus && !is_minus) || e->n_args != 2 || e->args[1]->kind != EXPR_CONST) return false;
+    if (e->args[0]->kind == EXPR_CONST || !split_time(e->args[0], column, offset_us)) return false;
+    const struct expr *constant = e->args[1];
+    int64_t value;
+    if (expr_is_const_null(constant)) return false;
+    if (constant->type.id == LAMINAR_TYPE_INTERVAL) {
+        const struct laminar_interval *interval = constant->value.data;
+        int64_t days;
+        if (interval->months || interval->nanos % 1000 || __builtin_mul_overflow((int64_t)interval->days, INT64_C(86400000000), &days) ||
+            __builtin_add_overflow(days, interval->nanos / 1000, &value))
+            return false;
+    } else if ((*column)->type.id != LAMINAR_TYPE_INT64 || !const_get_int64(constant, &value) || __builtin_mul_overflow(value, 1000, &value)) {
+        return false;
+    }
+    return !__builtin_add_overflow(*offset_us, is_plus ? value : -value, offset_us);
+}
+
+static bool read_bound(const struct expr *e, const struct plan *join, struct bound *out)
+{
+    static const char *const ops[] = {"<", "<=", ">", ">="};
+    int op = -1;
+    for (int i = 0; i < 4; i++)
+        if (expr_is_call(e, ops[i])) op = i;
+    const struct expr *x, *y;
+    int64_t offset_x, offset_y;
+    if (op < 0 || !split_time(e->args[0], &x, &offset_x) || !split_time(e->args[1], &y, &offset_y)) return false;
+    uint32_t n_left = join->inputs[0]->n_cols;
+    bool x_right = x->column >= n_left, y_right = y->column >= n_left, is_less = op < 2;
+    if (x_right == y_right) return false;
+    /* x + ox op y + oy; as right op' left + delta */
+    if (!x_right) {
+        const struct expr *swap = x;
+        int64_t swap_offset = offset_x;
+        x = y, offset_x = offset_y;
+        y = swap, offset_y = swap_offset;
+        is_less = !is_less;
+    }
+    if (!type_equal(x->type, y->type) || (type_is_timestamp(x->type) && x->type.unit == UNIT_NANO)) return false;
+    if ((int32_t)y->column != join->inputs[0]->props.time_col || (int32_t)(x->column - n_left) != join->inputs[1]->props.time_col) return false;
+    *out = (struct bound){.is_lower = !is_less, .is_upper = is_less, .is_strict = op == 0 || op == 2, .left_time = y, .right_time = x};
+    return !__builtin_sub_overflow(offset_y, offset_x, &out->delta_us);
+}
+
+static laminar_status recognise(struct plan_context *ctx, struct plan *join)
+{
+    struct expr_list parts = {0}, rest = {0};
+    const struct expr *left_time = NULL, *right_time = NULL;
+    bool has_lower = false, has_upper = false;
+    int64_t lower = 0, upper = 0;
+    CHECK(expr_split_and(ctx, join->predicate, &parts));
+    for (uint32_t i = 0; i < parts.n; i++) {
+        struct bound b;
+        if (!read_bound(parts.items[i], join, &b)) {
+            CHECK(expr_list_push(ctx, &rest, parts.items[i]));
+            continue;
+        }
+        left_time = b.left_time;
+        right_time = b.right_time;
+        if (b.is_lower) {
+            int64_t value = b.is_strict ? b.delta_us + 1 : b.delta_us;
+            lower = has_lower && lower > value ? lower : value;
+            has_lower = true;
+        } else {
+            int64_t value = b.is_strict ? b.delta_us - 1 : b.delta_us;
+            upper = has_upper && upper < value ? upper : value;
+            has_upper = true;
+        }
+    }
+    if (!has_lower || !has_upper) return LAMINAR_OK;
+    uint32_t n_left = join->inputs[0]->n_cols;
+    ALLOC_OR_FAIL(ctx, join->left_time, expr_copy(ctx->arena, left_time));
+    ALLOC_OR_FAIL(ctx, join->right_time, expr_copy(ctx->arena, right_time));
+    join->right_time->column -= n_left;
+    join->strategy = STRATEGY_INTERVAL;
+    join->lower_us = lower;
+    join->upper_us = upper;
+    return expr_make_and(ctx, &rest, &join->predicate);
+}
+
+laminar_status rewrite_interval_joins(struct plan_context *ctx, struct plan **plan)
+{
+    struct plan *p = *plan;
+    for (uint32_t i = 0; i < p->n_inputs; i++) CHECK(rewrite_interval_joins(ctx, &p->inputs[i]));
+    bool may_be = p->kind == PLAN_JOIN && p->join_kind == JOIN_INNER && p->strategy == STRATEGY_HASH && p->predicate;
+    return may_be ? recognise(ctx, p) : LAMINAR_OK;
+}
