@@ -24,6 +24,8 @@ struct array_holder {
     struct ArrowArray *nodes;
     const void **buffers; /* NODE_BUFFERS_MAX a node */
     struct ArrowArray **children;
+    char *room; /* for small buffers, behind the children */
+    size_t room_left;
 };
 
 struct export {
@@ -63,15 +65,24 @@ static size_t count_nodes(struct data_type type)
     return n;
 }
 
-static struct array_holder *holder_create(size_t n_nodes)
+enum { ROOM_PER_NODE = 64, ROOM_ROWS_MAX = 32, BUFFER_ALIGN = 16 };
+
+/* Exports of few rows get room for their buffers in the same allocation. */
+static struct array_holder *holder_create(size_t n_nodes, size_t n_rows)
 {
+    size_t room_size = n_rows <= ROOM_ROWS_MAX ? n_nodes * (ROOM_PER_NODE + n_rows * sizeof(int64_t)) + BUFFER_ALIGN : 0;
     size_t nodes_size = n_nodes * sizeof(struct ArrowArray), buffers_size = n_nodes * NODE_BUFFERS_MAX * sizeof(void *);
-    struct array_holder *holder = mem_calloc(1, sizeof *holder + nodes_size + buffers_size + n_nodes * sizeof(struct ArrowArray *));
+    size_t children_size = n_nodes * sizeof(struct ArrowArray *);
+    struct array_holder *holder = mem_calloc(1, sizeof *holder + nodes_size + buffers_size + children_size + room_size);
     if (!holder) return NULL;
     holder->nodes = (struct ArrowArray *)(void *)(holder + 1);
     holder->buffers = (const void **)(void *)((char *)holder->nodes + nodes_size);
     holder->children = (struct ArrowArray **)(void *)((char *)holder->buffers + buffers_size);
     atomic_init(&holder->refs, 0);
+    holder->room = (char *)holder->children + children_size;
+    size_t gap = (0 - (uintptr_t)holder->room) % BUFFER_ALIGN;
+    holder->room += gap;
+    holder->room_left = room_size > gap ? room_size - gap : 0;
     return holder;
 }
 
@@ -107,6 +118,14 @@ static struct export_block *add_block(struct export *ex)
 /* A buffer that lives as long as the export; NULL when memory is out. */
 static void *add_buffer(struct export *ex, size_t bytes)
 {
+    struct array_holder *holder = ex->holder;
+    size_t rounded = (bytes + BUFFER_ALIGN - 1) & ~(size_t)(BUFFER_ALIGN - 1);
+    if (rounded <= holder->room_left) {
+        void *buffer = holder->room;
+        holder->room += rounded;
+        holder->room_left -= rounded;
+        return buffer;
+    }
     struct export_block *block = add_block(ex);
     return block ? block->buffer = mem_alloc_aligned(bytes ? bytes : 1) : NULL;
 }
@@ -378,7 +397,7 @@ laminar_status arrow_export_batch(struct batch *batch, size_t offset, size_t n, 
     uint32_t has_weight = (flags & ARROW_EXPORT_WEIGHT) != 0, n_children = batch->n_cols + has_weight;
     size_t n_nodes = 1 + has_weight;
     for (uint32_t i = 0; i < batch->n_cols; i++) n_nodes += count_nodes(batch->cols[i].type);
-    struct array_holder *holder = holder_create(n_nodes);
+    struct array_holder *holder = holder_create(n_nodes, n);
     if (!holder) return error_oom(err);
     holder->batch = batch_ref(batch);
     struct export ex = {holder, flags, "", err};

@@ -143,6 +143,7 @@ static laminar_status import_entries(struct import *in, const struct ArrowSchema
     laminar_status status = arrow_format_parse(schema, &format, in->err);
     if (!status) status = open_array(in, &format, schema, array, from, n, &node);
     if (status) return status;
+    if (format.layout != ARROW_STRUCT || schema->n_children != 2) return import_error(in, "a map without keys and values");
     if (node.validity) return import_error(in, "an entry of a map is null");
     for (uint32_t k = 0; k < 2; k++) {
         status = import_node(in, schema->children[k], array->children[k], node.start, n, &own->children[k], &out->children[k]);
@@ -343,8 +344,39 @@ done:
 
 /* --- Nodes ------------------------------------------------------------------------------------------------------------------------------ */
 
-/* Rows [from, from + n) of an array (its own offset aside) as a vector; `own` has the type that the schema was imported as, and is
- * empty. The recursion is bounded, as arrow_import_type accepted the schema. */
+static laminar_status import_layout(struct import *in, const struct arrow_format *format, const struct ArrowSchema *schema,
+                                    const struct import_array *node, struct column *own, struct vector *out)
+{
+    size_t n = node->n;
+    if (format->layout == ARROW_DICTIONARY) return import_dictionary(in, format, schema, node, own, out);
+    if (format->layout == ARROW_RUN_END) return import_run_ends(in, schema, node, own, out);
+    if (format->type.id != out->type.id || (!type_is_nested(out->type) && !type_equal(format->type, out->type)))
+        return import_error(in, "it is %s where the schema has %s", schema->format, TYPE_TEXT(out->type));
+    if (format->layout == ARROW_NULL) return LAMINAR_OK;
+    laminar_status status = import_validity(in, node, own, out);
+    if (status) return status;
+    if (format->layout == ARROW_STRUCT) {
+        if (schema->n_children != out->n_children) return import_error(in, "the struct has %lld fields", (long long)schema->n_children);
+        for (uint32_t k = 0; k < out->n_children && !status; k++)
+            status = import_node(in, schema->children[k], node->array->children[k], node->start, n, &own->children[k], &out->children[k]);
+        return status;
+    }
+    if (!type_is_nested(out->type)) return import_leaf(in, format, node, own, out);
+    status = column_reserve(own, n ? n : 1, in->err);
+    if (status) return status;
+    out->data = own->vec.data;
+    switch ((int)format->layout) {
+    case ARROW_LIST_VIEW32: return import_list_view(in, schema, node, false, own, out);
+    case ARROW_LIST_VIEW64: return import_list_view(in, schema, node, true, own, out);
+    case ARROW_FIXED_LIST: return import_fixed_list(in, schema, node, (size_t)format->width, own, out);
+    default: return import_list(in, schema, node, format->layout == ARROW_LIST64, own, out);
+    }
+}
+
+enum { IMPORT_DEPTH_MAX = 2 * TYPE_DEPTH_MAX };
+
+/* Rows [from, from + n) of an array (its own offset aside) as a vector; `own` has the type that the schema was imported as, which is
+ * checked, and is empty. */
 static laminar_status import_node(struct import *in, const struct ArrowSchema *schema, const struct ArrowArray *array, size_t from,
                                   size_t n, struct column *own, struct vector *out)
 {
@@ -353,44 +385,12 @@ static laminar_status import_node(struct import *in, const struct ArrowSchema *s
     laminar_status status = arrow_format_parse(schema, &format, in->err);
     if (!status) status = open_array(in, &format, schema, array, from, n, &node);
     if (status) return status;
+    if (in->depth >= IMPORT_DEPTH_MAX) return import_error(in, "it is nested more than %d levels deep", IMPORT_DEPTH_MAX);
+    in->depth++;
     *out = own->vec;
-    if (format.layout == ARROW_DICTIONARY) return import_dictionary(in, &format, schema, &node, own, out);
-    if (format.layout == ARROW_RUN_END) return import_run_ends(in, schema, &node, own, out);
-    if (format.layout == ARROW_NULL) return LAMINAR_OK;
-    status = import_validity(in, &node, own, out);
-    if (status) return status;
-    if (format.layout == ARROW_STRUCT) {
-        for (uint32_t k = 0; k < out->n_children && !status; k++)
-            status = import_node(in, schema->children[k], array->children[k], node.start, n, &own->children[k], &out->children[k]);
-        return status;
-    }
-    if (!type_is_nested(out->type)) return import_leaf(in, &format, &node, own, out);
-    status = column_reserve(own, n ? n : 1, in->err);
-    if (status) return status;
-    out->data = own->vec.data;
-    switch ((int)format.layout) {
-    case ARROW_LIST_VIEW32: return import_list_view(in, schema, &node, false, own, out);
-    case ARROW_LIST_VIEW64: return import_list_view(in, schema, &node, true, own, out);
-    case ARROW_FIXED_LIST: return import_fixed_list(in, schema, &node, (size_t)format.width, own, out);
-    default: return import_list(in, schema, &node, format.layout == ARROW_LIST64, own, out);
-    }
-}
-
-/* The schema that the caller says is the one that the array comes with. */
-static laminar_status check_schema(struct import *in, const struct ArrowSchema *arrow_schema, const struct schema *schema)
-{
-    if (arrow_schema->n_children != schema->n_columns)
-        return error_set(in->err, LAMINAR_INVALID_ARGUMENT, "an Arrow schema of %lld columns for a schema of %u",
-                         (long long)arrow_schema->n_children, schema->n_columns);
-    for (uint32_t i = 0; i < schema->n_columns; i++) {
-        struct data_type type;
-        laminar_status status = arrow_import_type(arrow_schema->children[i], &type, in->err);
-        if (status) return status;
-        if (!type_equal(type, schema->columns[i].type))
-            return error_set(in->err, LAMINAR_INVALID_ARGUMENT, "column '%s' is %s in the Arrow schema and %s in the schema",
-                             schema->columns[i].name, TYPE_TEXT(type), TYPE_TEXT(schema->columns[i].type));
-    }
-    return LAMINAR_OK;
+    status = import_layout(in, &format, schema, &node, own, out);
+    in->depth--;
+    return status;
 }
 
 laminar_status arrow_import_batch_with(const struct ArrowSchema *arrow_schema, struct ArrowArray *array, struct schema *schema,
@@ -403,7 +403,8 @@ laminar_status arrow_import_batch_with(const struct ArrowSchema *arrow_schema, s
     laminar_status status = LAMINAR_OK;
     TRY(arrow_format_parse(arrow_schema, &format, err));
     if (format.layout != ARROW_STRUCT) return import_error(&in, "rows need a struct, not the format '%s'", arrow_schema->format);
-    TRY(check_schema(&in, arrow_schema, schema));
+    if (arrow_schema->n_children != schema->n_columns)
+        return import_error(&in, "it has %lld columns, the schema %u", (long long)arrow_schema->n_children, schema->n_columns);
     TRY(open_array(&in, &format, arrow_schema, array, 0, array && array->length > 0 ? (size_t)array->length : 0, &root));
     if (root.validity) return import_error(&in, "a whole row is null");
     TRY(batch_body_take(options->pool, schema, root.n, &body, err));

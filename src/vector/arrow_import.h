@@ -11,6 +11,7 @@ struct import {
     size_t n_buffer_bytes;
     size_t next_buffer;
     uint64_t borrowed_bytes; /* of buffers that were used: what the batch keeps alive, about */
+    int depth;
     const char *column; /* the top-level column, for messages */
     struct laminar_error *err;
 };

@@ -141,6 +141,21 @@ static laminar_status parse_temporal(const struct ArrowSchema *schema, struct ar
     return LAMINAR_OK;
 }
 
+/* Formats of one letter, which most are, by the letter: layout, type + 1 (0: no such format). */
+struct letter_format {
+    uint8_t layout;
+    uint8_t type_plus_1;
+};
+#define LETTER(layout, type) {(layout), LAMINAR_TYPE_##type + 1}
+static const struct letter_format letter_formats[128] = {
+    ['n'] = LETTER(ARROW_NULL, NULL),        ['b'] = LETTER(ARROW_BITS, BOOL),        ['c'] = LETTER(ARROW_FIXED, INT8),
+    ['C'] = LETTER(ARROW_FIXED, UINT8),      ['s'] = LETTER(ARROW_FIXED, INT16),      ['S'] = LETTER(ARROW_FIXED, UINT16),
+    ['i'] = LETTER(ARROW_FIXED, INT32),      ['I'] = LETTER(ARROW_FIXED, UINT32),     ['l'] = LETTER(ARROW_FIXED, INT64),
+    ['L'] = LETTER(ARROW_FIXED, UINT64),     ['e'] = LETTER(ARROW_HALF, FLOAT),       ['f'] = LETTER(ARROW_FIXED, FLOAT),
+    ['g'] = LETTER(ARROW_FIXED, DOUBLE),     ['u'] = LETTER(ARROW_STRING32, VARCHAR), ['U'] = LETTER(ARROW_STRING64, VARCHAR),
+    ['z'] = LETTER(ARROW_STRING32, BINARY),  ['Z'] = LETTER(ARROW_STRING64, BINARY),
+};
+
 struct simple_format {
     const char *format;
     uint8_t layout;
@@ -149,24 +164,7 @@ struct simple_format {
 };
 
 static const struct simple_format simple_formats[] = {
-    {"n", ARROW_NULL, LAMINAR_TYPE_NULL, 0},
-    {"b", ARROW_BITS, LAMINAR_TYPE_BOOL, 0},
-    {"c", ARROW_FIXED, LAMINAR_TYPE_INT8, 0},
-    {"C", ARROW_FIXED, LAMINAR_TYPE_UINT8, 0},
-    {"s", ARROW_FIXED, LAMINAR_TYPE_INT16, 0},
-    {"S", ARROW_FIXED, LAMINAR_TYPE_UINT16, 0},
-    {"i", ARROW_FIXED, LAMINAR_TYPE_INT32, 0},
-    {"I", ARROW_FIXED, LAMINAR_TYPE_UINT32, 0},
-    {"l", ARROW_FIXED, LAMINAR_TYPE_INT64, 0},
-    {"L", ARROW_FIXED, LAMINAR_TYPE_UINT64, 0},
-    {"e", ARROW_HALF, LAMINAR_TYPE_FLOAT, 0},
-    {"f", ARROW_FIXED, LAMINAR_TYPE_FLOAT, 0},
-    {"g", ARROW_FIXED, LAMINAR_TYPE_DOUBLE, 0},
-    {"u", ARROW_STRING32, LAMINAR_TYPE_VARCHAR, 0},
-    {"U", ARROW_STRING64, LAMINAR_TYPE_VARCHAR, 0},
     {"vu", ARROW_STRING_VIEW, LAMINAR_TYPE_VARCHAR, 0},
-    {"z", ARROW_STRING32, LAMINAR_TYPE_BINARY, 0},
-    {"Z", ARROW_STRING64, LAMINAR_TYPE_BINARY, 0},
     {"vz", ARROW_STRING_VIEW, LAMINAR_TYPE_BINARY, 0},
     {"+l", ARROW_LIST32, LAMINAR_TYPE_LIST, 1},
     {"+L", ARROW_LIST64, LAMINAR_TYPE_LIST, 1},
@@ -177,19 +175,32 @@ static const struct simple_format simple_formats[] = {
     {"+r", ARROW_RUN_END, LAMINAR_TYPE_NULL, 2},
 };
 
+static struct data_type text_type(const struct ArrowSchema *schema)
+{
+    return has_extension(schema, "arrow.json") ? TYPE(JSON) : TYPE(VARCHAR);
+}
+
 /* The format string alone; *n_children is what it asks for, -1 for any. */
 static laminar_status parse_format(const struct ArrowSchema *schema, struct arrow_format *out, int *n_children,
                                    struct laminar_error *err)
 {
     const char *f = schema->format;
     *n_children = 0;
+    if (f[0] && !f[1]) {
+        struct letter_format letter = letter_formats[f[0] & 0x7F]; /* the format is ASCII: checked */
+        if (!letter.type_plus_1) return unknown_format(err, schema);
+        out->layout = (enum arrow_layout)letter.layout;
+        out->type = type_of((laminar_type)(letter.type_plus_1 - 1));
+        if (f[0] == 'u' || f[0] == 'U') out->type = text_type(schema);
+        return LAMINAR_OK;
+    }
     for (size_t i = 0; i < ARRAY_LENGTH(simple_formats); i++) {
         const struct simple_format *simple = &simple_formats[i];
         if (f[0] != simple->format[0] || strcmp(f, simple->format) != 0) continue;
         out->layout = (enum arrow_layout)simple->layout;
         out->type = type_of((laminar_type)simple->type);
         *n_children = simple->n_children;
-        if (out->type.id == LAMINAR_TYPE_VARCHAR && has_extension(schema, "arrow.json")) out->type = TYPE(JSON);
+        if (out->type.id == LAMINAR_TYPE_VARCHAR) out->type = text_type(schema);
         return LAMINAR_OK;
     }
     if (f[0] == 't') return parse_temporal(schema, out, err);
@@ -213,10 +224,7 @@ static laminar_status parse_format(const struct ArrowSchema *schema, struct arro
 laminar_status arrow_format_parse(const struct ArrowSchema *schema, struct arrow_format *out, struct laminar_error *err)
 {
     if (!schema || !schema->release || !schema->format) return bad_schema(err, NULL, "the schema is missing or was released");
-    if (schema->name && !utf8_validate(schema->name, strlen(schema->name)))
-        return error_set(err, LAMINAR_INVALID_SCHEMA, "the name of an Arrow field is not UTF-8");
-    if ((unsigned char)schema->format[0] >= 0x80 || !utf8_validate(schema->format, strlen(schema->format)))
-        return bad_schema(err, schema, "the format is not UTF-8");
+    if ((unsigned char)schema->format[0] >= 0x80) return bad_schema(err, NULL, "the format is not a text");
     *out = (struct arrow_format){0};
     int n_children;
     laminar_status status = parse_format(schema, out, &n_children, err);
@@ -275,6 +283,17 @@ static laminar_status check_children(const struct ArrowSchema *schema, struct la
     return LAMINAR_OK;
 }
 
+/* Name and format are shown and kept, so they must be text. */
+static laminar_status check_texts(const struct ArrowSchema *schema, struct laminar_error *err)
+{
+    if (!schema || !schema->release) return LAMINAR_OK; /* arrow_format_parse says so */
+    if (schema->name && !utf8_validate(schema->name, strlen(schema->name)))
+        return error_set(err, LAMINAR_INVALID_SCHEMA, "the name of an Arrow field is not UTF-8");
+    if (schema->format && !utf8_validate(schema->format, strlen(schema->format)))
+        return bad_schema(err, NULL, "the format is not UTF-8");
+    return LAMINAR_OK;
+}
+
 static laminar_status import_struct(const struct ArrowSchema *schema, struct walk walk, struct data_type *out, struct laminar_error *err)
 {
     uint32_t n = (uint32_t)schema->n_children;
@@ -315,7 +334,8 @@ static laminar_status import_type(const struct ArrowSchema *schema, struct walk 
         return error_set(err, LAMINAR_INVALID_SCHEMA, "an Arrow schema has more than %d nodes", ARROW_NODES_MAX);
     if (walk.depth >= ARROW_DEPTH_MAX)
         return error_set(err, LAMINAR_INVALID_SCHEMA, "an Arrow type is nested more than %d levels deep", ARROW_DEPTH_MAX);
-    laminar_status status = arrow_format_parse(schema, &format, err);
+    laminar_status status = check_texts(schema, err);
+    if (!status) status = arrow_format_parse(schema, &format, err);
     if (!status) status = check_children(schema, err);
     if (status) return status;
     walk.depth++;

@@ -192,21 +192,29 @@ static laminar_status append_validity_sel(struct column *col, const struct vecto
                                           struct laminar_error *err)
 {
     if (!src->validity) return append_validity_fill(col, n, true, err);
-    const uint8_t *bits = src->validity;
-    size_t n_valid = 0;
-    for (size_t i = 0; i < n; i++) n_valid += bitmap_get(bits, sel[i]);
-    if (n_valid == n) return append_validity_fill(col, n, true, err);
+    bool had_nulls = col->vec.validity != NULL;
     laminar_status status = column_reserve_validity(col, err);
     if (status) return status;
+    const uint8_t *bits = src->validity;
     uint8_t *out = col->vec.validity;
     size_t at = col->n, i = 0;
-    for (; i < n && (at + i) % 8; i++) bitmap_get(bits, sel[i]) ? bitmap_set(out, at + i) : bitmap_clear(out, at + i);
-    for (; i + 8 <= n; i += 8) {
+    unsigned all = 1;
+    for (; i < n && (at + i) % 8; i++) {
+        bool is_valid = bitmap_get(bits, sel[i]);
+        all &= is_valid;
+        is_valid ? bitmap_set(out, at + i) : bitmap_clear(out, at + i);
+    }
+    for (; i < n; i += 8) { /* bits of the last byte beyond n mean nothing */
         unsigned byte = 0;
-        for (unsigned k = 0; k < 8; k++) byte |= (unsigned)bitmap_get(bits, sel[i + k]) << k;
+        size_t n_bits = n - i < 8 ? n - i : 8;
+        if (likely(n_bits == 8))
+            for (unsigned k = 0; k < 8; k++) byte |= (unsigned)bitmap_get(bits, sel[i + k]) << k;
+        else
+            for (unsigned k = 0; k < n_bits; k++) byte |= (unsigned)bitmap_get(bits, sel[i + k]) << k;
+        all &= byte == (1U << n_bits) - 1;
         out[(at + i) / 8] = (uint8_t)byte;
     }
-    for (; i < n; i++) bitmap_get(bits, sel[i]) ? bitmap_set(out, at + i) : bitmap_clear(out, at + i);
+    if (all && !had_nulls) col->vec.validity = NULL; /* no null so far after all */
     return LAMINAR_OK;
 }
 
@@ -251,6 +259,26 @@ static void gather_values(void *dst, const void *src, size_t width, const uint32
     }
 }
 
+/* size > STRING_INLINE_MAX. Up to 32 bytes by two moves that overlap: a call to memcpy costs more. */
+static inline void copy_long_string(char *restrict dst, const char *restrict src, size_t size)
+{
+    if (size <= 16) {
+        uint64_t head, tail;
+        memcpy(&head, src, 8);
+        memcpy(&tail, src + size - 8, 8);
+        memcpy(dst, &head, 8);
+        memcpy(dst + size - 8, &tail, 8);
+    } else if (size <= 32) {
+        wide_value head, tail;
+        memcpy(&head, src, 16);
+        memcpy(&tail, src + size - 16, 16);
+        memcpy(dst, &head, 16);
+        memcpy(dst + size - 16, &tail, 16);
+    } else {
+        memcpy(dst, src, size);
+    }
+}
+
 /* Moves the bytes of the long strings among views[0..n) into the column's heap. */
 static laminar_status own_strings(struct column *col, struct string_view *views, size_t n, struct laminar_error *err)
 {
@@ -261,7 +289,7 @@ static laminar_status own_strings(struct column *col, struct string_view *views,
     if (!bytes) return error_oom(err);
     for (size_t i = 0; i < n; i++) {
         if (views[i].size <= STRING_INLINE_MAX) continue;
-        memcpy(bytes, views[i].ptr, views[i].size);
+        copy_long_string(bytes, views[i].ptr, views[i].size);
         views[i].ptr = bytes;
         bytes += views[i].size;
     }

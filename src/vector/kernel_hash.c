@@ -32,11 +32,21 @@ static inline uint64_t hash_string(struct string_view v)
 }
 
 /* HASH_LOOP(name, T, hash): static void hash_rows_<name>(data, validity, n, out, is_first). */
-#define HASH_BODY(T, hash_value, has_validity, is_first)                                                                             \
+#define HASH_PUT(is_first)                                                                                                           \
+    out[i] = (is_first) ? h : hash_combine(out[i], h)
+#define HASH_BODY(hash_value, is_first)                                                                                              \
     for (size_t i = 0; i < n; i++) {                                                                                                 \
         uint64_t h = hash_value(in[i]);                                                                                              \
-        if (has_validity) h = bitmap_get(validity, i) ? h : HASH_NULL;                                                               \
-        out[i] = (is_first) ? h : hash_combine(out[i], h);                                                                           \
+        HASH_PUT(is_first);                                                                                                          \
+    }
+/* A byte of validity at a time; the null's hash is mixed in without a branch. */
+#define HASH_BODY_NULLS(hash_value, is_first)                                                                                        \
+    for (size_t byte = 0, i = 0; i < n; byte++) {                                                                                    \
+        uint64_t bits = validity[byte];                                                                                              \
+        for (size_t end = i + 8 < n ? i + 8 : n; i < end; i++, bits >>= 1) {                                                         \
+            uint64_t h = HASH_NULL ^ ((hash_value(in[i]) ^ HASH_NULL) & (0 - (bits & 1)));                                           \
+            HASH_PUT(is_first);                                                                                                      \
+        }                                                                                                                            \
     }
 #define HASH_LOOP(name, T, hash_value)                                                                                               \
     MULTI_TARGET static void hash_rows_##name(const void *data, const uint8_t *restrict validity, size_t n, uint64_t *restrict out,  \
@@ -44,13 +54,13 @@ static inline uint64_t hash_string(struct string_view v)
     {                                                                                                                                \
         const T *restrict in = data;                                                                                                 \
         if (!validity && is_first) {                                                                                                 \
-            HASH_BODY(T, hash_value, false, true)                                                                                    \
+            HASH_BODY(hash_value, true)                                                                                    \
         } else if (!validity) {                                                                                                      \
-            HASH_BODY(T, hash_value, false, false)                                                                                   \
+            HASH_BODY(hash_value, false)                                                                                   \
         } else if (is_first) {                                                                                                       \
-            HASH_BODY(T, hash_value, true, true)                                                                                     \
+            HASH_BODY_NULLS(hash_value, true)                                                                                     \
         } else {                                                                                                                     \
-            HASH_BODY(T, hash_value, true, false)                                                                                    \
+            HASH_BODY_NULLS(hash_value, false)                                                                                    \
         }                                                                                                                            \
     }
 

@@ -21,7 +21,17 @@ struct match_side {
     const uint8_t *validity;
     const uint32_t *sel;
     uint32_t mask; /* 0 for a constant */
+    uint32_t validity_mask; /* the same, and 0 where all is valid: then validity is one byte of ones */
+    bool has_validity;
 };
+static const uint8_t all_valid[1] = {0xFF};
+
+static struct match_side match_side(const struct vector *v, const uint32_t *sel)
+{
+    uint32_t mask = v->shape == VEC_CONST ? 0 : UINT32_MAX;
+    return (struct match_side){v->data, v->validity ? v->validity : all_valid, sel, mask, v->validity ? mask : 0, v->validity != NULL};
+}
+
 
 #define SAME_PLAIN(x, y) ((x) == (y))
 #define SAME_INTERVAL(x, y) (interval_total(x) == interval_total(y))
@@ -33,7 +43,7 @@ struct match_side {
         uint32_t row_a = sel_a[i] & mask_a, row_b = sel_b[i] & mask_b;                                                               \
         bool is_match = same(in_a[row_a], in_b[row_b]);                                                                              \
         if (has_validity) {                                                                                                          \
-            bool valid_a = !a->validity || bitmap_get(a->validity, row_a), valid_b = !b->validity || bitmap_get(b->validity, row_b); \
+            bool valid_a = bitmap_get(valid_bits_a, row_a & valid_mask_a), valid_b = bitmap_get(valid_bits_b, row_b & valid_mask_b); \
             is_match = (is_match & valid_a & valid_b) | !(valid_a | valid_b);                                                        \
         }                                                                                                                            \
         match[n_match] = (uint32_t)i;                                                                                                \
@@ -45,9 +55,10 @@ struct match_side {
     {                                                                                                                                \
         const T *restrict in_a = a->data, *restrict in_b = b->data;                                                                  \
         const uint32_t *restrict sel_a = a->sel, *restrict sel_b = b->sel;                                                           \
-        uint32_t mask_a = a->mask, mask_b = b->mask;                                                                                 \
+        const uint8_t *restrict valid_bits_a = a->validity, *restrict valid_bits_b = b->validity;                                   \
+        uint32_t mask_a = a->mask, mask_b = b->mask, valid_mask_a = a->validity_mask, valid_mask_b = b->validity_mask;              \
         size_t n_match = 0;                                                                                                          \
-        if (!a->validity && !b->validity) {                                                                                          \
+        if (!a->has_validity && !b->has_validity) {                                                                                  \
             MATCH_BODY(false, same)                                                                                                  \
         } else {                                                                                                                     \
             MATCH_BODY(true, same)                                                                                                   \
@@ -84,8 +95,7 @@ size_t kernel_match(const struct vector *a, const uint32_t *sel_a, const struct 
     assert(n <= CHUNK_ROWS);
     if (!sel_a) sel_a = kernel_identity;
     if (!sel_b) sel_b = kernel_identity;
-    const struct match_side side_a = {a->data, a->validity, sel_a, a->shape == VEC_CONST ? 0 : UINT32_MAX};
-    const struct match_side side_b = {b->data, b->validity, sel_b, b->shape == VEC_CONST ? 0 : UINT32_MAX};
+    const struct match_side side_a = match_side(a, sel_a), side_b = match_side(b, sel_b);
     if (a->type.id == LAMINAR_TYPE_NULL || b->type.id == LAMINAR_TYPE_NULL) return match_rows(a, sel_a, b, sel_b, n, match);
     assert(type_phys(a->type) == type_phys(b->type));
     switch (type_phys(a->type)) {

@@ -15,13 +15,14 @@ static inline int128 interval_total(struct laminar_interval v)
     return ((int128)v.months * DAYS_PER_MONTH + v.days) * NANOS_PER_DAY + v.nanos;
 }
 
-/* Bits that are equal where the doubles are. */
+/* Bits that are equal where the doubles are. On integers, so that it compiles to conditional moves. */
 static inline uint64_t f64_canonical_bits(double v)
 {
     uint64_t bits;
-    v = v == 0 ? 0.0 : v; /* drops the sign of -0.0 */
     memcpy(&bits, &v, 8);
-    return v != v ? UINT64_C(0x7ff8000000000000) : bits;
+    uint64_t magnitude = bits << 1;
+    bits = magnitude ? bits : 0;                               /* -0.0 */
+    return magnitude > UINT64_C(0xffe0000000000000) ? UINT64_C(0x7ff8000000000000) : bits; /* NaN */
 }
 
 /* Unsigned, in the order of the doubles. */
