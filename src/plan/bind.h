@@ -66,6 +66,7 @@ struct pending_join {
     uint32_t base;          /* first of its columns in the block's plan, once joined */
 };
 
+struct qualify;
 struct select_block {
     struct binder *b;
     struct plan_context *ctx;
@@ -74,6 +75,7 @@ struct select_block {
     struct scope scope;
     struct clause clause;
     const struct ast_select *select;
+    const struct qualify *qualify;
     uint32_t alias_depth;
     struct plan *aggregate; /* once it is made: expressions bound before are then finished */
 
@@ -135,6 +137,12 @@ laminar_status bind_join_condition(struct select_block *q, const struct ast_expr
 /* Takes the equalities between the sides out of `conjuncts` into the join's keys (in place: the rest stays). */
 laminar_status join_take_keys(struct plan_context *ctx, struct plan *join, struct expr_list *conjuncts) must_check;
 laminar_status join_add_key(struct plan_context *ctx, struct plan *join, struct expr *left, struct expr *right) must_check;
+/* QUALIFY row_number() OVER (...) <= n (bind_qualify.c) */
+struct qualify {
+    const struct ast_expr *call; /* the row_number() OVER (...); NULL: no QUALIFY */
+    uint64_t limit;
+};
+laminar_status bind_qualify(struct select_block *q, struct qualify *out) must_check;
 laminar_status bind_where(struct select_block *q, const struct ast_expr *where) must_check;
 
 laminar_status bind_group_by(struct select_block *q) must_check;

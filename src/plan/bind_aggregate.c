@@ -3,9 +3,16 @@
 
 /* --- Aggregate calls ----------------------------------------------------------------------------------------------------- */
 
+static const char aggregate_argument[] = "the argument of an aggregate";
+
 static laminar_status check_place(struct select_block *q, const struct ast_expr *ast, const char *name)
 {
     if (q->clause.allows_aggregates) return LAMINAR_OK;
+    if (q->clause.name == aggregate_argument) {
+        plan_error(q->ctx, LAMINAR_QUERY_FAILED, ast->span.start, "aggregate functions can't be nested: %s()", name);
+        error_hint(q->ctx->err, "aggregate in a subquery first");
+        return LAMINAR_QUERY_FAILED;
+    }
     plan_error(q->ctx, LAMINAR_QUERY_FAILED, ast->span.start, "aggregate function %s() is not allowed in %s", name, q->clause.name);
     if (strcmp(q->clause.name, "WHERE") == 0) error_hint(q->ctx->err, "conditions on aggregates go to HAVING");
     else error_hint(q->ctx->err, "aggregate in a subquery first");
@@ -129,7 +136,7 @@ laminar_status bind_aggregate_call(struct select_block *q, const struct ast_expr
         return plan_unsupported(ctx, ast->span.start, "RESPECT NULLS is not supported", "aggregates skip nulls");
     struct aggregate_call call = {0};
     struct clause saved = q->clause;
-    q->clause = (struct clause){.name = "the argument of an aggregate", .allows_subqueries = !q->aggregate};
+    q->clause = (struct clause){.name = aggregate_argument, .allows_subqueries = !q->aggregate};
     laminar_status status = bind_call_parts(q, ast, name, &call);
     q->clause = saved;
     CHECK(status);

@@ -93,12 +93,15 @@ static laminar_status unknown_table(struct select_block *q, const struct ast_nam
         error_hint(q->ctx->err, "did you mean \"%s\"?", nearest.best);
         return LAMINAR_QUERY_FAILED;
     }
+    const char *first = NULL;
     for (uint32_t i = 0; i < q->scope.n; i++) {
         const char *alias = q->scope.cols[i].table;
+        if (!first) first = alias;
         if (!alias || !q->plan || q->plan->kind != PLAN_SCAN || strcmp(q->plan->relation->name, table->text) != 0) continue;
         error_hint(q->ctx->err, "it is called \"%s\" in this query", alias);
-        break;
+        return LAMINAR_QUERY_FAILED;
     }
+    if (first) error_hint(q->ctx->err, "FROM has %s%s", first, q->scope.cols[q->scope.n - 1].table == first ? "" : " and others");
     return LAMINAR_QUERY_FAILED;
 }
 

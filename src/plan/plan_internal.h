@@ -144,6 +144,7 @@ laminar_status plan_rewrite(struct plan_context *ctx, struct plan **plan) must_c
 laminar_status rewrite_fold(struct plan_context *ctx, struct plan **plan) must_check;
 laminar_status rewrite_fold_expr(struct plan_context *ctx, struct expr **e) must_check;
 laminar_status rewrite_push_filters(struct plan_context *ctx, struct plan **plan) must_check;
+laminar_status rewrite_join_order(struct plan_context *ctx, struct plan **plan) must_check;
 laminar_status rewrite_merge_projects(struct plan_context *ctx, struct plan **plan) must_check;
 laminar_status rewrite_prune(struct plan_context *ctx, struct plan **plan) must_check;
 laminar_status rewrite_interval_joins(struct plan_context *ctx, struct plan **plan) must_check;

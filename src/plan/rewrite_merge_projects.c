@@ -1,5 +1,5 @@
 /* rewrite_merge_projects.c - a projection of a projection is one projection, where nothing is computed twice by it; one that changes nothing
- * goes, leaving its names to what is below. */
+ * goes. Its names go with it: inside a plan they are for reading only, and those of the whole plan are put back at the end (rewrite.c). */
 #include "plan/plan_internal.h"
 
 static bool is_trivial(const struct expr *e) { return e->kind == EXPR_COLUMN || e->kind == EXPR_CONST; }
@@ -38,11 +38,6 @@ laminar_status rewrite_merge_projects(struct plan_context *ctx, struct plan **pl
     if (p->kind != PLAN_PROJECT) return LAMINAR_OK;
     if (p->inputs[0]->kind == PLAN_PROJECT) CHECK(merge(ctx, p));
     if (!is_identity(p)) return LAMINAR_OK;
-    struct plan *input = p->inputs[0];
-    for (uint32_t i = 0; i < p->n_cols; i++) {
-        input->cols[i].name = p->cols[i].name;
-        if (p->cols[i].table) input->cols[i].table = p->cols[i].table;
-    }
-    *plan = input;
+    *plan = p->inputs[0];
     return LAMINAR_OK;
 }

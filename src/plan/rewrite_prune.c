@@ -303,14 +303,8 @@ laminar_status rewrite_prune(struct plan_context *ctx, struct plan **plan)
 {
     bool *all;
     uint32_t *map, n = (*plan)->n_cols;
-    const struct plan_column *old = (*plan)->cols;
-    struct plan_column *names;
     CHECK(new_flags(ctx, n, &all));
     memset(all, 1, n);
-    ALLOC_OR_FAIL(ctx, names, ARENA_ARRAY(ctx->arena, struct plan_column, n + 1));
-    memcpy(names, old, n * sizeof *names);
     CHECK(prune(ctx, plan, all, &map));
-    CHECK(narrow(ctx, plan, all, n, map));
-    for (uint32_t i = 0; i < n; i++) (*plan)->cols[i].name = names[i].name;
-    return LAMINAR_OK;
+    return narrow(ctx, plan, all, n, map);
 }
