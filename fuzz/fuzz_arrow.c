@@ -38,7 +38,7 @@ static int64_t next_number(struct input *in)
     if (kind < 240) return kind % 32;
     uint64_t value = 0;
     for (int i = 0; i < 8; i++) value = value << 8 | next_byte(in);
-    return (int64_t)(kind < 248 ? value : value >> 40);
+    return (int64_t)(kind < 248 ? value : value >> 48);
 }
 
 static void release_schema(struct ArrowSchema *schema) { schema->release = NULL; }

@@ -354,6 +354,25 @@ static int64_t find_field(const struct type_info *info, const char *name)
     return -1;
 }
 
+/* A struct's field; where the struct is null, the field may be anything, so it is taken as null there. */
+static laminar_status convert_field(struct coerce *c, const struct vector *src, const struct vector *field, size_t from, size_t n,
+                                    struct column *out)
+{
+    if (!src->validity || bitmap_range_all_set(src->validity, from, n) || field->type.id == LAMINAR_TYPE_NULL)
+        return convert(c, field, src->child_offset + from, n, out);
+    struct column masked;
+    laminar_status status = column_init(&masked, field->type, c->err);
+    if (status) return status;
+    TRY(column_append(&masked, field, src->child_offset + from, n, STRINGS_BORROW, c->err));
+    TRY(column_reserve_validity(&masked, c->err));
+    for (size_t i = 0; i < n; i++)
+        if (!bitmap_get(src->validity, from + i)) bitmap_clear(masked.validity, i);
+    TRY(convert(c, &masked.vec, 0, n, out));
+done:
+    column_deinit(&masked);
+    return status;
+}
+
 static laminar_status convert_struct(struct coerce *c, const struct vector *src, size_t from, size_t n, struct column *out)
 {
     const struct type_info *have = src->type.info, *want = out->vec.type.info;
@@ -366,7 +385,7 @@ static laminar_status convert_struct(struct coerce *c, const struct vector *src,
         int64_t field = find_field(have, want->fields[k].name);
         struct column *child = &out->children[k];
         status = field < 0 ? column_append_null(child, n, c->err)
-                           : convert(c, &src->children[field], src->child_offset + from, n, child);
+                           : convert_field(c, src, &src->children[field], from, n, child);
         out->vec.children[k] = child->vec;
     }
     if (!status) out->n = n;

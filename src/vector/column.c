@@ -101,6 +101,7 @@ void column_clear(struct column *col)
         for (uint32_t i = 0; i < col->vec.n_children; i++) column_clear(&col->children[i]);
         sync_children(col);
     }
+    charge(col);
 }
 
 /* A larger block with the first `used` bytes of the old one, which it replaces; false when memory is out. */

@@ -260,7 +260,19 @@ static void nested_values_convert(void **state)
     out = coerce_to(src, to, true);
     assert_string_equal(row_text(&out->cols[0], 1), "{'t': b, 'extra': NULL, 'n': 300}");
     batch_unref(out);
+    record.array.release = hand_release_array;
+    n.array.release = t.array.release = hand_release_array;
+    record.array.null_count = 1;
+    record.buffers[0] = (uint8_t[]){0x01}; /* what lies under a null struct need not fit */
+    hand_root(&root, &record, 2);
+    struct batch *masked = hand_import(&root, NULL);
     fields[2].type = TYPE(INT8);
+    assert_int_equal(type_struct(fields, 3, &to, NULL), 0);
+    out = coerce_to(masked, to, true);
+    assert_string_equal(row_text(&out->cols[0], 0), "{'t': a, 'extra': NULL, 'n': 7}");
+    assert_string_equal(row_text(&out->cols[0], 1), "(null)NULL");
+    batch_unref(out);
+    batch_unref(masked);
     assert_int_equal(type_struct(fields, 3, &to, NULL), 0);
     assert_null(coerce_to(src, to, true));
     assert_int_equal(type_struct(fields, 2, &to, NULL), 0); /* no place for n */
