@@ -171,25 +171,29 @@ static bool decode_fixed(enum phys_type phys, const uint8_t *in, void *value)
     return false;
 }
 
-/* A string's bytes without escapes and inversion, into the arena of the column's heap; *used counts the input's. NULL where malformed or out of memory. */
-static const char *unescape(const uint8_t *in, size_t size, uint8_t flip, struct arena *arena, size_t *out_size, size_t *used)
+/* Sizes of a string, without escapes and as it stands in the key; false where malformed. */
+static bool measure(const uint8_t *in, size_t size, uint8_t flip, size_t *out_size, size_t *used)
 {
-    size_t n = 0, i = 0;
-    for (;; i++, n++) {
-        if (i + 1 >= size) return NULL;
+    for (size_t i = 0, n = 0;; i++, n++) {
+        if (i + 1 >= size) return false;
         if ((in[i] ^ flip) != 0) continue;
         uint8_t next = in[++i] ^ flip;
-        if (next == 0) break;
-        if (next != 0xFF) return NULL;
+        if (next == 0) {
+            *used = i + 1;
+            *out_size = n;
+            return true;
+        }
+        if (next != 0xFF) return false;
     }
-    *used = i + 1;
-    *out_size = n;
-    char *text = arena_alloc(arena, n + 1);
-    for (size_t k = 0, at = 0; text && k < n; k++, at++) {
+}
+
+/* Its bytes without escapes and inversion. */
+static void unescape(const uint8_t *in, uint8_t flip, char *text, size_t size)
+{
+    for (size_t k = 0, at = 0; k < size; k++, at++) {
         text[k] = (char)(in[at] ^ flip);
         at += text[k] == 0; /* the FF */
     }
-    return text;
 }
 
 static laminar_status decode_string(const struct key_part *part, const char *text, size_t size, struct column *col, struct laminar_error *err)
@@ -222,13 +226,14 @@ laminar_status key_decode(const struct key_part *parts, uint32_t n_parts, const 
         }
         enum phys_type phys = type_phys(part->type);
         if (phys == PHYS_STRING || type_is_nested(part->type)) {
-            struct arena skipped = {0};
-            size_t text_size = 0, used = 0;
-            const char *text = unescape(data, (size_t)(end - data), flip, is_wanted ? &col->heap : &skipped, &text_size, &used);
-            if (!text) status = malformed(err);
-            else if (is_wanted) status = decode_string(part, text, text_size, col, err);
-            arena_deinit(&skipped);
-            if (status) return status;
+            size_t text_size, used;
+            if (!measure(data, (size_t)(end - data), flip, &text_size, &used)) return malformed(err);
+            if (is_wanted) {
+                char *text = arena_alloc(&col->heap, text_size + 1);
+                if (!text) return error_oom(err);
+                unescape(data, flip, text, text_size);
+                if ((status = decode_string(part, text, text_size, col, err))) return status;
+            }
             data += used;
             continue;
         }
