@@ -47,7 +47,7 @@ static laminar_status bind_unary(struct select_block *q, const struct ast_expr *
     }
     CHECK(bind_expr(q, ast->u.unary.operand, &e));
     switch (ast->u.unary.op) {
-    case AST_UNARY_MINUS: return make_call(ctx, "negate", &e, 1, ast->span.start, out);
+    case AST_UNARY_MINUS: return make_operator(ctx, "negate", &e, 1, ast->span.start, out);
     case AST_UNARY_PLUS:
         if (!type_is_numeric(e->type) && e->type.id != LAMINAR_TYPE_INTERVAL && e->type.id != LAMINAR_TYPE_NULL)
             return plan_error(ctx, LAMINAR_QUERY_FAILED, ast->span.start, "operator + does not take %s", TYPE_TEXT(e->type));
@@ -56,7 +56,7 @@ static laminar_status bind_unary(struct select_block *q, const struct ast_expr *
     case AST_UNARY_NOT:
         CHECK(make_condition(ctx, e, "the operand of NOT", &e));
         return make_not(ctx, e, ast->span.start, out);
-    case AST_UNARY_BIT_NOT: return make_call(ctx, "bit_not", &e, 1, ast->span.start, out);
+    case AST_UNARY_BIT_NOT: return make_operator(ctx, "bit_not", &e, 1, ast->span.start, out);
     }
     return plan_unsupported(ctx, ast->span.start, "this operator is not supported", NULL);
 }

@@ -7,8 +7,8 @@ static laminar_status name_item(struct select_block *q, const char *table, const
     struct plan_context *ctx = q->ctx;
     struct plan *plan = item->plan;
     if (columns && columns->n > plan->n_cols)
-        return plan_error(ctx, LAMINAR_QUERY_FAILED, columns->items[plan->n_cols].span.start, "%zu column names for %u columns", columns->n,
-                          plan->n_cols);
+        return plan_error(ctx, LAMINAR_QUERY_FAILED, columns->items[plan->n_cols].span.start, "%zu column name%s for %u column%s", columns->n,
+                          columns->n == 1 ? "" : "s", plan->n_cols, plan->n_cols == 1 ? "" : "s");
     const char *alias = NULL;
     if (table) CHECK(bind_name(ctx, table, &alias));
     for (uint32_t i = 0; i < plan->n_cols; i++) {

@@ -85,6 +85,8 @@ static laminar_status explain_operator(struct plan_context *ctx, laminar_status 
 {
     if (status != LAMINAR_QUERY_FAILED) return plan_located(ctx, status, offset);
     if (ctx->err) error_clear(ctx->err);
+    if (strcmp(name, "negate") == 0) name = "-";
+    if (strcmp(name, "bit_not") == 0) name = "~";
     if (n_args == 2)
         plan_error(ctx, LAMINAR_QUERY_FAILED, offset, "operator %s does not take %s and %s", name, TYPE_TEXT(types[0]), TYPE_TEXT(types[1]));
     else plan_error(ctx, LAMINAR_QUERY_FAILED, offset, "operator %s does not take %s", name, TYPE_TEXT(types[0]));

@@ -305,7 +305,7 @@ static laminar_status top_properties(struct plan_context *ctx, struct plan *plan
         return column_names(ctx, plan, plan->partition, plan->n_partition, "the top rows per %s", &props->state_note);
     } else {
         props->state = STATE_CONST;
-        ALLOC_OR_FAIL(ctx, props->state_note, arena_printf(ctx->arena, "%llu rows", (unsigned long long)(plan->limit + plan->offset)));
+        ALLOC_OR_FAIL(ctx, props->state_note, arena_printf(ctx->arena, "%llu row%s", (unsigned long long)(plan->limit + plan->offset), plan->limit + plan->offset == 1 ? "" : "s"));
     }
     return LAMINAR_OK;
 }

@@ -1,5 +1,5 @@
 /* plan_fixture.c - see plan_fixture.h. Constants are folded by calling the functions' kernels on constant vectors. */
-#include "unit/plan/plan_fixture.h"
+#include "plan/plan_fixture.h"
 #include "sql/parser.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -75,22 +75,23 @@ static laminar_status plan_statement(struct fixture *f, struct plan_context *ctx
     return status;
 }
 
-static laminar_status run(struct fixture *f, const char *sql, bool is_stream, bool as_json, bool keep, char **text)
+static laminar_status run(struct fixture *f, const char *sql, bool is_stream, bool as_json, bool keep, char **text,
+                          struct laminar_error *err)
 {
     struct arena arena = {0};
     struct ast_script *script;
-    error_clear(&f->err);
-    laminar_status status = sql_parse(&arena, sql, strlen(sql), &script, &f->err);
+    if (err) error_clear(err);
+    laminar_status status = sql_parse(&arena, sql, strlen(sql), &script, err);
     for (size_t i = 0; status == LAMINAR_OK && i < script->n; i++) {
         struct plan *plan = NULL;
         struct plan_context ctx = {.arena = &arena, .catalog = &f->catalog, .sql = sql, .sql_size = strlen(sql), .zone = "UTC", .is_stream = is_stream,
-                                   .evaluate = evaluate, .err = &f->err};
+                                   .evaluate = evaluate, .err = err};
         status = plan_statement(f, &ctx, script->statements[i], keep, &plan);
         if (status == LAMINAR_OK && text && plan) {
             struct strbuf out = {0};
             plan_explain(plan, as_json, &out);
             *text = strbuf_take(&out);
-            if (!*text) status = error_oom(&f->err);
+            if (!*text) status = error_oom(err);
         }
     }
     arena_deinit(&arena);
@@ -100,12 +101,14 @@ static laminar_status run(struct fixture *f, const char *sql, bool is_stream, bo
 laminar_status fixture_plan(struct fixture *f, const char *sql, bool is_stream, bool as_json, char **text)
 {
     if (text) *text = NULL;
-    return run(f, sql, is_stream, as_json, false, text);
+    return run(f, sql, is_stream, as_json, false, text, &f->err);
 }
+
+laminar_status fixture_plan_silently(struct fixture *f, const char *sql) { return run(f, sql, true, false, false, NULL, NULL); }
 
 void fixture_create(struct fixture *f, const char *sql)
 {
-    laminar_status status = run(f, sql, false, false, true, NULL);
+    laminar_status status = run(f, sql, false, false, true, NULL, &f->err);
     if (status != LAMINAR_OK) print_message("%s\n%s\n%s\n", sql, f->err.message, f->err.context);
     assert_int_equal(status, LAMINAR_OK);
 }

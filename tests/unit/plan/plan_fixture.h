@@ -15,6 +15,8 @@ void fixture_create(struct fixture *f, const char *sql);
 /* One statement, whatever it is, planned and thrown away; the error is in f->err. For queries and CREATE ... AS the plan's text is returned in *text
  * (mem_free) when `text` is not NULL. */
 laminar_status fixture_plan(struct fixture *f, const char *sql, bool is_stream, bool as_json, char **text);
+/* The same without an error object. */
+laminar_status fixture_plan_silently(struct fixture *f, const char *sql);
 /* The standard relations: flights (source, watermark), weather (source, watermark), clicks (source without one), airlines and airports (tables), delays (a
  * stream that aggregates flights). */
 void fixture_flights(struct fixture *f);
