@@ -81,6 +81,7 @@ static laminar_status run(struct fixture *f, const char *sql, bool is_stream, bo
     struct arena arena = {0};
     struct ast_script *script;
     if (err) error_clear(err);
+    if (f->arena_filler && !arena_alloc(&arena, f->arena_filler)) return error_oom(err);
     laminar_status status = sql_parse(&arena, sql, strlen(sql), &script, err);
     for (size_t i = 0; status == LAMINAR_OK && i < script->n; i++) {
         struct plan *plan = NULL;

@@ -7,6 +7,7 @@
 struct fixture {
     struct catalog catalog;
     struct laminar_error err;
+    size_t arena_filler; /* bytes used of the arena before planning starts */
 };
 void fixture_init(struct fixture *f);
 void fixture_deinit(struct fixture *f);
