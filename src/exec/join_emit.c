@@ -6,19 +6,10 @@
 
 /* --- Residual ---------------------------------------------------------------------------------------------------------------------------- */
 
-static int64_t saturating_add(int64_t a, int64_t b)
-{
-    int64_t sum;
-    if (!__builtin_add_overflow(a, b, &sum)) return sum;
-    return b > 0 ? INT64_MAX : INT64_MIN;
-}
-
 static int64_t stored_time(const struct join_side *side, uint32_t slot)
 {
-    const struct row_layout *layout = &side->map->rows.layout;
-    const uint8_t *at = state_rows_at(&side->map->rows, slot) + layout->cols[side->time_stored].offset;
-    if (layout->cols[side->time_stored].width == 4) return *(const int32_t *)(const void *)at;
-    return *(const int64_t *)(const void *)at;
+    const struct row_col *col = &side->map->rows.layout.cols[side->in.time_stored];
+    return join_stored_time(state_rows_at(&side->map->rows, slot) + col->offset, col->width);
 }
 
 static void compact_pairs(struct join_scratch *scratch, const uint32_t *sel, size_t n)
@@ -35,11 +26,11 @@ static size_t filter_interval(struct op_join *join, uint32_t port, size_t n)
     const struct join_side *other = &join->sides[1 - port];
     size_t n_kept = 0;
     for (size_t i = 0; i < n; i++) {
-        int64_t own = join_time_at(&join->sides[port].time, scratch->pair_rows[i]), theirs = stored_time(other, scratch->pair_slots[i]);
+        int64_t own = join_time_at(&join->sides[port].in.time, scratch->pair_rows[i]), theirs = stored_time(other, scratch->pair_slots[i]);
         int64_t left = port == 0 ? own : theirs, right = port == 0 ? theirs : own;
         scratch->pair_rows[n_kept] = scratch->pair_rows[i];
         scratch->pair_slots[n_kept] = scratch->pair_slots[i];
-        n_kept += right >= saturating_add(left, join->lower) && right <= saturating_add(left, join->upper);
+        n_kept += right >= join_saturating_add(left, join->lower) && right <= join_saturating_add(left, join->upper);
     }
     return n_kept;
 }
@@ -78,16 +69,16 @@ laminar_status join_filter_pairs(struct op_join *join, struct step *step, uint32
         if (join->residual_cols[c]) TRY(gather_column(join, port, chunk, c, *n, false, &join->test_cols[c], &join->test_vecs[c], step->err));
     struct chunk pairs = {.n_rows = (uint32_t)*n, .n_cols = join->n_out_max, .cols = join->test_vecs};
     struct eval_env env = step_eval_env(step);
-    env.scratch = &scratch->arena;
-    env.bad_rows = scratch->bad_rows;
-    memset(scratch->bad_rows, 0, bitmap_bytes(*n));
+    env.scratch = &scratch->rows.arena;
+    env.bad_rows = scratch->rows.bad_rows;
+    memset(scratch->rows.bad_rows, 0, bitmap_bytes(*n));
     size_t n_sel;
     TRY(program_select(join->residual, &pairs, &env, scratch->pair_sel, &n_sel));
     if (env.n_bad_rows) {
         join->base.bad_rows += env.n_bad_rows;
         size_t n_good = 0;
         for (size_t i = 0; i < n_sel; i++)
-            if (!bitmap_get(scratch->bad_rows, scratch->pair_sel[i])) scratch->pair_sel[n_good++] = scratch->pair_sel[i];
+            if (!bitmap_get(scratch->rows.bad_rows, scratch->pair_sel[i])) scratch->pair_sel[n_good++] = scratch->pair_sel[i];
         n_sel = n_good;
     }
     compact_pairs(scratch, scratch->pair_sel, n_sel);
@@ -133,7 +124,7 @@ static void pad_other(struct op_join *join, uint32_t port)
 {
     const struct join_side *other = &join->sides[1 - port];
     if (join->is_semi) return;
-    for (uint32_t i = 0; i < other->n_cols; i++) join->out_vecs[other->first_out + i] = other->nulls[i];
+    for (uint32_t i = 0; i < other->in.n_cols; i++) join->out_vecs[other->first_out + i] = other->in.nulls[i];
 }
 
 laminar_status join_emit_rows(struct op_join *join, struct step *step, uint32_t port, const struct chunk *chunk, const uint32_t *rows, size_t n)
@@ -143,7 +134,7 @@ laminar_status join_emit_rows(struct op_join *join, struct step *step, uint32_t 
     const struct join_side *side = &join->sides[port];
     laminar_status status = LAMINAR_OK;
     bool is_identity = is_identity_map(rows, n, chunk->n_rows);
-    for (uint32_t i = 0; i < side->n_cols; i++) {
+    for (uint32_t i = 0; i < side->in.n_cols; i++) {
         struct column *col = &join->out_cols[side->first_out + i];
         struct vector *out = &join->out_vecs[side->first_out + i];
         if (is_identity || chunk->cols[i].shape == VEC_CONST) {
@@ -171,7 +162,7 @@ laminar_status join_emit_slots(struct op_join *join, struct step *step, uint32_t
     if (n == 0) return LAMINAR_OK;
     const struct join_side *side = &join->sides[port];
     laminar_status status = LAMINAR_OK;
-    for (uint32_t i = 0; i < side->n_cols; i++) {
+    for (uint32_t i = 0; i < side->in.n_cols; i++) {
         struct column *col = &join->out_cols[side->first_out + i];
         column_clear(col);
         TRY(state_rows_gather(&side->map->rows, i, slots, n, col, step->err));

@@ -2,26 +2,18 @@
 #ifndef EXEC_JOIN_INTERNAL_H
 #define EXEC_JOIN_INTERNAL_H
 
+#include "exec/join_input.h"
+#include "exec/op_rows.h"
 #include "exec/ops.h"
 #include "exec/state_multimap.h"
 
 struct join_side {
-    uint32_t n_cols;               /* of the input */
+    struct join_input in;
     uint32_t first_out;            /* output column of input column 0 */
-    const struct plan_column *cols;
-    struct program *program;       /* keys and time that aren't plain columns; NULL = all are */
-    struct vector *computed;       /* its results */
-    int32_t *key_sources;          /* key k: input column >= 0, or computed -1 - i */
-    int32_t time_source;
-    struct vector *keys;           /* of the chunk at hand */
-    struct vector time;
-    struct vector *stored;         /* columns as they are kept: input, computed; or the keys alone */
-    uint32_t n_stored;
-    uint32_t time_stored;          /* which of them is the time */
+    bool keeps_keys_only;          /* right side of SEMI, ANTI without a residual */
     struct state_multimap *map;    /* NULL: nothing is kept of this side */
     bool is_padded;                /* rows without a match come out with nulls for the other side */
     bool has_counters;             /* its rows count their matches */
-    struct vector *nulls;          /* a constant null for each column */
     int64_t watermark_us;          /* of its input after the last step */
     size_t n_rows_scanned;         /* rows left by the last eviction */
 };
@@ -54,9 +46,7 @@ struct op_join {
 
 /* Working memory for one chunk. */
 struct join_scratch {
-    uint64_t hashes[CHUNK_ROWS];
-    uint32_t sel[CHUNK_ROWS];      /* rows with a key */
-    uint32_t null_sel[CHUNK_ROWS]; /* rows without: they match nothing */
+    struct join_rows rows;
     uint32_t heads[CHUNK_ROWS];    /* by row: group on the other side */
     int64_t other_weights[CHUNK_ROWS]; /* by row: weight of that group */
     int64_t weights_before[CHUNK_ROWS]; /* by row: of the own group */
@@ -70,8 +60,6 @@ struct join_scratch {
     int64_t list_weights[CHUNK_ROWS];
     int64_t out_weights[CHUNK_ROWS];
     uint32_t seen[CHUNK_ROWS * 2]; /* set of head slots */
-    uint8_t bad_rows[CHUNK_ROWS / 8];
-    struct arena arena;            /* of evaluations */
 };
 
 /* Keeps of the pairs [0, n) (scratch->pair_rows, pair_slots; rows are of `chunk` on side `port`) those that pass the residual. */
@@ -84,11 +72,5 @@ laminar_status join_emit_rows(struct op_join *join, struct step *step, uint32_t 
 /* The same for stored rows, with the weights given. */
 laminar_status join_emit_slots(struct op_join *join, struct step *step, uint32_t port, const uint32_t *slots, const int64_t *weights,
                                size_t n) must_check;
-/* The time of row `row` as int64 in the column's unit. */
-static inline int64_t join_time_at(const struct vector *v, size_t row)
-{
-    size_t i = v->shape == VEC_CONST ? 0 : row;
-    return type_phys(v->type) == PHYS_I32 ? ((const int32_t *)v->data)[i] : ((const int64_t *)v->data)[i];
-}
 
 #endif

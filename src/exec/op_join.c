@@ -13,105 +13,7 @@
  * One-shot: the right side is kept, left rows stream through it; where the right side's rows come only at the end of the step, the left ones wait. */
 #include "exec/join_internal.h"
 
-/* --- Reading a chunk --------------------------------------------------------------------------------------------------------------------- */
-
-static const struct vector *source_vector(const struct join_side *side, const struct chunk *chunk, int32_t source)
-{
-    return source >= 0 ? &chunk->cols[source] : &side->computed[-1 - source];
-}
-
-static bool may_be_null(const struct vector *v) { return v->validity || v->type.id == LAMINAR_TYPE_NULL; }
-
-/* Fills the side's keys, time and stored vectors, and scratch->sel, null_sel, hashes. */
-static laminar_status read_chunk(struct op_join *join, struct step *step, uint32_t port, const struct chunk *chunk, size_t *n_sel, size_t *n_null)
-{
-    struct join_side *side = &join->sides[port];
-    struct join_scratch *scratch = join->scratch;
-    size_t n_bad = 0;
-    bool has_nulls = false;
-    if (side->program) {
-        struct eval_env env = step_eval_env(step);
-        env.scratch = &scratch->arena;
-        env.bad_rows = scratch->bad_rows;
-        memset(scratch->bad_rows, 0, bitmap_bytes(chunk->n_rows));
-        laminar_status status = program_run(side->program, chunk, &env, side->computed);
-        if (status != LAMINAR_OK) return status;
-        n_bad = env.n_bad_rows;
-        join->base.bad_rows += n_bad;
-    }
-    for (uint32_t k = 0; k < join->n_keys; k++) {
-        side->keys[k] = *source_vector(side, chunk, side->key_sources[k]);
-        has_nulls |= may_be_null(&side->keys[k]);
-    }
-    if (join->is_interval) {
-        side->time = *source_vector(side, chunk, side->time_source);
-        has_nulls |= may_be_null(&side->time);
-    }
-    bool keeps_keys_only = side->map && side->n_stored == join->n_keys && join->is_semi && port == 1 && !join->has_residual;
-    for (uint32_t i = 0; i < side->n_stored; i++) {
-        if (keeps_keys_only) side->stored[i] = side->keys[i];
-        else side->stored[i] = i < side->n_cols ? chunk->cols[i] : side->computed[i - side->n_cols];
-    }
-    *n_sel = *n_null = 0;
-    for (uint32_t row = 0; row < chunk->n_rows; row++) {
-        if (n_bad && bitmap_get(scratch->bad_rows, row)) continue;
-        bool is_valid = true;
-        for (uint32_t k = 0; has_nulls && k < join->n_keys; k++) is_valid &= vector_is_valid(&side->keys[k], row);
-        if (has_nulls && join->is_interval) is_valid &= vector_is_valid(&side->time, row);
-        if (is_valid) scratch->sel[(*n_sel)++] = row;
-        else scratch->null_sel[(*n_null)++] = row;
-    }
-    kernel_hash(side->keys, join->n_keys, chunk->n_rows, scratch->hashes);
-    return LAMINAR_OK;
-}
-
-/* --- Time -------------------------------------------------------------------------------------------------------------------------------- */
-
-/* Microseconds a unit of the column; 0 stands for nanoseconds. */
-static int64_t unit_us(struct data_type type)
-{
-    if (type.id == LAMINAR_TYPE_DATE) return INT64_C(86400000000);
-    if (!type_is_timestamp(type)) return 1000; /* BIGINT: milliseconds */
-    switch ((enum time_unit)type.unit) {
-    case UNIT_SECOND: return 1000000;
-    case UNIT_MILLI: return 1000;
-    case UNIT_MICRO: return 1;
-    case UNIT_NANO: break;
-    }
-    return 0;
-}
-
-static int64_t floor_div(int64_t a, int64_t b) { return a / b - (a % b != 0 && (a < 0) != (b < 0)); }
-static int64_t ceil_div(int64_t a, int64_t b) { return -floor_div(-a, b); }
-
-static int64_t clamp_128(int128 v) { return v > INT64_MAX ? INT64_MAX : v < INT64_MIN ? INT64_MIN : (int64_t)v; }
-
-/* The least time in the column's unit that isn't below `us`. */
-static int64_t native_ceil(struct data_type type, int64_t us)
-{
-    int64_t unit = unit_us(type);
-    if (us == WATERMARK_NONE || us == WATERMARK_END) return us;
-    return unit ? ceil_div(us, unit) : clamp_128((int128)us * 1000);
-}
-static int64_t native_floor(struct data_type type, int64_t us)
-{
-    int64_t unit = unit_us(type);
-    return unit ? floor_div(us, unit) : clamp_128((int128)us * 1000);
-}
-
-static void drop_late(struct op_join *join, const struct join_side *side, size_t *n_sel)
-{
-    if (side->watermark_us == WATERMARK_NONE) return;
-    struct join_scratch *scratch = join->scratch;
-    int64_t least = native_ceil(side->time.type, side->watermark_us);
-    size_t n_kept = 0;
-    for (size_t k = 0; k < *n_sel; k++) {
-        scratch->sel[n_kept] = scratch->sel[k];
-        n_kept += join_time_at(&side->time, scratch->sel[k]) >= least;
-    }
-    join->base.late_rows += *n_sel - n_kept;
-    *n_sel = n_kept;
-}
+/* --- Eviction ---------------------------------------------------------------------------------------------------------------------------- */
 
 /* Rows of `side` with time + reach < bound can't meet a row of the other side any more. */
 static laminar_status evict(struct join_side *side, int64_t reach, int64_t bound, struct laminar_error *err)
@@ -123,8 +25,8 @@ static laminar_status evict(struct join_side *side, int64_t reach, int64_t bound
     uint64_t cursor = 0;
     for (size_t n; (n = state_rows_scan(&side->map->rows, &cursor, slots, 512)) > 0;) {
         for (size_t i = 0; i < n; i++) {
-            const void *at = state_rows_at(&side->map->rows, slots[i]) + layout->cols[side->time_stored].offset;
-            int64_t time = layout->cols[side->time_stored].width == 4 ? *(const int32_t *)at : *(const int64_t *)at;
+            const uint8_t *at = state_rows_at(&side->map->rows, slots[i]) + layout->cols[side->in.time_stored].offset;
+            int64_t time = join_stored_time(at, layout->cols[side->in.time_stored].width);
             if ((int128)time + reach >= bound) continue;
             laminar_status status = multimap_remove(side->map, slots[i], err);
             if (status != LAMINAR_OK) return status;
@@ -163,7 +65,7 @@ static laminar_status emit_transitions(struct op_join *join, struct step *step, 
     size_t n = 0;
     laminar_status status;
     for (size_t k = 0; k < n_sel; k++) {
-        uint32_t row = scratch->sel[k], head = scratch->heads[row];
+        uint32_t row = scratch->rows.sel[k], head = scratch->heads[row];
         int64_t after = scratch->weights_after[row];
         if (head == ROW_NONE || (scratch->weights_before[row] == 0) == (after == 0)) continue;
         if (!has_any) memset(scratch->seen, 0xFF, sizeof scratch->seen);
@@ -227,7 +129,7 @@ static laminar_status join_pairs(struct op_join *join, struct step *step, uint32
     size_t n = 0;
     laminar_status status;
     for (size_t k = 0; k < n_sel; k++) {
-        uint32_t row = scratch->sel[k];
+        uint32_t row = scratch->rows.sel[k];
         for (uint32_t slot = scratch->heads[row]; slot != ROW_NONE; slot = is_unique ? ROW_NONE : multimap_next(other, slot)) {
             scratch->pair_rows[n] = row;
             scratch->pair_slots[n++] = slot;
@@ -248,8 +150,8 @@ static laminar_status emit_unmatched(struct op_join *join, struct step *step, ui
     const int64_t *weights = join->has_residual ? scratch->counts : scratch->other_weights;
     size_t n = 0;
     for (size_t k = 0; k < n_sel; k++) {
-        scratch->list[n] = scratch->sel[k];
-        n += comes_out(join, weights[scratch->sel[k]]);
+        scratch->list[n] = scratch->rows.sel[k];
+        n += comes_out(join, weights[scratch->rows.sel[k]]);
     }
     return join_emit_rows(join, step, port, chunk, scratch->list, n);
 }
@@ -260,16 +162,16 @@ static laminar_status keep_rows(struct op_join *join, struct step *step, uint32_
     struct join_side *side = &join->sides[port];
     laminar_status status;
     bool has_transitions = !join->is_one_shot && !join->has_residual && is_output_side(join, 1 - port);
-    if (has_transitions) multimap_find(side->map, side->keys, scratch->hashes, scratch->sel, n_sel, scratch->slots, scratch->weights_before);
-    TRY(multimap_apply(side->map, side->stored, scratch->hashes, scratch->sel, n_sel, chunk->weights, scratch->slots, step->err));
+    if (has_transitions) multimap_find(side->map, side->in.keys, scratch->rows.hashes, scratch->rows.sel, n_sel, scratch->slots, scratch->weights_before);
+    TRY(multimap_apply(side->map, side->keeps_keys_only ? side->in.keys : side->in.stored, scratch->rows.hashes, scratch->rows.sel, n_sel, chunk->weights, scratch->slots, step->err));
     for (size_t k = 0; side->has_counters && k < n_sel; k++) {
         if (scratch->slots[k] == ROW_NONE) continue;
         uint8_t *row = state_rows_write(&side->map->rows, scratch->slots[k]);
         if (!row) TRY(error_oom(step->err));
-        *row_counter(&side->map->rows.layout, row) = scratch->counts[scratch->sel[k]];
+        *row_counter(&side->map->rows.layout, row) = scratch->counts[scratch->rows.sel[k]];
     }
     if (has_transitions) {
-        multimap_find(side->map, side->keys, scratch->hashes, scratch->sel, n_sel, scratch->slots, scratch->weights_after);
+        multimap_find(side->map, side->in.keys, scratch->rows.hashes, scratch->rows.sel, n_sel, scratch->slots, scratch->weights_after);
         TRY(emit_transitions(join, step, port, n_sel));
     }
 done:
@@ -282,21 +184,21 @@ static laminar_status join_delta(struct op_join *join, struct step *step, uint32
     struct join_side *side = &join->sides[port], *other = &join->sides[1 - port];
     struct join_scratch *scratch = join->scratch;
     bool is_probing = !(join->is_one_shot && port == 1); /* the build side of a one-shot join: nothing to meet yet */
-    size_t n_sel, n_null;
     laminar_status status;
-    TRY(read_chunk(join, step, port, chunk, &n_sel, &n_null));
-    if (join->is_interval && !join->is_one_shot) drop_late(join, side, &n_sel);
-    if (n_null && side->is_padded) TRY(join_emit_rows(join, step, port, chunk, scratch->null_sel, n_null));
+    TRY(join_input_read(&side->in, &join->base, step, chunk, &scratch->rows));
+    if (join->is_interval && !join->is_one_shot) join_input_drop_late(&side->in, &join->base, side->watermark_us, &scratch->rows);
+    size_t n_sel = scratch->rows.n_sel;
+    if (scratch->rows.n_null && side->is_padded) TRY(join_emit_rows(join, step, port, chunk, scratch->rows.null_sel, scratch->rows.n_null));
     if (join->has_residual || other->has_counters) memset(scratch->counts, 0, chunk->n_rows * sizeof *scratch->counts);
     if (is_probing && n_sel) {
         bool has_weights = other->map->group_weights != NULL;
-        multimap_find(other->map, side->keys, scratch->hashes, scratch->sel, n_sel, scratch->heads, has_weights ? scratch->other_weights : NULL);
+        multimap_find(other->map, side->in.keys, scratch->rows.hashes, scratch->rows.sel, n_sel, scratch->heads, has_weights ? scratch->other_weights : NULL);
         if (!join->is_semi || join->has_residual) TRY(join_pairs(join, step, port, chunk, n_sel));
         if (is_output_side(join, port)) TRY(emit_unmatched(join, step, port, chunk, n_sel));
     }
     if (side->map && n_sel) TRY(keep_rows(join, step, port, chunk, n_sel));
 done:
-    arena_reset(&scratch->arena);
+    arena_reset(&scratch->rows.arena);
     return status;
 }
 
@@ -317,15 +219,15 @@ static laminar_status run_deferred(struct op_join *join, struct step *step)
 {
     laminar_status status = LAMINAR_OK;
     struct join_side *left = &join->sides[0];
-    struct vector *cols = mem_calloc(left->n_cols, sizeof *cols);
+    struct vector *cols = mem_calloc(left->in.n_cols, sizeof *cols);
     if (!cols) return error_oom(step->err);
     for (size_t from = 0; from < join->n_left_rows; from += CHUNK_ROWS) {
         size_t n = join->n_left_rows - from < CHUNK_ROWS ? join->n_left_rows - from : CHUNK_ROWS;
-        for (uint32_t i = 0; i < left->n_cols; i++) cols[i] = vector_slice(&join->left_rows[i].vec, from);
-        struct chunk chunk = {.n_rows = (uint32_t)n, .n_cols = left->n_cols, .cols = cols, .weights = join->left_weights.items + from};
+        for (uint32_t i = 0; i < left->in.n_cols; i++) cols[i] = vector_slice(&join->left_rows[i].vec, from);
+        struct chunk chunk = {.n_rows = (uint32_t)n, .n_cols = left->in.n_cols, .cols = cols, .weights = join->left_weights.items + from};
         TRY(join_delta(join, step, 0, &chunk));
     }
-    for (uint32_t i = 0; i < left->n_cols; i++) column_clear(&join->left_rows[i]);
+    for (uint32_t i = 0; i < left->in.n_cols; i++) column_clear(&join->left_rows[i]);
     join->n_left_rows = 0;
 done:
     mem_free(cols);
@@ -362,12 +264,6 @@ static laminar_status join_process(struct op *op, struct step *step, uint32_t po
     return join_delta(join, step, port, chunk);
 }
 
-static int64_t add_watermark(int64_t watermark, int64_t us)
-{
-    if (watermark == WATERMARK_NONE || watermark == WATERMARK_END) return watermark;
-    return clamp_128((int128)watermark + us);
-}
-
 static laminar_status finish_interval(struct op_join *join, struct step *step)
 {
     laminar_status status = LAMINAR_OK;
@@ -378,12 +274,12 @@ static laminar_status finish_interval(struct op_join *join, struct step *step)
     }
     struct join_side *left = &join->sides[0], *right = &join->sides[1];
     if (left->map && right->watermark_us != WATERMARK_NONE)
-        TRY(evict(left, join->upper, native_ceil(left->map->rows.layout.cols[left->time_stored].type, right->watermark_us), step->err));
+        TRY(evict(left, join->upper, join_time_ceil(left->map->rows.layout.cols[left->in.time_stored].type, right->watermark_us), step->err));
     if (right->map && left->watermark_us != WATERMARK_NONE)
-        TRY(evict(right, -join->lower, native_ceil(right->map->rows.layout.cols[right->time_stored].type, left->watermark_us), step->err));
+        TRY(evict(right, -join->lower, join_time_ceil(right->map->rows.layout.cols[right->in.time_stored].type, left->watermark_us), step->err));
     /* A left row comes out as late as the watermark of the right side is behind time + upper, and the other way round. */
-    int64_t reach = clamp_128(-(int128)join->upper_us), back = clamp_128((int128)join->lower_us);
-    int64_t by_right = add_watermark(right->watermark_us, reach < 0 ? reach : 0), by_left = add_watermark(left->watermark_us, back < 0 ? back : 0);
+    int64_t by_right = join_watermark_add(right->watermark_us, join->upper_us > 0 ? -join->upper_us : 0);
+    int64_t by_left = join_watermark_add(left->watermark_us, join->lower_us < 0 ? join->lower_us : 0);
     join->base.watermark_out = by_left < by_right ? by_left : by_right;
 done:
     return status;
@@ -404,26 +300,10 @@ done:
     return status;
 }
 
-static void side_free(struct join_side *side)
-{
-    program_free(side->program);
-    mem_free(side->computed);
-    mem_free(side->key_sources);
-    mem_free(side->keys);
-    mem_free(side->stored);
-    mem_free(side->nulls);
-}
-
-static void columns_free(struct column *cols, uint32_t n)
-{
-    for (uint32_t i = 0; cols && i < n; i++) column_deinit(&cols[i]);
-    mem_free(cols);
-}
-
 static void join_free(struct op *op)
 {
     struct op_join *join = CONTAINER_OF(op, struct op_join, base);
-    columns_free(join->left_rows, join->sides[0].n_cols);
+    columns_free(join->left_rows, join->sides[0].in.n_cols);
     columns_free(join->out_cols, join->n_out_max);
     columns_free(join->test_cols, join->n_out_max);
     ARRAY_DEINIT(&join->left_weights);
@@ -431,9 +311,9 @@ static void join_free(struct op *op)
     mem_free(join->test_vecs);
     mem_free(join->residual_cols);
     program_free(join->residual);
-    side_free(&join->sides[0]);
-    side_free(&join->sides[1]);
-    if (join->scratch) arena_deinit(&join->scratch->arena);
+    join_input_deinit(&join->sides[0].in);
+    join_input_deinit(&join->sides[1].in);
+    if (join->scratch) arena_deinit(&join->scratch->rows.arena);
     mem_free(join->scratch);
     op_deinit(op);
     mem_free(join);
@@ -457,58 +337,18 @@ static const struct op_class join_class = {
 
 /* --- Creation ---------------------------------------------------------------------------------------------------------------------------- */
 
-static laminar_status columns_create(const struct plan *left, const struct plan *right, struct column **out, struct laminar_error *err)
+/* Columns of the left side, then of the right one. */
+static laminar_status create_columns(const struct op_join *join, const struct plan *plan, struct column **out, struct laminar_error *err)
 {
-    uint32_t n = left->n_cols + (right ? right->n_cols : 0);
-    struct column *cols = mem_calloc(n, sizeof *cols);
+    struct column *cols = mem_calloc(join->n_out_max, sizeof *cols);
     if (!cols) return error_oom(err);
     *out = cols;
-    for (uint32_t i = 0; i < n; i++) {
-        laminar_status status = column_init(&cols[i], i < left->n_cols ? left->cols[i].type : right->cols[i - left->n_cols].type, err);
+    for (uint32_t i = 0; i < join->n_out_max; i++) {
+        uint32_t port = i >= join->sides[1].first_out;
+        laminar_status status = column_init(&cols[i], plan->inputs[port]->cols[i - join->sides[port].first_out].type, err);
         if (status != LAMINAR_OK) return status;
     }
     return LAMINAR_OK;
-}
-
-/* Where each key and the time come from: input columns, or a program. */
-static laminar_status side_bind(struct op_join *join, struct join_side *side, const struct plan *input, struct expr *const *keys,
-                                struct expr *time, struct laminar_error *err)
-{
-    laminar_status status = LAMINAR_OK;
-    uint32_t n_exprs = 0, n_max = join->n_keys + 1;
-    struct expr **exprs = mem_calloc(n_max, sizeof *exprs);
-    side->n_cols = input->n_cols;
-    side->cols = input->cols;
-    side->watermark_us = WATERMARK_NONE;
-    side->computed = mem_calloc(n_max, sizeof *side->computed);
-    side->key_sources = mem_calloc(n_max, sizeof *side->key_sources);
-    side->keys = mem_calloc(n_max, sizeof *side->keys);
-    side->stored = mem_calloc(input->n_cols + n_max, sizeof *side->stored);
-    side->nulls = mem_calloc(input->n_cols, sizeof *side->nulls + 32); /* vectors, then a value and a validity byte for each */
-    if (!exprs || !side->computed || !side->key_sources || !side->keys || !side->stored || !side->nulls) TRY(error_oom(err));
-    for (uint32_t i = 0; i < input->n_cols; i++) {
-        uint8_t *mem = (uint8_t *)(side->nulls + input->n_cols) + (size_t)i * 32;
-        side->nulls[i] = vector_const_null(input->cols[i].type, mem, mem + 16);
-    }
-    for (uint32_t k = 0; k < n_max; k++) {
-        struct expr *e = k < join->n_keys ? keys[k] : time;
-        int32_t source = 0;
-        if (!e) continue;
-        if (e->kind == EXPR_COLUMN) {
-            source = (int32_t)e->column;
-        } else {
-            exprs[n_exprs] = e;
-            source = -1 - (int32_t)n_exprs++;
-        }
-        if (k < join->n_keys) side->key_sources[k] = source;
-        else side->time_source = source;
-    }
-    side->n_stored = side->n_cols + n_exprs;
-    side->time_stored = side->time_source >= 0 ? (uint32_t)side->time_source : side->n_cols + (uint32_t)(-1 - side->time_source);
-    if (n_exprs) TRY(program_create(exprs, n_exprs, &side->program, err));
-done:
-    mem_free(exprs);
-    return status;
 }
 
 static bool keys_are_unique(const struct op_join *join, const struct join_side *side, const struct plan *input)
@@ -516,7 +356,7 @@ static bool keys_are_unique(const struct op_join *join, const struct join_side *
     if (!input->props.has_key) return false;
     for (uint32_t i = 0; i < input->props.n_key_cols; i++) {
         bool is_key = false;
-        for (uint32_t k = 0; k < join->n_keys; k++) is_key |= side->key_sources[k] == (int32_t)input->props.key_cols[i];
+        for (uint32_t k = 0; k < join->n_keys; k++) is_key |= side->in.key_sources[k] == (int32_t)input->props.key_cols[i];
         if (!is_key) return false;
     }
     return true;
@@ -526,37 +366,31 @@ static laminar_status side_keep(struct op_join *join, uint32_t port, const struc
 {
     struct join_side *side = &join->sides[port];
     const struct plan *input = plan->inputs[port];
-    struct expr *const *keys = port == 0 ? plan->left_keys : plan->right_keys;
-    bool keeps_keys_only = join->is_semi && port == 1 && !join->has_residual;
     laminar_status status = LAMINAR_OK;
-    if (keeps_keys_only) side->n_stored = join->n_keys;
-    struct data_type *types = mem_calloc(side->n_stored, sizeof *types);
-    uint32_t *key_cols = mem_calloc(join->n_keys, sizeof *key_cols);
-    if (!types || !key_cols) TRY(error_oom(err));
-    if (!keeps_keys_only)
-        for (uint32_t i = 0; i < side->n_cols; i++) types[i] = input->cols[i].type;
+    side->keeps_keys_only = join->is_semi && port == 1 && !join->has_residual;
+    struct data_type *key_types = mem_calloc(join->n_keys, sizeof *key_types);
+    uint32_t *all = mem_calloc(join->n_keys, sizeof *all);
+    if (!key_types || !all) TRY(error_oom(err));
     for (uint32_t k = 0; k < join->n_keys; k++) {
-        int32_t source = side->key_sources[k];
-        key_cols[k] = keeps_keys_only ? k : source >= 0 ? (uint32_t)source : side->n_cols + (uint32_t)(-1 - source);
-        types[key_cols[k]] = keys[k]->type;
+        key_types[k] = side->in.stored_types[side->in.key_stored[k]];
+        all[k] = k;
     }
-    if (join->is_interval) types[side->time_stored] = (port == 0 ? plan->left_time : plan->right_time)->type;
     struct multimap_options options = {.name = port == 0 ? "left" : "right",
-                                       .types = types,
-                                       .n_cols = side->n_stored,
-                                       .key_cols = key_cols,
+                                       .types = side->keeps_keys_only ? key_types : side->in.stored_types,
+                                       .n_cols = side->keeps_keys_only ? join->n_keys : side->in.n_stored,
+                                       .key_cols = side->keeps_keys_only ? all : side->in.key_stored,
                                        .n_keys = join->n_keys,
                                        .flags = side->has_counters ? STATE_ROWS_COUNTER : STATE_ROWS_PLAIN,
-                                       .has_group_weights = !join->has_residual && (join->sides[1 - port].is_padded || (join->is_semi && port == 1)),
+                                       .has_group_weights = !join->has_residual && is_output_side(join, 1 - port),
                                        .account = circuit_account(join->base.circuit)};
-    if (keeps_keys_only || keys_are_unique(join, side, input)) options.mode = MULTIMAP_CHAIN;
+    if (side->keeps_keys_only || keys_are_unique(join, side, input)) options.mode = MULTIMAP_CHAIN;
     else options.mode = join->is_one_shot || input->props.is_append_only ? MULTIMAP_APPEND : MULTIMAP_INDEXED;
     TRY(multimap_create(&options, &side->map, err));
     status = op_add_state(&join->base, &side->map->rows.state, err);
     if (status != LAMINAR_OK) side->map = NULL;
 done:
-    mem_free(types);
-    mem_free(key_cols);
+    mem_free(key_types);
+    mem_free(all);
     return status;
 }
 
@@ -564,22 +398,6 @@ static void mark_columns(const struct expr *e, bool *is_read)
 {
     if (e->kind == EXPR_COLUMN) is_read[e->column] = true;
     for (uint32_t i = 0; i < e->n_args; i++) mark_columns(e->args[i], is_read);
-}
-
-/* One-shot: does the node give rows at the end of the step, rather than as its input comes? */
-static bool emits_late(const struct plan *plan)
-{
-    switch (plan->kind) {
-    case PLAN_SCAN: return false;
-    case PLAN_FILTER: case PLAN_PROJECT: case PLAN_WINDOW_TABLE: case PLAN_UNION_ALL: break;
-    case PLAN_JOIN:
-        if (plan->strategy == STRATEGY_ASOF || plan->join_kind == JOIN_RIGHT || plan->join_kind == JOIN_FULL) return true;
-        break;
-    case PLAN_VALUES: case PLAN_AGGREGATE: case PLAN_DISTINCT: case PLAN_TOP_N: case PLAN_SORT: return true;
-    }
-    for (uint32_t i = 0; i < plan->n_inputs; i++)
-        if (emits_late(plan->inputs[i])) return true;
-    return false;
 }
 
 static void set_kind(struct op_join *join, const struct plan *plan, enum circuit_mode mode)
@@ -591,7 +409,7 @@ static void set_kind(struct op_join *join, const struct plan *plan, enum circuit
     join->is_interval = plan->strategy == STRATEGY_INTERVAL;
     join->has_residual = plan->predicate || join->is_interval;
     join->n_keys = plan->n_keys;
-    join->is_deferred = join->is_one_shot && emits_late(plan->inputs[1]);
+    join->is_deferred = join->is_one_shot && join_input_is_late(plan->inputs[1]);
     join->sides[0].is_padded = kind == JOIN_LEFT || kind == JOIN_FULL || kind == JOIN_ANTI;
     join->sides[1].is_padded = kind == JOIN_RIGHT || kind == JOIN_FULL;
     bool left_counts = (join->sides[0].is_padded || kind == JOIN_SEMI) && join->has_residual;
@@ -606,8 +424,8 @@ static laminar_status set_interval(struct op_join *join, const struct plan *plan
     ENSURE(plan->left_time && plan->right_time && plan->left_time->type.id == plan->right_time->type.id, err);
     join->lower_us = plan->lower_us;
     join->upper_us = plan->upper_us;
-    join->lower = native_ceil(plan->left_time->type, plan->lower_us);
-    join->upper = native_floor(plan->left_time->type, plan->upper_us);
+    join->lower = join_time_ceil(plan->left_time->type, plan->lower_us);
+    join->upper = join_time_floor(plan->left_time->type, plan->upper_us);
     return LAMINAR_OK;
 }
 
@@ -630,17 +448,18 @@ laminar_status op_join_create(struct circuit *circuit, const struct plan *plan, 
     join->test_vecs = mem_calloc(join->n_out_max, sizeof *join->test_vecs);
     join->residual_cols = mem_calloc(join->n_out_max, sizeof *join->residual_cols);
     if (!join->scratch || !join->out_vecs || !join->test_vecs || !join->residual_cols) TRY(error_oom(err));
-    TRY(columns_create(left, right, &join->out_cols, err));
+    TRY(create_columns(join, plan, &join->out_cols, err));
     if (plan->predicate) {
         struct expr *predicate = plan->predicate;
-        TRY(columns_create(left, right, &join->test_cols, err));
+        TRY(create_columns(join, plan, &join->test_cols, err));
         TRY(program_create(&predicate, 1, &join->residual, err));
         mark_columns(predicate, join->residual_cols);
         for (uint32_t c = 0; c < join->n_out_max; c++) join->test_vecs[c] = join->test_cols[c].vec;
     }
-    if (join->is_deferred) TRY(columns_create(left, NULL, &join->left_rows, err));
-    TRY(side_bind(join, &join->sides[0], left, plan->left_keys, plan->left_time, err));
-    TRY(side_bind(join, &join->sides[1], right, plan->right_keys, plan->right_time, err));
+    if (join->is_deferred) TRY(columns_create(left->cols, left->n_cols, &join->left_rows, err));
+    TRY(join_input_init(&join->sides[0].in, left, plan->left_keys, plan->n_keys, join->is_interval ? plan->left_time : NULL, err));
+    join->sides[0].watermark_us = join->sides[1].watermark_us = WATERMARK_NONE;
+    TRY(join_input_init(&join->sides[1].in, right, plan->right_keys, plan->n_keys, join->is_interval ? plan->right_time : NULL, err));
     if (!join->is_one_shot) TRY(side_keep(join, 0, plan, err));
     TRY(side_keep(join, 1, plan, err));
     *out = &join->base;
