@@ -220,7 +220,8 @@ done:
     return status;
 }
 
-uint32_t multimap_find_row(struct state_multimap *map, const struct vector *cols, const uint64_t *hashes, size_t row)
+/* sign < 0, > 0: only rows whose weight is negative, positive; 0: any. */
+static uint32_t find_signed(struct state_multimap *map, const struct vector *cols, const uint64_t *hashes, size_t row, int sign)
 {
     bool is_indexed = map->mode == MULTIMAP_INDEXED;
     const struct multimap_table *table = is_indexed ? &map->whole : &map->groups;
@@ -230,10 +231,18 @@ uint32_t multimap_find_row(struct state_multimap *map, const struct vector *cols
     for (size_t i = hash >> table->shift; table->entries[i].slot != ROW_NONE; i = (i + 1) & mask) {
         if (table->entries[i].hash != hash) continue;
         /* Walking the group also finds it when the entry is of another key with this hash: equality of the whole row decides. */
-        for (uint32_t slot = table->entries[i].slot; slot != ROW_NONE; slot = is_indexed ? ROW_NONE : multimap_next(map, slot))
-            if (row_equals_vectors(&map->rows, state_rows_at(&map->rows, slot), cols, row)) return slot;
+        for (uint32_t slot = table->entries[i].slot; slot != ROW_NONE; slot = is_indexed ? ROW_NONE : multimap_next(map, slot)) {
+            const uint8_t *address = state_rows_at(&map->rows, slot);
+            if (sign && (row_weight(address) < 0) != (sign < 0)) continue;
+            if (row_equals_vectors(&map->rows, address, cols, row)) return slot;
+        }
     }
     return ROW_NONE;
+}
+
+uint32_t multimap_find_row(struct state_multimap *map, const struct vector *cols, const uint64_t *hashes, size_t row)
+{
+    return find_signed(map, cols, hashes, row, 0);
 }
 
 /* --- Linking ----------------------------------------------------------------------------------------------------------------------------- */
@@ -371,12 +380,25 @@ done:
     return status;
 }
 
+/* APPEND keeps equal rows apart, so a weight may settle several of the other sign. */
 static laminar_status apply_row(struct state_multimap *map, const struct vector *cols, const uint64_t *hashes, uint32_t row, int64_t weight,
-                                const int64_t *weights, uint32_t *slot, struct laminar_error *err)
+                                uint32_t *slot, struct laminar_error *err)
 {
-    *slot = multimap_find_row(map, cols, hashes, row);
-    if (*slot == ROW_NONE) return apply_insertions(map, cols, hashes, &row, 1, weights, slot, err);
-    return merge_weight(map, slot, weight, err);
+    laminar_status status = LAMINAR_OK;
+    bool is_append = map->mode == MULTIMAP_APPEND;
+    while (weight != 0) {
+        *slot = find_signed(map, cols, hashes, row, !is_append ? 0 : weight < 0 ? 1 : -1);
+        if (*slot == ROW_NONE) {
+            TRY(apply_insertions(map, cols, hashes, &row, 1, NULL, slot, err));
+            return weight == 1 ? LAMINAR_OK : multimap_add_weight(map, *slot, weight - 1, err);
+        }
+        int64_t before = row_weight(state_rows_at(&map->rows, *slot)), sum = before + weight;
+        if (!is_append || sum == 0 || (sum < 0) == (before < 0)) return merge_weight(map, slot, weight, err);
+        TRY(multimap_remove(map, *slot, err));
+        weight = sum;
+    }
+done:
+    return status;
 }
 
 laminar_status multimap_apply(struct state_multimap *map, const struct vector *cols, const uint64_t *hashes, const uint32_t *sel, size_t n,
@@ -390,7 +412,7 @@ laminar_status multimap_apply(struct state_multimap *map, const struct vector *c
     laminar_status status = LAMINAR_OK;
     for (size_t k = 0; status == LAMINAR_OK && k < n; k++) {
         uint32_t row = sel ? sel[k] : (uint32_t)k;
-        status = apply_row(map, cols, hashes, row, weights ? weights[row] : 1, weights, &slots[k], err);
+        status = apply_row(map, cols, hashes, row, weights ? weights[row] : 1, &slots[k], err);
     }
     return status;
 }

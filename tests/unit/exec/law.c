@@ -291,6 +291,13 @@ void law_push(struct law_rig *rig, const struct law_spec *spec, uint32_t port, c
     struct vector vecs[LAW_COLS_MAX];
     uint32_t n_cols = spec->ports[port].n_cols;
     struct step step = {.number = rig->n_steps, .err = NULL};
+    if (getenv("LAW_TRACE")) {
+        for (size_t i = 0; i < n; i++) {
+            char text[300];
+            law_row_text(spec->ports[port].types, spec->ports[port].n_cols, &rows[i], text, sizeof text);
+            fprintf(stderr, "step %llu port %u cut %zu: %+lld %s\n", (unsigned long long)rig->n_steps, port, cut, (long long)weights[i], text);
+        }
+    }
     for (uint32_t c = 0; c < n_cols; c++) assert_int_equal(column_init(&cols[c], law_data_type(spec->ports[port].types[c]), NULL), LAMINAR_OK);
     for (size_t from = 0; from < n; from += cut) {
         size_t count = n - from < cut ? n - from : cut;

@@ -2,7 +2,7 @@
  * naive computation over the net of what went in. Now and then the operator's states are frozen, written out and restored into a new circuit, while the old
  * one goes on, and both must agree.
  *
- * Values are int64 with LAW_NULL for null; a column's type says what they become in vectors, and rows are compared as text. */
+ * LAW_TRACE=1 in the environment prints the deltas. Values are int64 with LAW_NULL for null; a column's type says what they become in vectors, and rows are compared as text. */
 #ifndef EXEC_TESTS_LAW_H
 #define EXEC_TESTS_LAW_H
 

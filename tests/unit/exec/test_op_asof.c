@@ -1,0 +1,205 @@
+/* test_op_asof.c - the law for ASOF joins, and what watermarks evict. */
+#include "law.h"
+#include "unit.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+static struct arena arena;
+
+struct asof_case {
+    enum asof_match match;
+    bool is_left;
+    uint32_t n_keys;
+    bool has_tolerance;
+    int64_t tolerance;
+    int64_t range; /* times are below it */
+};
+
+/* key, value, time */
+static void random_row(const struct law_spec *spec, struct law_random *random, uint32_t port, struct law_row *row)
+{
+    const struct asof_case *c = spec->ctx;
+    (void)port;
+    row->values[0] = law_below(random, 9) ? law_below(random, 4) : LAW_NULL;
+    row->values[1] = law_below(random, 6) ? law_below(random, 7) : LAW_NULL;
+    row->values[2] = law_below(random, 12) ? law_below(random, c->range) : LAW_NULL;
+}
+
+static void text_of(int64_t v, char *out, size_t size)
+{
+    snprintf(out, size, v % 3 == 0 ? "a rather long text with the number %lld" : "t%lld", (long long)v);
+}
+
+/* Nulls are greatest. */
+static int compare_rows(const struct law_row *a, const struct law_row *b)
+{
+    for (int c = 0; c < 3; c++) {
+        int64_t x = a->values[c], y = b->values[c];
+        if (x == y) continue;
+        if (x == LAW_NULL || y == LAW_NULL) return x == LAW_NULL ? 1 : -1;
+        if (c != 1) return x < y ? -1 : 1;
+        char p[60], q[60];
+        text_of(x, p, sizeof p);
+        text_of(y, q, sizeof q);
+        return strcmp(p, q);
+    }
+    return 0;
+}
+
+/* Is candidate `b` a better match for time t than `best`? */
+static bool is_better(const struct asof_case *c, int64_t t, const struct law_row *b, const struct law_row *best)
+{
+    int64_t tb = b->values[2], tc;
+    switch (c->match) {
+    case ASOF_GE: if (tb > t) return false; break;
+    case ASOF_GT: if (tb >= t) return false; break;
+    case ASOF_LE: if (tb < t) return false; break;
+    case ASOF_LT: if (tb <= t) return false; break;
+    case ASOF_NEAREST: break;
+    }
+    if (!best) return true;
+    tc = best->values[2];
+    if (llabs(tb - t) != llabs(tc - t)) return llabs(tb - t) < llabs(tc - t);
+    if (tb != tc) return tb < tc; /* of two equally near ones the earlier */
+    return compare_rows(b, best) > 0;
+}
+
+static void expect(const struct law_spec *spec, const struct law_table *tables, struct bag *out)
+{
+    const struct asof_case *c = spec->ctx;
+    const struct law_row nulls = {{LAW_NULL, LAW_NULL, LAW_NULL}};
+    for (size_t i = 0; i < tables[0].rows.n; i++) {
+        const struct law_entry *a = &tables[0].rows.items[i];
+        const struct law_row *best = NULL;
+        int64_t t = a->row.values[2];
+        for (size_t j = 0; j < tables[1].rows.n && t != LAW_NULL; j++) {
+            const struct law_row *b = &tables[1].rows.items[j].row;
+            if (b->values[2] == LAW_NULL || (c->n_keys && (a->row.values[0] == LAW_NULL || a->row.values[0] != b->values[0]))) continue;
+            if (is_better(c, t, b, best)) best = b;
+        }
+        if (best && c->has_tolerance && llabs(best->values[2] - t) > c->tolerance) best = NULL;
+        if (!best && !c->is_left) continue;
+        char left[300], right[300], text[700];
+        law_row_text(spec->ports[0].types, 3, &a->row, left, sizeof left);
+        law_row_text(spec->ports[1].types, 3, best ? best : &nulls, right, sizeof right);
+        snprintf(text, sizeof text, "%s|%s", left, right);
+        bag_add(out, text, a->weight);
+    }
+}
+
+static struct expr *column(uint32_t i, enum law_type type)
+{
+    struct expr *e = ARENA_NEW(&arena, struct expr);
+    *e = (struct expr){.kind = EXPR_COLUMN, .type = law_data_type(type), .is_nullable = true, .column = i};
+    return e;
+}
+
+static struct law_spec make(struct asof_case *c, bool left_appends, bool right_appends, bool has_time)
+{
+    struct law_spec spec = {.n_ports = 2,
+                            .ports = {{3, {LAW_INT, LAW_TEXT, LAW_TIME}, has_time ? 2 : -1}, {3, {LAW_INT, LAW_TEXT, LAW_TIME}, has_time ? 2 : -1}},
+                            .create = op_asof_create,
+                            .random_row = random_row,
+                            .expect = expect,
+                            .is_append_only = {left_appends, right_appends},
+                            .n_steps = 6,
+                            .rows_a_step = 16,
+                            .ctx = c};
+    struct plan *plan = spec.plan = law_plan(&arena, PLAN_JOIN, 2);
+    law_scan_plans(&arena, &spec);
+    law_output(&arena, &spec, 2);
+    plan->props.time_col = has_time ? 2 : -1;
+    plan->join_kind = c->is_left ? JOIN_LEFT : JOIN_INNER;
+    plan->strategy = STRATEGY_ASOF;
+    plan->asof = c->match;
+    plan->n_keys = c->n_keys;
+    plan->left_keys = plan->right_keys = ARENA_ARRAY(&arena, struct expr *, 1);
+    plan->left_keys[0] = column(0, LAW_INT);
+    plan->left_time = plan->right_time = column(2, LAW_TIME);
+    plan->has_tolerance = c->has_tolerance;
+    plan->tolerance_us = c->tolerance;
+    return spec;
+}
+
+static void run_all(struct asof_case c)
+{
+    for (int match = ASOF_GE; match <= ASOF_NEAREST; match++) {
+        c.match = (enum asof_match)match;
+        for (int form = 0; form < 8; form++) {
+            c.is_left = form & 4;
+            struct law_spec spec = make(&c, form & 1, form & 2, false);
+            law_run(&spec, (uint64_t)(match * 10 + form + 1));
+        }
+    }
+}
+
+static void by_key(void **state) { (void)state; run_all((struct asof_case){.n_keys = 1, .range = 40}); }
+static void many_ties(void **state) { (void)state; run_all((struct asof_case){.n_keys = 1, .range = 5}); }
+static void without_key(void **state) { (void)state; run_all((struct asof_case){.n_keys = 0, .range = 60}); }
+static void tolerance(void **state) { (void)state; run_all((struct asof_case){.n_keys = 1, .range = 50, .has_tolerance = true, .tolerance = 2}); }
+
+/* Both sides in time order, with watermarks: results stay right, and what is kept stays small. */
+static void watermarks_evict(void **state)
+{
+    (void)state;
+    for (int match = ASOF_GE; match <= ASOF_NEAREST; match++) {
+        struct asof_case c = {.match = (enum asof_match)match, .is_left = true, .n_keys = 1};
+        struct law_spec spec = make(&c, true, true, true);
+        struct law_table tables[2] = {{.n_cols = 3}, {.n_cols = 3}};
+        struct law_random random = {(uint64_t)match + 5};
+        struct bag wanted = {0};
+        struct law_rig rig;
+        enum { ROUNDS = 60, ROWS = 300 };
+        struct law_entry *kept[2] = {calloc(ROUNDS * ROWS, sizeof **kept), calloc(ROUNDS * ROWS, sizeof **kept)};
+        law_rig_init(&rig, &spec, CIRCUIT_STREAM);
+        for (int64_t round = 0; round < ROUNDS; round++) {
+            for (uint32_t k = 0; k < 2; k++) {
+                uint32_t port = (uint32_t)(round + k) & 1;
+                struct law_row rows[ROWS];
+                int64_t weights[ROWS];
+                for (int i = 0; i < ROWS; i++) {
+                    rows[i] = (struct law_row){{law_below(&random, 3), law_below(&random, 5), round * 1000 + law_below(&random, 1500)}};
+                    weights[i] = 1;
+                    kept[port][tables[port].rows.n++] = (struct law_entry){rows[i], 1};
+                }
+                law_push(&rig, &spec, port, rows, weights, ROWS, 100);
+            }
+            for (uint32_t port = 0; port < 2; port++) circuit_set_watermark(rig.circuit, rig.scans[port], (round + 1) * 1000);
+            law_finish(&rig, false);
+            assert_true(rig.op->states.items[0]->n_rows < 14000 && rig.op->states.items[1]->n_rows < 14000);
+            for (int s = 0; s < 2; s++) assert_true(rig.op->states.items[s]->cls->check(rig.op->states.items[s]));
+        }
+        assert_true(rig.op->states.items[0]->n_rows + rig.op->states.items[1]->n_rows < 2 * ROUNDS * ROWS - 8000);
+        if (match == ASOF_GE || match == ASOF_GT) assert_int_equal(rig.watermark_us, ROUNDS * 1000);
+        assert_int_equal(rig.op->late_rows, 0);
+        tables[0].rows.items = kept[0];
+        tables[1].rows.items = kept[1];
+        spec.expect(&spec, tables, &wanted);
+        assert_true(bag_equal(&rig.net, &wanted));
+        /* Behind the watermark: dropped and counted. */
+        struct law_row late = {{1, 1, 5}};
+        int64_t one = 1;
+        size_t n_out = rig.n_out;
+        law_push(&rig, &spec, 0, &late, &one, 1, 1);
+        law_push(&rig, &spec, 1, &late, &one, 1, 1);
+        law_finish(&rig, false);
+        assert_int_equal(rig.op->late_rows, 2);
+        assert_int_equal(rig.n_out, n_out);
+        law_rig_deinit(&rig);
+        bag_deinit(&wanted);
+        free(kept[0]);
+        free(kept[1]);
+    }
+}
+
+static int setup(void **state) { (void)state; arena = (struct arena){0}; return 0; }
+static int teardown(void **state) { (void)state; arena_deinit(&arena); return 0; }
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(by_key, setup, teardown),      cmocka_unit_test_setup_teardown(many_ties, setup, teardown),
+        cmocka_unit_test_setup_teardown(without_key, setup, teardown), cmocka_unit_test_setup_teardown(tolerance, setup, teardown),
+        cmocka_unit_test_setup_teardown(watermarks_evict, setup, teardown)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
