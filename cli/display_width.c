@@ -1,0 +1,101 @@
+/* display_width.c - see display_width.h.
+ *
+ * The widths are Unicode's (East Asian Width W and F; marks and joiners take none), as ranges coarse enough to be read. The C
+ * library's wcwidth would need a UTF-8 locale, which a shell in a container often hasn't. */
+#include "display_width.h"
+
+struct range {
+    uint32_t first, last;
+};
+
+static const struct range zero_width[] = {
+    {0x0300, 0x036F},   {0x0483, 0x0489},   {0x0591, 0x05BD},   {0x05BF, 0x05BF}, {0x05C1, 0x05C2},
+    {0x05C4, 0x05C5},   {0x0610, 0x061A},   {0x064B, 0x065F},   {0x0670, 0x0670}, {0x06D6, 0x06DC},
+    {0x06DF, 0x06E4},   {0x06E7, 0x06E8},   {0x06EA, 0x06ED},   {0x0900, 0x0902}, {0x093A, 0x093A},
+    {0x093C, 0x093C},   {0x0941, 0x0948},   {0x094D, 0x094D},   {0x0E31, 0x0E31}, {0x0E34, 0x0E3A},
+    {0x0E47, 0x0E4E},   {0x1AB0, 0x1AFF},   {0x1DC0, 0x1DFF},   {0x200B, 0x200F}, {0x202A, 0x202E},
+    {0x2060, 0x2064},   {0x20D0, 0x20FF},   {0x302A, 0x302D},   {0x3099, 0x309A}, {0xFE00, 0xFE0F},
+    {0xFE20, 0xFE2F},   {0xFEFF, 0xFEFF},   {0x1F3FB, 0x1F3FF}, {0xE0001, 0xE007F}, {0xE0100, 0xE01EF},
+};
+
+static const struct range double_width[] = {
+    {0x1100, 0x115F},   {0x231A, 0x231B},   {0x2329, 0x232A},   {0x23E9, 0x23EC},   {0x23F0, 0x23F0},
+    {0x23F3, 0x23F3},   {0x25FD, 0x25FE},   {0x2614, 0x2615},   {0x2648, 0x2653},   {0x267F, 0x267F},
+    {0x2693, 0x2693},   {0x26A1, 0x26A1},   {0x26AA, 0x26AB},   {0x26BD, 0x26BE},   {0x26C4, 0x26C5},
+    {0x26CE, 0x26CE},   {0x26D4, 0x26D4},   {0x26EA, 0x26EA},   {0x26F2, 0x26F3},   {0x26F5, 0x26F5},
+    {0x26FA, 0x26FA},   {0x26FD, 0x26FD},   {0x2705, 0x2705},   {0x270A, 0x270B},   {0x2728, 0x2728},
+    {0x274C, 0x274C},   {0x274E, 0x274E},   {0x2753, 0x2755},   {0x2757, 0x2757},   {0x2795, 0x2797},
+    {0x27B0, 0x27B0},   {0x27BF, 0x27BF},   {0x2B1B, 0x2B1C},   {0x2B50, 0x2B50},   {0x2B55, 0x2B55},
+    {0x2E80, 0x303E},   {0x3041, 0x4DBF},   {0x4E00, 0xA4CF},   {0xA960, 0xA97F},   {0xAC00, 0xD7A3},
+    {0xF900, 0xFAFF},   {0xFE10, 0xFE19},   {0xFE30, 0xFE6F},   {0xFF00, 0xFF60},   {0xFFE0, 0xFFE6},
+    {0x16FE0, 0x18CFF}, {0x1B000, 0x1B2FF}, {0x1F004, 0x1F004}, {0x1F0CF, 0x1F0CF}, {0x1F18E, 0x1F18E},
+    {0x1F191, 0x1F19A}, {0x1F200, 0x1F320}, {0x1F32D, 0x1F335}, {0x1F337, 0x1F37C}, {0x1F37E, 0x1F393},
+    {0x1F3A0, 0x1F3CA}, {0x1F3CF, 0x1F3D3}, {0x1F3E0, 0x1F3F0}, {0x1F3F4, 0x1F3F4}, {0x1F3F8, 0x1F43E},
+    {0x1F440, 0x1F440}, {0x1F442, 0x1F4FC}, {0x1F4FF, 0x1F53D}, {0x1F54B, 0x1F567}, {0x1F57A, 0x1F57A},
+    {0x1F595, 0x1F596}, {0x1F5A4, 0x1F5A4}, {0x1F5FB, 0x1F64F}, {0x1F680, 0x1F6C5}, {0x1F6CC, 0x1F6CC},
+    {0x1F6D0, 0x1F6DF}, {0x1F6EB, 0x1F6EC}, {0x1F6F4, 0x1F6FC}, {0x1F7E0, 0x1F7EB}, {0x1F90C, 0x1F9FF},
+    {0x1FA70, 0x1FAFF}, {0x20000, 0x3FFFD},
+};
+
+static int is_in(const struct range *ranges, size_t n, uint32_t codepoint)
+{
+    size_t low = 0, high = n;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (codepoint > ranges[middle].last)
+            low = middle + 1;
+        else if (codepoint < ranges[middle].first)
+            high = middle;
+        else
+            return 1;
+    }
+    return 0;
+}
+
+size_t utf8_decode(const char *text, size_t size, uint32_t *out_codepoint)
+{
+    unsigned char lead = (unsigned char)text[0];
+    size_t n = lead < 0x80 ? 1 : lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : lead >= 0xC2 ? 2 : 0;
+    uint32_t value = n == 1 ? lead : n == 2 ? lead & 0x1Fu : n == 3 ? lead & 0x0Fu : lead & 0x07u;
+    *out_codepoint = 0xFFFD;
+    if (n == 0 || n > size) return 1;
+    for (size_t i = 1; i < n; i++) {
+        unsigned char next = (unsigned char)text[i];
+        if ((next & 0xC0) != 0x80) return 1;
+        value = value << 6 | (next & 0x3Fu);
+    }
+    *out_codepoint = value;
+    return n;
+}
+
+size_t codepoint_width(uint32_t codepoint)
+{
+    if (codepoint < 0x300) return 1;
+    if (is_in(zero_width, sizeof zero_width / sizeof *zero_width, codepoint)) return 0;
+    return is_in(double_width, sizeof double_width / sizeof *double_width, codepoint) ? 2 : 1;
+}
+
+size_t display_width(const char *text, size_t size)
+{
+    size_t width = 0;
+    uint32_t codepoint;
+    for (size_t i = 0; i < size;) {
+        i += utf8_decode(text + i, size - i, &codepoint);
+        width += codepoint_width(codepoint);
+    }
+    return width;
+}
+
+size_t display_prefix(const char *text, size_t size, size_t width)
+{
+    size_t i = 0;
+    uint32_t codepoint;
+    while (i < size) {
+        size_t n = utf8_decode(text + i, size - i, &codepoint);
+        size_t cells = codepoint_width(codepoint);
+        if (cells > width) break;
+        width -= cells;
+        i += n;
+    }
+    return i;
+}
