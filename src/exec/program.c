@@ -8,15 +8,26 @@
 
 /* --- Row errors -------------------------------------------------------------------------------------------------------------------------- */
 
-/* A constant failed, so all n rows of the block are bad. */
-static void mark_all_bad(struct eval_env *env, size_t n)
+/* A kernel over constants: where it fails, all n rows of the block are bad. */
+static laminar_status call_const(const struct bound_function *fn, struct eval_env *env, const struct vector *args, size_t n, struct column *out)
 {
+    if (!env->bad_rows || !(fn->flags & FN_FALLIBLE)) return fn->kernel(fn, env, args, 1, out);
+    uint8_t own_bits[CHUNK_ROWS / 8] = {0}, *bits = env->bad_rows; /* its row may be bad already */
+    size_t n_before = env->n_bad_rows;
+    env->bad_rows = own_bits;
+    laminar_status status = fn->kernel(fn, env, args, 1, out);
+    bool has_failed = env->n_bad_rows != n_before;
+    env->bad_rows = bits;
+    env->n_bad_rows = n_before;
+    if (!has_failed) return status;
+
     for (size_t i = 0; i < n; i++) {
         size_t row = env->row_map ? env->row_map[i] : i;
         if (bitmap_get(env->bad_rows, row)) continue;
         bitmap_set(env->bad_rows, row);
         env->n_bad_rows++;
     }
+    return status;
 }
 
 /* --- Instructions ------------------------------------------------------------------------------------------------------------------------- */
@@ -58,7 +69,7 @@ static laminar_status run_call(struct block *block, struct instr *instr, size_t 
             return LAMINAR_OK;
         }
     }
-    size_t m = is_const ? 1 : n, n_bad = env->n_bad_rows;
+    size_t m = is_const ? 1 : n;
     struct column *col;
     laminar_status status = open_column(block, instr->out, m, &col, env->err);
     if (status) return status;
@@ -68,9 +79,9 @@ static laminar_status run_call(struct block *block, struct instr *instr, size_t 
             if (instr->argv[i].shape != VEC_CONST && instr->argv[i].validity)
                 bitmap_and(col->vec.validity, col->vec.validity, instr->argv[i].validity, m);
     }
-    status = fn->kernel(fn, env, instr->argv, m, col);
-    if (unlikely(status != LAMINAR_OK)) return status;
-    if (unlikely(is_const && env->n_bad_rows != n_bad)) mark_all_bad(env, n);
+    status = is_const ? call_const(fn, env, instr->argv, n, col) : fn->kernel(fn, env, instr->argv, m, col);
+    if (unlikely(status != LAMINAR_OK)) /* eval_fail may have run out of memory: the error knows */
+        return env->err && env->err->code != LAMINAR_OK ? env->err->code : status;
     out->vec = col->vec;
     out->vec.shape = is_const ? VEC_CONST : VEC_FLAT;
     return LAMINAR_OK;
@@ -169,10 +180,11 @@ static laminar_status run_choice(struct block *block, struct instr *instr, size_
     struct column *col;
     laminar_status status = open_column(block, instr->out, type_is_nested(instr->expr->type) ? 0 : m, &col, env->err);
     if (!status) status = blend(instr->argv, n_values, choice, m, col, env->err);
+    if (status) return status;
     struct reg *out = &block->regs.items[instr->out];
     out->vec = col->vec;
     out->vec.shape = is_const ? VEC_CONST : VEC_FLAT;
-    return status;
+    return LAMINAR_OK;
 }
 
 /* Splits rest into the rows where the test holds (to taken) and the others (kept in rest, in order). */
@@ -199,6 +211,7 @@ static laminar_status run_selective(struct program *program, struct block *block
     if (type_is_nested(instr->expr->type))
         return error_set(env->err, LAMINAR_QUERY_UNSUPPORTED, "CASE or COALESCE of lists or structs with a part that can fail");
     laminar_status status = open_column(block, instr->out, n, &col, env->err);
+    if (status) return status;
     uint32_t *rest = instr->sel_rest, *taken = instr->sel_taken;
     size_t n_rest = n, n_taken;
     for (size_t i = 0; i < n; i++) rest[i] = (uint32_t)i;
@@ -231,10 +244,11 @@ static laminar_status run_in(struct block *block, struct instr *instr, size_t n,
     struct column *col;
     laminar_status status = open_column(block, instr->out, m, &col, env->err);
     if (!status) status = in_set_run(instr->in_set, v, m, instr->expr->is_negated, block->hashes, col, env->err);
+    if (status) return status;
     struct reg *out = &block->regs.items[instr->out];
     out->vec = col->vec;
     out->vec.shape = is_const ? VEC_CONST : VEC_FLAT;
-    return status;
+    return LAMINAR_OK;
 }
 
 static laminar_status run_instr(struct program *program, struct block *block, struct instr *instr, size_t n, struct eval_env *env)

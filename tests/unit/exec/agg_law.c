@@ -1,6 +1,7 @@
 /* agg_law.c - see agg_law.h. */
 #include "agg_law.h"
 #include "base/error.h"
+#include <stdio.h>
 
 #define OK(expr) assert_int_equal((expr), LAMINAR_OK)
 
