@@ -230,7 +230,7 @@ laminar_status plan_create(struct plan_context *ctx, const struct ast_statement 
                            struct plan **out_plan) must_check;
 /* The tree as text, one node a line, with what each emits, its key, its event time and what bounds its state. */
 void plan_explain(const struct plan *plan, bool as_json, struct strbuf *out);
-/* Relations that the plan reads, each once, appended to the array in the arena. */
+/* Relations that the plan reads, each once: an array in the arena (NULL for none). */
 laminar_status plan_inputs(const struct plan *plan, struct arena *arena, struct relation ***out, uint32_t *n_out) must_check;
 
 #endif

@@ -195,7 +195,7 @@ bool plan_has_outer(const struct plan *plan)
     return found;
 }
 
-laminar_status plan_inputs(const struct plan *plan, struct arena *arena, struct relation ***out, uint32_t *n_out)
+static laminar_status collect_inputs(const struct plan *plan, struct arena *arena, struct relation ***out, uint32_t *n_out)
 {
     if (plan->kind == PLAN_SCAN) {
         for (uint32_t i = 0; i < *n_out; i++)
@@ -208,8 +208,19 @@ laminar_status plan_inputs(const struct plan *plan, struct arena *arena, struct 
         ++*n_out;
     }
     for (uint32_t i = 0; i < plan->n_inputs; i++) {
-        laminar_status status = plan_inputs(plan->inputs[i], arena, out, n_out);
+        laminar_status status = collect_inputs(plan->inputs[i], arena, out, n_out);
         if (status != LAMINAR_OK) return status;
     }
+    return LAMINAR_OK;
+}
+
+laminar_status plan_inputs(const struct plan *plan, struct arena *arena, struct relation ***out, uint32_t *n_out)
+{
+    struct relation **items = NULL;
+    uint32_t n = 0;
+    laminar_status status = collect_inputs(plan, arena, &items, &n);
+    if (status != LAMINAR_OK) return status;
+    *out = items;
+    *n_out = n;
     return LAMINAR_OK;
 }
