@@ -218,8 +218,8 @@ static void disconnect_inputs(struct database *db, struct relation_runtime *runt
 
 static laminar_status check_inputs(const struct plan *plan, struct arena *arena, struct laminar_error *err)
 {
-    struct relation **inputs;
-    uint32_t n;
+    struct relation **inputs = NULL;
+    uint32_t n = 0;
     laminar_status status = plan_inputs(plan, arena, &inputs, &n);
     if (status != LAMINAR_OK) return status == LAMINAR_OUT_OF_MEMORY ? error_oom(err) : status;
     for (uint32_t i = 0; i < n; i++) {

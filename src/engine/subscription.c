@@ -672,8 +672,8 @@ static laminar_status create_anonymous(struct database *db, const struct ast_scr
     relation->retention.kind = RETAIN_NONE;
     relation->is_append_only = plan->props.is_append_only;
     relation->emit = query->emit.kind == AST_EMIT_CHANGES ? EMIT_CHANGES : EMIT_DEFAULT;
-    uint32_t n_inputs;
-    struct relation **inputs;
+    uint32_t n_inputs = 0;
+    struct relation **inputs = NULL;
     TRY(plan_inputs(plan, &arena, &inputs, &n_inputs));
     relation->inputs = mem_calloc(n_inputs + 1, sizeof(struct relation *));
     if (!relation->inputs) TRY(error_oom(err));
