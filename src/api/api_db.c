@@ -228,7 +228,7 @@ laminar_status laminar_get_relation_metrics(laminar_db *db, const char *name, la
     if (runtime) {
         m.total_rows = atomic_load_explicit(&runtime->total_rows, memory_order_relaxed);
         m.watermark_ms = us_to_ms(atomic_load_explicit(&runtime->watermark_us, memory_order_relaxed));
-        m.kept_rows = runtime->store ? store_n_rows(runtime->store) : 0;
+        m.kept_rows = runtime_n_rows(runtime);
         m.kept_bytes = runtime->store ? store_bytes(runtime->store) : 0;
         for (size_t j = 0; j < runtime->part.ops.n; j++) m.late_rows += runtime->part.ops.items[j]->late_rows;
         for (size_t j = 0; j < runtime->subs.n; j++) {

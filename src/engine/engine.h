@@ -69,7 +69,8 @@ struct file_sink;
 struct relation_runtime {
     struct relation *relation; /* referenced */
     struct database *db;
-    struct store *store;       /* NULL: nothing is kept */
+    struct store *store;       /* NULL: nothing is kept, or: */
+    bool is_derived;           /* the contents are read out of the operators' state when somebody asks */
     enum store_kind store_kind;
     bool is_target;            /* SOURCE, TABLE: rows come from outside */
     struct arena plan_arena;   /* STREAM, VIEW, SINK: */
@@ -201,6 +202,9 @@ laminar_status runtime_install_anonymous(struct database *db, struct relation *r
                                          struct arena *take_plan_arena, struct subscription *sub, struct laminar_error *err) must_check;
 void runtime_uninstall(struct database *db, struct relation *relation); /* leaves the catalog alone */
 void runtime_free(struct relation_runtime *runtime);
+/* All rows that the relation holds, as one batch; *out is NULL when there are none. For derived ones, and for snapshots of readers. The caller holds step. */
+laminar_status runtime_contents(struct relation_runtime *runtime, struct batch **out, struct laminar_error *err) must_check;
+size_t runtime_n_rows(struct relation_runtime *runtime); /* rows that SELECT would read; the caller holds step */
 /* A batch of new rows for the readers: subscribers. Step owner. */
 void runtime_deliver(struct relation_runtime *runtime, struct batch *batch);
 /* Pushes the contents of `relation` into a scan (backfill, one-shot). The caller holds step, or `relation` is a snapshot's. */
@@ -292,6 +296,7 @@ uint64_t subscription_pending_rows(struct subscription *sub);
 laminar_status subscriptions_uninstall_readers(struct database *db, const struct relation *relation, struct laminar_error *err) must_check;
 uint64_t subscription_query_id(const struct subscription *sub);
 struct relation *subscription_relation(const struct subscription *sub); /* borrowed */
+bool subscription_wants_changes(const struct subscription *sub);
 bool subscription_is_anonymous(const struct subscription *sub);
 /* Takes the runtime, which goes away, out of its subscriptions. Step owner. */
 void subscriptions_forget(struct relation_runtime *runtime);

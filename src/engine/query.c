@@ -201,6 +201,8 @@ static laminar_status take_snapshots(struct database *db, const struct circuit_p
         } else if (runtime->has_failed) {
             if (err) *err = runtime->failure;
             status = runtime->failure.code;
+        } else if (runtime->is_derived) {
+            status = runtime_contents(runtime, &inputs[i].batch, err);
         } else if (runtime->store) {
             status = store_snapshot_create(runtime->store, &inputs[i].snapshot, err);
         }
@@ -242,7 +244,7 @@ laminar_status engine_run_plan_into(struct database *db, const struct plan *plan
     struct query_input *inputs = NULL;
     struct op *output;
     struct collector collector = {.rows = out, .batch_rows = options->is_single_batch ? 0 : RESULT_BATCH_ROWS};
-    struct output_callbacks callbacks = {collect_chunk, collect_finish, collect_failure, &collector};
+    struct output_callbacks callbacks = {.on_chunk = collect_chunk, .on_finish = collect_finish, .on_failure = collect_failure, .ctx = &collector};
     struct step step = {.number = 1, .time_us = clock_wall_us(), .is_last = true, .zone = db->settings.text[SETTING_ID_time_zone],
                         .err = err};
     out->schema = options->schema ? schema_ref(options->schema) : plan_schema(plan);

@@ -15,6 +15,16 @@ void runtime_deliver(struct relation_runtime *runtime, struct batch *batch)
     for (size_t i = 0; i < runtime->subs.n; i++) subscription_push(runtime->subs.items[i], batch);
 }
 
+/* A file gets the changes of what retracts; a store applies them; else only readers of changes look at retracted rows. */
+static bool wants_retractions(void *ctx)
+{
+    const struct relation_runtime *runtime = ctx;
+    if (runtime->store || runtime->file) return true;
+    for (size_t i = 0; i < runtime->subs.n; i++)
+        if (subscription_wants_changes(runtime->subs.items[i])) return true;
+    return false;
+}
+
 static bool wants_batches(const struct relation_runtime *runtime)
 {
     return runtime->subs.n > 0 || runtime->file || (runtime->store && runtime->store_kind == STORE_LOG);
@@ -82,6 +92,78 @@ laminar_status runtime_push_batch(struct relation_runtime *runtime, struct step 
     return status;
 }
 
+struct contents {
+    struct batch_builder *builder;
+};
+
+static laminar_status collect_contents(void *ctx, struct step *step, const struct chunk *chunk)
+{
+    return batch_builder_append(((struct contents *)ctx)->builder, chunk, step->err);
+}
+
+static laminar_status read_derived(struct relation_runtime *runtime, struct batch_builder *builder, struct laminar_error *err)
+{
+    struct contents contents = {builder};
+    struct step step = {.number = runtime->db->step_number,
+                        .time_us = clock_wall_us(),
+                        .error_mode = (enum row_error_mode)runtime->db->settings.number[SETTING_ID_on_error],
+                        .zone = runtime->db->settings.text[SETTING_ID_time_zone],
+                        .err = err};
+    return circuit_contents(runtime->part.root, &step, collect_contents, &contents);
+}
+
+static laminar_status read_store(struct store *store, struct batch_builder *builder, struct laminar_error *err)
+{
+    laminar_status status;
+    struct store_snapshot *snapshot = NULL;
+    TRY(store_snapshot_create(store, &snapshot, err));
+    for (;;) {
+        struct chunk chunk;
+        TRY(store_snapshot_next(snapshot, &chunk, err));
+        if (chunk.n_rows == 0) break;
+        TRY(batch_builder_append(builder, &chunk, err));
+    }
+done:
+    store_snapshot_release(snapshot);
+    return status;
+}
+
+laminar_status runtime_contents(struct relation_runtime *runtime, struct batch **out, struct laminar_error *err)
+{
+    laminar_status status = LAMINAR_OK;
+    struct batch_builder *builder = NULL;
+    *out = NULL;
+    if (!runtime->is_derived && !runtime->store) return LAMINAR_OK;
+    TRY(batch_builder_create(runtime->relation->schema, runtime->db->pool, &builder, err));
+    if (runtime->is_derived)
+        TRY(read_derived(runtime, builder, err));
+    else
+        TRY(read_store(runtime->store, builder, err));
+    if (batch_builder_n_rows(builder) > 0) TRY(batch_builder_finish(builder, out, err));
+done:
+    batch_builder_free(builder);
+    return status;
+}
+
+static laminar_status count_contents(void *ctx, struct step *step, const struct chunk *chunk)
+{
+    (void)step;
+    size_t *n = ctx;
+    *n += chunk->n_rows;
+    return LAMINAR_OK;
+}
+
+size_t runtime_n_rows(struct relation_runtime *runtime)
+{
+    if (runtime->store) return store_n_rows(runtime->store);
+    if (!runtime->is_derived || runtime->has_failed) return 0;
+    size_t n = 0;
+    struct laminar_error err = LAMINAR_ERROR_INIT;
+    struct step step = {.number = runtime->db->step_number, .time_us = clock_wall_us(), .zone = "UTC", .err = &err};
+    laminar_status status = circuit_contents(runtime->part.root, &step, count_contents, &n);
+    return status == LAMINAR_OK ? n : 0;
+}
+
 static laminar_status push_store(struct store *store, struct step *step, struct circuit *circuit, struct op *scan)
 {
     laminar_status status;
@@ -125,10 +207,10 @@ static laminar_status create_runtime(struct database *db, struct relation *relat
     runtime->is_target = plan == NULL;
     runtime->watermark_us = WATERMARK_NONE;
     runtime->store_kind = choose_store(relation, plan);
-    const uint32_t *keys = plan ? plan->props.key_cols : relation->key_cols;
-    uint32_t n_keys = plan ? plan->props.n_key_cols : relation->n_key_cols;
-    if (runtime->store_kind != STORE_KEYED) n_keys = 0;
-    if (keeps_rows(relation, runtime->store_kind))
+    const uint32_t *keys = relation->key_cols;
+    uint32_t n_keys = runtime->store_kind == STORE_KEYED ? relation->n_key_cols : 0;
+    /* A stream that retracts may be state already: that is known once its operators are there (install_operators). */
+    if (keeps_rows(relation, runtime->store_kind) && (!plan || runtime->store_kind == STORE_LOG))
         TRY(store_create(runtime->store_kind, relation->schema, keys, n_keys, relation->retention, &db->account,
                          &runtime->store, err));
     TRY(batch_builder_create(relation->schema, db->pool, &runtime->builder, err));
@@ -173,7 +255,15 @@ static laminar_status backfill(struct database *db, struct relation_runtime *run
                         .err = err};
     for (uint32_t i = 0; i < runtime->part.n_scans; i++) {
         struct relation_runtime *input = runtime->part.relations[i]->runtime;
-        if (input->store) TRY(push_store(input->store, &step, db->circuit, runtime->part.scans[i]));
+        if (input->is_derived) {
+            struct batch *contents = NULL;
+            TRY(runtime_contents(input, &contents, err));
+            if (contents) status = runtime_push_batch(input, &step, db->circuit, runtime->part.scans[i], contents);
+            batch_unref(contents);
+            if (status != LAMINAR_OK) goto done;
+        } else if (input->store) {
+            TRY(push_store(input->store, &step, db->circuit, runtime->part.scans[i]));
+        }
         int64_t watermark = atomic_load_explicit(&input->watermark_us, memory_order_relaxed);
         if (watermark != WATERMARK_NONE) circuit_set_watermark(db->circuit, runtime->part.scans[i], watermark);
     }
@@ -238,12 +328,27 @@ static laminar_status check_inputs(const struct plan *plan, struct arena *arena,
     return LAMINAR_OK;
 }
 
+/* A stream that retracts: its rows are read out of its operators where these keep them, else out of a store of their own. */
+static laminar_status choose_keeping(struct database *db, struct relation_runtime *runtime, struct laminar_error *err)
+{
+    const struct plan *plan = runtime->plan;
+    if (runtime->store || !keeps_rows(runtime->relation, runtime->store_kind) || runtime->relation->retention.kind == RETAIN_NONE)
+        return LAMINAR_OK;
+    /* Not yet connected, so what passes on the rows of another stream has none of its own, and gets a store. */
+    runtime->is_derived = op_has_contents(runtime->part.root);
+    if (runtime->is_derived) return LAMINAR_OK;
+    bool is_keyed = runtime->store_kind == STORE_KEYED;
+    return store_create(runtime->store_kind, runtime->relation->schema, is_keyed ? plan->props.key_cols : NULL,
+                        is_keyed ? plan->props.n_key_cols : 0, runtime->relation->retention, &db->account, &runtime->store, err);
+}
+
 /* The caller holds step. */
 static laminar_status install_operators(struct database *db, struct relation_runtime *runtime, struct laminar_error *err)
 {
     laminar_status status;
-    struct output_callbacks callbacks = {on_chunk, on_finish, on_failure, runtime};
+    struct output_callbacks callbacks = {on_chunk, on_finish, on_failure, wants_retractions, runtime};
     TRY(circuit_add(db->circuit, runtime->plan, CIRCUIT_STREAM, &runtime->part, err));
+    TRY(choose_keeping(db, runtime, err));
     TRY(circuit_add_output(db->circuit, runtime->part.root, &callbacks, &runtime->output, err));
     if (!ARRAY_PUSH(&runtime->part.ops, runtime->output)) TRY(error_oom(err));
     TRY(backfill(db, runtime, err));

@@ -529,33 +529,17 @@ void subscription_unref(struct subscription *sub)
 /* Current contents into the queue, ahead of any change. The caller holds step. */
 static laminar_status push_snapshot(struct subscription *sub, struct relation_runtime *runtime, struct laminar_error *err)
 {
-    laminar_status status = LAMINAR_OK;
-    struct store_snapshot *snapshot = NULL;
-    struct batch_builder *builder = NULL;
     struct batch *batch = NULL;
-    if (!runtime->store || store_n_rows(runtime->store) == 0) return LAMINAR_OK;
-    TRY(store_snapshot_create(runtime->store, &snapshot, err));
-    TRY(batch_builder_create(runtime->relation->schema, runtime->db->pool, &builder, err));
-    for (;;) {
-        struct chunk chunk;
-        TRY(store_snapshot_next(snapshot, &chunk, err));
-        if (chunk.n_rows == 0) break;
-        TRY(batch_builder_append(builder, &chunk, err));
-    }
-    if (batch_builder_n_rows(builder) == 0) goto done;
-    TRY(batch_builder_finish(builder, &batch, err));
+    laminar_status status = runtime_contents(runtime, &batch, err);
+    if (status != LAMINAR_OK || !batch) return status;
     batch->step = runtime->db->step_number;
     batch->time_us = clock_wall_us();
     mutex_lock(&sub->lock);
-    if (!ring_put(sub, batch_ref(batch))) {
+    if (!ring_put(sub, batch)) {
         batch_unref(batch);
         status = error_oom(err);
     }
     mutex_unlock(&sub->lock);
-done:
-    batch_unref(batch);
-    batch_builder_free(builder);
-    store_snapshot_release(snapshot);
     return status;
 }
 
@@ -837,6 +821,8 @@ uint64_t subscription_pending_rows(struct subscription *sub)
 uint64_t subscription_query_id(const struct subscription *sub) { return sub->query ? sub->query->id : 0; }
 
 struct relation *subscription_relation(const struct subscription *sub) { return sub->relation; }
+
+bool subscription_wants_changes(const struct subscription *sub) { return sub->with_changes && sub->state == LAMINAR_SUBSCRIPTION_ACTIVE; }
 
 bool subscription_is_anonymous(const struct subscription *sub) { return sub->is_anonymous; }
 

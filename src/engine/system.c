@@ -44,7 +44,7 @@ static void put_runtime(struct rowset *set, const struct relation *relation)
 {
     struct relation_runtime *runtime = relation->runtime;
     rowset_int(set, (int64_t)atomic_load_explicit(&runtime->total_rows, memory_order_relaxed));
-    rowset_int(set, runtime->store ? (int64_t)store_n_rows(runtime->store) : 0);
+    rowset_int(set, (int64_t)runtime_n_rows(runtime));
     rowset_int(set, runtime->store ? (int64_t)store_bytes(runtime->store) : 0);
     put_optional(set, to_ms(atomic_load_explicit(&runtime->watermark_us, memory_order_relaxed)), WATERMARK_NONE);
     rowset_int(set, (int64_t)runtime->subs.n);

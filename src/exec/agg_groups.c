@@ -127,7 +127,7 @@ static void find_equal(struct agg_groups *g, const struct touched_group *touched
     for (size_t i = 0; i < n_both; i++) g->is_new[who[i]] = true;
 }
 
-/* -old +new of up to EMIT_GROUPS groups: first all old rows, then all new ones. */
+/* -old +new of up to EMIT_GROUPS groups: first all old rows (where anybody wants them), then all new ones. */
 static laminar_status emit_changes(struct agg_groups *g, struct step *step, const struct touched_group *touched, size_t n)
 {
     uint32_t new_row[EMIT_GROUPS];
@@ -157,6 +157,7 @@ static laminar_status emit_changes(struct agg_groups *g, struct step *step, cons
             g->sel_new[n_plus++] = new_row[i];
         }
     }
+    if (!g->wants_retractions) n_old = 0;
     if (n_old + n_plus == 0) return LAMINAR_OK;
     memcpy(g->slots + n_old, g->some_slots, n_plus * sizeof *g->slots);
     for (size_t i = 0; i < n_old + n_plus; i++) g->weights[i] = i < n_old ? -1 : 1;
@@ -198,6 +199,7 @@ static laminar_status close_groups(struct agg_groups *g, const struct touched_gr
 laminar_status groups_emit_touched(struct agg_groups *g, struct step *step)
 {
     laminar_status status = LAMINAR_OK;
+    g->wants_retractions = op_wants_retractions(g->op);
     for (size_t at = 0; at < g->touched.n && !status; at += EMIT_GROUPS) {
         const struct touched_group *touched = g->touched.items + at;
         size_t n = g->touched.n - at < EMIT_GROUPS ? g->touched.n - at : EMIT_GROUPS;

@@ -46,6 +46,7 @@ struct agg_groups {
     struct vector *keys;       /* of the rows at hand: lead key, plan's keys */
     uint32_t n_keys;
     bool is_retracting, is_global;
+    bool wants_retractions;    /* in this step: some consumer looks at old rows */
     ARRAY_OF(struct touched_group) touched;
     struct column *old_cols;   /* per aggregate: put aside in this step */
     struct column *new_cols;

@@ -45,6 +45,28 @@ static size_t count_scans(const struct plan *plan)
     return n;
 }
 
+/* Whether the node's operator maps each row by itself to the same rows at any time. */
+static bool is_pure(const struct plan *plan)
+{
+    switch (plan->kind) {
+    case PLAN_SCAN:
+    case PLAN_UNION_ALL: return true;
+    case PLAN_FILTER: return !expr_is_volatile(plan->predicate);
+    case PLAN_PROJECT:
+        for (uint32_t i = 0; i < plan->n_cols; i++)
+            if (expr_is_volatile(plan->exprs[i])) return false;
+        return !is_fused(plan) || is_pure(plan->inputs[0]);
+    case PLAN_VALUES:
+    case PLAN_AGGREGATE:
+    case PLAN_JOIN:
+    case PLAN_DISTINCT:
+    case PLAN_TOP_N:
+    case PLAN_SORT:
+    case PLAN_WINDOW_TABLE: return false;
+    }
+    return false;
+}
+
 static laminar_status build(struct building *b, const struct plan *plan, struct op **out)
 {
     struct op **inputs = mem_calloc(plan->n_inputs, sizeof *inputs);
@@ -60,6 +82,7 @@ static laminar_status build(struct building *b, const struct plan *plan, struct 
     if (!construct) TRY(error_internal(b->err, __FILE__, __LINE__, "unknown plan kind"));
     if (!ARRAY_RESERVE(&b->part->ops, b->part->ops.n + 1)) TRY(error_oom(b->err));
     TRY(construct(b->circuit, plan, b->mode, &op, b->err));
+    op->is_pure = is_pure(plan);
     TRY(circuit_add_op(b->circuit, op, plan->n_inputs ? inputs : NULL, b->err));
     b->part->ops.items[b->part->ops.n++] = op;
     if (plan->kind == PLAN_SCAN) {

@@ -41,6 +41,8 @@ struct op_class {
     void (*explain)(const struct op *op, struct strbuf *out);
     /* All states of the operator were restored: rebuilds what it derives from them. NULL: nothing. */
     laminar_status (*restored)(struct op *op, struct laminar_error *err);
+    /* Emits (op_emit) all rows that it has put out and not taken back, from its state, between steps. NULL: it does not keep them. */
+    laminar_status (*contents)(struct op *op, struct step *step);
 };
 
 struct op_edge {
@@ -66,6 +68,7 @@ struct op {
     uint64_t bad_rows;           /* left out because an expression failed for them (on_error = skip) */
     uint64_t wake_us;            /* wall-clock time when finish_step wants to run without input; 0 = never. Set in finish_step */
     bool has_time;               /* the output carries a watermark (props.time_col); inputs without one don't hold watermark_in back */
+    bool is_pure;                /* its output is a function of its input's rows, each by itself: contents pass through it */
     bool is_waker;               /* the circuit's: on its list of operators that have asked to be woken */
 };
 /* For constructors: fills the head from the plan node (`cols`, n_cols, has_time) and makes the port array. op_deinit undoes it and frees the
@@ -112,10 +115,20 @@ struct output_callbacks {
     laminar_status (*on_chunk)(void *ctx, struct step *step, const struct chunk *chunk);
     laminar_status (*on_finish)(void *ctx, struct step *step, int64_t watermark_us); /* end of each step that touched it */
     void (*on_failure)(void *ctx, const struct laminar_error *err);
+    /* False: nobody behind it looks at retracted rows, so they need not come. NULL: they are wanted. Asked in every step. */
+    bool (*wants_retractions)(void *ctx);
     void *ctx;
 };
 laminar_status circuit_add_output(struct circuit *circuit, struct op *from, const struct output_callbacks *callbacks,
                                   struct op **out, struct laminar_error *err) must_check;
+/* True when some consumer of `op` looks at retracted rows. */
+bool op_wants_retractions(const struct op *op);
+/* What a relation holds now, read out of the state of the operators that make it, so that it need not be kept a second time. True where `op` can:
+ * it keeps its rows as state, or passes on those of inputs that do. */
+bool op_has_contents(const struct op *op);
+/* Hands the contents of `op` to on_chunk (weights > 0, NULL = all 1). Between steps only. */
+laminar_status circuit_contents(struct op *op, struct step *step,
+                                laminar_status (*on_chunk)(void *ctx, struct step *step, const struct chunk *chunk), void *ctx) must_check;
 /* Connects from -> to[port] (streams on streams: the root of one part to a scan of a later one), and takes the edge away again. */
 laminar_status circuit_connect(struct circuit *circuit, struct op *from, struct op *to, uint32_t port, struct laminar_error *err) must_check;
 void circuit_disconnect(struct circuit *circuit, struct op *from, struct op *to);

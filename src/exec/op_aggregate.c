@@ -79,6 +79,8 @@ static laminar_status aggregate_finish(struct op *op, struct step *step)
     return step->is_last ? emit_all(g, step) : LAMINAR_OK;
 }
 
+static laminar_status aggregate_contents(struct op *op, struct step *step) { return emit_all(&((struct aggregate *)op)->g, step); }
+
 static void aggregate_free(struct op *op)
 {
     struct aggregate *a = (struct aggregate *)op;
@@ -94,7 +96,8 @@ static void aggregate_explain(const struct op *op, struct strbuf *out)
 }
 
 static const struct op_class aggregate_class = {
-    .name = "aggregate", .process = aggregate_process, .finish_step = aggregate_finish, .free = aggregate_free, .explain = aggregate_explain};
+    .name = "aggregate", .process = aggregate_process, .finish_step = aggregate_finish, .free = aggregate_free, .explain = aggregate_explain,
+    .contents = aggregate_contents};
 
 laminar_status op_aggregate_create(struct circuit *circuit, const struct plan *plan, enum circuit_mode mode, struct op **out,
                                    struct laminar_error *err)

@@ -108,6 +108,24 @@ static laminar_status distinct_finish(struct op *op, struct step *step)
     return status;
 }
 
+static laminar_status distinct_contents(struct op *op, struct step *step)
+{
+    struct distinct *d = (struct distinct *)op;
+    laminar_status status = LAMINAR_OK;
+    uint64_t cursor = 0;
+    size_t n;
+    while (!status && (n = state_hash_scan(d->rows, &cursor, d->slots, CHUNK_ROWS)) > 0) {
+        size_t kept = 0;
+        for (size_t i = 0; i < n; i++) {
+            d->slots[kept] = d->slots[i];
+            d->weights[kept] = 1;
+            kept += row_state(state_hash_row(d->rows, d->slots[i]))->count > 0;
+        }
+        if (kept) status = emit_slots(d, step, kept);
+    }
+    return status;
+}
+
 static void distinct_free(struct op *op)
 {
     struct distinct *d = (struct distinct *)op;
@@ -129,7 +147,8 @@ static void distinct_explain(const struct op *op, struct strbuf *out)
 }
 
 static const struct op_class distinct_class = {
-    .name = "distinct", .process = distinct_process, .finish_step = distinct_finish, .free = distinct_free, .explain = distinct_explain};
+    .name = "distinct", .process = distinct_process, .finish_step = distinct_finish, .free = distinct_free, .explain = distinct_explain,
+    .contents = distinct_contents};
 
 laminar_status op_distinct_create(struct circuit *circuit, const struct plan *plan, enum circuit_mode mode, struct op **out,
                                   struct laminar_error *err)

@@ -36,6 +36,20 @@ static void output_explain(const struct op *op, struct strbuf *out)
 static const struct op_class output_class = {
     .name = "output", .process = output_process, .finish_step = output_finish, .free = output_free, .explain = output_explain};
 
+bool op_wants_retractions(const struct op *op)
+{
+    for (size_t i = 0; i < op->outputs.n; i++) {
+        const struct op *to = op->outputs.items[i].to;
+        if (to->cls == &output_class) {
+            const struct output_callbacks *callbacks = &((const struct op_output *)to)->callbacks;
+            if (!callbacks->wants_retractions || callbacks->wants_retractions(callbacks->ctx)) return true;
+        } else if (!to->is_pure || op_wants_retractions(to)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void op_output_failed(struct op *op, const struct laminar_error *err)
 {
     if (op->cls != &output_class) return;

@@ -16,7 +16,7 @@ static laminar_status set_key(struct plan_context *ctx, struct plan *plan, uint3
 
 static laminar_status copy_key(struct plan_context *ctx, struct plan *plan, const struct plan *from)
 {
-    uint32_t *key;
+    uint32_t *key = NULL;
     if (!from->props.has_key) return LAMINAR_OK;
     CHECK(set_key(ctx, plan, from->props.n_key_cols, &key));
     if (from->props.n_key_cols) memcpy(key, from->props.key_cols, from->props.n_key_cols * sizeof *key);
@@ -51,7 +51,7 @@ static laminar_status scan_properties(struct plan_context *ctx, struct plan *pla
     for (uint32_t i = 0; i < plan->n_cols && relation->time_col >= 0; i++)
         if (plan->scan_cols[i] == (uint32_t)relation->time_col) props->time_col = (int32_t)i;
     if (relation->n_key_cols == 0) return LAMINAR_OK;
-    uint32_t *key;
+    uint32_t *key = NULL;
     CHECK(set_key(ctx, plan, relation->n_key_cols, &key));
     for (uint32_t k = 0; k < relation->n_key_cols; k++) {
         uint32_t i = 0;
@@ -107,7 +107,7 @@ static laminar_status project_properties(struct plan_context *ctx, struct plan *
     if (!in->has_key) return LAMINAR_OK;
     for (uint32_t k = 0; k < in->n_key_cols; k++)
         if (where[in->key_cols[k]] == UINT32_MAX) return LAMINAR_OK;
-    uint32_t *key;
+    uint32_t *key = NULL;
     CHECK(set_key(ctx, plan, in->n_key_cols, &key));
     for (uint32_t k = 0; k < in->n_key_cols; k++) key[k] = where[in->key_cols[k]];
     return LAMINAR_OK;
@@ -148,7 +148,7 @@ static laminar_status aggregate_properties(struct plan_context *ctx, struct plan
 {
     struct plan_properties *props = &plan->props;
     bool is_windowed = plan->window.kind != WINDOW_NONE, input_appends = plan->inputs[0]->props.is_append_only;
-    uint32_t *key, n = 0, at = aggregate_group_at(plan);
+    uint32_t *key = NULL, n = 0, at = aggregate_group_at(plan);
     CHECK(set_key(ctx, plan, plan->n_group + (is_windowed ? 1 : 0), &key));
     if (is_windowed) key[n++] = 0;
     for (uint32_t i = 0; i < plan->n_group; i++) key[n++] = at + i;
@@ -193,7 +193,7 @@ static bool is_unique_by_keys(const struct plan *side, struct expr *const *keys,
 static laminar_status join_key(struct plan_context *ctx, struct plan *plan)
 {
     const struct plan *left = plan->inputs[0], *right = plan->inputs[1];
-    uint32_t n_left = left->n_cols, *key, n = 0;
+    uint32_t n_left = left->n_cols, *key = NULL, n = 0;
     bool left_once = plan->strategy == STRATEGY_ASOF || is_unique_by_keys(right, plan->right_keys, plan->n_keys);
     if (!join_keeps_right(plan->join_kind) || (left_once && plan->join_kind != JOIN_FULL)) return copy_key(ctx, plan, left);
     if ((plan->join_kind == JOIN_INNER || plan->join_kind == JOIN_CROSS) && right->props.has_key &&
@@ -274,7 +274,7 @@ static laminar_status union_properties(struct plan_context *ctx, struct plan *pl
 
 static laminar_status distinct_properties(struct plan_context *ctx, struct plan *plan)
 {
-    uint32_t *key;
+    uint32_t *key = NULL;
     plan->props.is_append_only = plan->inputs[0]->props.is_append_only;
     plan->props.time_col = plan->inputs[0]->props.time_col;
     plan->props.state = STATE_KEYS;
@@ -291,7 +291,7 @@ static laminar_status top_properties(struct plan_context *ctx, struct plan *plan
     bool input_appends = plan->inputs[0]->props.is_append_only;
     props->is_append_only = input_appends && plan->n_sort == 0 && plan->n_partition == 0;
     if (plan->has_limit && plan->limit <= 1) {
-        uint32_t *key;
+        uint32_t *key = NULL;
         CHECK(set_key(ctx, plan, plan->n_partition, &key));
         if (plan->n_partition) memcpy(key, plan->partition, plan->n_partition * sizeof *key);
     } else {
@@ -316,7 +316,7 @@ static laminar_status window_table_properties(struct plan_context *ctx, struct p
     plan->props.is_append_only = in->is_append_only;
     plan->props.time_col = in->time_col;
     if (!in->has_key || plan->window.kind == WINDOW_TUMBLE) return copy_key(ctx, plan, plan->inputs[0]);
-    uint32_t *key;
+    uint32_t *key = NULL;
     CHECK(set_key(ctx, plan, in->n_key_cols + 1, &key));
     if (in->n_key_cols) memcpy(key, in->key_cols, in->n_key_cols * sizeof *key);
     key[in->n_key_cols] = plan->n_cols - 2;

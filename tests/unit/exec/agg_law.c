@@ -1,4 +1,5 @@
 /* agg_law.c - see agg_law.h. */
+#include <stdio.h>
 #include "agg_law.h"
 #include "base/error.h"
 #include <stdio.h>

@@ -355,7 +355,7 @@ laminar_status harness_open(struct harness *h, const struct plan *plan, op_creat
     if ((status = circuit_add_op(h->circuit, h->source, NULL, &h->err))) return status;
     if ((status = create(h->circuit, plan, mode, &h->op, &h->err))) return status;
     if ((status = circuit_add_op(h->circuit, h->op, &h->source, &h->err))) return status;
-    struct output_callbacks callbacks = {on_chunk, on_finish, on_failure, h};
+    struct output_callbacks callbacks = {.on_chunk = on_chunk, .on_finish = on_finish, .on_failure = on_failure, .ctx = h};
     return circuit_add_output(h->circuit, h->op, &callbacks, &h->output, &h->err);
 }
 void harness_close(struct harness *h)

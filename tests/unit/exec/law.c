@@ -257,7 +257,7 @@ void law_output(struct arena *arena, struct law_spec *spec, uint32_t n_ports)
 
 laminar_status law_rig_try_init(struct law_rig *rig, const struct law_spec *spec, enum circuit_mode mode)
 {
-    struct output_callbacks callbacks = {on_chunk, on_finish, on_failure, rig};
+    struct output_callbacks callbacks = {.on_chunk = on_chunk, .on_finish = on_finish, .on_failure = on_failure, .ctx = rig};
     laminar_status status;
     *rig = (struct law_rig){.keeps_net = true, .err = LAMINAR_ERROR_INIT, .watermark_us = WATERMARK_NONE};
     TRY(circuit_create(NULL, &rig->circuit, &rig->err));
@@ -525,7 +525,7 @@ static void run_stream(const struct law_spec *spec, uint64_t seed, struct law_ta
         law_finish(&next, false);
         check(spec, &next, tables, seed, "restored");
         rig = next;
-        struct output_callbacks callbacks = {on_chunk, on_finish, on_failure, &rig};
+        struct output_callbacks callbacks = {.on_chunk = on_chunk, .on_finish = on_finish, .on_failure = on_failure, .ctx = &rig};
         struct op *output;
         circuit_disconnect(rig.circuit, rig.op, rig.output); /* its context has moved */
         assert_int_equal(circuit_add_output(rig.circuit, rig.op, &callbacks, &output, NULL), LAMINAR_OK);
