@@ -280,6 +280,8 @@ LAMINAR_API laminar_status laminar_writer_end_row(laminar_writer *writer, lamina
 LAMINAR_API void laminar_writer_cancel_row(laminar_writer *writer);
 /* Forgets every row that was not flushed. */
 LAMINAR_API void laminar_writer_discard(laminar_writer *writer);
+/* Forgets the cells of the open row, and all rows that were not flushed but the first n_rows. */
+LAMINAR_API void laminar_writer_truncate(laminar_writer *writer, uint64_t n_rows);
 /* Appends whole batches; same rules as laminar_insert_arrow. */
 LAMINAR_API LAMINAR_MUST_CHECK laminar_status laminar_writer_append_arrow(laminar_writer *writer,
                                                                           const struct ArrowSchema *schema,

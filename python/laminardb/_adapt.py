@@ -3,6 +3,7 @@ pyarrow, pandas or polars does so inside its function."""
 
 from __future__ import annotations
 
+import datetime
 import sys
 from typing import Any
 
@@ -51,9 +52,13 @@ def _interval(nanos: int) -> Any:
     return Interval((0, sign * days, sign * rest))
 
 
-def _numpy_scalar(value: Any) -> Any:
-    import datetime
+class _Instant(datetime.datetime):
+    """A datetime with nanoseconds below its microseconds, under the name that pandas has for them."""
 
+    nanosecond = 0
+
+
+def _numpy_scalar(value: Any) -> Any:
     kind = value.dtype.kind
     if kind not in "mM":
         simple = value.item()
@@ -78,8 +83,9 @@ def _numpy_scalar(value: Any) -> Any:
     seconds, rest = divmod(number, per_second)
     wall = datetime.datetime(1970, 1, 1) + datetime.timedelta(seconds=seconds)
     nanos = rest * (10**9 // per_second)
-    text = wall.strftime("%Y-%m-%d %H:%M:%S") if wall.year >= 1000 else wall.isoformat(sep=" ")
-    return f"{text}.{nanos:09d}" if nanos % 1000 else wall.replace(microsecond=nanos // 1000)
+    instant = _Instant.combine(wall.date(), wall.time().replace(microsecond=nanos // 1000))
+    instant.nanosecond = nanos % 1000
+    return instant
 
 
 def is_column(value: Any) -> bool:
@@ -270,13 +276,26 @@ def to_polars(result: Any, lazy: bool = False) -> Any:
         import polars
     except ImportError as error:
         raise ImportError("polars is needed for this: pip install polars", name="polars") from error
-    names = result.columns
-    if len(set(names)) == len(names):
+    names = _unique(result.columns)
+    if any("INTERVAL" in kind for kind in result.column_types):
+        # polars has no months: it takes timedeltas, and what no timedelta holds as text.
+        data = polars.DataFrame([_polars_series(polars, name, result._column(i), kind)
+                                 for i, (name, kind) in enumerate(zip(names, result.column_types, strict=True))])
+    elif names == result.columns:
         data = polars.DataFrame(result)
     else:
-        table = to_arrow(result)
-        data = polars.from_arrow(table.rename_columns(_unique(names)))
+        data = polars.from_arrow(to_arrow(result).rename_columns(names))
     return data.lazy() if lazy else data
+
+
+def _polars_series(polars: Any, name: str, values: list[Any], kind: str) -> Any:
+    from ._laminar import Interval
+
+    if kind == "UUID":
+        values = [None if value is None else value.bytes for value in values]
+    if any(isinstance(value, Interval) for value in values):
+        values = [None if value is None else str(value) for value in values]
+    return polars.Series(name, values, strict=False)
 
 
 def to_dicts(result: Any) -> dict[str, list[Any]]:

@@ -7,8 +7,8 @@
 
 /* --- Capsules out of objects ------------------------------------------------------------------------- */
 
-int in_arrow_array(struct module_state *state, PyObject *data, PyObject **out_owner, struct ArrowSchema **out_schema,
-                   struct ArrowArray **out_array)
+int in_arrow_array(struct module_state *state, PyObject *data, PyObject **out_owner,
+                   struct ArrowSchema **out_schema, struct ArrowArray **out_array)
 {
     PyObject *pair = PyObject_CallMethodNoArgs(data, state->str_arrow_c_array);
     if (!pair) return -1;
@@ -18,7 +18,8 @@ int in_arrow_array(struct module_state *state, PyObject *data, PyObject **out_ow
         return -1;
     }
     *out_schema = PyCapsule_GetPointer(PyTuple_GET_ITEM(pair, 0), "arrow_schema");
-    *out_array = *out_schema ? PyCapsule_GetPointer(PyTuple_GET_ITEM(pair, 1), "arrow_array") : NULL;
+    *out_array = *out_schema ? PyCapsule_GetPointer(PyTuple_GET_ITEM(pair, 1), "arrow_array")
+                             : NULL;
     if (!*out_array) {
         Py_DECREF(pair);
         return -1;
@@ -39,7 +40,8 @@ int in_arrow_stream(struct module_state *state, PyObject *data, PyObject **out_o
     }
     if (!(*out_stream)->release) {
         Py_DECREF(capsule);
-        raise_code(state, LAMINAR_INGESTION_FAILED, "read it once", "the Arrow stream was read already");
+        raise_code(state, LAMINAR_INGESTION_FAILED, "read it once",
+                   "the Arrow stream was read already");
         return -1;
     }
     *out_owner = capsule;
@@ -48,7 +50,10 @@ int in_arrow_stream(struct module_state *state, PyObject *data, PyObject **out_o
 
 /* --- numpy ---------------------------------------------------------------------------------------------- */
 
-static bool is_ndarray(PyObject *object) { return strcmp(Py_TYPE(object)->tp_name, "numpy.ndarray") == 0; }
+static bool is_ndarray(PyObject *object)
+{
+    return strcmp(Py_TYPE(object)->tp_name, "numpy.ndarray") == 0;
+}
 
 struct numpy_type {
     const char *dtype; /* dtype.str without its byte order */
@@ -56,10 +61,11 @@ struct numpy_type {
     int width;
 };
 static const struct numpy_type numpy_types[] = {
-    {"b1", "b", 1},        {"i1", "c", 1},        {"u1", "C", 1},        {"i2", "s", 2},        {"u2", "S", 2},
-    {"i4", "i", 4},        {"u4", "I", 4},        {"i8", "l", 8},        {"u8", "L", 8},        {"f4", "f", 4},
-    {"f8", "g", 8},        {"M8[s]", "tss:", 8},  {"M8[ms]", "tsm:", 8}, {"M8[us]", "tsu:", 8}, {"M8[ns]", "tsn:", 8},
-    {"m8[s]", "tDs", 8},   {"m8[ms]", "tDm", 8},  {"m8[us]", "tDu", 8},  {"m8[ns]", "tDn", 8},
+    {"b1", "b", 1},        {"i1", "c", 1},        {"u1", "C", 1},        {"i2", "s", 2},
+    {"u2", "S", 2},        {"i4", "i", 4},        {"u4", "I", 4},        {"i8", "l", 8},
+    {"u8", "L", 8},        {"f4", "f", 4},        {"f8", "g", 8},        {"M8[s]", "tss:", 8},
+    {"M8[ms]", "tsm:", 8}, {"M8[us]", "tsu:", 8}, {"M8[ns]", "tsn:", 8}, {"m8[s]", "tDs", 8},
+    {"m8[ms]", "tDm", 8},  {"m8[us]", "tDu", 8},  {"m8[ns]", "tDn", 8},
 };
 
 /* The array's type in the machine's byte order; NULL for any other. */
@@ -95,7 +101,9 @@ bool in_is_numpy(PyObject *data)
     const uint16_t one = 1;
     if (*(const uint8_t *)&one != 1) return false; /* the table's byte order is '<' */
     while (PyDict_Next(data, &at, &key, &value))
-        if (!PyUnicode_Check(key) || !is_ndarray(value) || dimensions(value) != 1 || !numpy_type_of(value)) return false;
+        if (!PyUnicode_Check(key) || !is_ndarray(value) || dimensions(value) != 1 ||
+            !numpy_type_of(value))
+            return false;
     return PyDict_GET_SIZE(data) > 0;
 }
 
@@ -155,7 +163,7 @@ static int mark_nulls(struct ArrowArray *out, struct column_memory *column)
             memset(bits, 0xff, size);
             column->buffers[0] = bits;
         }
-        bits[i / 8] &= (uint8_t)~(1u << (i % 8));
+        bits[i / 8] &= (uint8_t) ~(1u << (i % 8));
         out->null_count++;
     }
     return 0;
@@ -185,9 +193,13 @@ static int fill_column(const struct numpy_type *type, const Py_buffer *view, str
     bool is_bits = type->format[0] == 'b';
     size_t n = (size_t)view->shape[0];
     if (!column) return -1;
-    *out = (struct ArrowArray){.length = view->shape[0], .n_buffers = 2, .buffers = column->buffer_pointers,
-                               .release = release_child, .private_data = column};
-    column->buffers[1] = PyMem_RawCalloc(is_bits ? n / 8 + 1 : n + 1, is_bits ? 1 : (size_t)type->width);
+    *out = (struct ArrowArray){.length = view->shape[0],
+                               .n_buffers = 2,
+                               .buffers = column->buffer_pointers,
+                               .release = release_child,
+                               .private_data = column};
+    column->buffers[1] = PyMem_RawCalloc(is_bits ? n / 8 + 1 : n + 1,
+                                         is_bits ? 1 : (size_t)type->width);
     if (!column->buffers[1]) return -1;
     if (is_bits)
         pack_bits(view, column->buffers[1]);
@@ -216,24 +228,30 @@ static int fill_schema(const char *name, const char *format, struct ArrowSchema 
     char *copy = PyMem_RawMalloc(size);
     if (!copy) return -1;
     memcpy(copy, name, size);
-    *out = (struct ArrowSchema){.format = format, .name = copy, .flags = ARROW_FLAG_NULLABLE,
-                                .release = release_schema_child, .private_data = copy};
+    *out = (struct ArrowSchema){.format = format,
+                                .name = copy,
+                                .flags = ARROW_FLAG_NULLABLE,
+                                .release = release_schema_child,
+                                .private_data = copy};
     return 0;
 }
 
-static int add_column(struct module_state *state, PyObject *key, PyObject *value, struct ArrowSchema *schema,
-                      struct ArrowArray *array)
+static int add_column(struct module_state *state, PyObject *key, PyObject *value,
+                      struct ArrowSchema *schema, struct ArrowArray *array)
 {
     const struct numpy_type *type = numpy_type_of(value);
-    const char *name = utf8_argument(state, key, LAMINAR_BATCH_SCHEMA_MISMATCH, "a column's name", NULL);
+    const char *name = utf8_argument(state, key, LAMINAR_BATCH_SCHEMA_MISMATCH, "a column's name",
+                                     NULL);
     Py_buffer view;
     if (!name || !type || get_buffer(value, type, &view) < 0) {
-        if (!PyErr_Occurred()) PyErr_SetString(PyExc_RuntimeError, "an array changed its type while it was inserted");
+        if (!PyErr_Occurred())
+            PyErr_SetString(PyExc_RuntimeError, "an array changed its type while it was inserted");
         return -1;
     }
     int result = -1;
     if (array->n_children > 0 && view.shape[0] != array->length) {
-        raise_code(state, LAMINAR_BATCH_SCHEMA_MISMATCH, "give every column the same number of values",
+        raise_code(state, LAMINAR_BATCH_SCHEMA_MISMATCH,
+                   "give every column the same number of values",
                    "column '%s' has %zd values, and those before it %lld", name, view.shape[0],
                    (long long)array->length);
     } else {
@@ -260,8 +278,8 @@ int in_numpy_struct(struct module_state *state, PyObject *data, struct ArrowSche
     Py_ssize_t at = 0;
     const void **no_buffer = PyMem_RawCalloc(1, sizeof *no_buffer);
     *out_schema = (struct ArrowSchema){.format = "+s", .name = "", .release = release_schema};
-    *out_array = (struct ArrowArray){.n_buffers = 1, .buffers = no_buffer, .release = release_struct,
-                                     .private_data = no_buffer};
+    *out_array = (struct ArrowArray){
+        .n_buffers = 1, .buffers = no_buffer, .release = release_struct, .private_data = no_buffer};
     out_schema->children = PyMem_RawCalloc(n + 1, sizeof *out_schema->children);
     out_array->children = PyMem_RawCalloc(n + 1, sizeof *out_array->children);
     int result = 0;

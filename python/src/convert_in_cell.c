@@ -49,17 +49,20 @@ static inline int finish(struct module_state *state, struct row_writer *rows, la
 
 /* --- Numbers and text -------------------------------------------------------------------------- */
 
-static int set_int(struct module_state *state, struct row_writer *rows, size_t column, PyObject *value)
+static int set_int(struct module_state *state, struct row_writer *rows, size_t column,
+                   PyObject *value)
 {
     int overflow;
     long long small = PyLong_AsLongLongAndOverflow(value, &overflow);
     if (small == -1 && PyErr_Occurred()) return -1;
     if (!overflow)
-        return finish(state, rows, laminar_writer_set_int64(rows->writer, column, small, &rows->err));
+        return finish(state, rows,
+                      laminar_writer_set_int64(rows->writer, column, small, &rows->err));
     if (overflow > 0) {
         unsigned long long large = PyLong_AsUnsignedLongLong(value);
         if (!PyErr_Occurred())
-            return finish(state, rows, laminar_writer_set_uint64(rows->writer, column, large, &rows->err));
+            return finish(state, rows,
+                          laminar_writer_set_uint64(rows->writer, column, large, &rows->err));
         PyErr_Clear();
     }
     /* Only a DECIMAL holds more, and the library reads it from its digits. */
@@ -74,7 +77,8 @@ static int set_int(struct module_state *state, struct row_writer *rows, size_t c
     if (!digits) return -1;
     Py_ssize_t size;
     const char *text = PyUnicode_AsUTF8AndSize(digits, &size);
-    laminar_status status = text ? laminar_writer_set_text(rows->writer, column, text, (size_t)size, &rows->err)
+    laminar_status status = text ? laminar_writer_set_text(rows->writer, column, text, (size_t)size,
+                                                           &rows->err)
                                  : LAMINAR_OUT_OF_MEMORY;
     Py_DECREF(digits);
     if (!text) return -1;
@@ -82,24 +86,27 @@ static int set_int(struct module_state *state, struct row_writer *rows, size_t c
                                                    : finish(state, rows, status);
 }
 
-static int set_str(struct module_state *state, struct row_writer *rows, size_t column, PyObject *value)
+static int set_str(struct module_state *state, struct row_writer *rows, size_t column,
+                   PyObject *value)
 {
     Py_ssize_t size;
     const char *text = PyUnicode_AsUTF8AndSize(value, &size);
     if (text)
-        return finish(state, rows,
-                      laminar_writer_set_text(rows->writer, column, text, (size_t)size, &rows->err));
+        return finish(
+            state, rows,
+            laminar_writer_set_text(rows->writer, column, text, (size_t)size, &rows->err));
     if (!PyErr_ExceptionMatches(PyExc_UnicodeEncodeError)) return -1;
     PyErr_Clear();
     return refuse(state, rows, column, value, "remove the lone surrogates");
 }
 
-static int set_bytes(struct module_state *state, struct row_writer *rows, size_t column, PyObject *value)
+static int set_bytes(struct module_state *state, struct row_writer *rows, size_t column,
+                     PyObject *value)
 {
     Py_buffer view;
     if (PyObject_GetBuffer(value, &view, PyBUF_SIMPLE) < 0) return -1;
-    laminar_status status =
-        laminar_writer_set_blob(rows->writer, column, view.buf, (size_t)view.len, &rows->err);
+    laminar_status status = laminar_writer_set_blob(rows->writer, column, view.buf,
+                                                    (size_t)view.len, &rows->err);
     PyBuffer_Release(&view);
     return finish(state, rows, status);
 }
@@ -134,7 +141,8 @@ static PyObject *plain_digits(PyObject *value)
     return result;
 }
 
-static int set_decimal(struct module_state *state, struct row_writer *rows, size_t column, PyObject *value)
+static int set_decimal(struct module_state *state, struct row_writer *rows, size_t column,
+                       PyObject *value)
 {
     laminar_type type = rows->types[column];
     if (is_integer_type(type)) {
@@ -151,7 +159,8 @@ static int set_decimal(struct module_state *state, struct row_writer *rows, size
         double number = PyFloat_AsDouble(value);
         if (number == -1.0 && PyErr_Occurred()) return -1;
         if (type == LAMINAR_TYPE_FLOAT) number = (double)(float)number;
-        return finish(state, rows, laminar_writer_set_double(rows->writer, column, number, &rows->err));
+        return finish(state, rows,
+                      laminar_writer_set_double(rows->writer, column, number, &rows->err));
     }
     if (type != LAMINAR_TYPE_DECIMAL) return refuse(state, rows, column, value, NULL);
     PyObject *digits = plain_digits(value);
@@ -161,7 +170,8 @@ static int set_decimal(struct module_state *state, struct row_writer *rows, size
     }
     Py_ssize_t size;
     const char *text = PyUnicode_AsUTF8AndSize(digits, &size);
-    laminar_status status = text ? laminar_writer_set_text(rows->writer, column, text, (size_t)size, &rows->err)
+    laminar_status status = text ? laminar_writer_set_text(rows->writer, column, text, (size_t)size,
+                                                           &rows->err)
                                  : LAMINAR_OUT_OF_MEMORY;
     Py_DECREF(digits);
     if (!text) return -1;
@@ -169,7 +179,8 @@ static int set_decimal(struct module_state *state, struct row_writer *rows, size
                                                    : finish(state, rows, status);
 }
 
-static int set_uuid(struct module_state *state, struct row_writer *rows, size_t column, PyObject *value)
+static int set_uuid(struct module_state *state, struct row_writer *rows, size_t column,
+                    PyObject *value)
 {
     laminar_type type = rows->types[column];
     if (type == LAMINAR_TYPE_VARCHAR) {
@@ -201,21 +212,25 @@ static int64_t days_from_civil(int year, int month, int day)
 
 static int64_t delta_us(PyObject *delta)
 {
-    return ((int64_t)PyDateTime_DELTA_GET_DAYS(delta) * 86400 + PyDateTime_DELTA_GET_SECONDS(delta)) * 1000000 +
+    return ((int64_t)PyDateTime_DELTA_GET_DAYS(delta) * 86400 +
+            PyDateTime_DELTA_GET_SECONDS(delta)) *
+               1000000 +
            PyDateTime_DELTA_GET_MICROSECONDS(delta);
 }
 
 /* Microseconds since 1970-01-01 of a datetime's wall clock, without its zone. */
 static int64_t wall_us(PyObject *value)
 {
-    int64_t days = days_from_civil(PyDateTime_GET_YEAR(value), PyDateTime_GET_MONTH(value), PyDateTime_GET_DAY(value));
-    int64_t seconds = days * 86400 + PyDateTime_DATE_GET_HOUR(value) * 3600 + PyDateTime_DATE_GET_MINUTE(value) * 60 +
-                      PyDateTime_DATE_GET_SECOND(value);
+    int64_t days = days_from_civil(PyDateTime_GET_YEAR(value), PyDateTime_GET_MONTH(value),
+                                   PyDateTime_GET_DAY(value));
+    int64_t seconds = days * 86400 + PyDateTime_DATE_GET_HOUR(value) * 3600 +
+                      PyDateTime_DATE_GET_MINUTE(value) * 60 + PyDateTime_DATE_GET_SECOND(value);
     return seconds * 1000000 + PyDateTime_DATE_GET_MICROSECOND(value);
 }
 
 /* A naive datetime is taken as it stands (for a column with zone: as UTC); an aware one becomes its instant in UTC. */
-static int set_datetime(struct module_state *state, struct row_writer *rows, size_t column, PyObject *value)
+static int set_datetime(struct module_state *state, struct row_writer *rows, size_t column,
+                        PyObject *value)
 {
     int64_t us = wall_us(value);
     long nanos = 0;
@@ -244,27 +259,34 @@ static int set_datetime(struct module_state *state, struct row_writer *rows, siz
         seconds--;
     }
     return finish(state, rows,
-                  laminar_writer_set_timestamp(rows->writer, column, seconds, (uint32_t)(rest * 1000 + nanos), &rows->err));
+                  laminar_writer_set_timestamp(rows->writer, column, seconds,
+                                               (uint32_t)(rest * 1000 + nanos), &rows->err));
 }
 
-static int set_time(struct module_state *state, struct row_writer *rows, size_t column, PyObject *value)
+static int set_time(struct module_state *state, struct row_writer *rows, size_t column,
+                    PyObject *value)
 {
     if (((PyDateTime_Time *)value)->hastzinfo)
-        return refuse(state, rows, column, value, "TIME has no zone: use value.replace(tzinfo=None)");
-    int64_t seconds = PyDateTime_TIME_GET_HOUR(value) * 3600 + PyDateTime_TIME_GET_MINUTE(value) * 60 +
-                      PyDateTime_TIME_GET_SECOND(value);
+        return refuse(state, rows, column, value,
+                      "TIME has no zone: use value.replace(tzinfo=None)");
+    int64_t seconds = PyDateTime_TIME_GET_HOUR(value) * 3600 +
+                      PyDateTime_TIME_GET_MINUTE(value) * 60 + PyDateTime_TIME_GET_SECOND(value);
     int64_t nanos = (seconds * 1000000 + PyDateTime_TIME_GET_MICROSECOND(value)) * 1000;
     return finish(state, rows, laminar_writer_set_time(rows->writer, column, nanos, &rows->err));
 }
 
-static int set_delta(struct module_state *state, struct row_writer *rows, size_t column, PyObject *value)
+static int set_delta(struct module_state *state, struct row_writer *rows, size_t column,
+                     PyObject *value)
 {
-    int64_t us = (int64_t)PyDateTime_DELTA_GET_SECONDS(value) * 1000000 + PyDateTime_DELTA_GET_MICROSECONDS(value);
+    int64_t us = (int64_t)PyDateTime_DELTA_GET_SECONDS(value) * 1000000 +
+                 PyDateTime_DELTA_GET_MICROSECONDS(value);
     laminar_interval interval = {.days = PyDateTime_DELTA_GET_DAYS(value), .nanos = us * 1000};
-    return finish(state, rows, laminar_writer_set_interval(rows->writer, column, interval, &rows->err));
+    return finish(state, rows,
+                  laminar_writer_set_interval(rows->writer, column, interval, &rows->err));
 }
 
-static int set_interval(struct module_state *state, struct row_writer *rows, size_t column, PyObject *value)
+static int set_interval(struct module_state *state, struct row_writer *rows, size_t column,
+                        PyObject *value)
 {
     laminar_interval interval;
     int months, days;
@@ -276,7 +298,8 @@ static int set_interval(struct module_state *state, struct row_writer *rows, siz
     interval.months = months;
     interval.days = days;
     interval.nanos = nanos;
-    return finish(state, rows, laminar_writer_set_interval(rows->writer, column, interval, &rows->err));
+    return finish(state, rows,
+                  laminar_writer_set_interval(rows->writer, column, interval, &rows->err));
 }
 
 /* --- Nested, and values of other libraries --------------------------------------------------------- */
@@ -287,7 +310,8 @@ static bool is_nested_type(laminar_type type)
 }
 
 /* Through a one-element Arrow array that pyarrow makes of the value for the column's type. */
-static int set_nested(struct module_state *state, struct row_writer *rows, size_t column, PyObject *value)
+static int set_nested(struct module_state *state, struct row_writer *rows, size_t column,
+                      PyObject *value)
 {
     struct ArrowSchema schema;
     laminar_status status = laminar_writer_schema(rows->writer, &schema, &rows->err);
@@ -299,13 +323,15 @@ static int set_nested(struct module_state *state, struct row_writer *rows, size_
     if (!pair) {
         if (PyErr_ExceptionMatches(PyExc_ImportError)) {
             PyErr_Clear();
-            return refuse(state, rows, column, value, "lists, structs and maps go in through pyarrow: pip install pyarrow");
+            return refuse(state, rows, column, value,
+                          "lists, structs and maps go in through pyarrow: pip install pyarrow");
         }
         if (!PyErr_ExceptionMatches(PyExc_Exception)) return -1;
         PyErr_Clear();
         return refuse(state, rows, column, value, NULL);
     }
-    struct ArrowSchema *item_schema = PyCapsule_GetPointer(PyTuple_GET_ITEM(pair, 0), "arrow_schema");
+    struct ArrowSchema *item_schema = PyCapsule_GetPointer(PyTuple_GET_ITEM(pair, 0),
+                                                           "arrow_schema");
     struct ArrowArray *item = PyCapsule_GetPointer(PyTuple_GET_ITEM(pair, 1), "arrow_array");
     if (!item_schema || !item) {
         Py_DECREF(pair);
@@ -316,7 +342,8 @@ static int set_nested(struct module_state *state, struct row_writer *rows, size_
     return finish(state, rows, status);
 }
 
-static int set_json(struct module_state *state, struct row_writer *rows, size_t column, PyObject *value)
+static int set_json(struct module_state *state, struct row_writer *rows, size_t column,
+                    PyObject *value)
 {
     PyObject *text = adapt_call("json_text", value, NULL);
     if (!text) {
@@ -329,7 +356,8 @@ static int set_json(struct module_state *state, struct row_writer *rows, size_t 
     return result;
 }
 
-static int set_container(struct module_state *state, struct row_writer *rows, size_t column, PyObject *value)
+static int set_container(struct module_state *state, struct row_writer *rows, size_t column,
+                         PyObject *value)
 {
     if (rows->types[column] == LAMINAR_TYPE_JSON) return set_json(state, rows, column, value);
     if (is_nested_type(rows->types[column])) return set_nested(state, rows, column, value);
@@ -337,8 +365,8 @@ static int set_container(struct module_state *state, struct row_writer *rows, si
                   "a dict is one row, or columns where every value is a list of the same length");
 }
 
-static int set_foreign(struct module_state *state, struct row_writer *rows, size_t column, PyObject *value,
-                       int depth)
+static int set_foreign(struct module_state *state, struct row_writer *rows, size_t column,
+                       PyObject *value, int depth)
 {
     PyObject *simple = depth < SIMPLIFY_DEPTH_MAX ? adapt_call("scalar", value, NULL) : NULL;
     if (!simple) {
@@ -353,29 +381,33 @@ static int set_foreign(struct module_state *state, struct row_writer *rows, size
 
 /* --- Dispatch ----------------------------------------------------------------------------------- */
 
-static int set_typed(struct module_state *state, struct row_writer *rows, size_t column, PyObject *value, int depth)
+static int set_typed(struct module_state *state, struct row_writer *rows, size_t column,
+                     PyObject *value, int depth)
 {
     if (types_load(state) < 0) return -1;
     int is_enum = PyObject_IsInstance(value, state->types.enum_base);
     if (is_enum < 0) return -1;
     if (is_enum) {
         PyObject *inner = PyObject_GetAttr(value, state->str_value);
-        int result = !inner                       ? -1
-                     : depth >= SIMPLIFY_DEPTH_MAX ? refuse(state, rows, column, value, NULL)
-                                                   : set_cell_slow(state, rows, column, inner, depth + 1);
+        int result = !inner ? -1
+                     : depth >= SIMPLIFY_DEPTH_MAX
+                         ? refuse(state, rows, column, value, NULL)
+                         : set_cell_slow(state, rows, column, inner, depth + 1);
         Py_XDECREF(inner);
         return result;
     }
     if (PyFloat_Check(value))
-        return finish(state, rows,
-                      laminar_writer_set_double(rows->writer, column, PyFloat_AS_DOUBLE(value), &rows->err));
+        return finish(
+            state, rows,
+            laminar_writer_set_double(rows->writer, column, PyFloat_AS_DOUBLE(value), &rows->err));
     if (PyLong_Check(value)) return set_int(state, rows, column, value);
     if (PyUnicode_Check(value)) return set_str(state, rows, column, value);
     if (PyDateTime_Check(value)) return set_datetime(state, rows, column, value);
     if (PyDate_Check(value)) {
-        int64_t days =
-            days_from_civil(PyDateTime_GET_YEAR(value), PyDateTime_GET_MONTH(value), PyDateTime_GET_DAY(value));
-        return finish(state, rows, laminar_writer_set_date(rows->writer, column, (int32_t)days, &rows->err));
+        int64_t days = days_from_civil(PyDateTime_GET_YEAR(value), PyDateTime_GET_MONTH(value),
+                                       PyDateTime_GET_DAY(value));
+        return finish(state, rows,
+                      laminar_writer_set_date(rows->writer, column, (int32_t)days, &rows->err));
     }
     if (PyTime_Check(value)) return set_time(state, rows, column, value);
     if (PyDelta_CheckExact(value)) return set_delta(state, rows, column, value);
@@ -387,12 +419,14 @@ static int set_typed(struct module_state *state, struct row_writer *rows, size_t
     return set_foreign(state, rows, column, value, depth);
 }
 
-static int set_cell_slow(struct module_state *state, struct row_writer *rows, size_t column, PyObject *value,
-                         int depth)
+static int set_cell_slow(struct module_state *state, struct row_writer *rows, size_t column,
+                         PyObject *value, int depth)
 {
-    if (value == Py_None) return finish(state, rows, laminar_writer_set_null(rows->writer, column, &rows->err));
+    if (value == Py_None)
+        return finish(state, rows, laminar_writer_set_null(rows->writer, column, &rows->err));
     if (PyBool_Check(value))
-        return finish(state, rows, laminar_writer_set_bool(rows->writer, column, value == Py_True, &rows->err));
+        return finish(state, rows,
+                      laminar_writer_set_bool(rows->writer, column, value == Py_True, &rows->err));
     if (PyBytes_Check(value) || PyByteArray_Check(value) || PyMemoryView_Check(value))
         return set_bytes(state, rows, column, value);
     if (PyDict_Check(value) || PyList_Check(value) ||
@@ -404,11 +438,13 @@ static int set_cell_slow(struct module_state *state, struct row_writer *rows, si
 int in_set_cell(struct module_state *state, struct row_writer *rows, size_t column, PyObject *value)
 {
     if (PyFloat_CheckExact(value))
-        return finish(state, rows,
-                      laminar_writer_set_double(rows->writer, column, PyFloat_AS_DOUBLE(value), &rows->err));
+        return finish(
+            state, rows,
+            laminar_writer_set_double(rows->writer, column, PyFloat_AS_DOUBLE(value), &rows->err));
     if (PyLong_CheckExact(value)) return set_int(state, rows, column, value);
     if (PyUnicode_CheckExact(value)) return set_str(state, rows, column, value);
-    if (value == Py_None) return finish(state, rows, laminar_writer_set_null(rows->writer, column, &rows->err));
+    if (value == Py_None)
+        return finish(state, rows, laminar_writer_set_null(rows->writer, column, &rows->err));
     /* What follows may run Python code, which could drop the container's reference. */
     Py_INCREF(value);
     int result = set_cell_slow(state, rows, column, value, 0);

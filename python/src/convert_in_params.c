@@ -15,10 +15,12 @@ struct binding {
 static int bind_text(struct binding *b, laminar_type type, PyObject *text)
 {
     Py_ssize_t size;
-    const char *utf8 = text ? utf8_argument(b->state, text, LAMINAR_QUERY_FAILED, "a parameter", &size) : NULL;
+    const char *utf8 =
+        text ? utf8_argument(b->state, text, LAMINAR_QUERY_FAILED, "a parameter", &size) : NULL;
     int result = -1;
     if (utf8) {
-        if (laminar_bind_text(b->statement, b->index, type, utf8, (size_t)size, &b->err) == LAMINAR_OK)
+        if (laminar_bind_text(b->statement, b->index, type, utf8, (size_t)size, &b->err) ==
+            LAMINAR_OK)
             result = 0;
         else
             raise_error(b->state, &b->err);
@@ -51,7 +53,8 @@ static int bind_int(struct binding *b, PyObject *value)
     PyObject *digits = PyObject_Str(value);
     if (!digits && PyErr_ExceptionMatches(PyExc_ValueError)) {
         PyErr_Clear();
-        raise_code(b->state, LAMINAR_QUERY_FAILED, NULL, "parameter %zu is an integer of more than 38 digits", b->index + 1);
+        raise_code(b->state, LAMINAR_QUERY_FAILED, NULL,
+                   "parameter %zu is an integer of more than 38 digits", b->index + 1);
         return -1;
     }
     return bind_taken(b, LAMINAR_TYPE_DECIMAL, digits);
@@ -61,7 +64,8 @@ static int bind_bytes(struct binding *b, PyObject *value)
 {
     Py_buffer view;
     if (PyObject_GetBuffer(value, &view, PyBUF_SIMPLE) < 0) return -1;
-    laminar_status status = laminar_bind_blob(b->statement, b->index, view.buf, (size_t)view.len, &b->err);
+    laminar_status status = laminar_bind_blob(b->statement, b->index, view.buf, (size_t)view.len,
+                                              &b->err);
     PyBuffer_Release(&view);
     return finish(b, status);
 }
@@ -69,8 +73,9 @@ static int bind_bytes(struct binding *b, PyObject *value)
 static int bind_interval(struct binding *b, long months, long days, long long nanos)
 {
     return bind_taken(b, LAMINAR_TYPE_INTERVAL,
-                      PyUnicode_FromFormat("%ld months %ld days %lld.%06lld milliseconds", months, days,
-                                           nanos / 1000000, nanos < 0 ? -(nanos % 1000000) : nanos % 1000000));
+                      PyUnicode_FromFormat("%ld months %ld days %lld.%06lld milliseconds", months,
+                                           days, nanos / 1000000,
+                                           nanos < 0 ? -(nanos % 1000000) : nanos % 1000000));
 }
 
 static int bind_value(struct binding *b, PyObject *value, int depth);
@@ -96,9 +101,10 @@ static int bind_foreign(struct binding *b, PyObject *value, int depth)
     if (!simple) {
         if (PyErr_Occurred() && !PyErr_ExceptionMatches(PyExc_Exception)) return -1;
         PyErr_Clear();
-        raise_code(b->state, LAMINAR_QUERY_FAILED,
-                   "a parameter is None, bool, int, float, str, bytes, Decimal, date, time, datetime, timedelta or UUID",
-                   "parameter %zu is a %s, which has no SQL type", b->index + 1, Py_TYPE(value)->tp_name);
+        raise_code(
+            b->state, LAMINAR_QUERY_FAILED,
+            "a parameter is None, bool, int, float, str, bytes, Decimal, date, time, datetime, timedelta or UUID",
+            "parameter %zu is a %s, which has no SQL type", b->index + 1, Py_TYPE(value)->tp_name);
         return -1;
     }
     int result = bind_value(b, simple, depth + 1);
@@ -124,14 +130,17 @@ static int bind_typed(struct binding *b, PyObject *value, int depth)
     if (PyTime_Check(value)) return bind_taken(b, LAMINAR_TYPE_TIME, PyObject_Str(value));
     if (PyDelta_CheckExact(value))
         return bind_interval(b, 0, PyDateTime_DELTA_GET_DAYS(value),
-                             ((long long)PyDateTime_DELTA_GET_SECONDS(value) * 1000000 + PyDateTime_DELTA_GET_MICROSECONDS(value)) * 1000);
+                             ((long long)PyDateTime_DELTA_GET_SECONDS(value) * 1000000 +
+                              PyDateTime_DELTA_GET_MICROSECONDS(value)) *
+                                 1000);
     int is_decimal = PyObject_IsInstance(value, state->types.decimal);
     if (is_decimal) return is_decimal < 0 ? -1 : bind_decimal(b, value);
     int is_uuid = PyObject_IsInstance(value, state->types.uuid);
     if (is_uuid) return is_uuid < 0 ? -1 : bind_taken(b, LAMINAR_TYPE_UUID, PyObject_Str(value));
     long months, days;
     long long nanos;
-    if (Py_IS_TYPE(value, state->interval_type) && PyArg_ParseTuple(value, "llL", &months, &days, &nanos))
+    if (Py_IS_TYPE(value, state->interval_type) &&
+        PyArg_ParseTuple(value, "llL", &months, &days, &nanos))
         return bind_interval(b, months, days, nanos);
     PyErr_Clear();
     return bind_foreign(b, value, depth);
@@ -140,16 +149,20 @@ static int bind_typed(struct binding *b, PyObject *value, int depth)
 static int bind_value(struct binding *b, PyObject *value, int depth)
 {
     if (value == Py_None) return finish(b, laminar_bind_null(b->statement, b->index, &b->err));
-    if (PyBool_Check(value)) return finish(b, laminar_bind_bool(b->statement, b->index, value == Py_True, &b->err));
+    if (PyBool_Check(value))
+        return finish(b, laminar_bind_bool(b->statement, b->index, value == Py_True, &b->err));
     if (PyLong_CheckExact(value)) return bind_int(b, value);
     if (PyFloat_Check(value))
-        return finish(b, laminar_bind_double(b->statement, b->index, PyFloat_AS_DOUBLE(value), &b->err));
+        return finish(
+            b, laminar_bind_double(b->statement, b->index, PyFloat_AS_DOUBLE(value), &b->err));
     if (PyUnicode_CheckExact(value)) return bind_text(b, LAMINAR_TYPE_VARCHAR, value);
-    if (PyBytes_Check(value) || PyByteArray_Check(value) || PyMemoryView_Check(value)) return bind_bytes(b, value);
+    if (PyBytes_Check(value) || PyByteArray_Check(value) || PyMemoryView_Check(value))
+        return bind_bytes(b, value);
     if (PyUnicode_Check(value)) {
         /* str subclasses: an Enum's value is bound, not the member's text */
-        PyObject *exact = PyObject_HasAttrString(value, "value") ? PyObject_GetAttr(value, b->state->str_value)
-                                                                : PyUnicode_FromObject(value);
+        PyObject *exact = PyObject_HasAttrString(value, "value")
+                              ? PyObject_GetAttr(value, b->state->str_value)
+                              : PyUnicode_FromObject(value);
         int result = exact ? bind_value(b, exact, depth + 1) : -1;
         Py_XDECREF(exact);
         return result;
@@ -161,11 +174,13 @@ static int bind_sequence(struct binding *b, PyObject *params)
 {
     size_t n = laminar_statement_n_parameters(b->statement);
     if ((size_t)PySequence_Fast_GET_SIZE(params) != n) {
-        raise_code(b->state, LAMINAR_QUERY_FAILED, "give one value for each $n or ?", "the statement has %zu parameters, and %zd values are given",
-                   n, PySequence_Fast_GET_SIZE(params));
+        raise_code(b->state, LAMINAR_QUERY_FAILED, "give one value for each $n or ?",
+                   "the statement has %zu parameters, and %zd values are given", n,
+                   PySequence_Fast_GET_SIZE(params));
         return -1;
     }
-    for (b->index = 0; b->index < n && (Py_ssize_t)b->index < PySequence_Fast_GET_SIZE(params); b->index++) {
+    for (b->index = 0; b->index < n && (Py_ssize_t)b->index < PySequence_Fast_GET_SIZE(params);
+         b->index++) {
         PyObject *value = Py_NewRef(PySequence_Fast_GET_ITEM(params, (Py_ssize_t)b->index));
         int result = bind_value(b, value, 0);
         Py_DECREF(value);
@@ -179,12 +194,14 @@ static int bind_dict(struct binding *b, PyObject *params)
     PyObject *key, *value;
     Py_ssize_t at = 0;
     while (PyDict_Next(params, &at, &key, &value)) {
-        const char *name = utf8_argument(b->state, key, LAMINAR_QUERY_FAILED, "a parameter's name", NULL);
+        const char *name = utf8_argument(b->state, key, LAMINAR_QUERY_FAILED, "a parameter's name",
+                                         NULL);
         if (!name) return -1;
         if (name[0] == ':' || name[0] == '$') name++;
         b->index = laminar_statement_parameter_index(b->statement, name);
         if (b->index >= laminar_statement_n_parameters(b->statement)) {
-            raise_code(b->state, LAMINAR_QUERY_FAILED, "write it as :name in the text", "the statement has no parameter named '%.200s'", name);
+            raise_code(b->state, LAMINAR_QUERY_FAILED, "write it as :name in the text",
+                       "the statement has no parameter named '%.200s'", name);
             return -1;
         }
         Py_INCREF(value);
@@ -200,6 +217,7 @@ int in_bind(struct module_state *state, laminar_statement *statement, PyObject *
     struct binding b = {.state = state, .statement = statement, .err = LAMINAR_ERROR_INIT};
     if (PyDict_Check(params)) return bind_dict(&b, params);
     if (PyList_Check(params) || PyTuple_Check(params)) return bind_sequence(&b, params);
-    PyErr_Format(PyExc_TypeError, "params must be a list, a tuple or a dict, not %s", Py_TYPE(params)->tp_name);
+    PyErr_Format(PyExc_TypeError, "params must be a list, a tuple or a dict, not %s",
+                 Py_TYPE(params)->tp_name);
     return -1;
 }

@@ -11,17 +11,18 @@
 
 struct row_writer *row_writer_create(struct module_state *state, laminar_db *db, PyObject *table)
 {
-    const char *name = utf8_argument(state, table, LAMINAR_TABLE_NOT_FOUND, "the table's name", NULL);
+    const char *name = utf8_argument(state, table, LAMINAR_TABLE_NOT_FOUND, "the table's name",
+                                     NULL);
     if (!name) return NULL;
     struct row_writer *rows = PyMem_Calloc(1, sizeof *rows);
     if (!rows) return (struct row_writer *)PyErr_NoMemory();
     rows->err = LAMINAR_ERROR_INIT;
     laminar_writer_options options = {.struct_size = sizeof options, .flush_rows = UINT64_MAX};
     laminar_status status;
-    Py_BEGIN_ALLOW_THREADS
-    status = laminar_writer_create(db, name, &options, &rows->writer, &rows->err);
-    Py_END_ALLOW_THREADS
-    if (status != LAMINAR_OK) {
+    Py_BEGIN_ALLOW_THREADS status = laminar_writer_create(db, name, &options, &rows->writer,
+                                                          &rows->err);
+    Py_END_ALLOW_THREADS if (status != LAMINAR_OK)
+    {
         raise_error(state, &rows->err);
         row_writer_free(rows);
         return NULL;
@@ -36,7 +37,8 @@ struct row_writer *row_writer_create(struct module_state *state, laminar_db *db,
         row_writer_free(rows);
         return (struct row_writer *)PyErr_NoMemory();
     }
-    for (size_t i = 0; i < rows->n_columns; i++) rows->types[i] = laminar_writer_column_type(rows->writer, i);
+    for (size_t i = 0; i < rows->n_columns; i++)
+        rows->types[i] = laminar_writer_column_type(rows->writer, i);
     return rows;
 }
 
@@ -59,7 +61,8 @@ void row_writer_free(struct row_writer *rows)
 
 /* --- Names -------------------------------------------------------------------------------------- */
 
-static int unknown_column(struct module_state *state, const struct row_writer *rows, const char *name)
+static int unknown_column(struct module_state *state, const struct row_writer *rows,
+                          const char *name)
 {
     char list[256];
     size_t used = 0;
@@ -76,15 +79,17 @@ static int unknown_column(struct module_state *state, const struct row_writer *r
     return -1;
 }
 
-static int find_column(struct module_state *state, struct row_writer *rows, PyObject *key, size_t *out)
+static int find_column(struct module_state *state, struct row_writer *rows, PyObject *key,
+                       size_t *out)
 {
     Py_ssize_t size;
     if (!PyUnicode_Check(key)) {
-        PyErr_Format(PyExc_TypeError, "a column's name must be a str, not %s", Py_TYPE(key)->tp_name);
+        PyErr_Format(PyExc_TypeError, "a column's name must be a str, not %s",
+                     Py_TYPE(key)->tp_name);
         return -1;
     }
-    const char *name =
-        utf8_argument(state, key, LAMINAR_BATCH_SCHEMA_MISMATCH, "a column's name", &size);
+    const char *name = utf8_argument(state, key, LAMINAR_BATCH_SCHEMA_MISMATCH, "a column's name",
+                                     &size);
     if (!name) return -1;
     size_t column = laminar_writer_column_index(rows->writer, name, (size_t)size);
     if (column >= rows->n_columns) return unknown_column(state, rows, name);
@@ -148,7 +153,8 @@ static int append_list(struct module_state *state, struct row_writer *rows, PyOb
         if (PyDict_Check(row))
             result = append_row(state, rows, row);
         else
-            PyErr_Format(PyExc_TypeError, "row %zd of the list is a %s, not a dict", i, Py_TYPE(row)->tp_name);
+            PyErr_Format(PyExc_TypeError, "row %zd of the list is a %s, not a dict", i,
+                         Py_TYPE(row)->tp_name);
         Py_DECREF(row);
         if (result < 0) return -1;
     }
@@ -174,15 +180,18 @@ static int collect_columns(struct module_state *state, struct row_writer *rows, 
         if (find_column(state, rows, key, &column) < 0) return -1;
         if (rows->row_stamps[column] == rows->stamp) return twice(state, rows, column);
         rows->row_stamps[column] = rows->stamp;
-        PyObject *values = PyList_Check(value) || PyTuple_Check(value) ? Py_NewRef(value)
-                                                                       : adapt_call("column", value, NULL);
+        PyObject *values = PyList_Check(value) || PyTuple_Check(value)
+                               ? Py_NewRef(value)
+                               : adapt_call("column", value, NULL);
         if (!values) return -1;
         struct in_column *first = &out[0], *in = &out[(*out_n)++];
         *in = (struct in_column){column, values};
         if (PySequence_Fast_GET_SIZE(values) != PySequence_Fast_GET_SIZE(first->values)) {
-            raise_code(state, LAMINAR_BATCH_SCHEMA_MISMATCH, "give every column the same number of values",
+            raise_code(state, LAMINAR_BATCH_SCHEMA_MISMATCH,
+                       "give every column the same number of values",
                        "column '%s' has %zd values, and '%s' has %zd",
-                       laminar_writer_column_name(rows->writer, in->column), PySequence_Fast_GET_SIZE(values),
+                       laminar_writer_column_name(rows->writer, in->column),
+                       PySequence_Fast_GET_SIZE(values),
                        laminar_writer_column_name(rows->writer, first->column),
                        PySequence_Fast_GET_SIZE(first->values));
             return -1;
@@ -205,7 +214,8 @@ static int append_columns(struct module_state *state, struct row_writer *rows, P
     for (Py_ssize_t row = 0; row < n_rows; row++) {
         for (size_t i = 0; i < n; i++) {
             if (row >= PySequence_Fast_GET_SIZE(columns[i].values)) {
-                PyErr_SetString(PyExc_RuntimeError, "a list changed its size while it was inserted");
+                PyErr_SetString(PyExc_RuntimeError,
+                                "a list changed its size while it was inserted");
                 goto done;
             }
             PyObject *value = PySequence_Fast_GET_ITEM(columns[i].values, row);
@@ -226,15 +236,15 @@ done:
 
 /* --- Arrow batches -------------------------------------------------------------------------------- */
 
-static int append_array(struct module_state *state, struct row_writer *rows, const struct ArrowSchema *schema,
-                        struct ArrowArray *array)
+static int append_array(struct module_state *state, struct row_writer *rows,
+                        const struct ArrowSchema *schema, struct ArrowArray *array)
 {
     uint64_t n = array->length > 0 ? (uint64_t)array->length : 0;
     laminar_status status;
-    Py_BEGIN_ALLOW_THREADS
-    status = laminar_writer_append_arrow(rows->writer, schema, array, &rows->err);
-    Py_END_ALLOW_THREADS
-    if (status != LAMINAR_OK) {
+    Py_BEGIN_ALLOW_THREADS status = laminar_writer_append_arrow(rows->writer, schema, array,
+                                                                &rows->err);
+    Py_END_ALLOW_THREADS if (status != LAMINAR_OK)
+    {
         raise_error(state, &rows->err);
         return -1;
     }
@@ -245,35 +255,31 @@ static int append_array(struct module_state *state, struct row_writer *rows, con
 static int stream_failed(struct module_state *state, struct ArrowArrayStream *stream, int code)
 {
     const char *text = stream->get_last_error(stream);
-    raise_code(state, LAMINAR_INGESTION_FAILED, NULL, "the Arrow stream failed: %.500s", text ? text : strerror(code));
+    raise_code(state, LAMINAR_INGESTION_FAILED, NULL, "the Arrow stream failed: %.500s",
+               text ? text : strerror(code));
     return -1;
 }
 
-static int append_stream(struct module_state *state, struct row_writer *rows, struct ArrowArrayStream *stream)
+static int append_stream(struct module_state *state, struct row_writer *rows,
+                         struct ArrowArrayStream *stream)
 {
     struct ArrowSchema schema = {.release = NULL};
     int result = 0, code;
-    Py_BEGIN_ALLOW_THREADS
-    code = stream->get_schema(stream, &schema);
-    Py_END_ALLOW_THREADS
-    if (code) return stream_failed(state, stream, code);
+    Py_BEGIN_ALLOW_THREADS code = stream->get_schema(stream, &schema);
+    Py_END_ALLOW_THREADS if (code) return stream_failed(state, stream, code);
     while (result == 0) {
         struct ArrowArray array = {.release = NULL};
-        Py_BEGIN_ALLOW_THREADS
-        code = stream->get_next(stream, &array);
-        Py_END_ALLOW_THREADS
-        if (code)
-            result = stream_failed(state, stream, code);
-        else if (!array.release)
-            break;
-        else
-            result = append_array(state, rows, &schema, &array);
+        Py_BEGIN_ALLOW_THREADS code = stream->get_next(stream, &array);
+        Py_END_ALLOW_THREADS if (code) result = stream_failed(state, stream, code);
+        else if (!array.release) break;
+        else result = append_array(state, rows, &schema, &array);
     }
     schema.release(&schema);
     return result;
 }
 
-static int append_arrow(struct module_state *state, struct row_writer *rows, enum in_shape shape, PyObject *data)
+static int append_arrow(struct module_state *state, struct row_writer *rows, enum in_shape shape,
+                        PyObject *data)
 {
     PyObject *owner = NULL;
     int result;
@@ -306,8 +312,8 @@ static int append_numpy(struct module_state *state, struct row_writer *rows, PyO
 /* 1 = holds the values of a column, 0 = is one value, -1 = exception. */
 static int is_column_value(PyObject *value)
 {
-    if (PyLong_CheckExact(value) || PyFloat_CheckExact(value) || PyUnicode_CheckExact(value) || value == Py_None ||
-        PyBool_Check(value))
+    if (PyLong_CheckExact(value) || PyFloat_CheckExact(value) || PyUnicode_CheckExact(value) ||
+        value == Py_None || PyBool_Check(value))
         return 0;
     if (PyList_Check(value) || PyTuple_CheckExact(value)) return 1;
     if (PyDict_Check(value) || PyBytes_Check(value) || PyTuple_Check(value)) return 0;
@@ -322,7 +328,8 @@ static int classify_dict(PyObject *data, enum in_shape *out)
     PyObject *key, *value;
     Py_ssize_t at = 0;
     if (PyDict_GET_SIZE(data) == 0) {
-        PyErr_SetString(PyExc_TypeError, "the dict is empty: give a row, or a list for every column");
+        PyErr_SetString(PyExc_TypeError,
+                        "the dict is empty: give a row, or a list for every column");
         return -1;
     }
     *out = IN_COLUMNS;
@@ -344,10 +351,11 @@ static bool has(PyObject *object, PyObject *name)
 
 static int unsupported(PyObject *data)
 {
-    PyErr_Format(PyExc_TypeError,
-                 "insert takes a dict, a list of dicts, a pandas or polars DataFrame, or an Arrow object (pyarrow, "
-                 "__arrow_c_stream__, __arrow_c_array__), not %s",
-                 Py_TYPE(data)->tp_name);
+    PyErr_Format(
+        PyExc_TypeError,
+        "insert takes a dict, a list of dicts, a pandas or polars DataFrame, or an Arrow object (pyarrow, "
+        "__arrow_c_stream__, __arrow_c_array__), not %s",
+        Py_TYPE(data)->tp_name);
     return -1;
 }
 
@@ -363,7 +371,8 @@ int in_classify(struct module_state *state, PyObject *data, enum in_shape *out, 
             PyErr_SetString(PyExc_TypeError, "the list is empty: its columns cannot be known");
             result = -1;
         }
-    } else if (strncmp(Py_TYPE(data)->tp_name, "DataFrame", 9) == 0 && !has(data, state->str_arrow_c_array)) {
+    } else if (strncmp(Py_TYPE(data)->tp_name, "DataFrame", 9) == 0 &&
+               !has(data, state->str_arrow_c_array)) {
         /* pandas copies what its arrays may change later; polars gives itself back. */
         Py_SETREF(reading, adapt_call("frame", data, NULL));
         if (!reading)
@@ -386,8 +395,8 @@ int in_classify(struct module_state *state, PyObject *data, enum in_shape *out, 
     return result;
 }
 
-int in_append(struct module_state *state, struct row_writer *rows, enum in_shape shape, PyObject *data,
-              uint64_t *out_rows)
+int in_append(struct module_state *state, struct row_writer *rows, enum in_shape shape,
+              PyObject *data, uint64_t *out_rows)
 {
     uint64_t n_before = rows->n_rows;
     int result = -1;
@@ -395,7 +404,8 @@ int in_append(struct module_state *state, struct row_writer *rows, enum in_shape
     case IN_ROW: result = append_row(state, rows, data); break;
     case IN_ROWS: result = append_list(state, rows, data); break;
     case IN_COLUMNS:
-        result = in_is_numpy(data) ? append_numpy(state, rows, data) : append_columns(state, rows, data);
+        result = in_is_numpy(data) ? append_numpy(state, rows, data)
+                                   : append_columns(state, rows, data);
         break;
     case IN_ARROW_ARRAY:
     case IN_ARROW_STREAM: result = append_arrow(state, rows, shape, data); break;

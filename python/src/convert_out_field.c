@@ -12,7 +12,8 @@ static int64_t units_per_second(char letter)
 
 static PyObject *zone_of(struct module_state *state, const char *name, bool *out_is_utc)
 {
-    *out_is_utc = strcmp(name, "UTC") == 0 || strcmp(name, "+00:00") == 0 || strcmp(name, "Etc/UTC") == 0;
+    *out_is_utc = strcmp(name, "UTC") == 0 || strcmp(name, "+00:00") == 0 ||
+                  strcmp(name, "Etc/UTC") == 0;
     if (*out_is_utc) return Py_NewRef(PyDateTime_TimeZone_UTC);
     int hours, minutes;
     char sign;
@@ -37,10 +38,11 @@ static const struct {
     const char *format;
     enum out_kind kind;
 } simple_kinds[] = {
-    {"n", OUT_NULL},     {"b", OUT_BOOL},    {"c", OUT_INT8},   {"s", OUT_INT16},  {"i", OUT_INT32},
-    {"l", OUT_INT64},    {"C", OUT_UINT8},   {"S", OUT_UINT16}, {"I", OUT_UINT32}, {"L", OUT_UINT64},
-    {"f", OUT_FLOAT},    {"g", OUT_DOUBLE},  {"u", OUT_TEXT},   {"z", OUT_BYTES},  {"tdD", OUT_DATE},
-    {"tin", OUT_INTERVAL}, {"+l", OUT_LIST}, {"+s", OUT_STRUCT}, {"+m", OUT_MAP},
+    {"n", OUT_NULL},   {"b", OUT_BOOL},    {"c", OUT_INT8},   {"s", OUT_INT16},
+    {"i", OUT_INT32},  {"l", OUT_INT64},   {"C", OUT_UINT8},  {"S", OUT_UINT16},
+    {"I", OUT_UINT32}, {"L", OUT_UINT64},  {"f", OUT_FLOAT},  {"g", OUT_DOUBLE},
+    {"u", OUT_TEXT},   {"z", OUT_BYTES},   {"tdD", OUT_DATE}, {"tin", OUT_INTERVAL},
+    {"+l", OUT_LIST},  {"+s", OUT_STRUCT}, {"+m", OUT_MAP},
 };
 
 static bool is_uuid(const struct ArrowSchema *schema)
@@ -49,7 +51,8 @@ static bool is_uuid(const struct ArrowSchema *schema)
     return schema->metadata != NULL;
 }
 
-static int init_field(struct module_state *state, const struct ArrowSchema *schema, struct out_field *out)
+static int init_field(struct module_state *state, const struct ArrowSchema *schema,
+                      struct out_field *out)
 {
     const char *f = schema->format;
     bool is_known = false;
@@ -75,7 +78,9 @@ static int init_field(struct module_state *state, const struct ArrowSchema *sche
         raise_code(state, LAMINAR_INTERNAL_ERROR, NULL, "a result has the Arrow format '%s'", f);
         return -1;
     }
-    if (!(out->name = PyUnicode_DecodeUTF8(schema->name ? schema->name : "", (Py_ssize_t)strlen(schema->name ? schema->name : ""), "replace")))
+    if (!(out->name = PyUnicode_DecodeUTF8(schema->name ? schema->name : "",
+                                           (Py_ssize_t)strlen(schema->name ? schema->name : ""),
+                                           "replace")))
         return -1;
     if (schema->n_children == 0) return 0;
     out->fields = PyMem_Calloc((size_t)schema->n_children, sizeof *out->fields);
@@ -119,24 +124,59 @@ void out_field_free(struct out_field *field)
 static const struct {
     const char *format, *name;
 } type_names[] = {
-    {"n", "NULL"},           {"b", "BOOLEAN"},          {"c", "TINYINT"},       {"s", "SMALLINT"},
-    {"i", "INT"},            {"l", "BIGINT"},           {"C", "TINYINT UNSIGNED"}, {"S", "SMALLINT UNSIGNED"},
-    {"I", "INT UNSIGNED"},   {"L", "BIGINT UNSIGNED"},  {"f", "REAL"},          {"g", "DOUBLE"},
-    {"z", "BINARY"},         {"tdD", "DATE"},           {"tin", "INTERVAL"},    {"+l", "LIST"},
-    {"+s", "STRUCT"},        {"+m", "MAP"},             {"w:16", "UUID"},
+    {"n", "NULL"},
+    {"b", "BOOLEAN"},
+    {"c", "TINYINT"},
+    {"s", "SMALLINT"},
+    {"i", "INT"},
+    {"l", "BIGINT"},
+    {"C", "TINYINT UNSIGNED"},
+    {"S", "SMALLINT UNSIGNED"},
+    {"I", "INT UNSIGNED"},
+    {"L", "BIGINT UNSIGNED"},
+    {"f", "REAL"},
+    {"g", "DOUBLE"},
+    {"z", "BINARY"},
+    {"tdD", "DATE"},
+    {"tin", "INTERVAL"},
+    {"w:16", "UUID"},
 };
+
+/* Lists and structs by their parts: "BIGINT[]", "STRUCT<a BIGINT>". */
+static void nested_type_name(const struct ArrowSchema *schema, char *buf, size_t size)
+{
+    const struct ArrowSchema *part = schema->format[1] == 'm' ? schema->children[0] : schema;
+    bool is_list = schema->format[1] == 'l', is_struct = schema->format[1] == 's';
+    size_t used = 0;
+    if (!is_list) used += (size_t)PyOS_snprintf(buf, size, is_struct ? "STRUCT<" : "MAP<");
+    for (int64_t i = 0; i < part->n_children && used + 1 < size; i++) {
+        int wrote = PyOS_snprintf(buf + used, size - used, "%s%s%s", i ? ", " : "",
+                                  is_struct ? part->children[i]->name : "", is_struct ? " " : "");
+        used += wrote > 0 ? (size_t)wrote : 0;
+        if (used + 1 >= size) break;
+        out_type_name(part->children[i], buf + used, size - used);
+        used += strlen(buf + used);
+    }
+    if (used + 1 < size) PyOS_snprintf(buf + used, size - used, is_list ? "[]" : ">");
+}
 
 void out_type_name(const struct ArrowSchema *schema, char *buf, size_t size)
 {
     const char *f = schema->format;
+    if (f[0] == '+') {
+        nested_type_name(schema, buf, size);
+        return;
+    }
     for (size_t i = 0; i < sizeof type_names / sizeof *type_names; i++) {
         if (strcmp(type_names[i].format, f) != 0) continue;
         PyOS_snprintf(buf, size, "%s", type_names[i].name);
         return;
     }
-    int digits = strncmp(f, "ts", 2) == 0 || strncmp(f, "tt", 2) == 0
-                     ? (f[2] == 's' ? 0 : f[2] == 'm' ? 3 : f[2] == 'u' ? 6 : 9)
-                     : 0;
+    int digits = strncmp(f, "ts", 2) == 0 || strncmp(f, "tt", 2) == 0 ? (f[2] == 's'   ? 0
+                                                                         : f[2] == 'm' ? 3
+                                                                         : f[2] == 'u' ? 6
+                                                                                       : 9)
+                                                                      : 0;
     if (f[0] == 'd')
         PyOS_snprintf(buf, size, "DECIMAL(%s)", f + 2);
     else if (strncmp(f, "ts", 2) == 0)

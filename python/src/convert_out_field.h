@@ -18,8 +18,8 @@ enum out_kind {
     OUT_FLOAT,
     OUT_DOUBLE,
     OUT_DECIMAL,
-    OUT_TEXT,   /* int32 offsets */
-    OUT_BYTES,  /* int32 offsets */
+    OUT_TEXT,  /* int32 offsets */
+    OUT_BYTES, /* int32 offsets */
     OUT_DATE,
     OUT_TIME32,
     OUT_TIME64,
@@ -34,12 +34,12 @@ enum out_kind {
 
 struct out_field {
     enum out_kind kind;
-    int scale;               /* DECIMAL */
-    int width;               /* FIXED_BYTES */
-    int64_t per_second;      /* TIME, TIMESTAMP: units in a second */
-    PyObject *zone;          /* TIMESTAMP: tzinfo, NULL for none */
-    bool is_utc;             /* the zone is datetime.timezone.utc */
-    PyObject *name;          /* as a field of a struct: str */
+    int scale;          /* DECIMAL */
+    int width;          /* FIXED_BYTES */
+    int64_t per_second; /* TIME, TIMESTAMP: units in a second */
+    PyObject *zone;     /* TIMESTAMP: tzinfo, NULL for none */
+    bool is_utc;        /* the zone is datetime.timezone.utc */
+    PyObject *name;     /* as a field of a struct: str */
     struct out_field *fields;
     size_t n_fields;
 };
@@ -52,7 +52,7 @@ static inline bool out_is_valid(const struct ArrowArray *array, int64_t row)
 }
 
 /* The value in row `row` of the array (its offset is added here), which may be null. */
-PyObject *out_value(struct module_state *state, const struct out_field *field, const struct ArrowArray *array,
-                    int64_t row);
+PyObject *out_value(struct module_state *state, const struct out_field *field,
+                    const struct ArrowArray *array, int64_t row);
 
 #endif

@@ -48,7 +48,8 @@ static void civil_from_days(int64_t days, int *year, int *month, int *day)
     days += 719468;
     int64_t era = (days >= 0 ? days : days - 146096) / 146097;
     int64_t day_of_era = days - era * 146097;
-    int64_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+    int64_t year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
     int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     int64_t mp = (5 * day_of_year + 2) / 153;
     *day = (int)(day_of_year - (153 * mp + 2) / 5 + 1);
@@ -67,12 +68,15 @@ static PyObject *make_date(struct module_state *state, int64_t days)
 static PyObject *make_time(struct module_state *state, int64_t value, int64_t per_second)
 {
     int64_t seconds = value / per_second, rest = value % per_second;
-    int64_t us = per_second > 1000000 ? rest / (per_second / 1000000) : rest * (1000000 / per_second);
+    int64_t us = per_second > 1000000 ? rest / (per_second / 1000000)
+                                      : rest * (1000000 / per_second);
     if (value < 0 || seconds >= 86400) return PyLong_FromLongLong(value);
-    return PyTime_FromTime((int)(seconds / 3600), (int)(seconds / 60 % 60), (int)(seconds % 60), (int)us);
+    return PyTime_FromTime((int)(seconds / 3600), (int)(seconds / 60 % 60), (int)(seconds % 60),
+                           (int)us);
 }
 
-static PyObject *make_timestamp(struct module_state *state, const struct out_field *field, int64_t value)
+static PyObject *make_timestamp(struct module_state *state, const struct out_field *field,
+                                int64_t value)
 {
     int64_t seconds = value / field->per_second, rest = value % field->per_second;
     int year, month, day;
@@ -90,8 +94,8 @@ static PyObject *make_timestamp(struct module_state *state, const struct out_fie
     civil_from_days(days, &year, &month, &day);
     PyObject *zone = field->zone ? field->zone : Py_None;
     PyObject *wall = PyDateTimeAPI->DateTime_FromDateAndTime(
-        year, month, day, (int)(second / 3600), (int)(second / 60 % 60), (int)(second % 60), (int)us, zone,
-        PyDateTimeAPI->DateTimeType);
+        year, month, day, (int)(second / 3600), (int)(second / 60 % 60), (int)(second % 60),
+        (int)us, zone, PyDateTimeAPI->DateTimeType);
     if (!wall || !field->zone || field->is_utc) return wall;
     PyObject *local = PyObject_CallMethodOneArg(field->zone, state->str_fromutc, wall);
     Py_DECREF(wall);
@@ -135,7 +139,8 @@ static PyObject *make_uuid(struct module_state *state, const void *bytes)
     PyObject *args = PyTuple_New(0);
     PyObject *result = args ? type->tp_new(type, args, NULL) : NULL;
     Py_XDECREF(args);
-    PyObject *number = PyObject_CallMethod((PyObject *)&PyLong_Type, "from_bytes", "y#s", bytes, (Py_ssize_t)16, "big");
+    PyObject *number = PyObject_CallMethod((PyObject *)&PyLong_Type, "from_bytes", "y#s", bytes,
+                                           (Py_ssize_t)16, "big");
     if (result && number && PyObject_GenericSetAttr(result, state->str_int_, number) == 0 &&
         PyObject_GenericSetAttr(result, state->str_is_safe, state->types.uuid_is_safe) == 0) {
         Py_DECREF(number);
@@ -148,8 +153,8 @@ static PyObject *make_uuid(struct module_state *state, const void *bytes)
 
 /* --- Nested ------------------------------------------------------------------------------------------------- */
 
-static PyObject *make_list(struct module_state *state, const struct out_field *field, const struct ArrowArray *array,
-                           int64_t at)
+static PyObject *make_list(struct module_state *state, const struct out_field *field,
+                           const struct ArrowArray *array, int64_t at)
 {
     const int32_t *offsets = array->buffers[1];
     int32_t first = offsets[at], n = offsets[at + 1] - first;
@@ -165,8 +170,8 @@ static PyObject *make_list(struct module_state *state, const struct out_field *f
     return list;
 }
 
-static PyObject *make_struct(struct module_state *state, const struct out_field *field, const struct ArrowArray *array,
-                             int64_t at)
+static PyObject *make_struct(struct module_state *state, const struct out_field *field,
+                             const struct ArrowArray *array, int64_t at)
 {
     PyObject *dict = PyDict_New();
     for (size_t i = 0; dict && i < field->n_fields; i++) {
@@ -181,8 +186,8 @@ static PyObject *make_struct(struct module_state *state, const struct out_field 
     return dict;
 }
 
-static PyObject *make_map(struct module_state *state, const struct out_field *field, const struct ArrowArray *array,
-                          int64_t at)
+static PyObject *make_map(struct module_state *state, const struct out_field *field,
+                          const struct ArrowArray *array, int64_t at)
 {
     const int32_t *offsets = array->buffers[1];
     const struct ArrowArray *entries = array->children[0];
@@ -191,7 +196,8 @@ static PyObject *make_map(struct module_state *state, const struct out_field *fi
     for (int32_t i = offsets[at]; pairs && i < offsets[at + 1]; i++) {
         int64_t row = i + entries->offset;
         PyObject *key = out_value(state, &entry->fields[0], entries->children[0], row);
-        PyObject *value = key ? out_value(state, &entry->fields[1], entries->children[1], row) : NULL;
+        PyObject *value = key ? out_value(state, &entry->fields[1], entries->children[1], row)
+                              : NULL;
         PyObject *pair = value ? PyTuple_Pack(2, key, value) : NULL;
         Py_XDECREF(key);
         Py_XDECREF(value);
@@ -219,7 +225,8 @@ static inline PyObject *make_text(const struct ArrowArray *array, int64_t at)
 {
     const int32_t *offsets = array->buffers[1];
     const char *data = array->buffers[2];
-    return PyUnicode_DecodeUTF8(data ? data + offsets[at] : "", offsets[at + 1] - offsets[at], "replace");
+    return PyUnicode_DecodeUTF8(data ? data + offsets[at] : "", offsets[at + 1] - offsets[at],
+                                "replace");
 }
 
 static inline PyObject *make_bytes(const struct ArrowArray *array, int64_t at)
@@ -231,12 +238,13 @@ static inline PyObject *make_bytes(const struct ArrowArray *array, int64_t at)
 
 #define VALUE(T) (((const T *)array->buffers[1])[at])
 /* The value at `at` (offset included), which is not null. */
-static PyObject *make_value(struct module_state *state, const struct out_field *field, const struct ArrowArray *array,
-                            int64_t at)
+static PyObject *make_value(struct module_state *state, const struct out_field *field,
+                            const struct ArrowArray *array, int64_t at)
 {
     switch (field->kind) {
     case OUT_NULL: Py_RETURN_NONE;
-    case OUT_BOOL: return PyBool_FromLong(((const uint8_t *)array->buffers[1])[at / 8] >> (at % 8) & 1);
+    case OUT_BOOL:
+        return PyBool_FromLong(((const uint8_t *)array->buffers[1])[at / 8] >> (at % 8) & 1);
     case OUT_INT8: return PyLong_FromLong(VALUE(int8_t));
     case OUT_INT16: return PyLong_FromLong(VALUE(int16_t));
     case OUT_INT32: return PyLong_FromLong(VALUE(int32_t));
@@ -247,7 +255,8 @@ static PyObject *make_value(struct module_state *state, const struct out_field *
     case OUT_UINT64: return PyLong_FromUnsignedLongLong(VALUE(uint64_t));
     case OUT_FLOAT: return PyFloat_FromDouble((double)VALUE(float));
     case OUT_DOUBLE: return PyFloat_FromDouble(VALUE(double));
-    case OUT_DECIMAL: return make_decimal(state, (const char *)array->buffers[1] + at * 16, field->scale);
+    case OUT_DECIMAL:
+        return make_decimal(state, (const char *)array->buffers[1] + at * 16, field->scale);
     case OUT_TEXT: return make_text(array, at);
     case OUT_BYTES: return make_bytes(array, at);
     case OUT_DATE: return make_date(state, VALUE(int32_t));
@@ -257,7 +266,8 @@ static PyObject *make_value(struct module_state *state, const struct out_field *
     case OUT_INTERVAL: return make_interval(state, (const char *)array->buffers[1] + at * 16);
     case OUT_UUID: return make_uuid(state, (const char *)array->buffers[1] + at * 16);
     case OUT_FIXED_BYTES:
-        return PyBytes_FromStringAndSize((const char *)array->buffers[1] + at * field->width, field->width);
+        return PyBytes_FromStringAndSize((const char *)array->buffers[1] + at * field->width,
+                                         field->width);
     case OUT_LIST: return make_list(state, field, array, at);
     case OUT_STRUCT: return make_struct(state, field, array, at);
     case OUT_MAP: return make_map(state, field, array, at);
@@ -266,8 +276,8 @@ static PyObject *make_value(struct module_state *state, const struct out_field *
 }
 #undef VALUE
 
-PyObject *out_value(struct module_state *state, const struct out_field *field, const struct ArrowArray *array,
-                    int64_t row)
+PyObject *out_value(struct module_state *state, const struct out_field *field,
+                    const struct ArrowArray *array, int64_t row)
 {
     if (!out_is_valid(array, row)) Py_RETURN_NONE;
     return make_value(state, field, array, row + array->offset);
@@ -275,7 +285,10 @@ PyObject *out_value(struct module_state *state, const struct out_field *field, c
 
 /* --- Rows ------------------------------------------------------------------------------------------------------ */
 
-static inline bool is_set(const uint8_t *bits, int64_t at) { return !bits || (bits[at / 8] >> (at % 8) & 1); }
+static inline bool is_set(const uint8_t *bits, int64_t at)
+{
+    return !bits || (bits[at / 8] >> (at % 8) & 1);
+}
 
 /* Puts a column into the tuples; `make` is the expression for the value at `at`. The list is not yet seen by anybody. */
 #define FILL(make)                                                                                 \
@@ -288,8 +301,9 @@ static inline bool is_set(const uint8_t *bits, int64_t at) { return !bits || (bi
     return 0
 #define VALUES(T) (((const T *)array->buffers[1])[at])
 
-static int fill_column(struct module_state *state, const struct out_field *field, const struct ArrowArray *array,
-                       int64_t first, int64_t n, PyObject *list, Py_ssize_t base, Py_ssize_t column)
+static int fill_column(struct module_state *state, const struct out_field *field,
+                       const struct ArrowArray *array, int64_t first, int64_t n, PyObject *list,
+                       Py_ssize_t base, Py_ssize_t column)
 {
     const uint8_t *bits = array->n_buffers > 0 && array->null_count != 0 ? array->buffers[0] : NULL;
     int64_t start = first + array->offset;
@@ -303,8 +317,8 @@ static int fill_column(struct module_state *state, const struct out_field *field
     }
 }
 
-int out_append_rows(struct module_state *state, const struct out_field *field, const struct ArrowArray *array,
-                    int64_t first, int64_t n, PyObject *list)
+int out_append_rows(struct module_state *state, const struct out_field *field,
+                    const struct ArrowArray *array, int64_t first, int64_t n, PyObject *list)
 {
     Py_ssize_t base = PyList_GET_SIZE(list), n_columns = (Py_ssize_t)field->n_fields;
     int result = 0;
@@ -316,13 +330,14 @@ int out_append_rows(struct module_state *state, const struct out_field *field, c
         Py_XDECREF(row);
     }
     for (Py_ssize_t c = 0; c < n_columns && result == 0; c++)
-        result = fill_column(state, &field->fields[c], array->children[c], first + array->offset, n, list, base, c);
+        result = fill_column(state, &field->fields[c], array->children[c], first + array->offset, n,
+                             list, base, c);
     if (was_enabled) PyGC_Enable();
     return result;
 }
 
-int out_append_column(struct module_state *state, const struct out_field *field, const struct ArrowArray *array,
-                      size_t column, PyObject *list)
+int out_append_column(struct module_state *state, const struct out_field *field,
+                      const struct ArrowArray *array, size_t column, PyObject *list)
 {
     const struct ArrowArray *child = array->children[column];
     for (int64_t i = 0; i < array->length; i++) {

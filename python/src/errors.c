@@ -20,9 +20,8 @@ int errors_init(PyObject *module, struct module_state *state)
 {
     char full[64];
     for (int i = 0; i < ERROR_CLASS_COUNT; i++) {
-        PyObject *dict =
-            Py_BuildValue("{sisOsOsOsO}", "code", classes[i].code, "hint", Py_None, "position",
-                          Py_None, "object", Py_None, "context", Py_None);
+        PyObject *dict = Py_BuildValue("{sisOsOsOsO}", "code", classes[i].code, "hint", Py_None,
+                                       "position", Py_None, "object", Py_None, "context", Py_None);
         if (!dict) return -1;
         PyOS_snprintf(full, sizeof full, "laminardb.%s", classes[i].name);
         PyObject *base = i == ERROR_BASE ? PyExc_Exception : state->errors[ERROR_BASE];
@@ -126,7 +125,8 @@ const char *utf8_argument(struct module_state *state, PyObject *object, laminar_
     if (!text) {
         if (!PyErr_ExceptionMatches(PyExc_UnicodeEncodeError)) return NULL;
         PyErr_Clear();
-        return raise_code(state, code, "remove the lone surrogates (errors='surrogateescape' makes them)",
+        return raise_code(state, code,
+                          "remove the lone surrogates (errors='surrogateescape' makes them)",
                           "%s is not valid Unicode", what);
     }
     if (!out_size) {
@@ -168,8 +168,7 @@ int handle_lock_take(struct module_state *state, struct handle_lock *lock)
                        "the object is in use by the same thread");
             return -1;
         }
-        Py_BEGIN_ALLOW_THREADS
-        pthread_mutex_lock(&lock->mutex);
+        Py_BEGIN_ALLOW_THREADS pthread_mutex_lock(&lock->mutex);
         Py_END_ALLOW_THREADS
     }
     atomic_store_explicit(&lock->owner, me, memory_order_relaxed);

@@ -69,17 +69,20 @@ static PyObject *after_fork(PyObject *module, PyObject *Py_UNUSED(ignored))
     Py_RETURN_NONE;
 }
 
-PyDoc_STRVAR(is_incomplete_doc, "is_incomplete(text) -> bool\n\n"
-                                "True when the text ends inside a statement: a shell asks for another line.");
+PyDoc_STRVAR(is_incomplete_doc,
+             "is_incomplete(text) -> bool\n\n"
+             "True when the text ends inside a statement: a shell asks for another line.");
 static PyObject *is_incomplete(PyObject *module, PyObject *arg)
 {
     Py_ssize_t size;
-    const char *text = utf8_argument(state_of_module(module), arg, LAMINAR_SQL_PARSE_ERROR, "the text", &size);
+    const char *text = utf8_argument(state_of_module(module), arg, LAMINAR_SQL_PARSE_ERROR,
+                                     "the text", &size);
     if (!text) return NULL;
     return PyBool_FromLong(laminar_is_incomplete(text, (size_t)size));
 }
 
-PyDoc_STRVAR(status_title_doc, "status_title(code) -> str\n\nThe title of a status code: 'Table not found' for 200.");
+PyDoc_STRVAR(status_title_doc,
+             "status_title(code) -> str\n\nThe title of a status code: 'Table not found' for 200.");
 static PyObject *status_title(PyObject *Py_UNUSED(module), PyObject *arg)
 {
     long code = PyLong_AsLong(arg);
@@ -87,7 +90,8 @@ static PyObject *status_title(PyObject *Py_UNUSED(module), PyObject *arg)
     return PyUnicode_FromString(laminar_status_title((laminar_status)code));
 }
 
-PyDoc_STRVAR(raise_doc, "_raise(code, message, hint=None)\n\nRaises the exception of a status code.");
+PyDoc_STRVAR(raise_doc,
+             "_raise(code, message, hint=None)\n\nRaises the exception of a status code.");
 static PyObject *raise_status(PyObject *module, PyObject *args)
 {
     int code;
@@ -145,7 +149,8 @@ static int module_exec(PyObject *module)
 {
     struct module_state *state = state_of_module(module);
     if (strcmp(laminar_version(), LAMINAR_VERSION_STRING) != 0) {
-        PyErr_Format(PyExc_ImportError, "the extension was made for version %s of the library, and this is %s",
+        PyErr_Format(PyExc_ImportError,
+                     "the extension was made for version %s of the library, and this is %s",
                      LAMINAR_VERSION_STRING, laminar_version());
         return -1;
     }
@@ -163,7 +168,8 @@ static int module_exec(PyObject *module)
         add_type(module, &writer_spec, &state->writer_type) < 0)
         return -1;
     state->interval_type = PyStructSequence_NewType(&interval_desc);
-    if (!state->interval_type || PyModule_AddObjectRef(module, "Interval", (PyObject *)state->interval_type) < 0)
+    if (!state->interval_type ||
+        PyModule_AddObjectRef(module, "Interval", (PyObject *)state->interval_type) < 0)
         return -1;
     if (add_codes(module) < 0) return -1;
     return PyModule_AddStringConstant(module, "__version__", laminar_version());

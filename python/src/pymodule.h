@@ -9,10 +9,10 @@
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
-#include <structmember.h>
 #include <laminar/laminar.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <structmember.h>
 
 /* --- Compatibility -------------------------------------------------------------------------- */
 #if PY_VERSION_HEX < 0x030D0000
@@ -29,13 +29,14 @@
 /* --- Module state --------------------------------------------------------------------------- */
 /* X(C name, Python name, code of one that is raised from Python without a code, doc). */
 #define ERROR_CLASSES(X)                                                                           \
-    X(CONNECTION, "ConnectionError", 100, "A database cannot be opened, is closed, or is in use.")  \
-    X(SCHEMA, "SchemaError", 202, "A source, table or stream is unknown, exists, or does not fit.") \
-    X(INGESTION, "IngestionError", 300, "Rows were refused; nothing of that call was inserted.")    \
-    X(QUERY, "QueryError", 400, "SQL does not parse, cannot be planned, or failed.")                \
-    X(SUBSCRIPTION, "SubscriptionError", 500, "A subscription failed, ended, or its time is up.")   \
-    X(STREAM, "StreamError", 400, "A stream or materialized view failed.")                          \
-    X(CHECKPOINT, "CheckpointError", 700, "A checkpoint cannot be made or restored.")               \
+    X(CONNECTION, "ConnectionError", 100, "A database cannot be opened, is closed, or is in use.") \
+    X(SCHEMA, "SchemaError", 202,                                                                  \
+      "A source, table or stream is unknown, exists, or does not fit.")                            \
+    X(INGESTION, "IngestionError", 300, "Rows were refused; nothing of that call was inserted.")   \
+    X(QUERY, "QueryError", 400, "SQL does not parse, cannot be planned, or failed.")               \
+    X(SUBSCRIPTION, "SubscriptionError", 500, "A subscription failed, ended, or its time is up.")  \
+    X(STREAM, "StreamError", 400, "A stream or materialized view failed.")                         \
+    X(CHECKPOINT, "CheckpointError", 700, "A checkpoint cannot be made or restored.")              \
     X(CONNECTOR, "ConnectorError", 600, "A connector failed.")
 
 enum error_class {
@@ -49,12 +50,13 @@ enum error_class {
 /* Types of other modules, imported when a value of theirs is first seen. */
 struct py_types {
     _Atomic bool is_loaded;
-    void *datetime;            /* PyDateTime_CAPI *, borrowed from a capsule that lives as long as the process */
-    PyObject *decimal;         /* decimal.Decimal */
-    PyObject *uuid;            /* uuid.UUID */
-    PyObject *uuid_is_safe;    /* uuid.SafeUUID.unknown */
-    PyObject *enum_base;       /* enum.Enum */
-    PyObject *zone_info;       /* zoneinfo.ZoneInfo; NULL until a zone other than UTC is met */
+    void *
+        datetime; /* PyDateTime_CAPI *, borrowed from a capsule that lives as long as the process */
+    PyObject *decimal;      /* decimal.Decimal */
+    PyObject *uuid;         /* uuid.UUID */
+    PyObject *uuid_is_safe; /* uuid.SafeUUID.unknown */
+    PyObject *enum_base;    /* enum.Enum */
+    PyObject *zone_info;    /* zoneinfo.ZoneInfo; NULL until a zone other than UTC is met */
 };
 
 /* Strings that are looked up often. */
@@ -137,7 +139,7 @@ struct row_writer {
     size_t *key_columns;  /* ... and its column */
     uint64_t *row_stamps; /* per column: number of the row that set it */
     uint64_t stamp;
-    uint64_t n_rows;      /* rows ended and not flushed */
+    uint64_t n_rows; /* rows ended and not flushed */
     laminar_error err;
     struct row_writer *next; /* in a connection's cache */
     PyObject *table;         /* str: the cache's key */
@@ -153,10 +155,11 @@ enum in_shape {
     IN_ARROW_STREAM /* __arrow_c_stream__ */
 };
 /* Sorts out what `data` is. *out_data is a new reference to what to read, which may be made from `data` (pandas). */
-int in_classify(struct module_state *state, PyObject *data, enum in_shape *out, PyObject **out_data);
+int in_classify(struct module_state *state, PyObject *data, enum in_shape *out,
+                PyObject **out_data);
 /* Appends the rows to the writer (no flush): *out_rows of them. On failure the rows of the call are taken back. */
-int in_append(struct module_state *state, struct row_writer *rows, enum in_shape shape, PyObject *data,
-              uint64_t *out_rows);
+int in_append(struct module_state *state, struct row_writer *rows, enum in_shape shape,
+              PyObject *data, uint64_t *out_rows);
 /* True where a dict of columns is all numpy arrays that in_numpy_struct can copy. */
 bool in_is_numpy(PyObject *data);
 /* An Arrow struct of copies of the arrays. */
@@ -168,7 +171,8 @@ int in_arrow_array(struct module_state *state, PyObject *data, PyObject **out_ow
 int in_arrow_stream(struct module_state *state, PyObject *data, PyObject **out_owner,
                     struct ArrowArrayStream **out_stream);
 /* One cell (convert_in_cell.c). */
-int in_set_cell(struct module_state *state, struct row_writer *rows, size_t column, PyObject *value);
+int in_set_cell(struct module_state *state, struct row_writer *rows, size_t column,
+                PyObject *value);
 /* Binds a list, tuple or dict to the statement's parameters (convert_in_params.c). */
 int in_bind(struct module_state *state, laminar_statement *statement, PyObject *params);
 

@@ -11,8 +11,7 @@
 enum { IDLE_WRITERS_MAX = 64 };
 
 struct connection {
-    PyObject_HEAD
-    laminar_db *db;
+    PyObject_HEAD laminar_db *db;
     unsigned fork_generation;
     pthread_mutex_t idle_lock; /* guards the three below; short, nothing is called under it */
     struct row_writer *idle;
@@ -39,8 +38,11 @@ static int set_options(struct module_state *state, laminar_config *config, PyObj
     PyObject *key, *value;
     Py_ssize_t at = 0;
     while (PyDict_Next(options, &at, &key, &value)) {
-        const char *name = utf8_argument(state, key, LAMINAR_INVALID_ARGUMENT, "an option's name", NULL);
-        const char *text = name ? utf8_argument(state, value, LAMINAR_INVALID_ARGUMENT, "an option's value", NULL) : NULL;
+        const char *name = utf8_argument(state, key, LAMINAR_INVALID_ARGUMENT, "an option's name",
+                                         NULL);
+        const char *text = name ? utf8_argument(state, value, LAMINAR_INVALID_ARGUMENT,
+                                                "an option's value", NULL)
+                                : NULL;
         if (!text) return -1;
         laminar_error err = LAMINAR_ERROR_INIT;
         if (laminar_config_set(config, name, text, &err) == LAMINAR_OK) continue;
@@ -63,10 +65,8 @@ static laminar_db *open_database(struct module_state *state, const char *path, P
         }
     }
     laminar_status status;
-    Py_BEGIN_ALLOW_THREADS
-    status = laminar_open(path, config, &db, &err);
-    Py_END_ALLOW_THREADS
-    laminar_config_free(config);
+    Py_BEGIN_ALLOW_THREADS status = laminar_open(path, config, &db, &err);
+    Py_END_ALLOW_THREADS laminar_config_free(config);
     return status == LAMINAR_OK ? db : raise_error(state, &err);
 }
 
@@ -77,7 +77,9 @@ static PyObject *connection_new(PyTypeObject *type, PyObject *args, PyObject *kw
     PyObject *module = PyType_GetModuleByDef(type, &laminardb_module);
     if (!module) return NULL;
     struct module_state *state = state_of_module(module);
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|O!:Connection", names, &path, &PyDict_Type, &options)) return NULL;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|O!:Connection", names, &path, &PyDict_Type,
+                                     &options))
+        return NULL;
     const char *text = utf8_argument(state, path, LAMINAR_CONNECTION_FAILED, "the path", NULL);
     if (!text) return NULL;
     laminar_db *db = open_database(state, text, options);
@@ -114,21 +116,21 @@ static void connection_dealloc(struct connection *self)
     PyTypeObject *type = Py_TYPE(self);
     if (self->weak_references) PyObject_ClearWeakRefs((PyObject *)self);
     struct module_state *state = state_of((PyObject *)self);
-    bool is_forked =
-        state && self->fork_generation != atomic_load_explicit(&state->fork_generation, memory_order_relaxed);
+    bool is_forked = state && self->fork_generation != atomic_load_explicit(&state->fork_generation,
+                                                                            memory_order_relaxed);
     /* In a forked child the locks may be held by threads that are not there: the memory stays. */
     if (!is_forked && self->db) {
         forget_writers(self);
-        Py_BEGIN_ALLOW_THREADS
-        laminar_db_free(self->db);
-        Py_END_ALLOW_THREADS
-        pthread_mutex_destroy(&self->idle_lock);
+        Py_BEGIN_ALLOW_THREADS laminar_db_free(self->db);
+        Py_END_ALLOW_THREADS pthread_mutex_destroy(&self->idle_lock);
     }
     type->tp_free(self);
     Py_DECREF(type);
 }
 
-PyDoc_STRVAR(close_doc, "close()\n\nEnds subscriptions and running statements, and closes the database. Twice is fine.");
+PyDoc_STRVAR(
+    close_doc,
+    "close()\n\nEnds subscriptions and running statements, and closes the database. Twice is fine.");
 static PyObject *connection_close(struct connection *self, PyObject *Py_UNUSED(ignored))
 {
     struct module_state *state = state_of((PyObject *)self);
@@ -137,10 +139,8 @@ static PyObject *connection_close(struct connection *self, PyObject *Py_UNUSED(i
     if (laminar_is_closed(self->db)) Py_RETURN_NONE;
     if (check_fork(state, self->fork_generation) < 0) return NULL;
     forget_writers(self);
-    Py_BEGIN_ALLOW_THREADS
-    status = laminar_close(self->db, &err);
-    Py_END_ALLOW_THREADS
-    if (status != LAMINAR_OK) return raise_error(state, &err);
+    Py_BEGIN_ALLOW_THREADS status = laminar_close(self->db, &err);
+    Py_END_ALLOW_THREADS if (status != LAMINAR_OK) return raise_error(state, &err);
     Py_RETURN_NONE;
 }
 
@@ -160,40 +160,39 @@ static PyObject *connection_start(struct connection *self, PyObject *Py_UNUSED(i
     CHECK_OPEN(self);
     laminar_error err = LAMINAR_ERROR_INIT;
     laminar_status status;
-    Py_BEGIN_ALLOW_THREADS
-    status = laminar_start(self->db, &err);
-    Py_END_ALLOW_THREADS
-    if (status != LAMINAR_OK) return raise_error(state, &err);
+    Py_BEGIN_ALLOW_THREADS status = laminar_start(self->db, &err);
+    Py_END_ALLOW_THREADS if (status != LAMINAR_OK) return raise_error(state, &err);
     Py_RETURN_NONE;
 }
 
-PyDoc_STRVAR(shutdown_doc, "shutdown()\n\nStops for good: subscriptions finish, and later statements raise LaminarError 901.");
+PyDoc_STRVAR(
+    shutdown_doc,
+    "shutdown()\n\nStops for good: subscriptions finish, and later statements raise LaminarError 901.");
 static PyObject *connection_shutdown(struct connection *self, PyObject *Py_UNUSED(ignored))
 {
     CHECK_OPEN(self);
     laminar_error err = LAMINAR_ERROR_INIT;
     laminar_status status;
-    Py_BEGIN_ALLOW_THREADS
-    status = laminar_shutdown(self->db, &err);
-    Py_END_ALLOW_THREADS
-    if (status != LAMINAR_OK) return raise_error(state, &err);
+    Py_BEGIN_ALLOW_THREADS status = laminar_shutdown(self->db, &err);
+    Py_END_ALLOW_THREADS if (status != LAMINAR_OK) return raise_error(state, &err);
     Py_RETURN_NONE;
 }
 
 /* --- Statements ---------------------------------------------------------------------------------------------------- */
 
-static laminar_status execute_bound(struct connection *self, const char *sql, laminar_statement *statement,
-                                    laminar_result **out, laminar_error *err)
+static laminar_status execute_bound(struct connection *self, const char *sql,
+                                    laminar_statement *statement, laminar_result **out,
+                                    laminar_error *err)
 {
     laminar_status status;
-    Py_BEGIN_ALLOW_THREADS
-    status = statement ? laminar_statement_execute(statement, out, err) : laminar_execute(self->db, sql, out, err);
-    Py_END_ALLOW_THREADS
-    return status;
+    Py_BEGIN_ALLOW_THREADS status = statement ? laminar_statement_execute(statement, out, err)
+                                              : laminar_execute(self->db, sql, out, err);
+    Py_END_ALLOW_THREADS return status;
 }
 
 /* Runs the text, with params where they are given (neither NULL nor None). NULL with an exception set. */
-static laminar_result *run(struct module_state *state, struct connection *self, PyObject *sql, PyObject *params)
+static laminar_result *run(struct module_state *state, struct connection *self, PyObject *sql,
+                           PyObject *params)
 {
     laminar_error err = LAMINAR_ERROR_INIT;
     laminar_statement *statement = NULL;
@@ -201,7 +200,8 @@ static laminar_result *run(struct module_state *state, struct connection *self, 
     const char *text = utf8_argument(state, sql, LAMINAR_SQL_PARSE_ERROR, "the SQL text", NULL);
     if (!text) return NULL;
     if (params && params != Py_None) {
-        if (laminar_prepare(self->db, text, &statement, &err) != LAMINAR_OK) return raise_error(state, &err);
+        if (laminar_prepare(self->db, text, &statement, &err) != LAMINAR_OK)
+            return raise_error(state, &err);
         if (in_bind(state, statement, params) < 0) {
             laminar_statement_free(statement);
             return NULL;
@@ -209,7 +209,8 @@ static laminar_result *run(struct module_state *state, struct connection *self, 
     }
     laminar_status status = execute_bound(self, text, statement, &result, &err);
     laminar_statement_free(statement);
-    bool is_plain = status == LAMINAR_OK && laminar_result_get_kind(result) == LAMINAR_RESULT_QUERY && !strchr(text, ';');
+    bool is_plain = status == LAMINAR_OK &&
+                    laminar_result_get_kind(result) == LAMINAR_RESULT_QUERY && !strchr(text, ';');
     if (!is_plain) forget_writers(self);
     return status == LAMINAR_OK ? result : raise_error(state, &err);
 }
@@ -220,7 +221,9 @@ static PyObject *optional_text(const char *text)
     return PyUnicode_DecodeUTF8(text, (Py_ssize_t)strlen(text), "replace");
 }
 
-PyDoc_STRVAR(execute_doc, "_execute(sql, params=None) -> (kind, rows_affected, ddl_type, ddl_object, QueryResult | None)");
+PyDoc_STRVAR(
+    execute_doc,
+    "_execute(sql, params=None) -> (kind, rows_affected, ddl_type, ddl_object, QueryResult | None)");
 static PyObject *connection_execute(struct connection *self, PyObject *args)
 {
     CHECK_OPEN(self);
@@ -244,7 +247,8 @@ static PyObject *connection_execute(struct connection *self, PyObject *args)
     return NULL;
 }
 
-static PyObject *run_query(struct connection *self, PyObject *args, PyObject *kwargs, const char *format)
+static PyObject *run_query(struct connection *self, PyObject *args, PyObject *kwargs,
+                           const char *format)
 {
     CHECK_OPEN(self);
     static char *names[] = {"sql", "params", NULL};
@@ -254,14 +258,18 @@ static PyObject *run_query(struct connection *self, PyObject *args, PyObject *kw
     return result ? result_object(state, result) : NULL;
 }
 
-PyDoc_STRVAR(query_doc, "query(sql, params=None) -> QueryResult\n\n"
-                        "Runs a statement and gives its rows. params: a list or tuple for $1 and ?, a dict for :name.");
+PyDoc_STRVAR(
+    query_doc,
+    "query(sql, params=None) -> QueryResult\n\n"
+    "Runs a statement and gives its rows. params: a list or tuple for $1 and ?, a dict for :name.");
 static PyObject *connection_query(struct connection *self, PyObject *args, PyObject *kwargs)
 {
     return run_query(self, args, kwargs, "O|O:query");
 }
 
-PyDoc_STRVAR(stream_doc, "stream(sql, params=None) -> QueryStream\n\nRuns a query and gives its rows batch by batch.");
+PyDoc_STRVAR(
+    stream_doc,
+    "stream(sql, params=None) -> QueryStream\n\nRuns a query and gives its rows batch by batch.");
 static PyObject *connection_stream(struct connection *self, PyObject *args, PyObject *kwargs)
 {
     PyObject *result = run_query(self, args, kwargs, "O|O:stream");
@@ -270,7 +278,9 @@ static PyObject *connection_stream(struct connection *self, PyObject *args, PyOb
     return stream;
 }
 
-PyDoc_STRVAR(cancel_query_doc, "cancel_query(query_id)\n\nEnds a running query or subscription by the id that queries() shows.");
+PyDoc_STRVAR(
+    cancel_query_doc,
+    "cancel_query(query_id)\n\nEnds a running query or subscription by the id that queries() shows.");
 static PyObject *connection_cancel_query(struct connection *self, PyObject *arg)
 {
     CHECK_OPEN(self);
@@ -282,21 +292,21 @@ static PyObject *connection_cancel_query(struct connection *self, PyObject *arg)
     }
     laminar_error err = LAMINAR_ERROR_INIT;
     laminar_status status;
-    Py_BEGIN_ALLOW_THREADS
-    status = laminar_cancel_query(self->db, id, &err);
-    Py_END_ALLOW_THREADS
-    if (status != LAMINAR_OK) return raise_error(state, &err);
+    Py_BEGIN_ALLOW_THREADS status = laminar_cancel_query(self->db, id, &err);
+    Py_END_ALLOW_THREADS if (status != LAMINAR_OK) return raise_error(state, &err);
     Py_RETURN_NONE;
 }
 
 /* --- Rows in ------------------------------------------------------------------------------------------------------------ */
 
 /* An idle writer of the table, or a new one. *out_generation goes back to put_writer. */
-static struct row_writer *take_writer(struct module_state *state, struct connection *self, PyObject *table, uint64_t *out_generation)
+static struct row_writer *take_writer(struct module_state *state, struct connection *self,
+                                      PyObject *table, uint64_t *out_generation)
 {
     struct row_writer *found = NULL;
     if (!PyUnicode_Check(table)) {
-        PyErr_Format(PyExc_TypeError, "the table's name must be a str, not %s", Py_TYPE(table)->tp_name);
+        PyErr_Format(PyExc_TypeError, "the table's name must be a str, not %s",
+                     Py_TYPE(table)->tp_name);
         return NULL;
     }
     pthread_mutex_lock(&self->idle_lock);
@@ -327,8 +337,8 @@ static void put_writer(struct connection *self, struct row_writer *take_rows, ui
     if (!is_kept) row_writer_free(take_rows);
 }
 
-static int insert_rows(struct module_state *state, struct connection *self, PyObject *table, enum in_shape shape,
-                       PyObject *data, uint64_t *out_rows)
+static int insert_rows(struct module_state *state, struct connection *self, PyObject *table,
+                       enum in_shape shape, PyObject *data, uint64_t *out_rows)
 {
     uint64_t generation;
     struct row_writer *rows = take_writer(state, self, table, &generation);
@@ -338,10 +348,8 @@ static int insert_rows(struct module_state *state, struct connection *self, PyOb
         return -1;
     }
     laminar_status status;
-    Py_BEGIN_ALLOW_THREADS
-    status = laminar_writer_flush(rows->writer, NULL, &rows->err);
-    Py_END_ALLOW_THREADS
-    rows->n_rows = 0;
+    Py_BEGIN_ALLOW_THREADS status = laminar_writer_flush(rows->writer, NULL, &rows->err);
+    Py_END_ALLOW_THREADS rows->n_rows = 0;
     if (status != LAMINAR_OK) {
         raise_error(state, &rows->err);
         row_writer_free(rows);
@@ -352,20 +360,20 @@ static int insert_rows(struct module_state *state, struct connection *self, PyOb
 }
 
 static int insert_array(struct module_state *state, struct connection *self, const char *name,
-                        const struct ArrowSchema *schema, struct ArrowArray *array, uint64_t *out_rows)
+                        const struct ArrowSchema *schema, struct ArrowArray *array,
+                        uint64_t *out_rows)
 {
     laminar_error err = LAMINAR_ERROR_INIT;
     laminar_status status;
-    Py_BEGIN_ALLOW_THREADS
-    status = laminar_insert_arrow(self->db, name, schema, array, out_rows, &err);
-    Py_END_ALLOW_THREADS
-    if (status == LAMINAR_OK) return 0;
+    Py_BEGIN_ALLOW_THREADS status = laminar_insert_arrow(self->db, name, schema, array, out_rows,
+                                                         &err);
+    Py_END_ALLOW_THREADS if (status == LAMINAR_OK) return 0;
     raise_error(state, &err);
     return -1;
 }
 
-static int insert_arrow(struct module_state *state, struct connection *self, const char *name, enum in_shape shape,
-                        PyObject *data, uint64_t *out_rows)
+static int insert_arrow(struct module_state *state, struct connection *self, const char *name,
+                        enum in_shape shape, PyObject *data, uint64_t *out_rows)
 {
     PyObject *owner = NULL;
     int result;
@@ -380,8 +388,8 @@ static int insert_arrow(struct module_state *state, struct connection *self, con
         laminar_status status = LAMINAR_OK;
         result = in_arrow_stream(state, data, &owner, &stream);
         if (result == 0) {
-            Py_BEGIN_ALLOW_THREADS
-            status = laminar_insert_stream(self->db, name, stream, out_rows, &err);
+            Py_BEGIN_ALLOW_THREADS status = laminar_insert_stream(self->db, name, stream, out_rows,
+                                                                  &err);
             Py_END_ALLOW_THREADS
         }
         if (status != LAMINAR_OK) {
@@ -393,8 +401,8 @@ static int insert_arrow(struct module_state *state, struct connection *self, con
     return result;
 }
 
-static int insert_numpy(struct module_state *state, struct connection *self, const char *name, PyObject *data,
-                        uint64_t *out_rows)
+static int insert_numpy(struct module_state *state, struct connection *self, const char *name,
+                        PyObject *data, uint64_t *out_rows)
 {
     struct ArrowSchema schema = {.release = NULL};
     struct ArrowArray array = {.release = NULL};
@@ -404,22 +412,26 @@ static int insert_numpy(struct module_state *state, struct connection *self, con
     return result;
 }
 
-PyDoc_STRVAR(insert_doc,
-             "insert(table, data) -> int\n\n"
-             "Inserts rows and gives their number. data: a dict of scalars (one row), a dict of lists or numpy arrays (columns),\n"
-             "a list of dicts, a pandas or polars DataFrame, a pyarrow RecordBatch, Table or RecordBatchReader, or anything\n"
-             "with __arrow_c_stream__ or __arrow_c_array__. Columns match by name in any order; a missing nullable column is\n"
-             "null. What does not fit raises IngestionError (302) and inserts nothing.");
-static PyObject *connection_insert(struct connection *self, PyObject *const *args, Py_ssize_t n_args)
+PyDoc_STRVAR(
+    insert_doc,
+    "insert(table, data) -> int\n\n"
+    "Inserts rows and gives their number. data: a dict of scalars (one row), a dict of lists or numpy arrays (columns),\n"
+    "a list of dicts, a pandas or polars DataFrame, a pyarrow RecordBatch, Table or RecordBatchReader, or anything\n"
+    "with __arrow_c_stream__ or __arrow_c_array__. Columns match by name in any order; a missing nullable column is\n"
+    "null. What does not fit raises IngestionError (302) and inserts nothing.");
+static PyObject *connection_insert(struct connection *self, PyObject *const *args,
+                                   Py_ssize_t n_args)
 {
     CHECK_OPEN(self);
     if (n_args != 2) {
-        PyErr_Format(PyExc_TypeError, "insert() takes a table and data (%zd arguments given)", n_args);
+        PyErr_Format(PyExc_TypeError, "insert() takes a table and data (%zd arguments given)",
+                     n_args);
         return NULL;
     }
     PyObject *table = args[0], *data = NULL;
     enum in_shape shape = IN_ROW;
-    const char *name = utf8_argument(state, table, LAMINAR_TABLE_NOT_FOUND, "the table's name", NULL);
+    const char *name = utf8_argument(state, table, LAMINAR_TABLE_NOT_FOUND, "the table's name",
+                                     NULL);
     if (!name || in_classify(state, args[1], &shape, &data) < 0) return NULL;
     uint64_t n_rows = 0;
     int result;
@@ -433,14 +445,17 @@ static PyObject *connection_insert(struct connection *self, PyObject *const *arg
     return result < 0 ? NULL : PyLong_FromUnsignedLongLong(n_rows);
 }
 
-typedef laminar_status insert_text_function(laminar_db *, const char *, const char *, size_t, uint64_t *, laminar_error *);
+typedef laminar_status insert_text_function(laminar_db *, const char *, const char *, size_t,
+                                            uint64_t *, laminar_error *);
 
-static PyObject *insert_text(struct connection *self, PyObject *args, const char *format, insert_text_function *insert)
+static PyObject *insert_text(struct connection *self, PyObject *args, const char *format,
+                             insert_text_function *insert)
 {
     CHECK_OPEN(self);
     PyObject *table, *data;
     if (!PyArg_ParseTuple(args, format, &table, &data)) return NULL;
-    const char *name = utf8_argument(state, table, LAMINAR_TABLE_NOT_FOUND, "the table's name", NULL);
+    const char *name = utf8_argument(state, table, LAMINAR_TABLE_NOT_FOUND, "the table's name",
+                                     NULL);
     if (!name) return NULL;
     laminar_error err = LAMINAR_ERROR_INIT;
     laminar_status status;
@@ -453,33 +468,37 @@ static PyObject *insert_text(struct connection *self, PyObject *args, const char
         if (!text) return NULL;
     } else {
         if (PyObject_GetBuffer(data, &view, PyBUF_SIMPLE) < 0) {
-            PyErr_Format(PyExc_TypeError, "the text must be a str or bytes, not %s", Py_TYPE(data)->tp_name);
+            PyErr_Format(PyExc_TypeError, "the text must be a str or bytes, not %s",
+                         Py_TYPE(data)->tp_name);
             return NULL;
         }
         text = view.buf ? view.buf : "";
         size = view.len;
     }
-    Py_BEGIN_ALLOW_THREADS
-    status = insert(self->db, name, text, (size_t)size, &n_rows, &err);
-    Py_END_ALLOW_THREADS
-    if (view.obj) PyBuffer_Release(&view);
+    Py_BEGIN_ALLOW_THREADS status = insert(self->db, name, text, (size_t)size, &n_rows, &err);
+    Py_END_ALLOW_THREADS if (view.obj) PyBuffer_Release(&view);
     return status == LAMINAR_OK ? PyLong_FromUnsignedLongLong(n_rows) : raise_error(state, &err);
 }
 
-PyDoc_STRVAR(insert_json_doc, "insert_json(table, text) -> int\n\nInserts a JSON array of objects, one object, or lines of objects.");
+PyDoc_STRVAR(
+    insert_json_doc,
+    "insert_json(table, text) -> int\n\nInserts a JSON array of objects, one object, or lines of objects.");
 static PyObject *connection_insert_json(struct connection *self, PyObject *args)
 {
     return insert_text(self, args, "OO:insert_json", laminar_insert_json);
 }
 
-PyDoc_STRVAR(insert_csv_doc, "insert_csv(table, text) -> int\n\n"
-                             "Inserts CSV (RFC 4180) whose header line is matched by name; an empty field is null.");
+PyDoc_STRVAR(
+    insert_csv_doc,
+    "insert_csv(table, text) -> int\n\n"
+    "Inserts CSV (RFC 4180) whose header line is matched by name; an empty field is null.");
 static PyObject *connection_insert_csv(struct connection *self, PyObject *args)
 {
     return insert_text(self, args, "OO:insert_csv", laminar_insert_csv);
 }
 
-PyDoc_STRVAR(writer_doc, "writer(table) -> Writer\n\nA writer that collects rows and inserts them together.");
+PyDoc_STRVAR(writer_doc,
+             "writer(table) -> Writer\n\nA writer that collects rows and inserts them together.");
 static PyObject *connection_writer(struct connection *self, PyObject *table)
 {
     CHECK_OPEN(self);
@@ -498,26 +517,27 @@ static PyObject *connection_schema(struct connection *self, PyObject *arg)
     const char *name = utf8_argument(state, arg, LAMINAR_TABLE_NOT_FOUND, "the name", NULL);
     if (!name) return NULL;
     laminar_status status;
-    Py_BEGIN_ALLOW_THREADS
-    status = laminar_schema(self->db, name, &schema, &err);
-    Py_END_ALLOW_THREADS
-    return status == LAMINAR_OK ? capsule_schema(&schema) : raise_error(state, &err);
+    Py_BEGIN_ALLOW_THREADS status = laminar_schema(self->db, name, &schema, &err);
+    Py_END_ALLOW_THREADS return status == LAMINAR_OK ? capsule_schema(&schema)
+                                                     : raise_error(state, &err);
 }
 
-PyDoc_STRVAR(create_source_doc, "_create_source(name, schema)\n\nMakes a source from an object with __arrow_c_schema__.");
+PyDoc_STRVAR(
+    create_source_doc,
+    "_create_source(name, schema)\n\nMakes a source from an object with __arrow_c_schema__.");
 static PyObject *connection_create_source(struct connection *self, PyObject *args)
 {
     CHECK_OPEN(self);
     PyObject *name_object, *schema_object;
     if (!PyArg_ParseTuple(args, "OO", &name_object, &schema_object)) return NULL;
     const char *name = utf8_argument(state, name_object, LAMINAR_INVALID_SCHEMA, "the name", NULL);
-    PyObject *capsule = name ? PyObject_CallMethodNoArgs(schema_object, state->str_arrow_c_schema) : NULL;
+    PyObject *capsule = name ? PyObject_CallMethodNoArgs(schema_object, state->str_arrow_c_schema)
+                             : NULL;
     struct ArrowSchema *schema = capsule ? PyCapsule_GetPointer(capsule, "arrow_schema") : NULL;
     laminar_error err = LAMINAR_ERROR_INIT;
     laminar_status status = LAMINAR_OK;
     if (schema) {
-        Py_BEGIN_ALLOW_THREADS
-        status = laminar_create_source_arrow(self->db, name, schema, &err);
+        Py_BEGIN_ALLOW_THREADS status = laminar_create_source_arrow(self->db, name, schema, &err);
         Py_END_ALLOW_THREADS
     }
     Py_XDECREF(capsule);
@@ -527,7 +547,9 @@ static PyObject *connection_create_source(struct connection *self, PyObject *arg
     Py_RETURN_NONE;
 }
 
-PyDoc_STRVAR(complete_doc, "_complete(text, cursor) -> list[str]\n\nWords that can follow the text before the byte `cursor`.");
+PyDoc_STRVAR(
+    complete_doc,
+    "_complete(text, cursor) -> list[str]\n\nWords that can follow the text before the byte `cursor`.");
 static PyObject *connection_complete(struct connection *self, PyObject *args)
 {
     CHECK_OPEN(self);
@@ -552,23 +574,24 @@ static PyObject *connection_metrics(struct connection *self, PyObject *Py_UNUSED
     laminar_error err = LAMINAR_ERROR_INIT;
     laminar_metrics m = {.struct_size = sizeof m};
     laminar_status status;
-    Py_BEGIN_ALLOW_THREADS
-    status = laminar_get_metrics(self->db, &m, &err);
-    Py_END_ALLOW_THREADS
-    if (status != LAMINAR_OK) return raise_error(state, &err);
+    Py_BEGIN_ALLOW_THREADS status = laminar_get_metrics(self->db, &m, &err);
+    Py_END_ALLOW_THREADS if (status != LAMINAR_OK) return raise_error(state, &err);
     static const char *const states[] = {"Created", "Running", "Stopped"};
 #define COUNT(x) (unsigned long long)(x)
     return Py_BuildValue(
-        "{sssKsKsKsKsKsKsKsKsKsKsKsKsKsLsKsK}", "state", (unsigned)m.state < 3 ? states[m.state] : "Unknown", "events_ingested",
-        COUNT(m.events_ingested), "events_emitted", COUNT(m.events_emitted), "events_dropped", COUNT(m.events_dropped),
-        "events_late", COUNT(m.events_late), "steps", COUNT(m.steps), "batches", COUNT(m.batches), "uptime_us",
-        COUNT(m.uptime_us), "n_sources", COUNT(m.n_sources), "n_streams", COUNT(m.n_streams), "n_sinks", COUNT(m.n_sinks),
-        "n_tables", COUNT(m.n_tables), "n_subscriptions", COUNT(m.n_subscriptions), "n_active_queries",
-        COUNT(m.n_active_queries), "watermark_ms", (long long)m.watermark_ms, "state_bytes", COUNT(m.state_bytes),
-        "backpressure_waits", COUNT(m.backpressure_waits));
+        "{sssKsKsKsKsKsKsKsKsKsKsKsKsKsLsKsK}", "state",
+        (unsigned)m.state < 3 ? states[m.state] : "Unknown", "events_ingested",
+        COUNT(m.events_ingested), "events_emitted", COUNT(m.events_emitted), "events_dropped",
+        COUNT(m.events_dropped), "events_late", COUNT(m.events_late), "steps", COUNT(m.steps),
+        "batches", COUNT(m.batches), "uptime_us", COUNT(m.uptime_us), "n_sources",
+        COUNT(m.n_sources), "n_streams", COUNT(m.n_streams), "n_sinks", COUNT(m.n_sinks),
+        "n_tables", COUNT(m.n_tables), "n_subscriptions", COUNT(m.n_subscriptions),
+        "n_active_queries", COUNT(m.n_active_queries), "watermark_ms", (long long)m.watermark_ms,
+        "state_bytes", COUNT(m.state_bytes), "backpressure_waits", COUNT(m.backpressure_waits));
 }
 
-PyDoc_STRVAR(relation_metrics_doc, "_relation_metrics(name) -> dict\n\nThe fields of laminar_relation_metrics.");
+PyDoc_STRVAR(relation_metrics_doc,
+             "_relation_metrics(name) -> dict\n\nThe fields of laminar_relation_metrics.");
 static PyObject *connection_relation_metrics(struct connection *self, PyObject *arg)
 {
     CHECK_OPEN(self);
@@ -577,33 +600,38 @@ static PyObject *connection_relation_metrics(struct connection *self, PyObject *
     laminar_status status;
     const char *name = utf8_argument(state, arg, LAMINAR_TABLE_NOT_FOUND, "the name", NULL);
     if (!name) return NULL;
-    Py_BEGIN_ALLOW_THREADS
-    status = laminar_get_relation_metrics(self->db, name, &m, &err);
-    Py_END_ALLOW_THREADS
-    if (status != LAMINAR_OK) return raise_error(state, &err);
-    return Py_BuildValue("{sKsKsKsOsLsKsKsK}", "total_rows", COUNT(m.total_rows), "pending_rows", COUNT(m.pending_rows),
-                         "capacity_rows", COUNT(m.capacity_rows), "is_backpressured", m.is_backpressured ? Py_True : Py_False,
-                         "watermark_ms", (long long)m.watermark_ms, "kept_rows", COUNT(m.kept_rows), "kept_bytes",
-                         COUNT(m.kept_bytes), "late_rows", COUNT(m.late_rows));
+    Py_BEGIN_ALLOW_THREADS status = laminar_get_relation_metrics(self->db, name, &m, &err);
+    Py_END_ALLOW_THREADS if (status != LAMINAR_OK) return raise_error(state, &err);
+    return Py_BuildValue("{sKsKsKsOsLsKsKsK}", "total_rows", COUNT(m.total_rows), "pending_rows",
+                         COUNT(m.pending_rows), "capacity_rows", COUNT(m.capacity_rows),
+                         "is_backpressured", m.is_backpressured ? Py_True : Py_False,
+                         "watermark_ms", (long long)m.watermark_ms, "kept_rows", COUNT(m.kept_rows),
+                         "kept_bytes", COUNT(m.kept_bytes), "late_rows", COUNT(m.late_rows));
 #undef COUNT
 }
 
 /* --- Subscriptions ------------------------------------------------------------------------------------------------------------- */
 
-PyDoc_STRVAR(subscribe_doc, "_subscribe(is_stream, name_or_sql, snapshot, changes, policy, capacity, filter) -> Subscription");
+PyDoc_STRVAR(
+    subscribe_doc,
+    "_subscribe(is_stream, name_or_sql, snapshot, changes, policy, capacity, filter) -> Subscription");
 static PyObject *connection_subscribe(struct connection *self, PyObject *args)
 {
     CHECK_OPEN(self);
     int is_stream, with_snapshot, with_changes, policy;
     unsigned long long capacity;
     PyObject *source, *filter;
-    if (!PyArg_ParseTuple(args, "pOppiKO", &is_stream, &source, &with_snapshot, &with_changes, &policy, &capacity, &filter))
+    if (!PyArg_ParseTuple(args, "pOppiKO", &is_stream, &source, &with_snapshot, &with_changes,
+                          &policy, &capacity, &filter))
         return NULL;
-    const char *text = utf8_argument(state, source, is_stream ? LAMINAR_TABLE_NOT_FOUND : LAMINAR_SQL_PARSE_ERROR,
+    const char *text = utf8_argument(state, source,
+                                     is_stream ? LAMINAR_TABLE_NOT_FOUND : LAMINAR_SQL_PARSE_ERROR,
                                      is_stream ? "the name" : "the SQL text", NULL);
     if (!text) return NULL;
     const char *condition = NULL;
-    if (filter != Py_None && !(condition = utf8_argument(state, filter, LAMINAR_SQL_PARSE_ERROR, "the filter", NULL))) return NULL;
+    if (filter != Py_None &&
+        !(condition = utf8_argument(state, filter, LAMINAR_SQL_PARSE_ERROR, "the filter", NULL)))
+        return NULL;
     laminar_subscribe_options options = {.struct_size = sizeof options,
                                          .with_snapshot = with_snapshot,
                                          .with_changes = with_changes,
@@ -613,10 +641,8 @@ static PyObject *connection_subscribe(struct connection *self, PyObject *args)
     laminar_error err = LAMINAR_ERROR_INIT;
     laminar_subscription *sub = NULL;
     laminar_status status;
-    Py_BEGIN_ALLOW_THREADS
-    status = laminar_subscribe(self->db, text, &options, &sub, &err);
-    Py_END_ALLOW_THREADS
-    if (status != LAMINAR_OK) return raise_error(state, &err);
+    Py_BEGIN_ALLOW_THREADS status = laminar_subscribe(self->db, text, &options, &sub, &err);
+    Py_END_ALLOW_THREADS if (status != LAMINAR_OK) return raise_error(state, &err);
     PyTypeObject *type = is_stream ? state->stream_subscription_type : state->subscription_type;
     return subscription_object(state, type, sub, self->fork_generation);
 }
@@ -651,15 +677,18 @@ static PyGetSetDef connection_getset[] = {
 };
 
 static PyMemberDef connection_members[] = {
-    {"__weaklistoffset__", T_PYSSIZET, offsetof(struct connection, weak_references), READONLY, NULL},
+    {"__weaklistoffset__", T_PYSSIZET, offsetof(struct connection, weak_references), READONLY,
+     NULL},
     {NULL, 0, 0, 0, NULL},
 };
 
 PyDoc_STRVAR(connection_doc, "The base of laminardb.Connection.");
 static PyType_Slot connection_slots[] = {
-    {Py_tp_new, connection_new},         {Py_tp_dealloc, connection_dealloc}, {Py_tp_repr, connection_repr},
-    {Py_tp_methods, connection_methods}, {Py_tp_getset, connection_getset},   {Py_tp_members, connection_members},
+    {Py_tp_new, connection_new},         {Py_tp_dealloc, connection_dealloc},
+    {Py_tp_repr, connection_repr},       {Py_tp_methods, connection_methods},
+    {Py_tp_getset, connection_getset},   {Py_tp_members, connection_members},
     {Py_tp_doc, (void *)connection_doc}, {0, NULL},
 };
 PyType_Spec connection_spec = {"laminardb._laminar.Connection", sizeof(struct connection), 0,
-                               Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_IMMUTABLETYPE, connection_slots};
+                               Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_IMMUTABLETYPE,
+                               connection_slots};

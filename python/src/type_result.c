@@ -15,8 +15,7 @@ struct shared_result {
 };
 
 struct result_object {
-    PyObject_HEAD
-    struct shared_result *shared;
+    PyObject_HEAD struct shared_result *shared;
     size_t first_batch, n_batches;
     size_t n_rows;
     struct out_field *field; /* made when rows are first asked for */
@@ -36,8 +35,8 @@ static struct shared_result *shared_ref(struct shared_result *shared)
     return shared;
 }
 
-static PyObject *result_new(struct module_state *state, struct shared_result *take_shared, size_t first_batch,
-                            size_t n_batches, size_t n_rows)
+static PyObject *result_new(struct module_state *state, struct shared_result *take_shared,
+                            size_t first_batch, size_t n_batches, size_t n_rows)
 {
     struct result_object *self = PyObject_New(struct result_object, state->result_type);
     if (!self) {
@@ -61,7 +60,8 @@ PyObject *result_object(struct module_state *state, laminar_result *take_result)
     }
     atomic_init(&shared->refs, 1);
     shared->result = take_result;
-    return result_new(state, shared, 0, laminar_result_n_batches(take_result), laminar_result_n_rows(take_result));
+    return result_new(state, shared, 0, laminar_result_n_batches(take_result),
+                      laminar_result_n_rows(take_result));
 }
 
 static void result_dealloc(struct result_object *self)
@@ -79,6 +79,20 @@ static PyObject *result_repr(struct result_object *self)
                                 laminar_result_n_columns(self->shared->result));
 }
 
+/* --- Schema -------------------------------------------------------------------------------------------------- */
+
+static void release_no_columns(struct ArrowSchema *schema) { schema->release = NULL; }
+
+/* The rows' schema; that of DDL, which gives no rows, is a struct without fields. */
+static laminar_status export_schema(const struct shared_result *shared, struct ArrowSchema *out,
+                                    laminar_error *err)
+{
+    if (laminar_result_n_columns(shared->result) > 0)
+        return laminar_result_export_schema(shared->result, out, err);
+    *out = (struct ArrowSchema){.format = "+s", .name = "", .release = release_no_columns};
+    return LAMINAR_OK;
+}
+
 /* --- Rows --------------------------------------------------------------------------------------------------- */
 
 static int make_field(struct result_object *self)
@@ -86,7 +100,7 @@ static int make_field(struct result_object *self)
     struct module_state *state = state_of((PyObject *)self);
     laminar_error err = LAMINAR_ERROR_INIT;
     struct ArrowSchema schema;
-    if (laminar_result_export_schema(self->shared->result, &schema, &err) != LAMINAR_OK) {
+    if (export_schema(self->shared, &schema, &err) != LAMINAR_OK) {
         raise_error(state, &err);
         return -1;
     }
@@ -115,10 +129,11 @@ static int export_batch(struct result_object *self, size_t i, struct ArrowArray 
     laminar_error err = LAMINAR_ERROR_INIT;
     laminar_status status;
     if (self->n_rows < RELEASE_GIL_ROWS) {
-        status = laminar_result_export_batch(self->shared->result, self->first_batch + i, out, &err);
+        status = laminar_result_export_batch(self->shared->result, self->first_batch + i, out,
+                                             &err);
     } else {
-        Py_BEGIN_ALLOW_THREADS
-        status = laminar_result_export_batch(self->shared->result, self->first_batch + i, out, &err);
+        Py_BEGIN_ALLOW_THREADS status = laminar_result_export_batch(
+            self->shared->result, self->first_batch + i, out, &err);
         Py_END_ALLOW_THREADS
     }
     if (status == LAMINAR_OK) return 0;
@@ -152,8 +167,9 @@ static PyObject *result_fetchall(struct result_object *self, PyObject *Py_UNUSED
     return fetch(self, SIZE_MAX >> 1);
 }
 
-PyDoc_STRVAR(fetchone_doc, "fetchone() -> tuple | None\n\nThe first row, each time; None when there is none.\n"
-                           "cursor() gives an object whose fetchone() moves on.");
+PyDoc_STRVAR(fetchone_doc,
+             "fetchone() -> tuple | None\n\nThe first row, each time; None when there is none.\n"
+             "cursor() gives an object whose fetchone() moves on.");
 static PyObject *result_fetchone(struct result_object *self, PyObject *Py_UNUSED(ignored))
 {
     PyObject *rows = fetch(self, 1);
@@ -164,7 +180,8 @@ static PyObject *result_fetchone(struct result_object *self, PyObject *Py_UNUSED
     return row;
 }
 
-PyDoc_STRVAR(fetchmany_doc, "fetchmany(size=1) -> list[tuple]\n\nUp to size rows from the first on.");
+PyDoc_STRVAR(fetchmany_doc,
+             "fetchmany(size=1) -> list[tuple]\n\nUp to size rows from the first on.");
 static PyObject *result_fetchmany(struct result_object *self, PyObject *args, PyObject *kwargs)
 {
     static char *names[] = {"size", NULL};
@@ -201,7 +218,8 @@ static PyObject *result_column(struct result_object *self, PyObject *arg)
     return list;
 }
 
-PyDoc_STRVAR(texts_doc, "_texts(first, n) -> list[tuple[str | None, ...]]\n\nRows as SQL text, for display.");
+PyDoc_STRVAR(texts_doc,
+             "_texts(first, n) -> list[tuple[str | None, ...]]\n\nRows as SQL text, for display.");
 static PyObject *result_texts(struct result_object *self, PyObject *args)
 {
     Py_ssize_t first, n;
@@ -211,7 +229,8 @@ static PyObject *result_texts(struct result_object *self, PyObject *args)
     size_t base = 0; /* row of the whole result at which this part begins */
     for (size_t i = 0; i < self->first_batch; i++) {
         struct ArrowArray array;
-        if (laminar_result_export_batch(result, i, &array, NULL) != LAMINAR_OK) return PyErr_NoMemory();
+        if (laminar_result_export_batch(result, i, &array, NULL) != LAMINAR_OK)
+            return PyErr_NoMemory();
         base += (size_t)array.length;
         array.release(&array);
     }
@@ -220,7 +239,8 @@ static PyObject *result_texts(struct result_object *self, PyObject *args)
         PyObject *row = PyTuple_New((Py_ssize_t)n_columns);
         for (size_t c = 0; row && c < n_columns; c++) {
             char *text = laminar_result_text_copy(result, base + (size_t)r, c);
-            PyObject *cell = text ? PyUnicode_DecodeUTF8(text, (Py_ssize_t)strlen(text), "replace") : Py_NewRef(Py_None);
+            PyObject *cell = text ? PyUnicode_DecodeUTF8(text, (Py_ssize_t)strlen(text), "replace")
+                                  : Py_NewRef(Py_None);
             laminar_free(text);
             if (cell)
                 PyTuple_SET_ITEM(row, (Py_ssize_t)c, cell);
@@ -252,7 +272,8 @@ static PyObject *result_num_batches(struct result_object *self, void *Py_UNUSED(
     return PyLong_FromSize_t(self->n_batches);
 }
 
-static PyObject *result_names(struct result_object *self, const char *(*get)(const laminar_result *, size_t))
+static PyObject *result_names(struct result_object *self,
+                              const char *(*get)(const laminar_result *, size_t))
 {
     size_t n = laminar_result_n_columns(self->shared->result);
     PyObject *list = PyList_New((Py_ssize_t)n);
@@ -277,7 +298,10 @@ static PyObject *result_column_types(struct result_object *self, void *Py_UNUSED
     return result_names(self, laminar_result_column_type_name);
 }
 
-static PyObject *result_schema(PyObject *self, void *Py_UNUSED(closure)) { return adapt_call("arrow_schema", self, NULL); }
+static PyObject *result_schema(PyObject *self, void *Py_UNUSED(closure))
+{
+    return adapt_call("arrow_schema", self, NULL);
+}
 
 /* --- Arrow ----------------------------------------------------------------------------------------------------- */
 
@@ -287,12 +311,15 @@ struct stream_private {
     laminar_error err;
 };
 
-static int stream_code(const laminar_error *err) { return err->code == LAMINAR_OUT_OF_MEMORY ? ENOMEM : EIO; }
+static int stream_code(const laminar_error *err)
+{
+    return err->code == LAMINAR_OUT_OF_MEMORY ? ENOMEM : EIO;
+}
 
 static int stream_get_schema(struct ArrowArrayStream *stream, struct ArrowSchema *out)
 {
     struct stream_private *private = stream->private_data;
-    if (laminar_result_export_schema(private->shared->result, out, &private->err) == LAMINAR_OK) return 0;
+    if (export_schema(private->shared, out, &private->err) == LAMINAR_OK) return 0;
     return stream_code(&private->err);
 }
 
@@ -303,7 +330,8 @@ static int stream_get_next(struct ArrowArrayStream *stream, struct ArrowArray *o
         *out = (struct ArrowArray){.release = NULL};
         return 0;
     }
-    if (laminar_result_export_batch(private->shared->result, private->at, out, &private->err) != LAMINAR_OK)
+    if (laminar_result_export_batch(private->shared->result, private->at, out, &private->err) !=
+        LAMINAR_OK)
         return stream_code(&private->err);
     private->at++;
     return 0;
@@ -323,21 +351,25 @@ static void stream_release(struct ArrowArrayStream *stream)
     stream->release = NULL;
 }
 
-PyDoc_STRVAR(c_stream_doc, "__arrow_c_stream__(requested_schema=None) -> capsule\n\n"
-                           "The rows as an Arrow C stream. Columns of fixed width are shared, not copied. The requested\n"
-                           "schema is not followed, as the interface allows: the consumer casts.");
+PyDoc_STRVAR(
+    c_stream_doc,
+    "__arrow_c_stream__(requested_schema=None) -> capsule\n\n"
+    "The rows as an Arrow C stream. Columns of fixed width are shared, not copied. The requested\n"
+    "schema is not followed, as the interface allows: the consumer casts.");
 static PyObject *result_c_stream(struct result_object *self, PyObject *args, PyObject *kwargs)
 {
     static char *names[] = {"requested_schema", NULL};
     PyObject *requested = NULL;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O:__arrow_c_stream__", names, &requested)) return NULL;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O:__arrow_c_stream__", names, &requested))
+        return NULL;
     struct stream_private *private = PyMem_RawMalloc(sizeof *private);
     if (!private) return PyErr_NoMemory();
     private->shared = shared_ref(self->shared);
     private->at = self->first_batch;
     private->end = self->first_batch + self->n_batches;
     private->err = LAMINAR_ERROR_INIT;
-    struct ArrowArrayStream stream = {stream_get_schema, stream_get_next, stream_get_last_error, stream_release, private};
+    struct ArrowArrayStream stream = {stream_get_schema, stream_get_next, stream_get_last_error,
+                                      stream_release, private};
     return capsule_stream(&stream);
 }
 
@@ -346,24 +378,31 @@ static PyObject *result_c_schema(struct result_object *self, PyObject *Py_UNUSED
 {
     laminar_error err = LAMINAR_ERROR_INIT;
     struct ArrowSchema schema;
-    if (laminar_result_export_schema(self->shared->result, &schema, &err) != LAMINAR_OK)
+    if (export_schema(self->shared, &schema, &err) != LAMINAR_OK)
         return raise_error(state_of((PyObject *)self), &err);
     return capsule_schema(&schema);
 }
 
 /* --- What is written in Python (laminardb/_adapt.py, _display.py) ----------------------------------------------- */
 
-PyDoc_STRVAR(to_arrow_doc, "to_arrow() -> pyarrow.Table\n\nColumns of fixed width are shared, not copied. Needs pyarrow.");
-static PyObject *result_to_arrow(PyObject *self, PyObject *Py_UNUSED(ignored)) { return adapt_call("to_arrow", self, NULL); }
+PyDoc_STRVAR(
+    to_arrow_doc,
+    "to_arrow() -> pyarrow.Table\n\nColumns of fixed width are shared, not copied. Needs pyarrow.");
+static PyObject *result_to_arrow(PyObject *self, PyObject *Py_UNUSED(ignored))
+{
+    return adapt_call("to_arrow", self, NULL);
+}
 
-PyDoc_STRVAR(to_pandas_doc, "to_pandas() -> pandas.DataFrame\n\nThrough pyarrow where it is installed.");
+PyDoc_STRVAR(to_pandas_doc,
+             "to_pandas() -> pandas.DataFrame\n\nThrough pyarrow where it is installed.");
 static PyObject *result_to_pandas(PyObject *self, PyObject *Py_UNUSED(ignored))
 {
     return adapt_call("to_pandas", self, NULL);
 }
 
-PyDoc_STRVAR(to_polars_doc, "to_polars(lazy=False) -> polars.DataFrame | polars.LazyFrame\n\n"
-                            "A column name that occurs twice gets a suffix, as polars needs names to differ.");
+PyDoc_STRVAR(to_polars_doc,
+             "to_polars(lazy=False) -> polars.DataFrame | polars.LazyFrame\n\n"
+             "A column name that occurs twice gets a suffix, as polars needs names to differ.");
 static PyObject *result_to_polars(PyObject *self, PyObject *args, PyObject *kwargs)
 {
     static char *names[] = {"lazy", NULL};
@@ -372,26 +411,46 @@ static PyObject *result_to_polars(PyObject *self, PyObject *args, PyObject *kwar
     return adapt_call("to_polars", self, is_lazy ? Py_True : Py_False);
 }
 
-PyDoc_STRVAR(to_dicts_doc, "to_dicts() -> dict[str, list]\n\nColumn names to lists of values. A name that occurs twice gets a suffix.");
-static PyObject *result_to_dicts(PyObject *self, PyObject *Py_UNUSED(ignored)) { return adapt_call("to_dicts", self, NULL); }
+PyDoc_STRVAR(
+    to_dicts_doc,
+    "to_dicts() -> dict[str, list]\n\nColumn names to lists of values. A name that occurs twice gets a suffix.");
+static PyObject *result_to_dicts(PyObject *self, PyObject *Py_UNUSED(ignored))
+{
+    return adapt_call("to_dicts", self, NULL);
+}
 
-PyDoc_STRVAR(to_df_doc, "to_df()\n\nA polars DataFrame, else a pandas one, else a pyarrow Table: what is installed.");
-static PyObject *result_to_df(PyObject *self, PyObject *Py_UNUSED(ignored)) { return adapt_call("to_df", self, NULL); }
+PyDoc_STRVAR(
+    to_df_doc,
+    "to_df()\n\nA polars DataFrame, else a pandas one, else a pyarrow Table: what is installed.");
+static PyObject *result_to_df(PyObject *self, PyObject *Py_UNUSED(ignored))
+{
+    return adapt_call("to_df", self, NULL);
+}
 
-PyDoc_STRVAR(show_doc, "show(max_rows=20)\n\nPrints a table with names, types and the number of rows.");
+PyDoc_STRVAR(show_doc,
+             "show(max_rows=20)\n\nPrints a table with names, types and the number of rows.");
 static PyObject *result_show(PyObject *self, PyObject *args, PyObject *kwargs)
 {
     static char *names[] = {"max_rows", NULL};
     PyObject *max_rows = NULL;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O!:show", names, &PyLong_Type, &max_rows)) return NULL;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O!:show", names, &PyLong_Type, &max_rows))
+        return NULL;
     return adapt_call("show", self, max_rows);
 }
 
 PyDoc_STRVAR(repr_html_doc, "_repr_html_() -> str\n\nThe table that a notebook shows.");
-static PyObject *result_repr_html(PyObject *self, PyObject *Py_UNUSED(ignored)) { return adapt_call("repr_html", self, NULL); }
+static PyObject *result_repr_html(PyObject *self, PyObject *Py_UNUSED(ignored))
+{
+    return adapt_call("repr_html", self, NULL);
+}
 
-PyDoc_STRVAR(cursor_doc, "cursor() -> RowCursor\n\nA moving position in the rows: fetchone, fetchmany and fetchall go on from it.");
-static PyObject *result_cursor(PyObject *self, PyObject *Py_UNUSED(ignored)) { return adapt_call("RowCursor", self, NULL); }
+PyDoc_STRVAR(
+    cursor_doc,
+    "cursor() -> RowCursor\n\nA moving position in the rows: fetchone, fetchmany and fetchall go on from it.");
+static PyObject *result_cursor(PyObject *self, PyObject *Py_UNUSED(ignored))
+{
+    return adapt_call("RowCursor", self, NULL);
+}
 
 static PyMethodDef result_methods[] = {
     {"fetchall", METHOD(result_fetchall), METH_NOARGS, fetchall_doc},
@@ -418,9 +477,11 @@ static PyMethodDef result_methods[] = {
 static PyGetSetDef result_getset[] = {
     {"num_rows", (getter)result_num_rows, NULL, "Number of rows.", NULL},
     {"num_columns", (getter)result_num_columns, NULL, "Number of columns.", NULL},
-    {"num_batches", (getter)result_num_batches, NULL, "Number of Arrow batches that the rows lie in.", NULL},
+    {"num_batches", (getter)result_num_batches, NULL,
+     "Number of Arrow batches that the rows lie in.", NULL},
     {"columns", (getter)result_columns, NULL, "Names of the columns.", NULL},
-    {"column_types", (getter)result_column_types, NULL, "SQL types of the columns, such as 'DECIMAL(10,2)'.", NULL},
+    {"column_types", (getter)result_column_types, NULL,
+     "SQL types of the columns, such as 'DECIMAL(10,2)'.", NULL},
     {"schema", (getter)result_schema, NULL, "The schema as a pyarrow.Schema. Needs pyarrow.", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
@@ -428,8 +489,7 @@ static PyGetSetDef result_getset[] = {
 /* --- Iterating over rows ----------------------------------------------------------------------------------------- */
 
 struct row_iterator {
-    PyObject_HEAD
-    struct result_object *result; /* owned; NULL at the end */
+    PyObject_HEAD struct result_object *result; /* owned; NULL at the end */
     size_t batch;
     struct ArrowArray array; /* release != NULL: the batch before `batch` */
     int64_t row;             /* next row of it */
@@ -473,7 +533,8 @@ static int next_block(struct row_iterator *it)
         it->batch++;
         it->row = 0;
     }
-    int64_t left = it->array.length - it->row, n = left < ITERATOR_BLOCK_ROWS ? left : ITERATOR_BLOCK_ROWS;
+    int64_t left = it->array.length - it->row,
+            n = left < ITERATOR_BLOCK_ROWS ? left : ITERATOR_BLOCK_ROWS;
     PyObject *block = PyList_New(0);
     if (!block || out_append_rows(state, it->result->field, &it->array, it->row, n, block) < 0) {
         Py_XDECREF(block);
@@ -516,22 +577,25 @@ static PyType_Slot row_iterator_slots[] = {
     {Py_tp_doc, "Iterator over the rows of a QueryResult."},
     {0, NULL},
 };
-PyType_Spec row_iterator_spec = {"laminardb.RowIterator", sizeof(struct row_iterator), 0, FLAGS_HEAP_TYPE, row_iterator_slots};
+PyType_Spec row_iterator_spec = {"laminardb.RowIterator", sizeof(struct row_iterator), 0,
+                                 FLAGS_HEAP_TYPE, row_iterator_slots};
 
-PyDoc_STRVAR(result_doc, "Rows with a schema: the answer of a query, or one delivery of a subscription.\n\n"
-                         "Immutable; stays valid after the connection is closed. Iterating gives tuples.");
+PyDoc_STRVAR(result_doc,
+             "Rows with a schema: the answer of a query, or one delivery of a subscription.\n\n"
+             "Immutable; stays valid after the connection is closed. Iterating gives tuples.");
 static PyType_Slot result_slots[] = {
-    {Py_tp_dealloc, result_dealloc}, {Py_tp_repr, result_repr},       {Py_tp_iter, result_iter},
-    {Py_sq_length, result_length},   {Py_tp_methods, result_methods}, {Py_tp_getset, result_getset},
+    {Py_tp_dealloc, result_dealloc}, {Py_tp_repr, result_repr},
+    {Py_tp_iter, result_iter},       {Py_sq_length, result_length},
+    {Py_tp_methods, result_methods}, {Py_tp_getset, result_getset},
     {Py_tp_doc, (void *)result_doc}, {0, NULL},
 };
-PyType_Spec result_spec = {"laminardb.QueryResult", sizeof(struct result_object), 0, FLAGS_HEAP_TYPE, result_slots};
+PyType_Spec result_spec = {"laminardb.QueryResult", sizeof(struct result_object), 0,
+                           FLAGS_HEAP_TYPE, result_slots};
 
 /* --- QueryStream ---------------------------------------------------------------------------------------------------- */
 
 struct query_stream {
-    PyObject_HEAD
-    PyObject *result; /* NULL when finished or cancelled */
+    PyObject_HEAD PyObject *result; /* NULL when finished or cancelled */
     size_t batch;
 };
 
@@ -564,7 +628,8 @@ static PyObject *query_stream_step(struct query_stream *self)
     if (export_batch(result, self->batch, &array) < 0) return NULL;
     size_t n_rows = (size_t)array.length;
     array.release(&array);
-    return result_new(state_of((PyObject *)self), shared_ref(result->shared), result->first_batch + self->batch++, 1, n_rows);
+    return result_new(state_of((PyObject *)self), shared_ref(result->shared),
+                      result->first_batch + self->batch++, 1, n_rows);
 }
 
 static PyObject *query_stream_next(struct query_stream *self)
@@ -576,7 +641,8 @@ static PyObject *query_stream_next(struct query_stream *self)
     return result;
 }
 
-PyDoc_STRVAR(query_stream_try_next_doc, "try_next() -> QueryResult | None\n\nThe next batch; None at the end.");
+PyDoc_STRVAR(query_stream_try_next_doc,
+             "try_next() -> QueryResult | None\n\nThe next batch; None at the end.");
 static PyObject *query_stream_try_next(struct query_stream *self, PyObject *Py_UNUSED(ignored))
 {
     PyObject *result = query_stream_next(self);
@@ -622,4 +688,5 @@ static PyType_Slot query_stream_slots[] = {
     {Py_tp_doc, "The result of a query, batch by batch: an iterator of QueryResults."},
     {0, NULL},
 };
-PyType_Spec query_stream_spec = {"laminardb.QueryStream", sizeof(struct query_stream), 0, FLAGS_HEAP_TYPE, query_stream_slots};
+PyType_Spec query_stream_spec = {"laminardb.QueryStream", sizeof(struct query_stream), 0,
+                                 FLAGS_HEAP_TYPE, query_stream_slots};

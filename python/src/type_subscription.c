@@ -10,15 +10,14 @@
 enum { SLICE_MS = 100 };
 
 struct subscription_object {
-    PyObject_HEAD
-    laminar_subscription *sub;
+    PyObject_HEAD laminar_subscription *sub;
     unsigned fork_generation;
     struct handle_lock reading;
     PyObject *weak_references;
 };
 
-PyObject *subscription_object(struct module_state *state, PyTypeObject *type, laminar_subscription *take_sub,
-                              unsigned fork_generation)
+PyObject *subscription_object(struct module_state *state, PyTypeObject *type,
+                              laminar_subscription *take_sub, unsigned fork_generation)
 {
     (void)state;
     struct subscription_object *self = (struct subscription_object *)type->tp_alloc(type, 0);
@@ -37,13 +36,11 @@ static void subscription_dealloc(struct subscription_object *self)
     PyTypeObject *type = Py_TYPE(self);
     if (self->weak_references) PyObject_ClearWeakRefs((PyObject *)self);
     struct module_state *state = state_of((PyObject *)self);
-    bool is_forked =
-        state && self->fork_generation != atomic_load_explicit(&state->fork_generation, memory_order_relaxed);
+    bool is_forked = state && self->fork_generation != atomic_load_explicit(&state->fork_generation,
+                                                                            memory_order_relaxed);
     if (!is_forked) {
-        Py_BEGIN_ALLOW_THREADS
-        laminar_subscription_free(self->sub);
-        Py_END_ALLOW_THREADS
-        handle_lock_deinit(&self->reading);
+        Py_BEGIN_ALLOW_THREADS laminar_subscription_free(self->sub);
+        Py_END_ALLOW_THREADS handle_lock_deinit(&self->reading);
     }
     type->tp_free(self);
     Py_DECREF(type);
@@ -57,16 +54,15 @@ static bool is_active(const struct subscription_object *self)
 /* --- Reading ------------------------------------------------------------------------------------------------------ */
 
 /* One turn of waiting. LAMINAR_SUBSCRIPTION_TIMEOUT leaves err alone: polling asks often. */
-static laminar_status read_once(struct subscription_object *self, int64_t timeout_ms, laminar_result **out, laminar_error *err)
+static laminar_status read_once(struct subscription_object *self, int64_t timeout_ms,
+                                laminar_result **out, laminar_error *err)
 {
     laminar_status status;
-    Py_BEGIN_ALLOW_THREADS
-    status = laminar_subscription_next(self->sub, timeout_ms, out, NULL);
+    Py_BEGIN_ALLOW_THREADS status = laminar_subscription_next(self->sub, timeout_ms, out, NULL);
     /* A failure stays until it is read with its text. */
     if (status != LAMINAR_OK && status != LAMINAR_SUBSCRIPTION_TIMEOUT)
         status = laminar_subscription_next(self->sub, 0, out, err);
-    Py_END_ALLOW_THREADS
-    return status;
+    Py_END_ALLOW_THREADS return status;
 }
 
 /* Waits up to timeout_ms (< 0: without limit). 0 = *out is the delivery, or NULL at the end; 1 = time is up; -1 = exception. */
@@ -99,8 +95,9 @@ static int wait_next(struct subscription_object *self, int64_t timeout_ms, lamin
     return result;
 }
 
-PyDoc_STRVAR(next_doc, "next() -> QueryResult | None\n\n"
-                       "Waits for the next delivery. None when the subscription was cancelled or has ended.");
+PyDoc_STRVAR(next_doc,
+             "next() -> QueryResult | None\n\n"
+             "Waits for the next delivery. None when the subscription was cancelled or has ended.");
 static PyObject *subscription_next(struct subscription_object *self, PyObject *Py_UNUSED(ignored))
 {
     laminar_result *result = NULL;
@@ -116,9 +113,10 @@ static PyObject *subscription_iternext(struct subscription_object *self)
     return result_object(state_of((PyObject *)self), result);
 }
 
-PyDoc_STRVAR(next_timeout_doc, "next_timeout(timeout_ms) -> QueryResult | None\n\n"
-                               "Waits up to timeout_ms milliseconds; SubscriptionError (502) when nothing came.\n"
-                               "None when the subscription was cancelled or has ended.");
+PyDoc_STRVAR(next_timeout_doc,
+             "next_timeout(timeout_ms) -> QueryResult | None\n\n"
+             "Waits up to timeout_ms milliseconds; SubscriptionError (502) when nothing came.\n"
+             "None when the subscription was cancelled or has ended.");
 static PyObject *subscription_next_timeout(struct subscription_object *self, PyObject *arg)
 {
     struct module_state *state = state_of((PyObject *)self);
@@ -132,13 +130,16 @@ static PyObject *subscription_next_timeout(struct subscription_object *self, PyO
     int outcome = wait_next(self, timeout_ms, &result);
     if (outcome < 0) return NULL;
     if (outcome == 1)
-        return raise_code(state, LAMINAR_SUBSCRIPTION_TIMEOUT, NULL, "timeout: nothing came within %lld ms", timeout_ms);
+        return raise_code(state, LAMINAR_SUBSCRIPTION_TIMEOUT, NULL,
+                          "timeout: nothing came within %lld ms", timeout_ms);
     if (!result) Py_RETURN_NONE;
     return result_object(state, result);
 }
 
-PyDoc_STRVAR(try_next_doc, "try_next() -> QueryResult | None\n\nThe next delivery if there is one; never waits.");
-static PyObject *subscription_try_next(struct subscription_object *self, PyObject *Py_UNUSED(ignored))
+PyDoc_STRVAR(try_next_doc,
+             "try_next() -> QueryResult | None\n\nThe next delivery if there is one; never waits.");
+static PyObject *subscription_try_next(struct subscription_object *self,
+                                       PyObject *Py_UNUSED(ignored))
 {
     laminar_result *result = NULL;
     if (wait_next(self, 0, &result) < 0) return NULL;
@@ -146,19 +147,21 @@ static PyObject *subscription_try_next(struct subscription_object *self, PyObjec
     return result_object(state_of((PyObject *)self), result);
 }
 
-PyDoc_STRVAR(cancel_doc, "cancel()\n\nEnds the subscription and wakes a waiting reader. Any thread; twice is fine.");
+PyDoc_STRVAR(
+    cancel_doc,
+    "cancel()\n\nEnds the subscription and wakes a waiting reader. Any thread; twice is fine.");
 static PyObject *subscription_cancel(struct subscription_object *self, PyObject *Py_UNUSED(ignored))
 {
     if (check_fork(state_of((PyObject *)self), self->fork_generation) < 0) return NULL;
-    Py_BEGIN_ALLOW_THREADS
-    laminar_subscription_cancel(self->sub);
-    Py_END_ALLOW_THREADS
-    Py_RETURN_NONE;
+    Py_BEGIN_ALLOW_THREADS laminar_subscription_cancel(self->sub);
+    Py_END_ALLOW_THREADS Py_RETURN_NONE;
 }
 
-PyDoc_STRVAR(fileno_doc, "fileno() -> int\n\n"
-                         "A descriptor that is readable while there is something to read, or the end was reached: for select, poll\n"
-                         "and event loops. It must be neither read nor closed.");
+PyDoc_STRVAR(
+    fileno_doc,
+    "fileno() -> int\n\n"
+    "A descriptor that is readable while there is something to read, or the end was reached: for select, poll\n"
+    "and event loops. It must be neither read nor closed.");
 static PyObject *subscription_fileno(struct subscription_object *self, PyObject *Py_UNUSED(ignored))
 {
     struct module_state *state = state_of((PyObject *)self);
@@ -190,18 +193,21 @@ static PyObject *subscription_state(struct subscription_object *self, void *Py_U
     return PyUnicode_FromString(state_text(self));
 }
 
-static PyObject *subscription_dropped_rows(struct subscription_object *self, void *Py_UNUSED(closure))
+static PyObject *subscription_dropped_rows(struct subscription_object *self,
+                                           void *Py_UNUSED(closure))
 {
     return PyLong_FromUnsignedLongLong(laminar_subscription_dropped_rows(self->sub));
 }
 
-static PyObject *subscription_c_schema(struct subscription_object *self, PyObject *Py_UNUSED(ignored))
+static PyObject *subscription_c_schema(struct subscription_object *self,
+                                       PyObject *Py_UNUSED(ignored))
 {
     struct module_state *state = state_of((PyObject *)self);
     laminar_error err = LAMINAR_ERROR_INIT;
     struct ArrowSchema schema;
     if (check_fork(state, self->fork_generation) < 0) return NULL;
-    if (laminar_subscription_schema(self->sub, &schema, &err) != LAMINAR_OK) return raise_error(state, &err);
+    if (laminar_subscription_schema(self->sub, &schema, &err) != LAMINAR_OK)
+        return raise_error(state, &err);
     return capsule_schema(&schema);
 }
 
@@ -219,11 +225,16 @@ static PyObject *subscription_schema(PyObject *self, void *Py_UNUSED(closure))
 static PyObject *subscription_repr(struct subscription_object *self)
 {
     struct module_state *state = state_of((PyObject *)self);
-    return PyUnicode_FromFormat("%s(%s)", Py_IS_TYPE(self, state->stream_subscription_type) ? "StreamSubscription" : "Subscription",
-                                state_text(self));
+    return PyUnicode_FromFormat(
+        "%s(%s)",
+        Py_IS_TYPE(self, state->stream_subscription_type) ? "StreamSubscription" : "Subscription",
+        state_text(self));
 }
 
-static PyObject *subscription_enter(PyObject *self, PyObject *Py_UNUSED(ignored)) { return Py_NewRef(self); }
+static PyObject *subscription_enter(PyObject *self, PyObject *Py_UNUSED(ignored))
+{
+    return Py_NewRef(self);
+}
 
 static PyObject *subscription_exit(struct subscription_object *self, PyObject *Py_UNUSED(args))
 {
@@ -236,29 +247,38 @@ static PyMethodDef subscription_methods[] = {
     {"try_next", METHOD(subscription_try_next), METH_NOARGS, try_next_doc},
     {"cancel", METHOD(subscription_cancel), METH_NOARGS, cancel_doc},
     {"fileno", METHOD(subscription_fileno), METH_NOARGS, fileno_doc},
-    {"__arrow_c_schema__", METHOD(subscription_c_schema), METH_NOARGS, "The columns as an Arrow schema capsule."},
+    {"__arrow_c_schema__", METHOD(subscription_c_schema), METH_NOARGS,
+     "The columns as an Arrow schema capsule."},
     {"__enter__", METHOD(subscription_enter), METH_NOARGS, NULL},
     {"__exit__", METHOD(subscription_exit), METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 
 static PyGetSetDef subscription_getset[] = {
-    {"is_active", (getter)subscription_is_active, NULL, "True until it is cancelled or has ended.", NULL},
+    {"is_active", (getter)subscription_is_active, NULL, "True until it is cancelled or has ended.",
+     NULL},
     {"state", (getter)subscription_state, NULL, "'active', 'finished' or 'cancelled'.", NULL},
-    {"dropped_rows", (getter)subscription_dropped_rows, NULL, "Rows dropped by the policy drop_oldest.", NULL},
-    {"schema", (getter)subscription_schema, NULL, "The columns as a pyarrow.Schema. Needs pyarrow.", NULL},
+    {"dropped_rows", (getter)subscription_dropped_rows, NULL,
+     "Rows dropped by the policy drop_oldest.", NULL},
+    {"schema", (getter)subscription_schema, NULL, "The columns as a pyarrow.Schema. Needs pyarrow.",
+     NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
 static PyMemberDef subscription_members[] = {
-    {"__weaklistoffset__", T_PYSSIZET, offsetof(struct subscription_object, weak_references), READONLY, NULL},
+    {"__weaklistoffset__", T_PYSSIZET, offsetof(struct subscription_object, weak_references),
+     READONLY, NULL},
     {NULL, 0, 0, 0, NULL},
 };
 
-PyDoc_STRVAR(subscription_doc, "A subscription to a query: first its current result, then each change.\n\n"
-                               "Iterating waits for deliveries (QueryResult) and ends at cancel(), shutdown() or close().");
-PyDoc_STRVAR(stream_subscription_doc, "A subscription to a stream, source, table, sink or view by name.\n\n"
-                                      "Iterating waits for deliveries (QueryResult) and ends at cancel(), shutdown() or close().");
+PyDoc_STRVAR(
+    subscription_doc,
+    "A subscription to a query: first its current result, then each change.\n\n"
+    "Iterating waits for deliveries (QueryResult) and ends at cancel(), shutdown() or close().");
+PyDoc_STRVAR(
+    stream_subscription_doc,
+    "A subscription to a stream, source, table, sink or view by name.\n\n"
+    "Iterating waits for deliveries (QueryResult) and ends at cancel(), shutdown() or close().");
 
 #define SUBSCRIPTION_SLOTS(doc)                                                                    \
     {                                                                                              \
@@ -269,7 +289,8 @@ PyDoc_STRVAR(stream_subscription_doc, "A subscription to a stream, source, table
     }
 static PyType_Slot subscription_slots[] = SUBSCRIPTION_SLOTS(subscription_doc);
 static PyType_Slot stream_subscription_slots[] = SUBSCRIPTION_SLOTS(stream_subscription_doc);
-PyType_Spec subscription_spec = {"laminardb.Subscription", sizeof(struct subscription_object), 0, FLAGS_HEAP_TYPE,
-                                 subscription_slots};
-PyType_Spec stream_subscription_spec = {"laminardb.StreamSubscription", sizeof(struct subscription_object), 0, FLAGS_HEAP_TYPE,
+PyType_Spec subscription_spec = {"laminardb.Subscription", sizeof(struct subscription_object), 0,
+                                 FLAGS_HEAP_TYPE, subscription_slots};
+PyType_Spec stream_subscription_spec = {"laminardb.StreamSubscription",
+                                        sizeof(struct subscription_object), 0, FLAGS_HEAP_TYPE,
                                         stream_subscription_slots};

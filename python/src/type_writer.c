@@ -7,17 +7,18 @@
 enum { FLUSH_ROWS = 8192 };
 
 struct writer_object {
-    PyObject_HEAD
-    struct row_writer *rows;
+    PyObject_HEAD struct row_writer *rows;
     unsigned fork_generation;
     _Atomic bool is_closed;
     struct handle_lock lock;
     PyObject *weak_references;
 };
 
-PyObject *writer_object(struct module_state *state, struct row_writer *take_rows, unsigned fork_generation)
+PyObject *writer_object(struct module_state *state, struct row_writer *take_rows,
+                        unsigned fork_generation)
 {
-    struct writer_object *self = (struct writer_object *)state->writer_type->tp_alloc(state->writer_type, 0);
+    struct writer_object *self = (struct writer_object *)state->writer_type->tp_alloc(
+        state->writer_type, 0);
     if (!self) {
         row_writer_free(take_rows);
         return NULL;
@@ -32,14 +33,16 @@ PyObject *writer_object(struct module_state *state, struct row_writer *take_rows
 /* The last chance of rows that were not flushed; there is nobody to tell of a failure but the unraisable hook. */
 static void flush_forgotten(struct module_state *state, struct writer_object *self)
 {
-    if (atomic_load_explicit(&self->is_closed, memory_order_relaxed) || self->rows->n_rows == 0) return;
+    if (atomic_load_explicit(&self->is_closed, memory_order_relaxed) || self->rows->n_rows == 0)
+        return;
     PyObject *type, *value, *traceback;
     PyErr_Fetch(&type, &value, &traceback);
     laminar_status status;
-    Py_BEGIN_ALLOW_THREADS
-    status = laminar_writer_flush(self->rows->writer, NULL, &self->rows->err);
-    Py_END_ALLOW_THREADS
-    if (status != LAMINAR_OK && status != LAMINAR_CONNECTION_CLOSED && status != LAMINAR_SHUTDOWN && state) {
+    Py_BEGIN_ALLOW_THREADS status = laminar_writer_flush(self->rows->writer, NULL,
+                                                         &self->rows->err);
+    Py_END_ALLOW_THREADS if (status != LAMINAR_OK && status != LAMINAR_CONNECTION_CLOSED &&
+                             status != LAMINAR_SHUTDOWN && state)
+    {
         raise_error(state, &self->rows->err);
         PyErr_WriteUnraisable(NULL);
     }
@@ -51,8 +54,8 @@ static void writer_dealloc(struct writer_object *self)
     PyTypeObject *type = Py_TYPE(self);
     if (self->weak_references) PyObject_ClearWeakRefs((PyObject *)self);
     struct module_state *state = state_of((PyObject *)self);
-    bool is_forked =
-        state && self->fork_generation != atomic_load_explicit(&state->fork_generation, memory_order_relaxed);
+    bool is_forked = state && self->fork_generation != atomic_load_explicit(&state->fork_generation,
+                                                                            memory_order_relaxed);
     if (!is_forked) {
         flush_forgotten(state, self);
         row_writer_free(self->rows);
@@ -65,11 +68,12 @@ static void writer_dealloc(struct writer_object *self)
 /* Takes the lock of an open writer. */
 static int start_use(struct module_state *state, struct writer_object *self)
 {
-    if (check_fork(state, self->fork_generation) < 0 || handle_lock_take(state, &self->lock) < 0) return -1;
+    if (check_fork(state, self->fork_generation) < 0 || handle_lock_take(state, &self->lock) < 0)
+        return -1;
     if (!atomic_load_explicit(&self->is_closed, memory_order_relaxed)) return 0;
     handle_lock_release(&self->lock);
-    raise_code(state, LAMINAR_WRITER_CLOSED, "make a new one with Connection.writer", "the writer of '%s' is closed",
-               laminar_writer_name(self->rows->writer));
+    raise_code(state, LAMINAR_WRITER_CLOSED, "make a new one with Connection.writer",
+               "the writer of '%s' is closed", laminar_writer_name(self->rows->writer));
     return -1;
 }
 
@@ -77,10 +81,10 @@ static int start_use(struct module_state *state, struct writer_object *self)
 static int flush(struct module_state *state, struct writer_object *self, uint64_t *out_rows)
 {
     laminar_status status;
-    Py_BEGIN_ALLOW_THREADS
-    status = laminar_writer_flush(self->rows->writer, out_rows, &self->rows->err);
-    Py_END_ALLOW_THREADS
-    if (status != LAMINAR_OK) {
+    Py_BEGIN_ALLOW_THREADS status = laminar_writer_flush(self->rows->writer, out_rows,
+                                                         &self->rows->err);
+    Py_END_ALLOW_THREADS if (status != LAMINAR_OK)
+    {
         raise_error(state, &self->rows->err);
         return -1;
     }
@@ -88,8 +92,10 @@ static int flush(struct module_state *state, struct writer_object *self, uint64_
     return 0;
 }
 
-PyDoc_STRVAR(insert_doc, "insert(data)\n\nCollects rows: everything that Connection.insert takes. A refused call leaves those\n"
-                         "collected before as they are.");
+PyDoc_STRVAR(
+    insert_doc,
+    "insert(data)\n\nCollects rows: everything that Connection.insert takes. A refused call leaves those\n"
+    "collected before as they are.");
 static PyObject *writer_insert(struct writer_object *self, PyObject *data)
 {
     struct module_state *state = state_of((PyObject *)self);
@@ -112,7 +118,8 @@ static PyObject *writer_insert(struct writer_object *self, PyObject *data)
     Py_RETURN_NONE;
 }
 
-PyDoc_STRVAR(flush_doc, "flush() -> int\n\nInserts what is collected, and gives its number of rows.");
+PyDoc_STRVAR(flush_doc,
+             "flush() -> int\n\nInserts what is collected, and gives its number of rows.");
 static PyObject *writer_flush(struct writer_object *self, PyObject *Py_UNUSED(ignored))
 {
     struct module_state *state = state_of((PyObject *)self);
@@ -123,9 +130,11 @@ static PyObject *writer_flush(struct writer_object *self, PyObject *Py_UNUSED(ig
     return result < 0 ? NULL : PyLong_FromUnsignedLongLong(n_rows);
 }
 
-PyDoc_STRVAR(watermark_doc, "watermark(timestamp)\n\n"
-                            "Flushes, and says that no row with an event time below `timestamp` (epoch milliseconds) follows.\n"
-                            "A value below the current one is ignored.");
+PyDoc_STRVAR(
+    watermark_doc,
+    "watermark(timestamp)\n\n"
+    "Flushes, and says that no row with an event time below `timestamp` (epoch milliseconds) follows.\n"
+    "A value below the current one is ignored.");
 static PyObject *writer_watermark(struct writer_object *self, PyObject *arg)
 {
     struct module_state *state = state_of((PyObject *)self);
@@ -133,13 +142,10 @@ static PyObject *writer_watermark(struct writer_object *self, PyObject *arg)
     if (ms == -1 && PyErr_Occurred()) return NULL;
     laminar_status status;
     if (start_use(state, self) < 0) return NULL;
-    Py_BEGIN_ALLOW_THREADS
-    status = laminar_writer_watermark(self->rows->writer, ms, &self->rows->err);
-    Py_END_ALLOW_THREADS
-    if (status == LAMINAR_OK)
-        self->rows->n_rows = 0;
-    else
-        raise_error(state, &self->rows->err);
+    Py_BEGIN_ALLOW_THREADS status = laminar_writer_watermark(self->rows->writer, ms,
+                                                             &self->rows->err);
+    Py_END_ALLOW_THREADS if (status == LAMINAR_OK) self->rows->n_rows = 0;
+    else raise_error(state, &self->rows->err);
     handle_lock_release(&self->lock);
     if (status != LAMINAR_OK) return NULL;
     Py_RETURN_NONE;
@@ -149,15 +155,20 @@ PyDoc_STRVAR(close_doc, "close()\n\nFlushes and closes. Twice is fine.");
 static PyObject *writer_close(struct writer_object *self, PyObject *Py_UNUSED(ignored))
 {
     struct module_state *state = state_of((PyObject *)self);
-    if (check_fork(state, self->fork_generation) < 0 || handle_lock_take(state, &self->lock) < 0) return NULL;
+    if (check_fork(state, self->fork_generation) < 0 || handle_lock_take(state, &self->lock) < 0)
+        return NULL;
     int result = 0;
-    if (!atomic_exchange_explicit(&self->is_closed, true, memory_order_relaxed)) result = flush(state, self, NULL);
+    if (!atomic_exchange_explicit(&self->is_closed, true, memory_order_relaxed))
+        result = flush(state, self, NULL);
     handle_lock_release(&self->lock);
     if (result < 0) return NULL;
     Py_RETURN_NONE;
 }
 
-static PyObject *writer_enter(PyObject *self, PyObject *Py_UNUSED(ignored)) { return Py_NewRef(self); }
+static PyObject *writer_enter(PyObject *self, PyObject *Py_UNUSED(ignored))
+{
+    return Py_NewRef(self);
+}
 
 /* Flushes what was accepted, even when the block failed: its exception goes on. */
 static PyObject *writer_exit(struct writer_object *self, PyObject *args)
@@ -185,7 +196,10 @@ static PyObject *writer_c_schema(struct writer_object *self, PyObject *Py_UNUSED
     return capsule_schema(&schema);
 }
 
-static PyObject *writer_schema(PyObject *self, void *Py_UNUSED(closure)) { return adapt_call("arrow_schema", self, NULL); }
+static PyObject *writer_schema(PyObject *self, void *Py_UNUSED(closure))
+{
+    return adapt_call("arrow_schema", self, NULL);
+}
 
 static PyObject *writer_current_watermark(struct writer_object *self, void *Py_UNUSED(closure))
 {
@@ -198,8 +212,10 @@ static PyObject *writer_current_watermark(struct writer_object *self, void *Py_U
 
 static PyObject *writer_repr(struct writer_object *self)
 {
-    if (atomic_load_explicit(&self->is_closed, memory_order_relaxed)) return PyUnicode_FromString("Writer(closed)");
-    return PyUnicode_FromFormat("Writer(source='%s', open)", laminar_writer_name(self->rows->writer));
+    if (atomic_load_explicit(&self->is_closed, memory_order_relaxed))
+        return PyUnicode_FromString("Writer(closed)");
+    return PyUnicode_FromFormat("Writer(source='%s', open)",
+                                laminar_writer_name(self->rows->writer));
 }
 
 static PyMethodDef writer_methods[] = {
@@ -207,7 +223,8 @@ static PyMethodDef writer_methods[] = {
     {"flush", METHOD(writer_flush), METH_NOARGS, flush_doc},
     {"watermark", METHOD(writer_watermark), METH_O, watermark_doc},
     {"close", METHOD(writer_close), METH_NOARGS, close_doc},
-    {"__arrow_c_schema__", METHOD(writer_c_schema), METH_NOARGS, "The columns as an Arrow schema capsule."},
+    {"__arrow_c_schema__", METHOD(writer_c_schema), METH_NOARGS,
+     "The columns as an Arrow schema capsule."},
     {"__enter__", METHOD(writer_enter), METH_NOARGS, NULL},
     {"__exit__", METHOD(writer_exit), METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
@@ -215,21 +232,31 @@ static PyMethodDef writer_methods[] = {
 
 static PyGetSetDef writer_getset[] = {
     {"name", (getter)writer_name, NULL, "Name of the source or table.", NULL},
-    {"schema", (getter)writer_schema, NULL, "The columns as a pyarrow.Schema. Needs pyarrow.", NULL},
-    {"current_watermark", (getter)writer_current_watermark, NULL, "The last watermark in epoch milliseconds; -2**63 before any.", NULL},
+    {"schema", (getter)writer_schema, NULL, "The columns as a pyarrow.Schema. Needs pyarrow.",
+     NULL},
+    {"current_watermark", (getter)writer_current_watermark, NULL,
+     "The last watermark in epoch milliseconds; -2**63 before any.", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
 static PyMemberDef writer_members[] = {
-    {"__weaklistoffset__", T_PYSSIZET, offsetof(struct writer_object, weak_references), READONLY, NULL},
+    {"__weaklistoffset__", T_PYSSIZET, offsetof(struct writer_object, weak_references), READONLY,
+     NULL},
     {NULL, 0, 0, 0, NULL},
 };
 
-PyDoc_STRVAR(writer_doc, "Collects rows of one source or table and inserts them together. Made by Connection.writer(table).\n\n"
-                         "A context manager: leaving it flushes and closes.");
+PyDoc_STRVAR(
+    writer_doc,
+    "Collects rows of one source or table and inserts them together. Made by Connection.writer(table).\n\n"
+    "A context manager: leaving it flushes and closes.");
 static PyType_Slot writer_slots[] = {
-    {Py_tp_dealloc, writer_dealloc}, {Py_tp_repr, writer_repr},       {Py_tp_methods, writer_methods},
-    {Py_tp_getset, writer_getset},   {Py_tp_members, writer_members}, {Py_tp_doc, (void *)writer_doc},
+    {Py_tp_dealloc, writer_dealloc},
+    {Py_tp_repr, writer_repr},
+    {Py_tp_methods, writer_methods},
+    {Py_tp_getset, writer_getset},
+    {Py_tp_members, writer_members},
+    {Py_tp_doc, (void *)writer_doc},
     {0, NULL},
 };
-PyType_Spec writer_spec = {"laminardb.Writer", sizeof(struct writer_object), 0, FLAGS_HEAP_TYPE, writer_slots};
+PyType_Spec writer_spec = {"laminardb.Writer", sizeof(struct writer_object), 0, FLAGS_HEAP_TYPE,
+                           writer_slots};

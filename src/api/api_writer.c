@@ -486,6 +486,19 @@ void laminar_writer_cancel_row(laminar_writer *writer)
     }
 }
 
+void laminar_writer_truncate(laminar_writer *writer, uint64_t n_rows)
+{
+    if (!writer) return;
+    laminar_writer_cancel_row(writer);
+    if (n_rows >= writer->n_rows) return;
+    for (uint32_t c = 0; c < writer->n_columns; c++) {
+        column_truncate(&writer->columns[c], n_rows);
+        for (size_t row = n_rows; row < writer->n_rows && row < writer->default_capacity; row++)
+            bitmap_clear(writer->is_default[c], row);
+    }
+    writer->n_rows = n_rows;
+}
+
 void laminar_writer_discard(laminar_writer *writer)
 {
     if (!writer) return;

@@ -36,7 +36,7 @@ static laminar_status column_names(struct plan_context *ctx, const struct plan *
         size_t before = (size_t)(at - format);
         memcpy(note, format, before);
         if (text.size) memcpy(note + before, text.data, text.size);
-        strcpy(note + before + text.size, at + 2);
+        memcpy(note + before + text.size, at + 2, strlen(at + 2) + 1);
     }
     strbuf_deinit(&text);
     ALLOC_OR_FAIL(ctx, *out, note);
