@@ -1,5 +1,6 @@
-/* catalog.c - see catalog.h. A map finds relations by name, an array keeps them in creation order (what a relation reads always stands
- * before it). Links between relations are plain pointers: upwards (inputs) counted, downwards (dependants) not, so there are no cycles of
+/* catalog.c - see catalog.h. A map finds relations by name, an array keeps them in creation
+ * order (what a relation reads always stands before it). Links between relations are plain
+ * pointers: upwards (inputs) counted, downwards (dependants) not, so there are no cycles of
  * references. */
 #include "catalog/catalog.h"
 #include <stdatomic.h>
@@ -60,7 +61,8 @@ struct relation *relation_ref(struct relation *relation)
 void relation_unref(struct relation *relation)
 {
     if (!relation) return;
-    /* Release what this thread did to it; the last one acquires what the others did before freeing. */
+    /* Release what this thread did to it; the last one acquires what the others did before
+     * freeing. */
     if (atomic_fetch_sub_explicit(&relation->refs, 1, memory_order_acq_rel) != 1) return;
     for (uint32_t i = 0; i < relation->n_inputs; i++) relation_unref(relation->inputs[i]);
     ARRAY_DEINIT(&relation->dependants);
@@ -76,10 +78,7 @@ const char *relation_option(const struct relation *relation, const char *key)
     return NULL;
 }
 
-void catalog_init(struct catalog *catalog)
-{
-    *catalog = (struct catalog){.next_id = 1};
-}
+void catalog_init(struct catalog *catalog) { *catalog = (struct catalog){.next_id = 1}; }
 
 void catalog_deinit(struct catalog *catalog)
 {
@@ -100,8 +99,10 @@ const char *catalog_nearest(const struct catalog *catalog, const char *name)
     for (size_t i = 0; i < catalog->order.n && best_distance > 0; i++) {
         const struct relation *relation = catalog->order.items[i];
         size_t distance = edit_distance(name, relation->name, best_distance - 1);
-        /* A name that shares nothing with what was written is no help: at most half of it may differ. */
-        if (distance < best_distance && distance * 2 <= strlen(relation->name)) best = relation->name, best_distance = distance;
+        /* A name that shares nothing with what was written is no help: at most half of it may
+         * differ. */
+        if (distance < best_distance && distance * 2 <= strlen(relation->name))
+            best = relation->name, best_distance = distance;
     }
     return best;
 }
@@ -117,7 +118,8 @@ static size_t remove_from(struct relation **items, size_t n, const struct relati
     return n;
 }
 
-laminar_status catalog_add(struct catalog *catalog, struct relation *relation, struct laminar_error *err)
+laminar_status catalog_add(struct catalog *catalog, struct relation *relation,
+                           struct laminar_error *err)
 {
     if (catalog_find(catalog, relation->name)) {
         error_set(err, LAMINAR_TABLE_EXISTS, "\"%s\" already exists", relation->name);
@@ -130,7 +132,8 @@ laminar_status catalog_add(struct catalog *catalog, struct relation *relation, s
         struct relation *input = relation->inputs[i];
         if (!ARRAY_RESERVE(&input->dependants, input->dependants.n + 1)) return error_oom(err);
     }
-    if (!strmap_put(&catalog->names, relation->name, strlen(relation->name), relation)) return error_oom(err);
+    if (!strmap_put(&catalog->names, relation->name, strlen(relation->name), relation))
+        return error_oom(err);
     catalog->order.items[catalog->order.n++] = relation_ref(relation);
     if (relation->id == 0) relation->id = catalog->next_id;
     if (relation->id >= catalog->next_id) catalog->next_id = relation->id + 1;

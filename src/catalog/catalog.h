@@ -1,23 +1,26 @@
-/* catalog.h - named objects: sources, tables, streams, materialized views, sinks; and who depends on whom.
+/* catalog.h - named objects: sources, tables, streams, materialized views, sinks; and who
+ * depends on whom.
  *
- * One name space for all of them. An object is immutable but for its `runtime` (the engine's) and its dependants; ALTER and OR REPLACE make a new
- * one. Objects are reference-counted: a running query holds what it reads. The catalog itself is guarded by the engine's control lock.
- * @locks control lock for everything that changes; look-ups by holders of the control lock or the step lock. */
+ * One name space for all of them. An object is immutable but for its `runtime` (the engine's)
+ * and its dependants; ALTER and OR REPLACE make a new one. Objects are reference-counted: a
+ * running query holds what it reads. The catalog itself is guarded by the engine's control lock.
+ * @locks control lock for everything that changes; look-ups by holders of the control lock or
+ * the step lock. */
 #ifndef CATALOG_CATALOG_H
 #define CATALOG_CATALOG_H
 
-#include "base/strmap.h"
 #include "base/array.h"
+#include "base/strmap.h"
 #include "sql/ast.h"
 #include "vector/vector.h"
 
 enum relation_kind {
     RELATION_SOURCE,
-    RELATION_TABLE,        /* keyed (PRIMARY KEY) or a bag of rows; always kept whole */
+    RELATION_TABLE, /* keyed (PRIMARY KEY) or a bag of rows; always kept whole */
     RELATION_STREAM,
-    RELATION_VIEW,         /* MATERIALIZED VIEW: a stream that is kept whole */
+    RELATION_VIEW, /* MATERIALIZED VIEW: a stream that is kept whole */
     RELATION_SINK,
-    RELATION_SYSTEM        /* system.*: rows made on demand */
+    RELATION_SYSTEM /* system.*: rows made on demand */
 };
 const char *relation_kind_name(enum relation_kind kind); /* "SOURCE", "MATERIALIZED VIEW" */
 
@@ -48,21 +51,25 @@ struct option {
 struct relation {
     _Atomic uint32_t refs;
     enum relation_kind kind;
-    uint64_t id;              /* unique in the database's life */
+    uint64_t id; /* unique in the database's life */
     char *name;
     struct schema *schema;
-    char *sql;                /* the CREATE statement, normalised (printer) */
-    char *query_sql;          /* STREAM, VIEW, SINK: the query's text; else NULL */
-    uint32_t *key_cols;       /* PRIMARY KEY, or the key the planner found for a stream; NULL if n_key_cols = 0 */
+    char *sql;       /* the CREATE statement, normalised (printer) */
+    char *query_sql; /* STREAM, VIEW, SINK: the query's text; else NULL */
+    /* PRIMARY KEY, or the key the planner found for a stream; NULL if n_key_cols = 0 */
+    uint32_t *key_cols;
     uint32_t n_key_cols;
-    bool is_append_only;      /* never retracts: an un-keyed source, or a stream that was proven so */
-    int32_t time_col;         /* event-time column with a watermark; -1 = none */
+    /* never retracts: an un-keyed source, or a stream that was proven so */
+    bool is_append_only;
+    int32_t time_col; /* event-time column with a watermark; -1 = none */
     int64_t watermark_delay_us;
     struct retention retention;
     enum emit_mode emit;
     int64_t emit_every_us;
-    int64_t lateness_us;      /* ALLOW LATENESS */
-    struct arena arena;       /* of everything below and above that is not counted: name, texts, keys, defaults, options, inputs */
+    int64_t lateness_us; /* ALLOW LATENESS */
+    /* of everything below and above that is not counted: name, texts, keys, defaults, options,
+     * inputs */
+    struct arena arena;
     const struct ast_expr **defaults; /* per column; NULL entries = none */
     bool *has_default;
     struct option *options;
@@ -72,27 +79,30 @@ struct relation {
     struct relation **inputs; /* referenced: what its query reads, each once */
     uint32_t n_inputs;
     ARRAY_OF(struct relation *) dependants; /* not referenced: streams and sinks that read it */
-    void *runtime;            /* the engine's object; NULL while not installed */
+    void *runtime;                          /* the engine's object; NULL while not installed */
     int64_t created_us;
 };
-struct relation *relation_create(enum relation_kind kind, const char *name, struct schema *schema); /* refs = 1; NULL: no memory */
+/* refs = 1; NULL: no memory */
+struct relation *relation_create(enum relation_kind kind, const char *name, struct schema *schema);
 struct relation *relation_ref(struct relation *relation);
 void relation_unref(struct relation *relation);
 const char *relation_option(const struct relation *relation, const char *key); /* NULL if absent */
 
 struct catalog {
-    struct strmap names; /* folded or quoted name -> struct relation */
+    struct strmap names;               /* folded or quoted name -> struct relation */
     ARRAY_OF(struct relation *) order; /* all of them, in creation order */
     uint64_t next_id;
 };
 void catalog_init(struct catalog *catalog);
 void catalog_deinit(struct catalog *catalog);
-/* Exact name (identifiers are folded by the lexer already). "system.x" finds a system relation. NULL when there is none. */
+/* Exact name (identifiers are folded by the lexer already). "system.x" finds a system relation.
+ * NULL when there is none. */
 struct relation *catalog_find(const struct catalog *catalog, const char *name);
 /* The nearest name for "did you mean", or NULL. */
 const char *catalog_nearest(const struct catalog *catalog, const char *name);
 /* Registers (takes a reference) and links it to its inputs' dependants. The name must be free. */
-laminar_status catalog_add(struct catalog *catalog, struct relation *relation, struct laminar_error *err) must_check;
+laminar_status catalog_add(struct catalog *catalog, struct relation *relation,
+                           struct laminar_error *err) must_check;
 /* Unregisters; it must have no dependants. */
 void catalog_remove(struct catalog *catalog, struct relation *relation);
 /* In creation order: for (size_t i = 0; (r = catalog_next(c, &i));) */

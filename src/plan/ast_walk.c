@@ -30,12 +30,24 @@ static void visit_function(const struct ast_function *f, ast_visitor visit, void
 void ast_visit_children(const struct ast_expr *ast, ast_visitor visit, void *ctx)
 {
     switch (ast->kind) {
-    case AST_EXPR_NULL: case AST_EXPR_BOOL: case AST_EXPR_NUMBER: case AST_EXPR_STRING: case AST_EXPR_BLOB: case AST_EXPR_TYPED_LITERAL:
-    case AST_EXPR_DEFAULT: case AST_EXPR_PARAMETER: case AST_EXPR_COLUMN: case AST_EXPR_EXISTS: case AST_EXPR_SUBQUERY:
-    case AST_EXPR_ARRAY_QUERY: case AST_EXPR_TABLE_ARG: case AST_EXPR_DESCRIPTOR: break;
+    case AST_EXPR_NULL:
+    case AST_EXPR_BOOL:
+    case AST_EXPR_NUMBER:
+    case AST_EXPR_STRING:
+    case AST_EXPR_BLOB:
+    case AST_EXPR_TYPED_LITERAL:
+    case AST_EXPR_DEFAULT:
+    case AST_EXPR_PARAMETER:
+    case AST_EXPR_COLUMN:
+    case AST_EXPR_EXISTS:
+    case AST_EXPR_SUBQUERY:
+    case AST_EXPR_ARRAY_QUERY:
+    case AST_EXPR_TABLE_ARG:
+    case AST_EXPR_DESCRIPTOR: break;
     case AST_EXPR_INTERVAL: visit_one(ast->u.interval.value, visit, ctx); break;
     case AST_EXPR_STAR:
-        for (size_t i = 0; i < ast->u.star.n_replace; i++) visit_one(ast->u.star.replace[i].expr, visit, ctx);
+        for (size_t i = 0; i < ast->u.star.n_replace; i++)
+            visit_one(ast->u.star.replace[i].expr, visit, ctx);
         break;
     case AST_EXPR_UNARY: visit_one(ast->u.unary.operand, visit, ctx); break;
     case AST_EXPR_BINARY:
@@ -79,9 +91,11 @@ void ast_visit_children(const struct ast_expr *ast, ast_visitor visit, void *ctx
         visit_one(ast->u.at_time_zone.operand, visit, ctx);
         visit_one(ast->u.at_time_zone.zone, visit, ctx);
         break;
-    case AST_EXPR_ARRAY: case AST_EXPR_ROW: visit_all(&ast->u.list, visit, ctx); break;
+    case AST_EXPR_ARRAY:
+    case AST_EXPR_ROW: visit_all(&ast->u.list, visit, ctx); break;
     case AST_EXPR_STRUCT:
-        for (size_t i = 0; i < ast->u.structure.n; i++) visit_one(ast->u.structure.fields[i].value, visit, ctx);
+        for (size_t i = 0; i < ast->u.structure.n; i++)
+            visit_one(ast->u.structure.fields[i].value, visit, ctx);
         break;
     case AST_EXPR_MAP:
         visit_all(&ast->u.map.keys, visit, ctx);

@@ -1,11 +1,15 @@
-/* bind.h - what the files of the binder share: name scopes, the block that a SELECT is bound in, subqueries.
+/* bind.h - what the files of the binder share: name scopes, the block that a SELECT is bound in,
+ * subqueries.
  *
- * Binding one SELECT is a pass over its clauses in the order of their meaning: FROM makes a plan and a scope, WHERE filters it, GROUP BY and
- * aggregates (collected while the select list, HAVING and ORDER BY are bound) put a PLAN_AGGREGATE over it, the select list is a PLAN_PROJECT.
+ * Binding one SELECT is a pass over its clauses in the order of their meaning: FROM makes a plan
+ * and a scope, WHERE filters it, GROUP BY and aggregates (collected while the select list,
+ * HAVING and ORDER BY are bound) put a PLAN_AGGREGATE over it, the select list is a
+ * PLAN_PROJECT.
  *
- * In a grouped SELECT, expressions are first bound over the rows of FROM, with stand-ins (columns from STAND_IN_* on) for aggregates, window bounds and
- * subqueries; once all are known, block_finish_expr replaces what equals a group key, and the stand-ins, by columns of the aggregate. What is left
- * then is a column that is neither grouped nor aggregated: an error. */
+ * In a grouped SELECT, expressions are first bound over the rows of FROM, with stand-ins
+ * (columns from STAND_IN_* on) for aggregates, window bounds and subqueries; once all are known,
+ * block_finish_expr replaces what equals a group key, and the stand-ins, by columns of the
+ * aggregate. What is left then is a column that is neither grouped nor aggregated: an error. */
 #ifndef PLAN_BIND_H
 #define PLAN_BIND_H
 
@@ -36,9 +40,10 @@ struct binder {
 struct scope_column {
     const char *table; /* alias; NULL: only the bare name reaches it */
     const char *name;
-    uint32_t column;     /* of the block's plan */
-    struct expr *merged; /* USING, FULL or RIGHT: what the bare name and * mean; NULL: the column itself */
-    bool is_hidden;      /* right side of USING: only as table.name */
+    uint32_t column; /* of the block's plan */
+    /* USING, FULL or RIGHT: what the bare name and * mean; NULL: the column itself */
+    struct expr *merged;
+    bool is_hidden; /* right side of USING: only as table.name */
 };
 struct scope {
     struct scope_column *cols;
@@ -59,7 +64,8 @@ struct clause {
     bool allows_aliases; /* of the select list */
 };
 
-/* A subquery of a grouped SELECT that waits for the aggregate: LEFT joined to it then. Its column c is STAND_IN_SUBQUERY + i * SUBQUERY_COLUMNS_MAX + c. */
+/* A subquery of a grouped SELECT that waits for the aggregate: LEFT joined to it then. Its
+ * column c is STAND_IN_SUBQUERY + i * SUBQUERY_COLUMNS_MAX + c. */
 struct pending_join {
     struct plan *sub;
     struct expr_list preds; /* EXPR_OUTER: the block's FROM; EXPR_COLUMN: sub */
@@ -90,53 +96,77 @@ struct select_block {
     uint32_t n_pending;
 };
 
-/* --- Expressions (bind_expr.c, bind_literal.c, bind_function.c) ------------------------------------------------------------------------ */
-laminar_status bind_expr(struct select_block *q, const struct ast_expr *ast, struct expr **out) must_check;
-laminar_status bind_literal(struct select_block *q, const struct ast_expr *ast, struct expr **out) must_check;
-laminar_status bind_function(struct select_block *q, const struct ast_expr *ast, struct expr **out) must_check;
-laminar_status bind_column(struct select_block *q, const struct ast_expr *ast, struct expr **out) must_check;
+/* --- Expressions (bind_expr.c, bind_literal.c, bind_function.c) ------------------------------- */
+laminar_status bind_expr(struct select_block *q, const struct ast_expr *ast, struct expr **out)
+    must_check;
+laminar_status bind_literal(struct select_block *q, const struct ast_expr *ast, struct expr **out)
+    must_check;
+laminar_status bind_function(struct select_block *q, const struct ast_expr *ast, struct expr **out)
+    must_check;
+laminar_status bind_column(struct select_block *q, const struct ast_expr *ast, struct expr **out)
+    must_check;
 /* Binds n expressions into a new array in the arena. */
-laminar_status bind_exprs(struct select_block *q, struct ast_expr *const *asts, size_t n, struct expr ***out) must_check;
+laminar_status bind_exprs(struct select_block *q, struct ast_expr *const *asts, size_t n,
+                          struct expr ***out) must_check;
 /* `ast` as a whole number >= 0 that is known now: LIMIT, OFFSET. */
-laminar_status bind_count(struct select_block *q, const struct ast_expr *ast, const char *what, uint64_t *out, bool *is_null) must_check;
+laminar_status bind_count(struct select_block *q, const struct ast_expr *ast, const char *what,
+                          uint64_t *out, bool *is_null) must_check;
 /* An INTERVAL without months, or whole milliseconds, as microseconds. */
-laminar_status bind_duration(struct select_block *q, const struct ast_expr *ast, const char *what, int64_t *out_us) must_check;
-laminar_status duration_of(struct plan_context *ctx, const struct expr *constant, const char *what, int64_t *out_us) must_check;
+laminar_status bind_duration(struct select_block *q, const struct ast_expr *ast, const char *what,
+                             int64_t *out_us) must_check;
+laminar_status duration_of(struct plan_context *ctx, const struct expr *constant, const char *what,
+                           int64_t *out_us) must_check;
 /* Does the tree (outside subqueries) call an aggregate? */
 bool ast_has_aggregate(const struct ast_expr *ast);
 /* Calls visit for the direct children. */
-void ast_visit_children(const struct ast_expr *ast, void (*visit)(void *ctx, const struct ast_expr *child), void *ctx);
-/* The name of a column, alias or function for a plan: AST names live in the parser's arena, plans outlive it. */
+void ast_visit_children(const struct ast_expr *ast,
+                        void (*visit)(void *ctx, const struct ast_expr *child), void *ctx);
+/* The name of a column, alias or function for a plan: AST names live in the parser's arena,
+ * plans outlive it. */
 laminar_status bind_name(struct plan_context *ctx, const char *text, const char **out) must_check;
 
-/* --- Scopes (scope.c) ----------------------------------------------------------------------------------------------------------------- */
-laminar_status scope_of_plan(struct plan_context *ctx, const struct plan *plan, const char *table, struct scope *out) must_check;
+/* --- Scopes (scope.c) ------------------------------------------------------------------------- */
+laminar_status scope_of_plan(struct plan_context *ctx, const struct plan *plan, const char *table,
+                             struct scope *out) must_check;
 /* left ++ right, right's columns moved by n_left. */
-laminar_status scope_concat(struct plan_context *ctx, const struct scope *left, const struct scope *right, uint32_t n_left,
-                            struct scope *out) must_check;
+laminar_status scope_concat(struct plan_context *ctx, const struct scope *left,
+                            const struct scope *right, uint32_t n_left, struct scope *out)
+    must_check;
 bool scope_has_table(const struct scope *scope, const char *table);
 /* The column that a name means: -1 none, -2 ambiguous. `table` may be NULL. */
 int32_t scope_find(const struct scope *scope, const char *table, const struct ast_name *name);
-/* An expression for scope column i, over the block's plan. `by_bare_name`: merged columns of USING. */
-laminar_status scope_expr(struct select_block *q, const struct scope_column *col, bool by_bare_name, uint32_t offset, struct expr **out) must_check;
+/* An expression for scope column i, over the block's plan. `by_bare_name`: merged columns of
+ * USING. */
+laminar_status scope_expr(struct select_block *q, const struct scope_column *col, bool by_bare_name,
+                          uint32_t offset, struct expr **out) must_check;
 void scope_offer_names(const struct scope *scope, struct nearest_name *nearest);
 
-/* --- Clauses ---------------------------------------------------------------------------------------------------------------------------- */
-laminar_status bind_query(struct binder *b, struct select_block *parent, const struct ast_query *query, struct plan **out) must_check;
-laminar_status bind_select(struct binder *b, struct select_block *parent, const struct ast_select *select, const struct ast_query *query,
+/* --- Clauses ---------------------------------------------------------------------------------- */
+laminar_status bind_query(struct binder *b, struct select_block *parent,
+                          const struct ast_query *query, struct plan **out) must_check;
+laminar_status bind_select(struct binder *b, struct select_block *parent,
+                           const struct ast_select *select, const struct ast_query *query,
                            struct plan **out) must_check;
 laminar_status bind_from(struct select_block *q, const struct ast_select *select) must_check;
-laminar_status bind_table_ref(struct select_block *q, const struct ast_table_ref *ref, struct from_item *out) must_check;
-laminar_status bind_join(struct select_block *q, const struct ast_table_ref *ref, struct from_item *out) must_check;
-laminar_status bind_asof(struct select_block *q, const struct ast_table_ref *ref, struct from_item *left, struct from_item *right,
+laminar_status bind_table_ref(struct select_block *q, const struct ast_table_ref *ref,
+                              struct from_item *out) must_check;
+laminar_status bind_join(struct select_block *q, const struct ast_table_ref *ref,
                          struct from_item *out) must_check;
-laminar_status bind_cross(struct select_block *q, struct from_item *left, struct from_item *right, uint32_t offset, struct from_item *out) must_check;
+laminar_status bind_asof(struct select_block *q, const struct ast_table_ref *ref,
+                         struct from_item *left, struct from_item *right, struct from_item *out)
+    must_check;
+laminar_status bind_cross(struct select_block *q, struct from_item *left, struct from_item *right,
+                          uint32_t offset, struct from_item *out) must_check;
 /* Binds an ON condition over both sides' columns and splits it into conjuncts. */
-laminar_status bind_join_condition(struct select_block *q, const struct ast_expr *on, const struct scope *scope, struct plan *left,
-                                   struct plan *right, struct expr_list *out) must_check;
-/* Takes the equalities between the sides out of `conjuncts` into the join's keys (in place: the rest stays). */
-laminar_status join_take_keys(struct plan_context *ctx, struct plan *join, struct expr_list *conjuncts) must_check;
-laminar_status join_add_key(struct plan_context *ctx, struct plan *join, struct expr *left, struct expr *right) must_check;
+laminar_status bind_join_condition(struct select_block *q, const struct ast_expr *on,
+                                   const struct scope *scope, struct plan *left, struct plan *right,
+                                   struct expr_list *out) must_check;
+/* Takes the equalities between the sides out of `conjuncts` into the join's keys (in place: the
+ * rest stays). */
+laminar_status join_take_keys(struct plan_context *ctx, struct plan *join,
+                              struct expr_list *conjuncts) must_check;
+laminar_status join_add_key(struct plan_context *ctx, struct plan *join, struct expr *left,
+                            struct expr *right) must_check;
 /* QUALIFY row_number() OVER (...) <= n (bind_qualify.c) */
 struct qualify {
     const struct ast_expr *call; /* the row_number() OVER (...); NULL: no QUALIFY */
@@ -146,25 +176,35 @@ laminar_status bind_qualify(struct select_block *q, struct qualify *out) must_ch
 laminar_status bind_where(struct select_block *q, const struct ast_expr *where) must_check;
 
 laminar_status bind_group_by(struct select_block *q) must_check;
-laminar_status bind_aggregate_call(struct select_block *q, const struct ast_expr *ast, struct expr **out) must_check;
+laminar_status bind_aggregate_call(struct select_block *q, const struct ast_expr *ast,
+                                   struct expr **out) must_check;
 /* Puts the aggregate (and pending subqueries) over q->plan. */
 laminar_status block_make_aggregate(struct select_block *q) must_check;
 laminar_status block_finish_expr(struct select_block *q, struct expr **e) must_check;
 
 /* Windows (bind_window.c). True when the name is one of the window functions. */
 bool window_function_known(const char *name);
-laminar_status bind_window_group(struct select_block *q, const struct ast_expr *ast, bool *is_window) must_check;
-laminar_status bind_window_bound(struct select_block *q, const struct ast_expr *ast, struct expr **out) must_check;
-laminar_status bind_window_name(struct select_block *q, const struct ast_name *name, uint32_t offset, struct expr **out) must_check;
-laminar_status bind_window_table(struct select_block *q, const struct ast_table_ref *ref, struct plan **out) must_check;
+laminar_status bind_window_group(struct select_block *q, const struct ast_expr *ast,
+                                 bool *is_window) must_check;
+laminar_status bind_window_bound(struct select_block *q, const struct ast_expr *ast,
+                                 struct expr **out) must_check;
+laminar_status bind_window_name(struct select_block *q, const struct ast_name *name,
+                                uint32_t offset, struct expr **out) must_check;
+laminar_status bind_window_table(struct select_block *q, const struct ast_table_ref *ref,
+                                 struct plan **out) must_check;
 
 /* Subqueries (bind_subquery.c) */
-laminar_status bind_scalar_subquery(struct select_block *q, const struct ast_expr *ast, struct expr **out) must_check;
-laminar_status bind_exists(struct select_block *q, const struct ast_expr *ast, struct expr **out) must_check;
-laminar_status bind_in_query(struct select_block *q, const struct ast_expr *ast, const struct ast_expr *operand, const struct ast_query *query,
+laminar_status bind_scalar_subquery(struct select_block *q, const struct ast_expr *ast,
+                                    struct expr **out) must_check;
+laminar_status bind_exists(struct select_block *q, const struct ast_expr *ast, struct expr **out)
+    must_check;
+laminar_status bind_in_query(struct select_block *q, const struct ast_expr *ast,
+                             const struct ast_expr *operand, const struct ast_query *query,
                              bool is_negated, struct expr **out) must_check;
-/* If the conjunct of a WHERE is [NOT] EXISTS or [NOT] IN, q->plan is joined with it and *done set. */
-laminar_status bind_subquery_condition(struct select_block *q, const struct ast_expr *ast, bool *done) must_check;
+/* If the conjunct of a WHERE is [NOT] EXISTS or [NOT] IN, q->plan is joined with it and *done
+ * set. */
+laminar_status bind_subquery_condition(struct select_block *q, const struct ast_expr *ast,
+                                       bool *done) must_check;
 laminar_status block_attach_pending(struct select_block *q) must_check;
 
 #endif

@@ -1,26 +1,31 @@
-/* bind_asof.c - ASOF joins: for each left row the right row of the same key that is nearest in time, on one side.
+/* bind_asof.c - ASOF joins: for each left row the right row of the same key that is nearest in
+ * time, on one side.
  *
- * The conditions are read from the syntax tree, because their form matters: equalities are keys; one inequality between the sides is the match
- * (a.ts >= b.ts takes the latest b at or before a); an inequality with a constant offset is a tolerance (a.ts - b.ts <= INTERVAL ...). */
+ * The conditions are read from the syntax tree, because their form matters: equalities are keys;
+ * one inequality between the sides is the match (a.ts >= b.ts takes the latest b at or before
+ * a); an inequality with a constant offset is a tolerance (a.ts - b.ts <= INTERVAL ...). */
 #include "plan/bind.h"
 
 struct asof {
     struct select_block on; /* both sides' columns */
     uint32_t n_left;
     struct plan *join;
-    struct expr_list keys;  /* equalities over left ++ right */
+    struct expr_list keys; /* equalities over left ++ right */
     bool has_match;
-    bool has_bound; /* a tolerance was seen: right within bound_us after (LE) or before (GE) the left */
+    /* a tolerance was seen: right within bound_us after (LE) or before (GE) the left */
+    bool has_bound;
     bool bound_is_upper;
     int64_t bound_us;
     uint32_t bound_offset;
 };
 
-static const char *const asof_hint = "equalities, one of >=, >, <=, < between the two times, and a tolerance such as a.ts - b.ts <= INTERVAL '5' MINUTE";
+static const char *const asof_hint =
+    "equalities, one of >=, >, <=, < between the two times, and a tolerance such as a.ts - b.ts <= INTERVAL '5' MINUTE";
 
 static laminar_status refuse(struct asof *a, const struct ast_expr *ast)
 {
-    plan_error(a->on.ctx, LAMINAR_QUERY_UNSUPPORTED, ast->span.start, "this condition is not supported in an ASOF JOIN");
+    plan_error(a->on.ctx, LAMINAR_QUERY_UNSUPPORTED, ast->span.start,
+               "this condition is not supported in an ASOF JOIN");
     error_hint(a->on.ctx->err, "it takes %s", asof_hint);
     return LAMINAR_QUERY_UNSUPPORTED;
 }
@@ -36,17 +41,21 @@ static int side_of(const struct asof *a, const struct expr *e)
 
 static laminar_status check_time(struct asof *a, const struct expr *e)
 {
-    if (type_is_timestamp(e->type) || type_is_integer(e->type) || e->type.id == LAMINAR_TYPE_DATE) return LAMINAR_OK;
-    return plan_error(a->on.ctx, LAMINAR_QUERY_FAILED, e->sql_offset, "the times of an ASOF JOIN must be TIMESTAMP, DATE or integers, not %s",
+    if (type_is_timestamp(e->type) || type_is_integer(e->type) || e->type.id == LAMINAR_TYPE_DATE)
+        return LAMINAR_OK;
+    return plan_error(a->on.ctx, LAMINAR_QUERY_FAILED, e->sql_offset,
+                      "the times of an ASOF JOIN must be TIMESTAMP, DATE or integers, not %s",
                       TYPE_TEXT(e->type));
 }
 
-static laminar_status set_match(struct asof *a, struct expr *left, struct expr *right, enum asof_match match, uint32_t offset)
+static laminar_status set_match(struct asof *a, struct expr *left, struct expr *right,
+                                enum asof_match match, uint32_t offset)
 {
     struct plan_context *ctx = a->on.ctx;
     struct expr *e;
     if (a->has_match) {
-        plan_error(ctx, LAMINAR_QUERY_FAILED, offset, "an ASOF JOIN takes one inequality between the two times, this is the second");
+        plan_error(ctx, LAMINAR_QUERY_FAILED, offset,
+                   "an ASOF JOIN takes one inequality between the two times, this is the second");
         error_hint(ctx->err, "it takes %s", asof_hint);
         return LAMINAR_QUERY_FAILED;
     }
@@ -62,11 +71,14 @@ static laminar_status set_match(struct asof *a, struct expr *left, struct expr *
 }
 
 /* `x`, `x + INTERVAL ...`, `x - INTERVAL ...`: the base and the offset. */
-static laminar_status split_offset(struct asof *a, const struct ast_expr *ast, const struct ast_expr **base, int64_t *offset_us)
+static laminar_status split_offset(struct asof *a, const struct ast_expr *ast,
+                                   const struct ast_expr **base, int64_t *offset_us)
 {
     *base = ast;
     *offset_us = 0;
-    if (ast->kind != AST_EXPR_BINARY || (ast->u.binary.op != AST_BINARY_ADD && ast->u.binary.op != AST_BINARY_SUBTRACT)) return LAMINAR_OK;
+    if (ast->kind != AST_EXPR_BINARY ||
+        (ast->u.binary.op != AST_BINARY_ADD && ast->u.binary.op != AST_BINARY_SUBTRACT))
+        return LAMINAR_OK;
     const struct ast_expr *right = ast->u.binary.right;
     if (right->kind != AST_EXPR_INTERVAL && right->kind != AST_EXPR_NUMBER) return LAMINAR_OK;
     CHECK(bind_duration(&a->on, right, "the tolerance", offset_us));
@@ -75,19 +87,27 @@ static laminar_status split_offset(struct asof *a, const struct ast_expr *ast, c
     return LAMINAR_OK;
 }
 
-/* left <= right + delta (or >=): a match when delta is 0, else a bound. `is_less`, `is_strict` say the operator. */
-static laminar_status add_inequality(struct asof *a, struct expr *left, struct expr *right, bool is_less, bool is_strict, int64_t delta_us,
+/* left <= right + delta (or >=): a match when delta is 0, else a bound. `is_less`, `is_strict`
+ * say the operator. */
+static laminar_status add_inequality(struct asof *a, struct expr *left, struct expr *right,
+                                     bool is_less, bool is_strict, int64_t delta_us,
                                      const struct ast_expr *ast)
 {
     struct plan_context *ctx = a->on.ctx;
     if (delta_us == 0) {
-        enum asof_match match = is_less ? (is_strict ? ASOF_LT : ASOF_LE) : (is_strict ? ASOF_GT : ASOF_GE);
+        enum asof_match match = is_less ? (is_strict ? ASOF_LT : ASOF_LE)
+                                        : (is_strict ? ASOF_GT : ASOF_GE);
         return set_match(a, left, right, match, ast->span.start);
     }
-    if (a->has_bound) return plan_error(ctx, LAMINAR_QUERY_FAILED, ast->span.start, "an ASOF JOIN takes one tolerance, this is the second");
-    /* a - b <= delta bounds how old b may be; a - b >= -delta, how far ahead. A negative distance would contradict the match. */
+    if (a->has_bound)
+        return plan_error(ctx, LAMINAR_QUERY_FAILED, ast->span.start,
+                          "an ASOF JOIN takes one tolerance, this is the second");
+    /* a - b <= delta bounds how old b may be; a - b >= -delta, how far ahead. A negative
+     * distance would contradict the match. */
     int64_t bound_us = is_less ? delta_us : -delta_us;
-    if (bound_us < 0) return plan_error(ctx, LAMINAR_QUERY_FAILED, ast->span.start, "the tolerance of an ASOF JOIN must be positive");
+    if (bound_us < 0)
+        return plan_error(ctx, LAMINAR_QUERY_FAILED, ast->span.start,
+                          "the tolerance of an ASOF JOIN must be positive");
     a->has_bound = true;
     a->bound_is_upper = is_less;
     a->bound_us = is_strict ? bound_us - 1 : bound_us;
@@ -106,7 +126,8 @@ static laminar_status try_difference(struct asof *a, const struct ast_expr *ast,
         difference = ast->u.binary.right;
         limit = ast->u.binary.left;
         is_less = !is_less;
-        if (difference->kind != AST_EXPR_BINARY || difference->u.binary.op != AST_BINARY_SUBTRACT) return LAMINAR_OK;
+        if (difference->kind != AST_EXPR_BINARY || difference->u.binary.op != AST_BINARY_SUBTRACT)
+            return LAMINAR_OK;
     }
     struct expr *x, *y;
     CHECK(bind_expr(&a->on, difference->u.binary.left, &x));
@@ -118,7 +139,8 @@ static laminar_status try_difference(struct asof *a, const struct ast_expr *ast,
     *done = true;
     bool is_strict = op == AST_BINARY_LT || op == AST_BINARY_GT;
     if (side_x == 1) return add_inequality(a, x, y, is_less, is_strict, limit_us, ast);
-    return add_inequality(a, y, x, !is_less, is_strict, -limit_us, ast); /* b - a <= X is a - b >= -X */
+    /* b - a <= X is a - b >= -X */
+    return add_inequality(a, y, x, !is_less, is_strict, -limit_us, ast);
 }
 
 static laminar_status add_comparison(struct asof *a, const struct ast_expr *ast)
@@ -136,7 +158,8 @@ static laminar_status add_comparison(struct asof *a, const struct ast_expr *ast)
     CHECK(bind_expr(&a->on, base_y, &y));
     int side_x = side_of(a, x), side_y = side_of(a, y);
     if (side_x == 0 || side_y == 0 || side_x == side_y) return refuse(a, ast);
-    bool is_less = op == AST_BINARY_LE || op == AST_BINARY_LT, is_strict = op == AST_BINARY_LT || op == AST_BINARY_GT;
+    bool is_less = op == AST_BINARY_LE || op == AST_BINARY_LT,
+         is_strict = op == AST_BINARY_LT || op == AST_BINARY_GT;
     int64_t delta;
     if (__builtin_sub_overflow(offset_y, offset_x, &delta)) return refuse(a, ast);
     if (side_x == 1) return add_inequality(a, x, y, is_less, is_strict, delta, ast);
@@ -146,12 +169,16 @@ static laminar_status add_comparison(struct asof *a, const struct ast_expr *ast)
 static laminar_status add_condition(struct asof *a, const struct ast_expr *ast)
 {
     if (ast->kind == AST_EXPR_LOGICAL && !ast->u.logical.is_or) {
-        for (size_t i = 0; i < ast->u.logical.operands.n; i++) CHECK(add_condition(a, ast->u.logical.operands.items[i]));
+        for (size_t i = 0; i < ast->u.logical.operands.n; i++)
+            CHECK(add_condition(a, ast->u.logical.operands.items[i]));
         return LAMINAR_OK;
     }
     if (ast->kind != AST_EXPR_BINARY) return refuse(a, ast);
     switch (ast->u.binary.op) {
-    case AST_BINARY_LT: case AST_BINARY_LE: case AST_BINARY_GT: case AST_BINARY_GE: return add_comparison(a, ast);
+    case AST_BINARY_LT:
+    case AST_BINARY_LE:
+    case AST_BINARY_GT:
+    case AST_BINARY_GE: return add_comparison(a, ast);
     case AST_BINARY_EQ: {
         struct expr *e;
         CHECK(bind_expr(&a->on, ast, &e));
@@ -164,19 +191,26 @@ static laminar_status add_condition(struct asof *a, const struct ast_expr *ast)
 /* MATCH_CONDITION (a.ts >= b.ts), MATCH_CONDITION (NEAREST(a.ts, b.ts)) */
 static laminar_status add_match_condition(struct asof *a, const struct ast_expr *ast)
 {
-    if (ast->kind != AST_EXPR_FUNCTION || strcmp(ast_qname_last(&ast->u.function->name)->text, "nearest") != 0) return add_condition(a, ast);
+    if (ast->kind != AST_EXPR_FUNCTION ||
+        strcmp(ast_qname_last(&ast->u.function->name)->text, "nearest") != 0)
+        return add_condition(a, ast);
     const struct ast_function *f = ast->u.function;
     struct expr **args;
-    if (f->args.n != 2) return plan_error(a->on.ctx, LAMINAR_QUERY_FAILED, ast->span.start, "NEAREST takes the two times: NEAREST(a.ts, b.ts)");
+    if (f->args.n != 2)
+        return plan_error(a->on.ctx, LAMINAR_QUERY_FAILED, ast->span.start,
+                          "NEAREST takes the two times: NEAREST(a.ts, b.ts)");
     CHECK(bind_exprs(&a->on, f->args.items, 2, &args));
     int side_x = side_of(a, args[0]), side_y = side_of(a, args[1]);
     if (side_x == 0 || side_y == 0 || side_x == side_y)
-        return plan_error(a->on.ctx, LAMINAR_QUERY_FAILED, ast->span.start, "NEAREST needs one time of each side of the join");
-    return set_match(a, args[side_x == 1 ? 0 : 1], args[side_x == 1 ? 1 : 0], ASOF_NEAREST, ast->span.start);
+        return plan_error(a->on.ctx, LAMINAR_QUERY_FAILED, ast->span.start,
+                          "NEAREST needs one time of each side of the join");
+    return set_match(a, args[side_x == 1 ? 0 : 1], args[side_x == 1 ? 1 : 0], ASOF_NEAREST,
+                     ast->span.start);
 }
 
 /* USING (k, ts): the last column is the time where there is no other condition on it. */
-static laminar_status add_using(struct asof *a, const struct ast_join *ast, const struct from_item *left, const struct from_item *right)
+static laminar_status add_using(struct asof *a, const struct ast_join *ast,
+                                const struct from_item *left, const struct from_item *right)
 {
     struct plan_context *ctx = a->on.ctx;
     size_t n = ast->using_columns.n;
@@ -184,7 +218,9 @@ static laminar_status add_using(struct asof *a, const struct ast_join *ast, cons
         const struct ast_name *name = &ast->using_columns.items[i];
         int32_t l = scope_find(&left->scope, NULL, name), r = scope_find(&right->scope, NULL, name);
         if (l < 0 || r < 0)
-            return plan_error(ctx, LAMINAR_QUERY_FAILED, name->span.start, "column \"%s\" of USING is not on both sides of the join, once each", name->text);
+            return plan_error(ctx, LAMINAR_QUERY_FAILED, name->span.start,
+                              "column \"%s\" of USING is not on both sides of the join, once each",
+                              name->text);
         struct expr *x, *y, *e;
         struct scope_column col = right->scope.cols[r];
         col.column += a->n_left;
@@ -208,8 +244,11 @@ static laminar_status set_tolerance(struct asof *a)
     if (!a->has_bound) return LAMINAR_OK;
     bool looks_back = join->asof == ASOF_GE || join->asof == ASOF_GT;
     if (join->asof != ASOF_NEAREST && a->bound_is_upper != looks_back) {
-        plan_error(ctx, LAMINAR_QUERY_FAILED, a->bound_offset, "the tolerance is on the other side of the match");
-        error_hint(ctx->err, "with a.ts >= b.ts it is a.ts - b.ts <= INTERVAL ..., with a.ts <= b.ts it is b.ts - a.ts <= INTERVAL ...");
+        plan_error(ctx, LAMINAR_QUERY_FAILED, a->bound_offset,
+                   "the tolerance is on the other side of the match");
+        error_hint(
+            ctx->err,
+            "with a.ts >= b.ts it is a.ts - b.ts <= INTERVAL ..., with a.ts <= b.ts it is b.ts - a.ts <= INTERVAL ...");
         return LAMINAR_QUERY_FAILED;
     }
     join->has_tolerance = true;
@@ -217,31 +256,40 @@ static laminar_status set_tolerance(struct asof *a)
     return LAMINAR_OK;
 }
 
-laminar_status bind_asof(struct select_block *q, const struct ast_table_ref *ref, struct from_item *left, struct from_item *right,
-                         struct from_item *out)
+laminar_status bind_asof(struct select_block *q, const struct ast_table_ref *ref,
+                         struct from_item *left, struct from_item *right, struct from_item *out)
 {
     struct plan_context *ctx = q->ctx;
     const struct ast_join *ast = ref->u.join;
     if (ast->kind != AST_JOIN_INNER && ast->kind != AST_JOIN_LEFT)
-        return plan_unsupported(ctx, ast->keyword_span.start, "an ASOF JOIN is INNER or LEFT", NULL);
+        return plan_unsupported(ctx, ast->keyword_span.start, "an ASOF JOIN is INNER or LEFT",
+                                NULL);
     struct asof a = {.n_left = left->plan->n_cols};
-    CHECK(plan_make_join(ctx, ast->kind == AST_JOIN_LEFT ? JOIN_LEFT : JOIN_INNER, left->plan, right->plan, &a.join));
+    CHECK(plan_make_join(ctx, ast->kind == AST_JOIN_LEFT ? JOIN_LEFT : JOIN_INNER, left->plan,
+                         right->plan, &a.join));
     a.join->strategy = STRATEGY_ASOF;
     a.join->sql_offset = ast->keyword_span.start;
-    a.on = (struct select_block){.b = q->b, .ctx = ctx, .parent = NULL, .plan = a.join, .clause = {.name = "an ASOF JOIN condition"}};
+    a.on = (struct select_block){.b = q->b,
+                                 .ctx = ctx,
+                                 .parent = NULL,
+                                 .plan = a.join,
+                                 .clause = {.name = "an ASOF JOIN condition"}};
     CHECK(scope_concat(ctx, &left->scope, &right->scope, a.n_left, &a.on.scope));
     if (ast->match_condition) CHECK(add_match_condition(&a, ast->match_condition));
     if (ast->using_columns.n) CHECK(add_using(&a, ast, left, right));
     if (ast->on) CHECK(add_condition(&a, ast->on));
     if (!a.has_match) {
-        plan_error(ctx, LAMINAR_QUERY_FAILED, ast->keyword_span.start, "an ASOF JOIN needs an inequality between a time of each side");
+        plan_error(ctx, LAMINAR_QUERY_FAILED, ast->keyword_span.start,
+                   "an ASOF JOIN needs an inequality between a time of each side");
         error_hint(ctx->err, "for example ON a.key = b.key AND a.ts >= b.ts");
         return LAMINAR_QUERY_FAILED;
     }
     CHECK(set_tolerance(&a));
     CHECK(join_take_keys(ctx, a.join, &a.keys));
     if (a.keys.n)
-        return plan_unsupported(ctx, a.keys.items[0]->sql_offset, "an equality of an ASOF JOIN must be between the two sides", "filter one side in a subquery first");
+        return plan_unsupported(ctx, a.keys.items[0]->sql_offset,
+                                "an equality of an ASOF JOIN must be between the two sides",
+                                "filter one side in a subquery first");
     *out = (struct from_item){a.join, a.on.scope};
     return LAMINAR_OK;
 }

@@ -1,18 +1,24 @@
-/* bind_column.c - what a name in an expression means: a column of FROM, an alias of the select list, a bound of the group's window, a field of a struct
- * column, or a column of the enclosing query; and the error that helps when it is none of them. */
+/* bind_column.c - what a name in an expression means: a column of FROM, an alias of the select
+ * list, a bound of the group's window, a field of a struct column, or a column of the enclosing
+ * query; and the error that helps when it is none of them. */
 #include "plan/bind.h"
 
 enum { ALIAS_DEPTH_MAX = 16, CANDIDATES_MAX = 12 };
 
-static laminar_status ambiguous(struct select_block *q, const struct scope *scope, const struct ast_name *name)
+static laminar_status ambiguous(struct select_block *q, const struct scope *scope,
+                                const struct ast_name *name)
 {
     const char *tables[2] = {NULL, NULL};
     for (uint32_t i = 0, n = 0; i < scope->n && n < 2; i++)
-        if (!scope->cols[i].is_hidden && strcmp(scope->cols[i].name, name->text) == 0) tables[n++] = scope->cols[i].table;
-    plan_error(q->ctx, LAMINAR_QUERY_FAILED, name->span.start, "column \"%s\" is ambiguous", name->text);
+        if (!scope->cols[i].is_hidden && strcmp(scope->cols[i].name, name->text) == 0)
+            tables[n++] = scope->cols[i].table;
+    plan_error(q->ctx, LAMINAR_QUERY_FAILED, name->span.start, "column \"%s\" is ambiguous",
+               name->text);
     if (tables[0] && tables[1] && strcmp(tables[0], tables[1]) != 0)
-        error_hint(q->ctx->err, "write %s.%s or %s.%s", tables[0], name->text, tables[1], name->text);
-    else error_hint(q->ctx->err, "give the columns different names in the subquery");
+        error_hint(q->ctx->err, "write %s.%s or %s.%s", tables[0], name->text, tables[1],
+                   name->text);
+    else
+        error_hint(q->ctx->err, "give the columns different names in the subquery");
     return LAMINAR_QUERY_FAILED;
 }
 
@@ -33,16 +39,19 @@ static void hint_candidates(struct select_block *q, const struct scope *scope, c
 }
 
 /* The column of an enclosing query as EXPR_OUTER. */
-static laminar_status outer_expr(struct select_block *q, struct select_block *outer, const struct scope_column *col, bool by_bare_name,
-                                 uint32_t depth, const struct ast_expr *ast, struct expr **out)
+static laminar_status outer_expr(struct select_block *q, struct select_block *outer,
+                                 const struct scope_column *col, bool by_bare_name, uint32_t depth,
+                                 const struct ast_expr *ast, struct expr **out)
 {
     if (depth > 1)
-        return plan_unsupported(q->ctx, ast->span.start, "a column of a query more than one level up is not supported here",
+        return plan_unsupported(q->ctx, ast->span.start,
+                                "a column of a query more than one level up is not supported here",
                                 "only the directly enclosing query's columns can be used");
     struct expr *e;
     CHECK(scope_expr(outer, col, by_bare_name, ast->span.start, &e));
     if (e->kind != EXPR_COLUMN)
-        return plan_unsupported(q->ctx, ast->span.start, "a column merged by USING can't be used in a correlated subquery",
+        return plan_unsupported(q->ctx, ast->span.start,
+                                "a column merged by USING can't be used in a correlated subquery",
                                 "write it with its table's name");
     e->kind = EXPR_OUTER;
     e->depth = depth;
@@ -50,20 +59,24 @@ static laminar_status outer_expr(struct select_block *q, struct select_block *ou
     return LAMINAR_OK;
 }
 
-static laminar_status bind_alias(struct select_block *q, const struct ast_name *name, bool *found, struct expr **out)
+static laminar_status bind_alias(struct select_block *q, const struct ast_name *name, bool *found,
+                                 struct expr **out)
 {
     if (!q->clause.allows_aliases || !q->select) return LAMINAR_OK;
     const struct ast_expr *meant = NULL;
     for (size_t i = 0; i < q->select->n_items; i++) {
         const struct ast_select_item *item = &q->select->items[i];
         if (!item->alias.text || strcmp(item->alias.text, name->text) != 0) continue;
-        if (meant) return plan_error(q->ctx, LAMINAR_QUERY_FAILED, name->span.start, "\"%s\" names several columns of the select list", name->text);
+        if (meant)
+            return plan_error(q->ctx, LAMINAR_QUERY_FAILED, name->span.start,
+                              "\"%s\" names several columns of the select list", name->text);
         meant = item->expr;
     }
     if (!meant) return LAMINAR_OK;
     *found = true;
     if (++q->alias_depth > ALIAS_DEPTH_MAX)
-        return plan_error(q->ctx, LAMINAR_QUERY_FAILED, name->span.start, "alias \"%s\" stands for itself", name->text);
+        return plan_error(q->ctx, LAMINAR_QUERY_FAILED, name->span.start,
+                          "alias \"%s\" stands for itself", name->text);
     CHECK(bind_expr(q, meant, out));
     q->alias_depth--;
     return LAMINAR_OK;
@@ -75,11 +88,15 @@ static laminar_status unknown_column(struct select_block *q, const struct ast_ex
     struct nearest_name nearest = {.wanted = name->text};
     for (struct select_block *s = q; s; s = s->parent) scope_offer_names(&s->scope, &nearest);
     if (q->clause.allows_aliases && q->select)
-        for (size_t i = 0; i < q->select->n_items; i++) nearest_offer(&nearest, q->select->items[i].alias.text);
+        for (size_t i = 0; i < q->select->n_items; i++)
+            nearest_offer(&nearest, q->select->items[i].alias.text);
     plan_error(q->ctx, LAMINAR_QUERY_FAILED, ast->span.start, "unknown column \"%s\"", name->text);
-    if (nearest.best) error_hint(q->ctx->err, "did you mean \"%s\"?", nearest.best);
-    else if (name->is_quoted && q->scope.n == 0) error_hint(q->ctx->err, "text is written in single quotes: '%s'", name->text);
-    else hint_candidates(q, &q->scope, NULL);
+    if (nearest.best)
+        error_hint(q->ctx->err, "did you mean \"%s\"?", nearest.best);
+    else if (name->is_quoted && q->scope.n == 0)
+        error_hint(q->ctx->err, "text is written in single quotes: '%s'", name->text);
+    else
+        hint_candidates(q, &q->scope, NULL);
     return LAMINAR_QUERY_FAILED;
 }
 
@@ -88,7 +105,8 @@ static laminar_status unknown_table(struct select_block *q, const struct ast_nam
     struct nearest_name nearest = {.wanted = table->text};
     for (struct select_block *s = q; s; s = s->parent)
         for (uint32_t i = 0; i < s->scope.n; i++) nearest_offer(&nearest, s->scope.cols[i].table);
-    plan_error(q->ctx, LAMINAR_QUERY_FAILED, table->span.start, "there is no table \"%s\" in FROM", table->text);
+    plan_error(q->ctx, LAMINAR_QUERY_FAILED, table->span.start, "there is no table \"%s\" in FROM",
+               table->text);
     if (nearest.best) {
         error_hint(q->ctx->err, "did you mean \"%s\"?", nearest.best);
         return LAMINAR_QUERY_FAILED;
@@ -97,15 +115,20 @@ static laminar_status unknown_table(struct select_block *q, const struct ast_nam
     for (uint32_t i = 0; i < q->scope.n; i++) {
         const char *alias = q->scope.cols[i].table;
         if (!first) first = alias;
-        if (!alias || !q->plan || q->plan->kind != PLAN_SCAN || strcmp(q->plan->relation->name, table->text) != 0) continue;
+        if (!alias || !q->plan || q->plan->kind != PLAN_SCAN ||
+            strcmp(q->plan->relation->name, table->text) != 0)
+            continue;
         error_hint(q->ctx->err, "it is called \"%s\" in this query", alias);
         return LAMINAR_QUERY_FAILED;
     }
-    if (first) error_hint(q->ctx->err, "FROM has %s%s", first, q->scope.cols[q->scope.n - 1].table == first ? "" : " and others");
+    if (first)
+        error_hint(q->ctx->err, "FROM has %s%s", first,
+                   q->scope.cols[q->scope.n - 1].table == first ? "" : " and others");
     return LAMINAR_QUERY_FAILED;
 }
 
-static laminar_status bind_bare(struct select_block *q, const struct ast_expr *ast, const struct ast_name *name, bool *found, struct expr **out)
+static laminar_status bind_bare(struct select_block *q, const struct ast_expr *ast,
+                                const struct ast_name *name, bool *found, struct expr **out)
 {
     *found = false;
     int32_t at = scope_find(&q->scope, NULL, name);
@@ -132,7 +155,8 @@ static laminar_status bind_bare(struct select_block *q, const struct ast_expr *a
     return LAMINAR_OK;
 }
 
-static laminar_status bind_qualified(struct select_block *q, const struct ast_expr *ast, const struct ast_name *table, const struct ast_name *name,
+static laminar_status bind_qualified(struct select_block *q, const struct ast_expr *ast,
+                                     const struct ast_name *table, const struct ast_name *name,
                                      bool *found, struct expr **out)
 {
     *found = false;
@@ -144,10 +168,14 @@ static laminar_status bind_qualified(struct select_block *q, const struct ast_ex
         if (at < 0) {
             struct nearest_name nearest = {.wanted = name->text};
             for (uint32_t i = 0; i < s->scope.n; i++)
-                if (s->scope.cols[i].table && strcmp(s->scope.cols[i].table, table->text) == 0) nearest_offer(&nearest, s->scope.cols[i].name);
-            plan_error(q->ctx, LAMINAR_QUERY_FAILED, name->span.start, "\"%s\" has no column \"%s\"", table->text, name->text);
-            if (nearest.best) error_hint(q->ctx->err, "did you mean \"%s\"?", nearest.best);
-            else hint_candidates(q, &s->scope, table->text);
+                if (s->scope.cols[i].table && strcmp(s->scope.cols[i].table, table->text) == 0)
+                    nearest_offer(&nearest, s->scope.cols[i].name);
+            plan_error(q->ctx, LAMINAR_QUERY_FAILED, name->span.start,
+                       "\"%s\" has no column \"%s\"", table->text, name->text);
+            if (nearest.best)
+                error_hint(q->ctx->err, "did you mean \"%s\"?", nearest.best);
+            else
+                hint_candidates(q, &s->scope, table->text);
             return LAMINAR_QUERY_FAILED;
         }
         *found = true;
@@ -158,15 +186,18 @@ static laminar_status bind_qualified(struct select_block *q, const struct ast_ex
 }
 
 /* e.field for the parts from `at` on. */
-static laminar_status bind_fields(struct select_block *q, const struct ast_qname *name, size_t at, struct expr *e, struct expr **out)
+static laminar_status bind_fields(struct select_block *q, const struct ast_qname *name, size_t at,
+                                  struct expr *e, struct expr **out)
 {
     for (; at < name->n; at++) {
         const struct ast_name *field = &name->parts[at];
         if (e->type.id != LAMINAR_TYPE_STRUCT)
-            return plan_error(q->ctx, LAMINAR_QUERY_FAILED, field->span.start, "\"%s\" is no field: %s is not a STRUCT", field->text,
+            return plan_error(q->ctx, LAMINAR_QUERY_FAILED, field->span.start,
+                              "\"%s\" is no field: %s is not a STRUCT", field->text,
                               TYPE_TEXT(e->type));
         if (!function_find("struct_extract"))
-            return plan_unsupported(q->ctx, field->span.start, "fields of structs can't be read yet", NULL);
+            return plan_unsupported(q->ctx, field->span.start,
+                                    "fields of structs can't be read yet", NULL);
         struct expr *args[] = {e, NULL};
         ALLOC_OR_FAIL(q->ctx, args[1], const_string(q->ctx->arena, field->text, field->size));
         CHECK(make_call(q->ctx, "struct_extract", args, 2, field->span.start, &e));

@@ -11,7 +11,8 @@ struct ddl {
 };
 
 /* Options, connector, format and retention. connector and format may be NULL. */
-laminar_status ddl_set_options(struct ddl *d, const struct ast_connector *connector, const struct ast_connector *format,
+laminar_status ddl_set_options(struct ddl *d, const struct ast_connector *connector,
+                               const struct ast_connector *format,
                                const struct ast_option_list *options) must_check;
 
 #endif

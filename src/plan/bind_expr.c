@@ -1,43 +1,54 @@
-/* bind_expr.c - expressions: syntax to typed trees. Each case is a small function; names are in bind_column.c, calls in bind_function.c. */
+/* bind_expr.c - expressions: syntax to typed trees. Each case is a small function; names are in
+ * bind_column.c, calls in bind_function.c. */
 #include "plan/bind.h"
 
-laminar_status bind_exprs(struct select_block *q, struct ast_expr *const *asts, size_t n, struct expr ***out)
+laminar_status bind_exprs(struct select_block *q, struct ast_expr *const *asts, size_t n,
+                          struct expr ***out)
 {
     ALLOC_OR_FAIL(q->ctx, *out, ARENA_ARRAY(q->ctx->arena, struct expr *, n + 1));
     for (size_t i = 0; i < n; i++) CHECK(bind_expr(q, asts[i], &(*out)[i]));
     return LAMINAR_OK;
 }
 
-static laminar_status make_not(struct plan_context *ctx, struct expr *e, uint32_t offset, struct expr **out)
+static laminar_status make_not(struct plan_context *ctx, struct expr *e, uint32_t offset,
+                               struct expr **out)
 {
     return make_call(ctx, "not", &e, 1, offset, out);
 }
 
-/* --- Operators ------------------------------------------------------------------------------------------------------- */
+/* --- Operators -------------------------------------------------------------------------------- */
 
-/* Minus a literal: at once, so that -9223372036854775808 and '-5' DAY need no folding. NULL when it is no such literal. */
-static laminar_status negate_literal(struct select_block *q, const struct ast_expr *ast, const struct ast_expr *operand, struct expr **out)
+/* Minus a literal: at once, so that -9223372036854775808 and '-5' DAY need no folding. NULL when
+ * it is no such literal. */
+static laminar_status negate_literal(struct select_block *q, const struct ast_expr *ast,
+                                     const struct ast_expr *operand, struct expr **out)
 {
     struct plan_context *ctx = q->ctx;
     *out = NULL;
     if (operand->kind != AST_EXPR_NUMBER) return LAMINAR_OK;
-    if (operand->u.number.class == AST_NUMBER_INTEGER && operand->u.number.fits_u64 && operand->u.number.value == (uint64_t)INT64_MAX + 1) {
+    if (operand->u.number.class == AST_NUMBER_INTEGER && operand->u.number.fits_u64 &&
+        operand->u.number.value == (uint64_t)INT64_MAX + 1) {
         ALLOC_OR_FAIL(ctx, *out, const_int64(ctx->arena, INT64_MIN));
     } else {
         struct expr *e;
         CHECK(bind_expr(q, operand, &e));
         void *data = e->value.data;
-        if (e->type.id == LAMINAR_TYPE_INT64) *(int64_t *)data = -*(int64_t *)data;
-        else if (e->type.id == LAMINAR_TYPE_DECIMAL) *(int128 *)data = -*(int128 *)data;
-        else if (e->type.id == LAMINAR_TYPE_DOUBLE) *(double *)data = -*(double *)data;
-        else return LAMINAR_OK;
+        if (e->type.id == LAMINAR_TYPE_INT64)
+            *(int64_t *)data = -*(int64_t *)data;
+        else if (e->type.id == LAMINAR_TYPE_DECIMAL)
+            *(int128 *)data = -*(int128 *)data;
+        else if (e->type.id == LAMINAR_TYPE_DOUBLE)
+            *(double *)data = -*(double *)data;
+        else
+            return LAMINAR_OK;
         *out = e;
     }
     (*out)->sql_offset = ast->span.start;
     return LAMINAR_OK;
 }
 
-static laminar_status bind_unary(struct select_block *q, const struct ast_expr *ast, struct expr **out)
+static laminar_status bind_unary(struct select_block *q, const struct ast_expr *ast,
+                                 struct expr **out)
 {
     struct plan_context *ctx = q->ctx;
     struct expr *e;
@@ -49,8 +60,10 @@ static laminar_status bind_unary(struct select_block *q, const struct ast_expr *
     switch (ast->u.unary.op) {
     case AST_UNARY_MINUS: return make_operator(ctx, "negate", &e, 1, ast->span.start, out);
     case AST_UNARY_PLUS:
-        if (!type_is_numeric(e->type) && e->type.id != LAMINAR_TYPE_INTERVAL && e->type.id != LAMINAR_TYPE_NULL)
-            return plan_error(ctx, LAMINAR_QUERY_FAILED, ast->span.start, "operator + does not take %s", TYPE_TEXT(e->type));
+        if (!type_is_numeric(e->type) && e->type.id != LAMINAR_TYPE_INTERVAL &&
+            e->type.id != LAMINAR_TYPE_NULL)
+            return plan_error(ctx, LAMINAR_QUERY_FAILED, ast->span.start,
+                              "operator + does not take %s", TYPE_TEXT(e->type));
         *out = e;
         return LAMINAR_OK;
     case AST_UNARY_NOT:
@@ -63,7 +76,8 @@ static laminar_status bind_unary(struct select_block *q, const struct ast_expr *
 
 static bool is_comparison(enum ast_binary_op op) { return op <= AST_BINARY_GE; }
 
-static laminar_status bind_binary(struct select_block *q, const struct ast_expr *ast, struct expr **out)
+static laminar_status bind_binary(struct select_block *q, const struct ast_expr *ast,
+                                  struct expr **out)
 {
     struct plan_context *ctx = q->ctx;
     enum ast_binary_op op = ast->u.binary.op;
@@ -71,8 +85,10 @@ static laminar_status bind_binary(struct select_block *q, const struct ast_expr 
     struct expr *args[2];
     CHECK(bind_expr(q, ast->u.binary.left, &args[0]));
     CHECK(bind_expr(q, ast->u.binary.right, &args[1]));
-    if (op == AST_BINARY_IS_DISTINCT) return make_comparison(ctx, "is_distinct_from", args[0], args[1], offset, out);
-    if (op == AST_BINARY_IS_NOT_DISTINCT) return make_comparison(ctx, "is_not_distinct_from", args[0], args[1], offset, out);
+    if (op == AST_BINARY_IS_DISTINCT)
+        return make_comparison(ctx, "is_distinct_from", args[0], args[1], offset, out);
+    if (op == AST_BINARY_IS_NOT_DISTINCT)
+        return make_comparison(ctx, "is_not_distinct_from", args[0], args[1], offset, out);
     const char *name = sql_binary_op_text(op);
     if (is_comparison(op)) return make_comparison(ctx, name, args[0], args[1], offset, out);
     if (op == AST_BINARY_POWER && !function_find(name)) name = "power";
@@ -83,16 +99,21 @@ static laminar_status bind_binary(struct select_block *q, const struct ast_expr 
     return make_operator(ctx, name, args, 2, offset, out);
 }
 
-static laminar_status bind_logical(struct select_block *q, const struct ast_expr *ast, struct expr **out)
+static laminar_status bind_logical(struct select_block *q, const struct ast_expr *ast,
+                                   struct expr **out)
 {
     struct plan_context *ctx = q->ctx;
     const struct ast_expr_list *operands = &ast->u.logical.operands;
     struct expr *e;
-    ALLOC_OR_FAIL(ctx, e, expr_new(ctx->arena, ast->u.logical.is_or ? EXPR_OR : EXPR_AND, TYPE(BOOL), (uint32_t)operands->n));
+    ALLOC_OR_FAIL(ctx, e,
+                  expr_new(ctx->arena, ast->u.logical.is_or ? EXPR_OR : EXPR_AND, TYPE(BOOL),
+                           (uint32_t)operands->n));
     e->sql_offset = ast->span.start;
     for (size_t i = 0; i < operands->n; i++) {
         CHECK(bind_expr(q, operands->items[i], &e->args[i]));
-        CHECK(make_condition(ctx, e->args[i], ast->u.logical.is_or ? "an operand of OR" : "an operand of AND", &e->args[i]));
+        CHECK(make_condition(ctx, e->args[i],
+                             ast->u.logical.is_or ? "an operand of OR" : "an operand of AND",
+                             &e->args[i]));
         e->is_nullable |= e->args[i]->is_nullable;
     }
     *out = e;
@@ -101,16 +122,21 @@ static laminar_status bind_logical(struct select_block *q, const struct ast_expr
 
 static laminar_status bind_is(struct select_block *q, const struct ast_expr *ast, struct expr **out)
 {
-    static const char *const names[][2] = {{"is_null", "is_not_null"}, {"is_true", "is_not_true"}, {"is_false", "is_not_false"},
+    static const char *const names[][2] = {{"is_null", "is_not_null"},
+                                           {"is_true", "is_not_true"},
+                                           {"is_false", "is_not_false"},
                                            {"is_unknown", "is_not_unknown"}};
     struct expr *e;
     CHECK(bind_expr(q, ast->u.is.operand, &e));
-    if (ast->u.is.what != AST_IS_NULL) CHECK(make_condition(q->ctx, e, "the operand of IS TRUE, FALSE or UNKNOWN", &e));
-    return make_call(q->ctx, names[ast->u.is.what][ast->u.is.is_negated], &e, 1, ast->span.start, out);
+    if (ast->u.is.what != AST_IS_NULL)
+        CHECK(make_condition(q->ctx, e, "the operand of IS TRUE, FALSE or UNKNOWN", &e));
+    return make_call(q->ctx, names[ast->u.is.what][ast->u.is.is_negated], &e, 1, ast->span.start,
+                     out);
 }
 
 /* kind(a, b) of two conditions. */
-static laminar_status make_logical(struct plan_context *ctx, enum expr_kind kind, struct expr *a, struct expr *b, struct expr **out)
+static laminar_status make_logical(struct plan_context *ctx, enum expr_kind kind, struct expr *a,
+                                   struct expr *b, struct expr **out)
 {
     struct expr *e;
     ALLOC_OR_FAIL(ctx, e, expr_new(ctx->arena, kind, TYPE(BOOL), 2));
@@ -122,7 +148,8 @@ static laminar_status make_logical(struct plan_context *ctx, enum expr_kind kind
     return LAMINAR_OK;
 }
 
-static laminar_status make_between(struct plan_context *ctx, const struct expr *x, const struct expr *low, const struct expr *high, uint32_t offset,
+static laminar_status make_between(struct plan_context *ctx, const struct expr *x,
+                                   const struct expr *low, const struct expr *high, uint32_t offset,
                                    struct expr **out)
 {
     struct expr *x1, *x2, *l, *h, *ge, *le;
@@ -135,7 +162,8 @@ static laminar_status make_between(struct plan_context *ctx, const struct expr *
     return make_logical(ctx, EXPR_AND, ge, le, out);
 }
 
-static laminar_status bind_between(struct select_block *q, const struct ast_expr *ast, struct expr **out)
+static laminar_status bind_between(struct select_block *q, const struct ast_expr *ast,
+                                   struct expr **out)
 {
     struct plan_context *ctx = q->ctx;
     struct expr *x, *low, *high, *e;
@@ -155,10 +183,11 @@ static laminar_status bind_between(struct select_block *q, const struct ast_expr
     return LAMINAR_OK;
 }
 
-/* --- IN (list) --------------------------------------------------------------------------------------------------------- */
+/* --- IN (list) -------------------------------------------------------------------------------- */
 
 /* x = a, or for rows (x, y) = (a, b): x = a AND y = b. */
-static laminar_status row_equal(struct plan_context *ctx, struct expr *const *xs, struct expr *const *items, size_t n, uint32_t offset,
+static laminar_status row_equal(struct plan_context *ctx, struct expr *const *xs,
+                                struct expr *const *items, size_t n, uint32_t offset,
                                 struct expr **out)
 {
     struct expr_list parts = {0};
@@ -172,22 +201,25 @@ static laminar_status row_equal(struct plan_context *ctx, struct expr *const *xs
 }
 
 /* OR of equalities: for rows, and for items that are not constant. */
-static laminar_status in_by_or(struct plan_context *ctx, struct expr *const *xs, size_t n_cols, struct expr **items, size_t n, uint32_t offset,
-                               struct expr **out)
+static laminar_status in_by_or(struct plan_context *ctx, struct expr *const *xs, size_t n_cols,
+                               struct expr **items, size_t n, uint32_t offset, struct expr **out)
 {
     struct expr *e;
     if (n == 1) return row_equal(ctx, xs, items, n_cols, offset, out);
     ALLOC_OR_FAIL(ctx, e, expr_new(ctx->arena, EXPR_OR, TYPE(BOOL), (uint32_t)n));
     e->is_nullable = true;
     e->sql_offset = offset;
-    for (size_t i = 0; i < n; i++) CHECK(row_equal(ctx, xs, items + i * n_cols, n_cols, offset, &e->args[i]));
+    for (size_t i = 0; i < n; i++)
+        CHECK(row_equal(ctx, xs, items + i * n_cols, n_cols, offset, &e->args[i]));
     *out = e;
     return LAMINAR_OK;
 }
 
-/* Constants of the operand's type: EXPR_IN_LIST over those that are not null, and a null beside it if there was one (x IN (1, NULL) is true or unknown).
- * *out is NULL when the items are not such. */
-static laminar_status in_by_set(struct plan_context *ctx, struct expr *x, struct expr *const *items, size_t n, uint32_t offset, struct expr **out)
+/* Constants of the operand's type: EXPR_IN_LIST over those that are not null, and a null beside
+ * it if there was one (x IN (1, NULL) is true or unknown). *out is NULL when the items are not
+ * such. */
+static laminar_status in_by_set(struct plan_context *ctx, struct expr *x, struct expr *const *items,
+                                size_t n, uint32_t offset, struct expr **out)
 {
     struct expr **all;
     ALLOC_OR_FAIL(ctx, all, ARENA_ARRAY(ctx->arena, struct expr *, n + 1));
@@ -233,7 +265,8 @@ static laminar_status in_by_set(struct plan_context *ctx, struct expr *x, struct
     return LAMINAR_OK;
 }
 
-static laminar_status bind_in_list(struct select_block *q, const struct ast_expr *ast, struct expr **out)
+static laminar_status bind_in_list(struct select_block *q, const struct ast_expr *ast,
+                                   struct expr **out)
 {
     struct plan_context *ctx = q->ctx;
     const struct ast_expr *operand = ast->u.in_list.operand;
@@ -246,8 +279,10 @@ static laminar_status bind_in_list(struct select_block *q, const struct ast_expr
     for (size_t i = 0; i < list->n; i++) {
         const struct ast_expr *item = list->items[i];
         if (is_row && (item->kind != AST_EXPR_ROW || item->u.list.n != n_cols))
-            return plan_error(ctx, LAMINAR_QUERY_FAILED, item->span.start, "expected a row of %zu values, as on the left of IN", n_cols);
-        for (size_t c = 0; c < n_cols; c++) CHECK(bind_expr(q, is_row ? item->u.list.items[c] : item, &items[i * n_cols + c]));
+            return plan_error(ctx, LAMINAR_QUERY_FAILED, item->span.start,
+                              "expected a row of %zu values, as on the left of IN", n_cols);
+        for (size_t c = 0; c < n_cols; c++)
+            CHECK(bind_expr(q, is_row ? item->u.list.items[c] : item, &items[i * n_cols + c]));
     }
     struct expr *e = NULL;
     if (!is_row) CHECK(in_by_set(ctx, xs[0], items, list->n, ast->span.start, &e));
@@ -263,11 +298,15 @@ static laminar_status bind_in_list(struct select_block *q, const struct ast_expr
     return LAMINAR_OK;
 }
 
-/* --- LIKE, CASE, CAST, EXTRACT ... ---------------------------------------------------------------------------------------- */
+/* --- LIKE, CASE, CAST, EXTRACT ... ------------------------------------------------------------ */
 
-static laminar_status bind_like(struct select_block *q, const struct ast_expr *ast, struct expr **out)
+static laminar_status bind_like(struct select_block *q, const struct ast_expr *ast,
+                                struct expr **out)
 {
-    static const char *const names[] = {[AST_LIKE] = "like", [AST_ILIKE] = "ilike", [AST_SIMILAR] = "similar to", [AST_REGEX] = "~",
+    static const char *const names[] = {[AST_LIKE] = "like",
+                                        [AST_ILIKE] = "ilike",
+                                        [AST_SIMILAR] = "similar to",
+                                        [AST_REGEX] = "~",
                                         [AST_REGEX_NO_CASE] = "~*"};
     struct plan_context *ctx = q->ctx;
     struct expr *args[3], *e;
@@ -277,7 +316,8 @@ static laminar_status bind_like(struct select_block *q, const struct ast_expr *a
     if (ast->u.like.escape) CHECK(bind_expr(q, ast->u.like.escape, &args[n++]));
     const char *name = names[ast->u.like.kind];
     if (!function_find(name)) {
-        plan_error(ctx, LAMINAR_QUERY_UNSUPPORTED, ast->span.start, "operator %s is not supported", name);
+        plan_error(ctx, LAMINAR_QUERY_UNSUPPORTED, ast->span.start, "operator %s is not supported",
+                   name);
         return LAMINAR_QUERY_UNSUPPORTED;
     }
     CHECK(make_call(ctx, name, args, n, ast->span.start, &e));
@@ -286,7 +326,8 @@ static laminar_status bind_like(struct select_block *q, const struct ast_expr *a
     return LAMINAR_OK;
 }
 
-static laminar_status bind_case(struct select_block *q, const struct ast_expr *ast, struct expr **out)
+static laminar_status bind_case(struct select_block *q, const struct ast_expr *ast,
+                                struct expr **out)
 {
     struct plan_context *ctx = q->ctx;
     size_t n_whens = ast->u.case_.n_whens;
@@ -307,8 +348,10 @@ static laminar_status bind_case(struct select_block *q, const struct ast_expr *a
         CHECK(make_condition(ctx, when, "a condition of CASE WHEN", &e->args[2 * i]));
         CHECK(bind_expr(q, w->then, &values[i]));
     }
-    if (ast->u.case_.otherwise) CHECK(bind_expr(q, ast->u.case_.otherwise, &values[n_whens]));
-    else ALLOC_OR_FAIL(ctx, values[n_whens], const_null(ctx->arena, TYPE(NULL)));
+    if (ast->u.case_.otherwise)
+        CHECK(bind_expr(q, ast->u.case_.otherwise, &values[n_whens]));
+    else
+        ALLOC_OR_FAIL(ctx, values[n_whens], const_null(ctx->arena, TYPE(NULL)));
     CHECK(make_common(ctx, values, (uint32_t)n_whens + 1, "the branches of CASE", &e->type));
     for (size_t i = 0; i <= n_whens; i++) {
         e->args[i < n_whens ? 2 * i + 1 : 2 * n_whens] = values[i];
@@ -318,7 +361,8 @@ static laminar_status bind_case(struct select_block *q, const struct ast_expr *a
     return LAMINAR_OK;
 }
 
-static laminar_status bind_cast(struct select_block *q, const struct ast_expr *ast, struct expr **out)
+static laminar_status bind_cast(struct select_block *q, const struct ast_expr *ast,
+                                struct expr **out)
 {
     struct data_type type;
     struct expr *e;
@@ -329,7 +373,8 @@ static laminar_status bind_cast(struct select_block *q, const struct ast_expr *a
 }
 
 /* A construct that is a function of the registry, if that has it. */
-static laminar_status bind_as_call(struct select_block *q, const char *name, const char *what, const struct ast_expr *ast, struct expr **args, uint32_t n,
+static laminar_status bind_as_call(struct select_block *q, const char *name, const char *what,
+                                   const struct ast_expr *ast, struct expr **args, uint32_t n,
                                    struct expr **out)
 {
     if (!function_find(name)) {
@@ -339,7 +384,8 @@ static laminar_status bind_as_call(struct select_block *q, const char *name, con
     return make_call(q->ctx, name, args, n, ast->span.start, out);
 }
 
-static laminar_status bind_extract(struct select_block *q, const struct ast_expr *ast, struct expr **out)
+static laminar_status bind_extract(struct select_block *q, const struct ast_expr *ast,
+                                   struct expr **out)
 {
     struct expr *args[2];
     const struct ast_name *field = &ast->u.extract.field;
@@ -349,7 +395,8 @@ static laminar_status bind_extract(struct select_block *q, const struct ast_expr
     return bind_as_call(q, "date_part", "EXTRACT", ast, args, 2, out);
 }
 
-static laminar_status bind_at_time_zone(struct select_block *q, const struct ast_expr *ast, struct expr **out)
+static laminar_status bind_at_time_zone(struct select_block *q, const struct ast_expr *ast,
+                                        struct expr **out)
 {
     struct expr *args[2];
     CHECK(bind_expr(q, ast->u.at_time_zone.zone, &args[0]));
@@ -357,14 +404,16 @@ static laminar_status bind_at_time_zone(struct select_block *q, const struct ast
     return bind_as_call(q, "timezone", "AT TIME ZONE", ast, args, 2, out);
 }
 
-static laminar_status bind_array(struct select_block *q, const struct ast_expr *ast, struct expr **out)
+static laminar_status bind_array(struct select_block *q, const struct ast_expr *ast,
+                                 struct expr **out)
 {
     struct expr **items;
     CHECK(bind_exprs(q, ast->u.list.items, ast->u.list.n, &items));
     return bind_as_call(q, "make_array", "ARRAY[...]", ast, items, (uint32_t)ast->u.list.n, out);
 }
 
-static laminar_status bind_subscript(struct select_block *q, const struct ast_expr *ast, struct expr **out)
+static laminar_status bind_subscript(struct select_block *q, const struct ast_expr *ast,
+                                     struct expr **out)
 {
     struct expr *args[2];
     CHECK(bind_expr(q, ast->u.subscript.operand, &args[0]));
@@ -373,23 +422,28 @@ static laminar_status bind_subscript(struct select_block *q, const struct ast_ex
     return bind_as_call(q, is_map ? "map_extract" : "array_element", "a[i]", ast, args, 2, out);
 }
 
-static laminar_status bind_field(struct select_block *q, const struct ast_expr *ast, struct expr **out)
+static laminar_status bind_field(struct select_block *q, const struct ast_expr *ast,
+                                 struct expr **out)
 {
     struct expr *args[2];
     CHECK(bind_expr(q, ast->u.field.operand, &args[0]));
-    ALLOC_OR_FAIL(q->ctx, args[1], const_string(q->ctx->arena, ast->u.field.name.text, ast->u.field.name.size));
+    ALLOC_OR_FAIL(q->ctx, args[1],
+                  const_string(q->ctx->arena, ast->u.field.name.text, ast->u.field.name.size));
     return bind_as_call(q, "struct_extract", "a field of a struct", ast, args, 2, out);
 }
 
 /* x = ANY (query) is IN, x <> ALL (query) is NOT IN. */
-static laminar_status bind_quantified(struct select_block *q, const struct ast_expr *ast, struct expr **out)
+static laminar_status bind_quantified(struct select_block *q, const struct ast_expr *ast,
+                                      struct expr **out)
 {
     bool is_in = ast->u.quantified.op == AST_BINARY_EQ && !ast->u.quantified.is_all;
     bool is_not_in = ast->u.quantified.op == AST_BINARY_NE && ast->u.quantified.is_all;
     if (!ast->u.quantified.query || (!is_in && !is_not_in))
-        return plan_unsupported(q->ctx, ast->span.start, "this form of ANY / ALL is not supported", "= ANY (query) and <> ALL (query) are; else compare with "
-                                                                                              "(SELECT min(...) or max(...) ...)");
-    return bind_in_query(q, ast, ast->u.quantified.operand, ast->u.quantified.query, is_not_in, out);
+        return plan_unsupported(q->ctx, ast->span.start, "this form of ANY / ALL is not supported",
+                                "= ANY (query) and <> ALL (query) are; else compare with "
+                                "(SELECT min(...) or max(...) ...)");
+    return bind_in_query(q, ast, ast->u.quantified.operand, ast->u.quantified.query, is_not_in,
+                         out);
 }
 
 laminar_status bind_expr(struct select_block *q, const struct ast_expr *ast, struct expr **out)
@@ -397,8 +451,14 @@ laminar_status bind_expr(struct select_block *q, const struct ast_expr *ast, str
     struct plan_context *ctx = q->ctx;
     uint32_t at = ast->span.start;
     switch (ast->kind) {
-    case AST_EXPR_NULL: case AST_EXPR_BOOL: case AST_EXPR_NUMBER: case AST_EXPR_STRING: case AST_EXPR_BLOB: case AST_EXPR_INTERVAL:
-    case AST_EXPR_TYPED_LITERAL: case AST_EXPR_PARAMETER: return bind_literal(q, ast, out);
+    case AST_EXPR_NULL:
+    case AST_EXPR_BOOL:
+    case AST_EXPR_NUMBER:
+    case AST_EXPR_STRING:
+    case AST_EXPR_BLOB:
+    case AST_EXPR_INTERVAL:
+    case AST_EXPR_TYPED_LITERAL:
+    case AST_EXPR_PARAMETER: return bind_literal(q, ast, out);
     case AST_EXPR_COLUMN: return bind_column(q, ast, out);
     case AST_EXPR_UNARY: return bind_unary(q, ast, out);
     case AST_EXPR_BINARY: return bind_binary(q, ast, out);
@@ -407,7 +467,8 @@ laminar_status bind_expr(struct select_block *q, const struct ast_expr *ast, str
     case AST_EXPR_BETWEEN: return bind_between(q, ast, out);
     case AST_EXPR_IN_LIST: return bind_in_list(q, ast, out);
     case AST_EXPR_IN_QUERY:
-        return bind_in_query(q, ast, ast->u.in_query.operand, ast->u.in_query.query, ast->u.in_query.is_negated, out);
+        return bind_in_query(q, ast, ast->u.in_query.operand, ast->u.in_query.query,
+                             ast->u.in_query.is_negated, out);
     case AST_EXPR_EXISTS: return bind_exists(q, ast, out);
     case AST_EXPR_SUBQUERY: return bind_scalar_subquery(q, ast, out);
     case AST_EXPR_QUANTIFIED: return bind_quantified(q, ast, out);
@@ -424,13 +485,24 @@ laminar_status bind_expr(struct select_block *q, const struct ast_expr *ast, str
         plan_error(ctx, LAMINAR_QUERY_FAILED, at, "* stands for columns: it is no value");
         error_hint(ctx->err, "it is allowed in the select list and in count(*)");
         return LAMINAR_QUERY_FAILED;
-    case AST_EXPR_DEFAULT: return plan_error(ctx, LAMINAR_QUERY_FAILED, at, "DEFAULT is allowed only in the VALUES of an INSERT and in SET of an UPDATE");
-    case AST_EXPR_TABLE_ARG: case AST_EXPR_DESCRIPTOR:
-        return plan_error(ctx, LAMINAR_QUERY_FAILED, at, "TABLE and DESCRIPTOR are arguments of table functions in FROM");
-    case AST_EXPR_COLLATE: return plan_unsupported(ctx, at, "COLLATE is not supported", "text is compared by code point");
-    case AST_EXPR_ROW: return plan_unsupported(ctx, at, "a row value is not supported here", "compare the columns one by one");
-    case AST_EXPR_ARRAY_QUERY: return plan_unsupported(ctx, at, "ARRAY(query) is not supported", NULL);
-    case AST_EXPR_STRUCT: return plan_unsupported(ctx, at, "struct literals are not supported", NULL);
+    case AST_EXPR_DEFAULT:
+        return plan_error(
+            ctx, LAMINAR_QUERY_FAILED, at,
+            "DEFAULT is allowed only in the VALUES of an INSERT and in SET of an UPDATE");
+    case AST_EXPR_TABLE_ARG:
+    case AST_EXPR_DESCRIPTOR:
+        return plan_error(ctx, LAMINAR_QUERY_FAILED, at,
+                          "TABLE and DESCRIPTOR are arguments of table functions in FROM");
+    case AST_EXPR_COLLATE:
+        return plan_unsupported(ctx, at, "COLLATE is not supported",
+                                "text is compared by code point");
+    case AST_EXPR_ROW:
+        return plan_unsupported(ctx, at, "a row value is not supported here",
+                                "compare the columns one by one");
+    case AST_EXPR_ARRAY_QUERY:
+        return plan_unsupported(ctx, at, "ARRAY(query) is not supported", NULL);
+    case AST_EXPR_STRUCT:
+        return plan_unsupported(ctx, at, "struct literals are not supported", NULL);
     case AST_EXPR_MAP: return plan_unsupported(ctx, at, "map literals are not supported", NULL);
     case AST_EXPR_SLICE: return plan_unsupported(ctx, at, "array slices are not supported", NULL);
     }

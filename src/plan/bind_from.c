@@ -1,19 +1,24 @@
-/* bind_from.c - FROM: relations, common table expressions, derived tables, table functions; joins are in bind_join.c. */
+/* bind_from.c - FROM: relations, common table expressions, derived tables, table functions;
+ * joins are in bind_join.c. */
 #include "plan/bind.h"
 
-/* Names the item (table.column, with column aliases if any), in its scope and, for EXPLAIN, in its plan. */
-static laminar_status name_item(struct select_block *q, const char *table, const struct ast_name_list *columns, struct from_item *item)
+/* Names the item (table.column, with column aliases if any), in its scope and, for EXPLAIN, in
+ * its plan. */
+static laminar_status name_item(struct select_block *q, const char *table,
+                                const struct ast_name_list *columns, struct from_item *item)
 {
     struct plan_context *ctx = q->ctx;
     struct plan *plan = item->plan;
     if (columns && columns->n > plan->n_cols)
-        return plan_error(ctx, LAMINAR_QUERY_FAILED, columns->items[plan->n_cols].span.start, "%zu column name%s for %u column%s", columns->n,
+        return plan_error(ctx, LAMINAR_QUERY_FAILED, columns->items[plan->n_cols].span.start,
+                          "%zu column name%s for %u column%s", columns->n,
                           columns->n == 1 ? "" : "s", plan->n_cols, plan->n_cols == 1 ? "" : "s");
     const char *alias = NULL;
     if (table) CHECK(bind_name(ctx, table, &alias));
     for (uint32_t i = 0; i < plan->n_cols; i++) {
         plan->cols[i].table = alias;
-        if (columns && i < columns->n) CHECK(bind_name(ctx, columns->items[i].text, &plan->cols[i].name));
+        if (columns && i < columns->n)
+            CHECK(bind_name(ctx, columns->items[i].text, &plan->cols[i].name));
     }
     return scope_of_plan(ctx, plan, alias, &item->scope);
 }
@@ -25,9 +30,12 @@ static struct cte *find_cte(const struct binder *b, const char *name)
     return NULL;
 }
 
-static laminar_status bind_cte(struct select_block *q, struct cte *cte, const struct ast_table_ref *ref, struct from_item *out)
+static laminar_status bind_cte(struct select_block *q, struct cte *cte,
+                               const struct ast_table_ref *ref, struct from_item *out)
 {
-    if (cte->is_binding) return plan_unsupported(q->ctx, ref->span.start, "recursive queries are not supported yet", NULL);
+    if (cte->is_binding)
+        return plan_unsupported(q->ctx, ref->span.start, "recursive queries are not supported yet",
+                                NULL);
     struct binder inner = {.ctx = q->ctx, .ctes = cte->visible, .depth = q->b->depth + 1};
     cte->is_binding = true;
     laminar_status status = bind_query(&inner, NULL, cte->ast->query, &out->plan);
@@ -36,44 +44,54 @@ static laminar_status bind_cte(struct select_block *q, struct cte *cte, const st
     return name_item(q, cte->ast->name.text, &cte->ast->columns, out);
 }
 
-static laminar_status unknown_relation(struct select_block *q, const struct ast_table_ref *ref, const char *name)
+static laminar_status unknown_relation(struct select_block *q, const struct ast_table_ref *ref,
+                                       const char *name)
 {
     struct nearest_name nearest = {.wanted = name};
-    for (const struct cte *cte = q->b->ctes; cte; cte = cte->next) nearest_offer(&nearest, cte->ast->name.text);
+    for (const struct cte *cte = q->b->ctes; cte; cte = cte->next)
+        nearest_offer(&nearest, cte->ast->name.text);
     nearest_offer(&nearest, catalog_nearest(q->ctx->catalog, name));
     plan_error(q->ctx, LAMINAR_QUERY_FAILED, ref->span.start, "unknown relation \"%s\"", name);
     error_object(q->ctx->err, name);
-    if (nearest.best) error_hint(q->ctx->err, "did you mean \"%s\"?", nearest.best);
-    else error_hint(q->ctx->err, "SHOW SOURCES, SHOW TABLES and SHOW STREAMS list what there is");
+    if (nearest.best)
+        error_hint(q->ctx->err, "did you mean \"%s\"?", nearest.best);
+    else
+        error_hint(q->ctx->err, "SHOW SOURCES, SHOW TABLES and SHOW STREAMS list what there is");
     return LAMINAR_QUERY_FAILED;
 }
 
-static laminar_status find_relation(struct select_block *q, const struct ast_table_ref *ref, struct relation **out)
+static laminar_status find_relation(struct select_block *q, const struct ast_table_ref *ref,
+                                    struct relation **out)
 {
     struct plan_context *ctx = q->ctx;
     const struct ast_qname *name = &ref->u.named.name;
     const char *last = ast_qname_last(name)->text, *full = last;
     if (name->n > 2 || (name->n == 2 && strcmp(name->parts[0].text, "system") != 0))
-        return plan_error(ctx, LAMINAR_QUERY_FAILED, name->span.start, "unknown schema \"%s\": there is only system", name->parts[0].text);
+        return plan_error(ctx, LAMINAR_QUERY_FAILED, name->span.start,
+                          "unknown schema \"%s\": there is only system", name->parts[0].text);
     if (name->n == 2) ALLOC_OR_FAIL(ctx, full, arena_printf(ctx->arena, "system.%s", last));
     struct relation *relation = catalog_find(ctx->catalog, full);
     if (!relation) return unknown_relation(q, ref, full);
     if (relation->kind == RELATION_SINK) {
-        plan_error(ctx, LAMINAR_QUERY_FAILED, ref->span.start, "\"%s\" is a sink: it can't be read by a query", full);
-        if (relation->n_inputs == 1) error_hint(ctx->err, "read from \"%s\"", relation->inputs[0]->name);
+        plan_error(ctx, LAMINAR_QUERY_FAILED, ref->span.start,
+                   "\"%s\" is a sink: it can't be read by a query", full);
+        if (relation->n_inputs == 1)
+            error_hint(ctx->err, "read from \"%s\"", relation->inputs[0]->name);
         return LAMINAR_QUERY_FAILED;
     }
     *out = relation;
     return LAMINAR_OK;
 }
 
-static laminar_status bind_named(struct select_block *q, const struct ast_table_ref *ref, struct from_item *out)
+static laminar_status bind_named(struct select_block *q, const struct ast_table_ref *ref,
+                                 struct from_item *out)
 {
     struct plan_context *ctx = q->ctx;
     const struct ast_qname *name = &ref->u.named.name;
     const char *last = ast_qname_last(name)->text;
     if (ref->u.named.system_time)
-        return plan_unsupported(ctx, ref->u.named.system_time->span.start, "FOR SYSTEM_TIME AS OF is not supported yet",
+        return plan_unsupported(ctx, ref->u.named.system_time->span.start,
+                                "FOR SYSTEM_TIME AS OF is not supported yet",
                                 "an ASOF JOIN takes the latest row at or before a time");
     struct cte *cte = name->n == 1 ? find_cte(q->b, last) : NULL;
     if (cte) {
@@ -87,15 +105,18 @@ static laminar_status bind_named(struct select_block *q, const struct ast_table_
     return name_item(q, ref->alias.text ? ref->alias.text : last, &ref->column_aliases, out);
 }
 
-static laminar_status bind_derived(struct select_block *q, const struct ast_table_ref *ref, struct from_item *out)
+static laminar_status bind_derived(struct select_block *q, const struct ast_table_ref *ref,
+                                   struct from_item *out)
 {
     if (ref->is_lateral)
-        return plan_unsupported(q->ctx, ref->span.start, "LATERAL is not supported", "a correlated subquery in the select list or WHERE may do");
+        return plan_unsupported(q->ctx, ref->span.start, "LATERAL is not supported",
+                                "a correlated subquery in the select list or WHERE may do");
     CHECK(bind_query(q->b, q->parent, ref->u.subquery, &out->plan));
     return name_item(q, ref->alias.text, &ref->column_aliases, out);
 }
 
-laminar_status bind_table_ref(struct select_block *q, const struct ast_table_ref *ref, struct from_item *out)
+laminar_status bind_table_ref(struct select_block *q, const struct ast_table_ref *ref,
+                              struct from_item *out)
 {
     struct plan_context *ctx = q->ctx;
     *out = (struct from_item){0};
@@ -103,10 +124,12 @@ laminar_status bind_table_ref(struct select_block *q, const struct ast_table_ref
     case AST_TABLE_NAMED: return bind_named(q, ref, out);
     case AST_TABLE_SUBQUERY: return bind_derived(q, ref, out);
     case AST_TABLE_FUNCTION:
-        if (ref->with_ordinality) return plan_unsupported(ctx, ref->span.start, "WITH ORDINALITY is not supported", NULL);
+        if (ref->with_ordinality)
+            return plan_unsupported(ctx, ref->span.start, "WITH ORDINALITY is not supported", NULL);
         CHECK(bind_window_table(q, ref, &out->plan));
         return name_item(q, ref->alias.text, &ref->column_aliases, out);
-    case AST_TABLE_UNNEST: return plan_unsupported(ctx, ref->span.start, "UNNEST is not supported yet", NULL);
+    case AST_TABLE_UNNEST:
+        return plan_unsupported(ctx, ref->span.start, "UNNEST is not supported yet", NULL);
     case AST_TABLE_JOIN: return bind_join(q, ref, out);
     }
     return plan_unsupported(ctx, ref->span.start, "this table is not supported", NULL);

@@ -1,13 +1,16 @@
-/* bind_function.c - calls: the few forms that are expressions of their own (COALESCE, NULLIF ...), window bounds, aggregates, and everything
- * else from the registry of functions. */
+/* bind_function.c - calls: the few forms that are expressions of their own (COALESCE, NULLIF
+ * ...), window bounds, aggregates, and everything else from the registry of functions. */
 #include "plan/bind.h"
 
-static laminar_status wrong_count(struct select_block *q, const struct ast_expr *ast, const char *signature)
+static laminar_status wrong_count(struct select_block *q, const struct ast_expr *ast,
+                                  const char *signature)
 {
-    return plan_error(q->ctx, LAMINAR_QUERY_FAILED, ast->span.start, "%s takes other arguments: %s", ast->u.function->name.parts[0].text, signature);
+    return plan_error(q->ctx, LAMINAR_QUERY_FAILED, ast->span.start, "%s takes other arguments: %s",
+                      ast->u.function->name.parts[0].text, signature);
 }
 
-static laminar_status bind_coalesce(struct select_block *q, const struct ast_expr *ast, struct expr **out)
+static laminar_status bind_coalesce(struct select_block *q, const struct ast_expr *ast,
+                                    struct expr **out)
 {
     const struct ast_function *f = ast->u.function;
     struct expr **items, *e;
@@ -30,7 +33,8 @@ static laminar_status bind_coalesce(struct select_block *q, const struct ast_exp
     return LAMINAR_OK;
 }
 
-static laminar_status make_case(struct select_block *q, const struct ast_expr *ast, struct expr *when, struct expr *then, struct expr *otherwise,
+static laminar_status make_case(struct select_block *q, const struct ast_expr *ast,
+                                struct expr *when, struct expr *then, struct expr *otherwise,
                                 struct expr **out)
 {
     struct expr *e, *values[] = {then, otherwise};
@@ -45,7 +49,8 @@ static laminar_status make_case(struct select_block *q, const struct ast_expr *a
     return LAMINAR_OK;
 }
 
-static laminar_status bind_nullif(struct select_block *q, const struct ast_expr *ast, struct expr **out)
+static laminar_status bind_nullif(struct select_block *q, const struct ast_expr *ast,
+                                  struct expr **out)
 {
     struct expr **args, *a, *equal, *null;
     if (ast->u.function->args.n != 2) return wrong_count(q, ast, "nullif(a, b)");
@@ -70,20 +75,24 @@ struct special_form {
     laminar_status (*bind)(struct select_block *q, const struct ast_expr *ast, struct expr **out);
 };
 static const struct special_form special_forms[] = {
-    {"coalesce", bind_coalesce}, {"ifnull", bind_coalesce}, {"nvl", bind_coalesce}, {"nullif", bind_nullif}, {"if", bind_if}, {"iff", bind_if},
+    {"coalesce", bind_coalesce}, {"ifnull", bind_coalesce}, {"nvl", bind_coalesce},
+    {"nullif", bind_nullif},     {"if", bind_if},           {"iff", bind_if},
 };
 
-static laminar_status refuse_modifiers(struct select_block *q, const struct ast_expr *ast, const char *name)
+static laminar_status refuse_modifiers(struct select_block *q, const struct ast_expr *ast,
+                                       const char *name)
 {
     const struct ast_function *f = ast->u.function;
-    const char *modifier = f->is_star        ? "*"
-                           : f->is_distinct  ? "DISTINCT"
-                           : f->filter       ? "FILTER"
-                           : f->order_by.n   ? "ORDER BY"
-                           : f->within_group.n ? "WITHIN GROUP"
-                           : f->null_treatment != AST_NULLS_UNSPECIFIED ? "RESPECT / IGNORE NULLS" : NULL;
+    const char *modifier = f->is_star                                   ? "*"
+                           : f->is_distinct                             ? "DISTINCT"
+                           : f->filter                                  ? "FILTER"
+                           : f->order_by.n                              ? "ORDER BY"
+                           : f->within_group.n                          ? "WITHIN GROUP"
+                           : f->null_treatment != AST_NULLS_UNSPECIFIED ? "RESPECT / IGNORE NULLS"
+                                                                        : NULL;
     if (!modifier) return LAMINAR_OK;
-    return plan_error(q->ctx, LAMINAR_QUERY_FAILED, ast->span.start, "%s is not an aggregate function: it takes no %s", name, modifier);
+    return plan_error(q->ctx, LAMINAR_QUERY_FAILED, ast->span.start,
+                      "%s is not an aggregate function: it takes no %s", name, modifier);
 }
 
 laminar_status bind_function(struct select_block *q, const struct ast_expr *ast, struct expr **out)
@@ -92,15 +101,20 @@ laminar_status bind_function(struct select_block *q, const struct ast_expr *ast,
     const struct ast_function *f = ast->u.function;
     const char *name = ast_qname_last(&f->name)->text;
     if (f->name.n > 1)
-        return plan_error(ctx, LAMINAR_QUERY_FAILED, ast->span.start, "functions have no schema: write %s(...)", name);
+        return plan_error(ctx, LAMINAR_QUERY_FAILED, ast->span.start,
+                          "functions have no schema: write %s(...)", name);
     if (f->arg_names)
         for (size_t i = 0; i < f->args.n; i++)
             if (f->arg_names[i].text)
-                return plan_unsupported(ctx, f->arg_names[i].span.start, "named arguments are not supported here", "give the arguments in order");
+                return plan_unsupported(ctx, f->arg_names[i].span.start,
+                                        "named arguments are not supported here",
+                                        "give the arguments in order");
     if (f->over)
-        return plan_unsupported(ctx, ast->span.start, "window functions (OVER) are not supported here",
-                                "ROW_NUMBER() OVER (PARTITION BY ... ORDER BY ...) <= n is, in QUALIFY; for time windows use TUMBLE or HOP in GROUP BY");
-    if (strcmp(name, "grouping") == 0) return plan_unsupported(ctx, ast->span.start, "GROUPING is not supported", NULL);
+        return plan_unsupported(
+            ctx, ast->span.start, "window functions (OVER) are not supported here",
+            "ROW_NUMBER() OVER (PARTITION BY ... ORDER BY ...) <= n is, in QUALIFY; for time windows use TUMBLE or HOP in GROUP BY");
+    if (strcmp(name, "grouping") == 0)
+        return plan_unsupported(ctx, ast->span.start, "GROUPING is not supported", NULL);
     if (window_function_known(name)) return bind_window_bound(q, ast, out);
     for (size_t i = 0; i < ARRAY_LENGTH(special_forms); i++) {
         if (strcmp(special_forms[i].name, name) != 0) continue;

@@ -1,10 +1,13 @@
 /* bind_join.c - joins: conditions, USING and NATURAL, keys.
  *
- * A RIGHT join is bound as the LEFT join of its sides swapped, with a projection that puts the columns back, so that operators know LEFT
- * alone; the same for RIGHT SEMI and RIGHT ANTI. Equalities between the sides become hash keys; the rest of the condition is the join's predicate. */
+ * A RIGHT join is bound as the LEFT join of its sides swapped, with a projection that puts the
+ * columns back, so that operators know LEFT alone; the same for RIGHT SEMI and RIGHT ANTI.
+ * Equalities between the sides become hash keys; the rest of the condition is the join's
+ * predicate. */
 #include "plan/bind.h"
 
-static laminar_status check_aliases(struct select_block *q, const struct scope *left, const struct scope *right, uint32_t offset)
+static laminar_status check_aliases(struct select_block *q, const struct scope *left,
+                                    const struct scope *right, uint32_t offset)
 {
     const char *last = NULL;
     for (uint32_t i = 0; i < right->n; i++) {
@@ -12,14 +15,16 @@ static laminar_status check_aliases(struct select_block *q, const struct scope *
         if (!table || table == last) continue;
         last = table;
         if (!scope_has_table(left, table)) continue;
-        plan_error(q->ctx, LAMINAR_QUERY_FAILED, offset, "table name \"%s\" is used twice in FROM", table);
+        plan_error(q->ctx, LAMINAR_QUERY_FAILED, offset, "table name \"%s\" is used twice in FROM",
+                   table);
         error_hint(q->ctx->err, "give one of them an alias: %s AS t2", table);
         return LAMINAR_QUERY_FAILED;
     }
     return LAMINAR_OK;
 }
 
-laminar_status bind_cross(struct select_block *q, struct from_item *left, struct from_item *right, uint32_t offset, struct from_item *out)
+laminar_status bind_cross(struct select_block *q, struct from_item *left, struct from_item *right,
+                          uint32_t offset, struct from_item *out)
 {
     CHECK(check_aliases(q, &left->scope, &right->scope, offset));
     struct from_item both = {0};
@@ -30,23 +35,31 @@ laminar_status bind_cross(struct select_block *q, struct from_item *left, struct
     return LAMINAR_OK;
 }
 
-laminar_status bind_join_condition(struct select_block *q, const struct ast_expr *on, const struct scope *scope, struct plan *left,
-                                   struct plan *right, struct expr_list *out)
+laminar_status bind_join_condition(struct select_block *q, const struct ast_expr *on,
+                                   const struct scope *scope, struct plan *left, struct plan *right,
+                                   struct expr_list *out)
 {
     struct plan *pair;
     CHECK(plan_make_join(q->ctx, JOIN_INNER, left, right, &pair)); /* for its columns */
-    struct select_block inner = {.b = q->b, .ctx = q->ctx, .parent = q->parent, .plan = pair, .scope = *scope, .clause = {.name = "a JOIN condition"}};
+    struct select_block inner = {.b = q->b,
+                                 .ctx = q->ctx,
+                                 .parent = q->parent,
+                                 .plan = pair,
+                                 .scope = *scope,
+                                 .clause = {.name = "a JOIN condition"}};
     struct expr *e;
     CHECK(bind_expr(&inner, on, &e));
     CHECK(make_condition(q->ctx, e, "the condition of a JOIN", &e));
     return expr_split_and(q->ctx, e, out);
 }
 
-/* --- Keys ----------------------------------------------------------------------------------------------------------------- */
+/* --- Keys ------------------------------------------------------------------------------------- */
 
-laminar_status join_add_key(struct plan_context *ctx, struct plan *join, struct expr *left, struct expr *right)
+laminar_status join_add_key(struct plan_context *ctx, struct plan *join, struct expr *left,
+                            struct expr *right)
 {
-    struct expr_list l = {join->left_keys, join->n_keys, join->n_keys}, r = {join->right_keys, join->n_keys, join->n_keys};
+    struct expr_list l = {join->left_keys, join->n_keys, join->n_keys},
+                     r = {join->right_keys, join->n_keys, join->n_keys};
     CHECK(expr_list_push(ctx, &l, left));
     CHECK(expr_list_push(ctx, &r, right));
     join->left_keys = l.items;
@@ -59,11 +72,13 @@ laminar_status join_add_key(struct plan_context *ctx, struct plan *join, struct 
 
 static bool is_side(const struct expr *e, uint32_t from, uint32_t to)
 {
-    return expr_has_columns(e) && expr_columns_within(e, from, to) && !expr_has_outer(e) && !expr_is_volatile(e);
+    return expr_has_columns(e) && expr_columns_within(e, from, to) && !expr_has_outer(e) &&
+           !expr_is_volatile(e);
 }
 
 /* left = right over one side each? Then adds the key. */
-static laminar_status take_key(struct plan_context *ctx, struct plan *join, struct expr *e, bool *taken)
+static laminar_status take_key(struct plan_context *ctx, struct plan *join, struct expr *e,
+                               bool *taken)
 {
     *taken = false;
     uint32_t n_left = join->inputs[0]->n_cols, n = n_left + join->inputs[1]->n_cols;
@@ -80,7 +95,8 @@ static laminar_status take_key(struct plan_context *ctx, struct plan *join, stru
     return join_add_key(ctx, join, left, right);
 }
 
-laminar_status join_take_keys(struct plan_context *ctx, struct plan *join, struct expr_list *conjuncts)
+laminar_status join_take_keys(struct plan_context *ctx, struct plan *join,
+                              struct expr_list *conjuncts)
 {
     uint32_t n_rest = 0;
     for (uint32_t i = 0; i < conjuncts->n; i++) {
@@ -92,17 +108,20 @@ laminar_status join_take_keys(struct plan_context *ctx, struct plan *join, struc
     return LAMINAR_OK;
 }
 
-/* --- USING and NATURAL ------------------------------------------------------------------------------------------------------ */
+/* --- USING and NATURAL ------------------------------------------------------------------------ */
 
-static laminar_status find_using(struct select_block *q, const struct scope *scope, const struct ast_name *name, const char *side, uint32_t *out)
+static laminar_status find_using(struct select_block *q, const struct scope *scope,
+                                 const struct ast_name *name, const char *side, uint32_t *out)
 {
     int32_t at = scope_find(scope, NULL, name);
     if (at == -2)
-        return plan_error(q->ctx, LAMINAR_QUERY_FAILED, name->span.start, "column \"%s\" of USING is ambiguous on the %s side", name->text, side);
+        return plan_error(q->ctx, LAMINAR_QUERY_FAILED, name->span.start,
+                          "column \"%s\" of USING is ambiguous on the %s side", name->text, side);
     if (at < 0) {
         struct nearest_name nearest = {.wanted = name->text};
         scope_offer_names(scope, &nearest);
-        plan_error(q->ctx, LAMINAR_QUERY_FAILED, name->span.start, "column \"%s\" of USING is not on the %s side of the join", name->text, side);
+        plan_error(q->ctx, LAMINAR_QUERY_FAILED, name->span.start,
+                   "column \"%s\" of USING is not on the %s side of the join", name->text, side);
         if (nearest.best) error_hint(q->ctx->err, "did you mean \"%s\"?", nearest.best);
         return LAMINAR_QUERY_FAILED;
     }
@@ -110,7 +129,8 @@ static laminar_status find_using(struct select_block *q, const struct scope *sco
     return LAMINAR_OK;
 }
 
-static laminar_status natural_columns(struct select_block *q, const struct scope *left, const struct scope *right, uint32_t offset,
+static laminar_status natural_columns(struct select_block *q, const struct scope *left,
+                                      const struct scope *right, uint32_t offset,
                                       struct ast_name_list *out)
 {
     struct plan_context *ctx = q->ctx;
@@ -118,17 +138,22 @@ static laminar_status natural_columns(struct select_block *q, const struct scope
     out->n = 0;
     for (uint32_t i = 0; i < left->n; i++) {
         if (left->cols[i].is_hidden) continue;
-        struct ast_name name = {.text = left->cols[i].name, .size = strlen(left->cols[i].name), .span = {offset, offset}, .is_quoted = true};
+        struct ast_name name = {.text = left->cols[i].name,
+                                .size = strlen(left->cols[i].name),
+                                .span = {offset, offset},
+                                .is_quoted = true};
         if (scope_find(right, NULL, &name) != -1) out->items[out->n++] = name;
     }
     if (out->n) return LAMINAR_OK;
-    plan_error(ctx, LAMINAR_QUERY_FAILED, offset, "NATURAL JOIN: the two sides have no column name in common");
+    plan_error(ctx, LAMINAR_QUERY_FAILED, offset,
+               "NATURAL JOIN: the two sides have no column name in common");
     error_hint(ctx->err, "use ON, or CROSS JOIN if all pairs are meant");
     return LAMINAR_QUERY_FAILED;
 }
 
 /* What the bare name of a USING column means where the left one can be null. */
-static laminar_status merge_column(struct plan_context *ctx, enum ast_join_kind kind, struct expr *left, struct expr *right, struct expr **out)
+static laminar_status merge_column(struct plan_context *ctx, enum ast_join_kind kind,
+                                   struct expr *left, struct expr *right, struct expr **out)
 {
     *out = NULL;
     left->is_nullable = right->is_nullable = true;
@@ -147,13 +172,17 @@ static laminar_status merge_column(struct plan_context *ctx, enum ast_join_kind 
     return LAMINAR_OK;
 }
 
-/* One equality for each column, over left ++ right, and the combined scope's view of the columns. */
-static laminar_status bind_using(struct select_block *q, const struct ast_name_list *names, enum ast_join_kind kind, const struct from_item *left,
-                                 const struct from_item *right, struct scope *scope, struct expr_list *out)
+/* One equality for each column, over left ++ right, and the combined scope's view of the
+ * columns. */
+static laminar_status bind_using(struct select_block *q, const struct ast_name_list *names,
+                                 enum ast_join_kind kind, const struct from_item *left,
+                                 const struct from_item *right, struct scope *scope,
+                                 struct expr_list *out)
 {
     struct plan_context *ctx = q->ctx;
     uint32_t n_left = left->plan->n_cols;
-    struct select_block on_left = {.b = q->b, .ctx = ctx, .plan = left->plan}, on_right = {.b = q->b, .ctx = ctx, .plan = right->plan};
+    struct select_block on_left = {.b = q->b, .ctx = ctx, .plan = left->plan},
+                        on_right = {.b = q->b, .ctx = ctx, .plan = right->plan};
     for (size_t i = 0; i < names->n; i++) {
         const struct ast_name *name = &names->items[i];
         uint32_t at_left, at_right;
@@ -175,17 +204,20 @@ static laminar_status bind_using(struct select_block *q, const struct ast_name_l
     return LAMINAR_OK;
 }
 
-/* --- The join ----------------------------------------------------------------------------------------------------------------- */
+/* --- The join --------------------------------------------------------------------------------- */
 
 static enum join_kind plain_kind(enum ast_join_kind kind)
 {
     switch (kind) {
     case AST_JOIN_INNER: return JOIN_INNER;
-    case AST_JOIN_LEFT: case AST_JOIN_RIGHT: return JOIN_LEFT;
+    case AST_JOIN_LEFT:
+    case AST_JOIN_RIGHT: return JOIN_LEFT;
     case AST_JOIN_FULL: return JOIN_FULL;
     case AST_JOIN_CROSS: return JOIN_CROSS;
-    case AST_JOIN_LEFT_SEMI: case AST_JOIN_RIGHT_SEMI: return JOIN_SEMI;
-    case AST_JOIN_LEFT_ANTI: case AST_JOIN_RIGHT_ANTI: return JOIN_ANTI;
+    case AST_JOIN_LEFT_SEMI:
+    case AST_JOIN_RIGHT_SEMI: return JOIN_SEMI;
+    case AST_JOIN_LEFT_ANTI:
+    case AST_JOIN_RIGHT_ANTI: return JOIN_ANTI;
     }
     return JOIN_INNER;
 }
@@ -195,7 +227,8 @@ static bool is_swapped(enum ast_join_kind kind)
     return kind == AST_JOIN_RIGHT || kind == AST_JOIN_RIGHT_SEMI || kind == AST_JOIN_RIGHT_ANTI;
 }
 
-static laminar_status column_map(struct plan_context *ctx, uint32_t n_first, uint32_t n_second, uint32_t **out)
+static laminar_status column_map(struct plan_context *ctx, uint32_t n_first, uint32_t n_second,
+                                 uint32_t **out)
 {
     ALLOC_OR_FAIL(ctx, *out, ARENA_ARRAY(ctx->arena, uint32_t, n_first + n_second + 1));
     for (uint32_t i = 0; i < n_first; i++) (*out)[i] = n_second + i;
@@ -203,8 +236,10 @@ static laminar_status column_map(struct plan_context *ctx, uint32_t n_first, uin
     return LAMINAR_OK;
 }
 
-/* Joins under the conjuncts (over left ++ right as written). The output has the columns as written too. */
-static laminar_status make_join(struct select_block *q, const struct ast_join *ast, struct plan *left, struct plan *right, struct expr_list *conjuncts,
+/* Joins under the conjuncts (over left ++ right as written). The output has the columns as
+ * written too. */
+static laminar_status make_join(struct select_block *q, const struct ast_join *ast,
+                                struct plan *left, struct plan *right, struct expr_list *conjuncts,
                                 struct plan **out)
 {
     struct plan_context *ctx = q->ctx;
@@ -226,13 +261,15 @@ static laminar_status make_join(struct select_block *q, const struct ast_join *a
     return plan_make_selection(ctx, join, map, join->n_cols, out);
 }
 
-laminar_status bind_join(struct select_block *q, const struct ast_table_ref *ref, struct from_item *out)
+laminar_status bind_join(struct select_block *q, const struct ast_table_ref *ref,
+                         struct from_item *out)
 {
     struct plan_context *ctx = q->ctx;
     const struct ast_join *ast = ref->u.join;
     struct from_item left, right;
     if (ast->flavour == AST_JOIN_TEMPORAL_PROBE)
-        return plan_unsupported(ctx, ast->keyword_span.start, "TEMPORAL PROBE JOIN is not supported yet", NULL);
+        return plan_unsupported(ctx, ast->keyword_span.start,
+                                "TEMPORAL PROBE JOIN is not supported yet", NULL);
     CHECK(bind_table_ref(q, ast->left, &left));
     CHECK(bind_table_ref(q, ast->right, &right));
     CHECK(check_aliases(q, &left.scope, &right.scope, ast->right->span.start));
@@ -242,7 +279,8 @@ laminar_status bind_join(struct select_block *q, const struct ast_table_ref *ref
     struct expr_list conjuncts = {0};
     CHECK(scope_concat(ctx, &left.scope, &right.scope, left.plan->n_cols, &both));
     struct ast_name_list names = ast->using_columns;
-    if (ast->is_natural) CHECK(natural_columns(q, &left.scope, &right.scope, ast->keyword_span.start, &names));
+    if (ast->is_natural)
+        CHECK(natural_columns(q, &left.scope, &right.scope, ast->keyword_span.start, &names));
     if (names.n) CHECK(bind_using(q, &names, ast->kind, &left, &right, &both, &conjuncts));
     if (ast->on) CHECK(bind_join_condition(q, ast->on, &both, left.plan, right.plan, &conjuncts));
     CHECK(make_join(q, ast, left.plan, right.plan, &conjuncts, &out->plan));

@@ -1,4 +1,5 @@
-/* bind_select.c - one SELECT, clause by clause: see bind.h for the order and for grouped selects. */
+/* bind_select.c - one SELECT, clause by clause: see bind.h for the order and for grouped
+ * selects. */
 #include "plan/bind.h"
 
 /* The select list and, behind its visible items, the hidden ones that ORDER BY needs. */
@@ -9,7 +10,8 @@ struct item_list {
     uint32_t n_visible;
 };
 
-static laminar_status add_item(struct select_block *q, struct item_list *items, struct expr *e, const char *name)
+static laminar_status add_item(struct select_block *q, struct item_list *items, struct expr *e,
+                               const char *name)
 {
     struct plan_context *ctx = q->ctx;
     if (items->exprs.n == items->capacity) {
@@ -24,9 +26,10 @@ static laminar_status add_item(struct select_block *q, struct item_list *items, 
     return expr_list_push(ctx, &items->exprs, e);
 }
 
-/* --- WHERE --------------------------------------------------------------------------------------------------------------- */
+/* --- WHERE ------------------------------------------------------------------------------------ */
 
-static laminar_status bind_plain_conjunct(struct select_block *q, const struct ast_expr *ast, struct expr_list *out)
+static laminar_status bind_plain_conjunct(struct select_block *q, const struct ast_expr *ast,
+                                          struct expr_list *out)
 {
     struct expr *e;
     CHECK(bind_expr(q, ast, &e));
@@ -36,7 +39,8 @@ static laminar_status bind_plain_conjunct(struct select_block *q, const struct a
 
 static bool is_subquery_condition(const struct ast_expr *ast)
 {
-    while (ast->kind == AST_EXPR_UNARY && ast->u.unary.op == AST_UNARY_NOT) ast = ast->u.unary.operand;
+    while (ast->kind == AST_EXPR_UNARY && ast->u.unary.op == AST_UNARY_NOT)
+        ast = ast->u.unary.operand;
     return ast->kind == AST_EXPR_EXISTS || ast->kind == AST_EXPR_IN_QUERY;
 }
 
@@ -63,7 +67,7 @@ laminar_status bind_where(struct select_block *q, const struct ast_expr *where)
     return LAMINAR_OK;
 }
 
-/* --- The select list -------------------------------------------------------------------------------------------------------- */
+/* --- The select list -------------------------------------------------------------------------- */
 
 static bool name_in(const struct ast_name_list *list, const char *name, bool *used)
 {
@@ -75,7 +79,8 @@ static bool name_in(const struct ast_name_list *list, const char *name, bool *us
     return false;
 }
 
-static const struct ast_replace_item *replaced_by(const struct ast_expr *star, const char *name, bool *used)
+static const struct ast_replace_item *replaced_by(const struct ast_expr *star, const char *name,
+                                                  bool *used)
 {
     for (size_t i = 0; i < star->u.star.n_replace; i++) {
         if (strcmp(star->u.star.replace[i].name.text, name) != 0) continue;
@@ -85,19 +90,23 @@ static const struct ast_replace_item *replaced_by(const struct ast_expr *star, c
     return NULL;
 }
 
-static laminar_status unused_star_name(struct select_block *q, const char *clause, const struct ast_name *name)
+static laminar_status unused_star_name(struct select_block *q, const char *clause,
+                                       const struct ast_name *name)
 {
     struct nearest_name nearest = {.wanted = name->text};
     scope_offer_names(&q->scope, &nearest);
-    plan_error(q->ctx, LAMINAR_QUERY_FAILED, name->span.start, "column \"%s\" of %s is not among the columns of the *", name->text, clause);
+    plan_error(q->ctx, LAMINAR_QUERY_FAILED, name->span.start,
+               "column \"%s\" of %s is not among the columns of the *", name->text, clause);
     if (nearest.best) error_hint(q->ctx->err, "did you mean \"%s\"?", nearest.best);
     return LAMINAR_QUERY_FAILED;
 }
 
-static laminar_status expand_star(struct select_block *q, const struct ast_expr *star, struct item_list *items)
+static laminar_status expand_star(struct select_block *q, const struct ast_expr *star,
+                                  struct item_list *items)
 {
     struct plan_context *ctx = q->ctx;
-    const char *table = star->u.star.qualifier.n ? ast_qname_last(&star->u.star.qualifier)->text : NULL;
+    const char *table = star->u.star.qualifier.n ? ast_qname_last(&star->u.star.qualifier)->text
+                                                 : NULL;
     bool *excluded, *replaced;
     ALLOC_OR_FAIL(ctx, excluded, ARENA_ARRAY(ctx->arena, bool, star->u.star.exclude.n + 1));
     ALLOC_OR_FAIL(ctx, replaced, ARENA_ARRAY(ctx->arena, bool, star->u.star.n_replace + 1));
@@ -109,15 +118,19 @@ static laminar_status expand_star(struct select_block *q, const struct ast_expr 
         if (name_in(&star->u.star.exclude, col->name, excluded)) continue;
         struct expr *e;
         const struct ast_replace_item *replacement = replaced_by(star, col->name, replaced);
-        if (replacement) CHECK(bind_expr(q, replacement->expr, &e));
-        else CHECK(scope_expr(q, col, table == NULL, star->span.start, &e));
+        if (replacement)
+            CHECK(bind_expr(q, replacement->expr, &e));
+        else
+            CHECK(scope_expr(q, col, table == NULL, star->span.start, &e));
         CHECK(add_item(q, items, e, col->name));
     }
     if (n_matched == 0) {
-        if (!table) return plan_error(ctx, LAMINAR_QUERY_FAILED, star->span.start, "SELECT * needs a FROM");
+        if (!table)
+            return plan_error(ctx, LAMINAR_QUERY_FAILED, star->span.start, "SELECT * needs a FROM");
         struct nearest_name nearest = {.wanted = table};
         for (uint32_t i = 0; i < q->scope.n; i++) nearest_offer(&nearest, q->scope.cols[i].table);
-        plan_error(ctx, LAMINAR_QUERY_FAILED, star->span.start, "there is no table \"%s\" in FROM", table);
+        plan_error(ctx, LAMINAR_QUERY_FAILED, star->span.start, "there is no table \"%s\" in FROM",
+                   table);
         if (nearest.best) error_hint(ctx->err, "did you mean \"%s\"?", nearest.best);
         return LAMINAR_QUERY_FAILED;
     }
@@ -128,11 +141,15 @@ static laminar_status expand_star(struct select_block *q, const struct ast_expr 
     return LAMINAR_OK;
 }
 
-/* row_number() in the select list beside QUALIFY: known where only the first row of each partition stays. */
-static laminar_status row_number_value(struct select_block *q, const struct ast_expr *ast, struct expr **out)
+/* row_number() in the select list beside QUALIFY: known where only the first row of each
+ * partition stays. */
+static laminar_status row_number_value(struct select_block *q, const struct ast_expr *ast,
+                                       struct expr **out)
 {
     if (q->qualify->limit != 1)
-        return plan_unsupported(q->ctx, ast->span.start, "row_number() can't be shown, only limited by QUALIFY", "leave it out of the select list");
+        return plan_unsupported(q->ctx, ast->span.start,
+                                "row_number() can't be shown, only limited by QUALIFY",
+                                "leave it out of the select list");
     ALLOC_OR_FAIL(q->ctx, *out, const_int64(q->ctx->arena, 1));
     (*out)->sql_offset = ast->span.start;
     return LAMINAR_OK;
@@ -141,7 +158,8 @@ static laminar_status row_number_value(struct select_block *q, const struct ast_
 static laminar_status bind_select_list(struct select_block *q, struct item_list *items)
 {
     struct plan_context *ctx = q->ctx;
-    q->clause = (struct clause){.name = "the select list", .allows_aggregates = true, .allows_subqueries = true};
+    q->clause = (struct clause){
+        .name = "the select list", .allows_aggregates = true, .allows_subqueries = true};
     for (size_t i = 0; i < q->select->n_items; i++) {
         const struct ast_select_item *item = &q->select->items[i];
         if (item->expr->kind == AST_EXPR_STAR) {
@@ -150,26 +168,35 @@ static laminar_status bind_select_list(struct select_block *q, struct item_list 
         }
         struct expr *e;
         const char *name;
-        if (q->qualify->call == item->expr) CHECK(row_number_value(q, item->expr, &e));
-        else CHECK(bind_expr(q, item->expr, &e));
-        if (item->alias.text) CHECK(bind_name(ctx, item->alias.text, &name));
-        else ALLOC_OR_FAIL(ctx, name, sql_expr_name(ctx->arena, item->expr));
+        if (q->qualify->call == item->expr)
+            CHECK(row_number_value(q, item->expr, &e));
+        else
+            CHECK(bind_expr(q, item->expr, &e));
+        if (item->alias.text)
+            CHECK(bind_name(ctx, item->alias.text, &name));
+        else
+            ALLOC_OR_FAIL(ctx, name, sql_expr_name(ctx->arena, item->expr));
         CHECK(add_item(q, items, e, name));
     }
-    if (items->exprs.n == 0) return plan_error(ctx, LAMINAR_QUERY_FAILED, q->select->n_items ? q->select->items[0].span.start : 0, "the select list has no columns");
+    if (items->exprs.n == 0)
+        return plan_error(ctx, LAMINAR_QUERY_FAILED,
+                          q->select->n_items ? q->select->items[0].span.start : 0,
+                          "the select list has no columns");
     items->n_visible = items->exprs.n;
     return LAMINAR_OK;
 }
 
-/* --- ORDER BY ----------------------------------------------------------------------------------------------------------------- */
+/* --- ORDER BY --------------------------------------------------------------------------------- */
 
-static laminar_status find_output(struct select_block *q, const struct item_list *items, const struct ast_name *name, int32_t *out)
+static laminar_status find_output(struct select_block *q, const struct item_list *items,
+                                  const struct ast_name *name, int32_t *out)
 {
     *out = -1;
     for (uint32_t i = 0; i < items->n_visible; i++) {
         if (strcmp(items->names[i], name->text) != 0) continue;
         if (*out >= 0 && !expr_equal(items->exprs.items[*out], items->exprs.items[i])) {
-            plan_error(q->ctx, LAMINAR_QUERY_FAILED, name->span.start, "\"%s\" names several columns of the select list", name->text);
+            plan_error(q->ctx, LAMINAR_QUERY_FAILED, name->span.start,
+                       "\"%s\" names several columns of the select list", name->text);
             error_hint(q->ctx->err, "order by position: ORDER BY %u", (uint32_t)*out + 1);
             return LAMINAR_QUERY_FAILED;
         }
@@ -178,20 +205,25 @@ static laminar_status find_output(struct select_block *q, const struct item_list
     return LAMINAR_OK;
 }
 
-static laminar_status order_position(struct plan_context *ctx, const struct ast_expr *ast, uint32_t n, uint32_t *out)
+static laminar_status order_position(struct plan_context *ctx, const struct ast_expr *ast,
+                                     uint32_t n, uint32_t *out)
 {
     uint64_t position = ast->u.number.fits_u64 ? ast->u.number.value : 0;
     if (position < 1 || position > n)
-        return plan_error(ctx, LAMINAR_QUERY_FAILED, ast->span.start, "ORDER BY position %s is not in the select list, which has %u column%s",
+        return plan_error(ctx, LAMINAR_QUERY_FAILED, ast->span.start,
+                          "ORDER BY position %s is not in the select list, which has %u column%s",
                           ast->u.number.text, n, n == 1 ? "" : "s");
     *out = (uint32_t)position - 1;
     return LAMINAR_OK;
 }
 
-/* The item that an ORDER BY expression means: a position, an output name, an item that is equal to it, or a new hidden one. */
-static laminar_status order_column(struct select_block *q, struct item_list *items, const struct ast_expr *ast, uint32_t *out)
+/* The item that an ORDER BY expression means: a position, an output name, an item that is equal
+ * to it, or a new hidden one. */
+static laminar_status order_column(struct select_block *q, struct item_list *items,
+                                   const struct ast_expr *ast, uint32_t *out)
 {
-    if (ast->kind == AST_EXPR_NUMBER && ast->u.number.class == AST_NUMBER_INTEGER) return order_position(q->ctx, ast, items->n_visible, out);
+    if (ast->kind == AST_EXPR_NUMBER && ast->u.number.class == AST_NUMBER_INTEGER)
+        return order_position(q->ctx, ast, items->n_visible, out);
     if (ast->kind == AST_EXPR_COLUMN && ast->u.column.n == 1) {
         int32_t found;
         CHECK(find_output(q, items, &ast->u.column.parts[0], &found));
@@ -208,7 +240,8 @@ static laminar_status order_column(struct select_block *q, struct item_list *ite
         return LAMINAR_OK;
     }
     if (q->select->is_distinct && !q->select->distinct_on.n) {
-        plan_error(q->ctx, LAMINAR_QUERY_FAILED, ast->span.start, "with DISTINCT, what ORDER BY names must be in the select list");
+        plan_error(q->ctx, LAMINAR_QUERY_FAILED, ast->span.start,
+                   "with DISTINCT, what ORDER BY names must be in the select list");
         error_hint(q->ctx->err, "add it to the select list");
         return LAMINAR_QUERY_FAILED;
     }
@@ -218,7 +251,8 @@ static laminar_status order_column(struct select_block *q, struct item_list *ite
 
 static struct sort_key make_sort_key(uint32_t column, const struct ast_order_item *item)
 {
-    bool nulls_first = item->nulls == AST_NULLS_DEFAULT ? item->is_descending : item->nulls == AST_NULLS_FIRST;
+    bool nulls_first = item->nulls == AST_NULLS_DEFAULT ? item->is_descending
+                                                        : item->nulls == AST_NULLS_FIRST;
     return (struct sort_key){column, item->is_descending, nulls_first};
 }
 
@@ -229,14 +263,18 @@ static bool sort_has_column(const struct sort_key *keys, uint32_t n, uint32_t co
     return false;
 }
 
-static laminar_status bind_order_by(struct select_block *q, const struct ast_query *query, struct item_list *items, struct sort_key **out, uint32_t *n_out)
+static laminar_status bind_order_by(struct select_block *q, const struct ast_query *query,
+                                    struct item_list *items, struct sort_key **out, uint32_t *n_out)
 {
     struct plan_context *ctx = q->ctx;
     size_t n = query->order_by_all ? items->n_visible : query->order_by.n;
     struct sort_key *keys;
     uint32_t n_keys = 0;
     ALLOC_OR_FAIL(ctx, keys, ARENA_ARRAY(ctx->arena, struct sort_key, n + 1));
-    q->clause = (struct clause){.name = "ORDER BY", .allows_aggregates = true, .allows_subqueries = true, .allows_aliases = true};
+    q->clause = (struct clause){.name = "ORDER BY",
+                                .allows_aggregates = true,
+                                .allows_subqueries = true,
+                                .allows_aliases = true};
     for (size_t i = 0; i < n; i++) {
         const struct ast_order_item *item = &query->order_by.items[query->order_by_all ? 0 : i];
         uint32_t column = (uint32_t)i;
@@ -248,7 +286,7 @@ static laminar_status bind_order_by(struct select_block *q, const struct ast_que
     return LAMINAR_OK;
 }
 
-/* --- The end of a query: DISTINCT, ORDER BY, LIMIT ------------------------------------------------------------------------------ */
+/* --- The end of a query: DISTINCT, ORDER BY, LIMIT -------------------------------------------- */
 
 /* LIMIT and OFFSET as numbers; LIMIT NULL and LIMIT ALL are none. */
 static laminar_status bind_limit(struct binder *b, const struct ast_query *query, struct plan *top)
@@ -261,7 +299,8 @@ static laminar_status bind_limit(struct binder *b, const struct ast_query *query
     return LAMINAR_OK;
 }
 
-static laminar_status make_top(struct binder *b, const struct ast_query *query, struct sort_key *sort, uint32_t n_sort, struct plan **plan)
+static laminar_status make_top(struct binder *b, const struct ast_query *query,
+                               struct sort_key *sort, uint32_t n_sort, struct plan **plan)
 {
     bool has_limit = query->limit || query->offset;
     struct plan *top;
@@ -269,7 +308,10 @@ static laminar_status make_top(struct binder *b, const struct ast_query *query, 
     CHECK(plan_new_over(b->ctx, has_limit ? PLAN_TOP_N : PLAN_SORT, *plan, &top));
     top->sort = sort;
     top->n_sort = n_sort;
-    top->sql_offset = query->order_by.n ? query->order_by.items[0].span.start : query->limit ? query->limit->span.start : query->offset ? query->offset->span.start : 0;
+    top->sql_offset = query->order_by.n ? query->order_by.items[0].span.start
+                      : query->limit    ? query->limit->span.start
+                      : query->offset   ? query->offset->span.start
+                                        : 0;
     if (has_limit) {
         CHECK(bind_limit(b, query, top));
         if (!top->has_limit && top->offset == 0) { /* LIMIT ALL */
@@ -291,12 +333,16 @@ static laminar_status keep_visible(struct plan_context *ctx, struct plan **plan,
 }
 
 /* DISTINCT ON (keys): the first row of each, in the order given. */
-static laminar_status bind_distinct_on(struct select_block *q, struct item_list *items, uint32_t **out, uint32_t *n_out)
+static laminar_status bind_distinct_on(struct select_block *q, struct item_list *items,
+                                       uint32_t **out, uint32_t *n_out)
 {
     const struct ast_expr_list *on = &q->select->distinct_on;
     ALLOC_OR_FAIL(q->ctx, *out, ARENA_ARRAY(q->ctx->arena, uint32_t, on->n + 1));
     *n_out = 0;
-    q->clause = (struct clause){.name = "DISTINCT ON", .allows_aggregates = true, .allows_subqueries = true, .allows_aliases = true};
+    q->clause = (struct clause){.name = "DISTINCT ON",
+                                .allows_aggregates = true,
+                                .allows_subqueries = true,
+                                .allows_aliases = true};
     for (size_t i = 0; i < on->n; i++) {
         uint32_t column;
         bool seen = false;
@@ -307,7 +353,8 @@ static laminar_status bind_distinct_on(struct select_block *q, struct item_list 
     return LAMINAR_OK;
 }
 
-static laminar_status make_distinct_on(struct select_block *q, const uint32_t *columns, uint32_t n, struct sort_key *sort, uint32_t n_sort, struct plan **plan)
+static laminar_status make_distinct_on(struct select_block *q, const uint32_t *columns, uint32_t n,
+                                       struct sort_key *sort, uint32_t n_sort, struct plan **plan)
 {
     struct plan *top;
     CHECK(plan_new_over(q->ctx, PLAN_TOP_N, *plan, &top));
@@ -322,23 +369,27 @@ static laminar_status make_distinct_on(struct select_block *q, const uint32_t *c
     return LAMINAR_OK;
 }
 
-/* --- QUALIFY: the first rows of each partition ------------------------------------------------------------------------------------ */
+/* --- QUALIFY: the first rows of each partition ------------------------------------------------ */
 
-static laminar_status bind_row_limit(struct select_block *q, const struct qualify *qualify, struct item_list *items, struct plan **out)
+static laminar_status bind_row_limit(struct select_block *q, const struct qualify *qualify,
+                                     struct item_list *items, struct plan **out)
 {
     struct plan_context *ctx = q->ctx;
     const struct ast_window *window = qualify->call->u.function->over;
     struct plan *top;
     CHECK(plan_new(ctx, PLAN_TOP_N, 1, 0, &top));
-    ALLOC_OR_FAIL(ctx, top->partition, ARENA_ARRAY(ctx->arena, uint32_t, window->partition_by.n + 1));
+    ALLOC_OR_FAIL(ctx, top->partition,
+                  ARENA_ARRAY(ctx->arena, uint32_t, window->partition_by.n + 1));
     ALLOC_OR_FAIL(ctx, top->sort, ARENA_ARRAY(ctx->arena, struct sort_key, window->order_by.n + 1));
     q->clause = (struct clause){.name = "OVER", .allows_aggregates = true};
     for (size_t i = 0; i < window->partition_by.n; i++)
-        CHECK(order_column(q, items, window->partition_by.items[i], &top->partition[top->n_partition++]));
+        CHECK(order_column(q, items, window->partition_by.items[i],
+                           &top->partition[top->n_partition++]));
     for (size_t i = 0; i < window->order_by.n; i++) {
         uint32_t column;
         CHECK(order_column(q, items, window->order_by.items[i].expr, &column));
-        if (!sort_has_column(top->sort, top->n_sort, column)) top->sort[top->n_sort++] = make_sort_key(column, &window->order_by.items[i]);
+        if (!sort_has_column(top->sort, top->n_sort, column))
+            top->sort[top->n_sort++] = make_sort_key(column, &window->order_by.items[i]);
     }
     top->has_limit = true;
     top->limit = qualify->limit;
@@ -357,7 +408,7 @@ static laminar_status put_above(struct plan_context *ctx, struct plan *top, stru
     return LAMINAR_OK;
 }
 
-/* --- SELECT ------------------------------------------------------------------------------------------------------------------------ */
+/* --- SELECT ----------------------------------------------------------------------------------- */
 
 static bool is_grouped_select(const struct ast_select *select, const struct ast_query *query)
 {
@@ -365,7 +416,8 @@ static bool is_grouped_select(const struct ast_select *select, const struct ast_
     for (size_t i = 0; i < select->n_items; i++)
         if (ast_has_aggregate(select->items[i].expr)) return true;
     for (size_t i = 0; query && i < query->order_by.n; i++)
-        if (query->order_by.items[i].expr && ast_has_aggregate(query->order_by.items[i].expr)) return true;
+        if (query->order_by.items[i].expr && ast_has_aggregate(query->order_by.items[i].expr))
+            return true;
     return false;
 }
 
@@ -373,12 +425,16 @@ static laminar_status bind_having(struct select_block *q, struct expr **out)
 {
     *out = NULL;
     if (!q->select->having) return LAMINAR_OK;
-    q->clause = (struct clause){.name = "HAVING", .allows_aggregates = true, .allows_subqueries = true, .allows_aliases = true};
+    q->clause = (struct clause){.name = "HAVING",
+                                .allows_aggregates = true,
+                                .allows_subqueries = true,
+                                .allows_aliases = true};
     CHECK(bind_expr(q, q->select->having, out));
     return make_condition(q->ctx, *out, "the condition of HAVING", out);
 }
 
-laminar_status bind_select(struct binder *b, struct select_block *parent, const struct ast_select *select, const struct ast_query *query,
+laminar_status bind_select(struct binder *b, struct select_block *parent,
+                           const struct ast_select *select, const struct ast_query *query,
                            struct plan **out)
 {
     struct plan_context *ctx = b->ctx;
@@ -387,7 +443,9 @@ laminar_status bind_select(struct binder *b, struct select_block *parent, const 
     struct expr *having;
     struct sort_key *sort = NULL;
     uint32_t n_sort = 0, *on = NULL, n_on = 0;
-    if (select->n_windows) return plan_unsupported(ctx, select->windows[0].name.span.start, "the WINDOW clause is not supported", NULL);
+    if (select->n_windows)
+        return plan_unsupported(ctx, select->windows[0].name.span.start,
+                                "the WINDOW clause is not supported", NULL);
     struct qualify qualify = {0};
     struct plan *top = NULL;
     if (select->qualify) CHECK(bind_qualify(&q, &qualify));
@@ -402,7 +460,8 @@ laminar_status bind_select(struct binder *b, struct select_block *parent, const 
     if (select->distinct_on.n) CHECK(bind_distinct_on(&q, &items, &on, &n_on));
     if (query) CHECK(bind_order_by(&q, query, &items, &sort, &n_sort));
     if (q.is_grouped) CHECK(block_make_aggregate(&q));
-    for (uint32_t i = 0; i < items.exprs.n; i++) CHECK(block_finish_expr(&q, &items.exprs.items[i]));
+    for (uint32_t i = 0; i < items.exprs.n; i++)
+        CHECK(block_finish_expr(&q, &items.exprs.items[i]));
     if (having) {
         CHECK(block_finish_expr(&q, &having));
         CHECK(plan_make_filter(ctx, q.plan, having, &q.plan));
@@ -418,10 +477,11 @@ laminar_status bind_select(struct binder *b, struct select_block *parent, const 
     return LAMINAR_OK;
 }
 
-/* --- Queries ------------------------------------------------------------------------------------------------------------------------- */
+/* --- Queries ---------------------------------------------------------------------------------- */
 
 /* ORDER BY of a set operation or VALUES: positions, output names, and expressions over them. */
-static laminar_status order_rows(struct binder *b, const struct ast_query *query, struct plan **plan)
+static laminar_status order_rows(struct binder *b, const struct ast_query *query,
+                                 struct plan **plan)
 {
     struct plan_context *ctx = b->ctx;
     static const struct ast_select no_select = {0};
@@ -437,26 +497,31 @@ static laminar_status order_rows(struct binder *b, const struct ast_query *query
     }
     items.n_visible = n_visible;
     CHECK(bind_order_by(&q, query, &items, &sort, &n_sort));
-    if (items.exprs.n > n_visible) CHECK(plan_make_project(ctx, *plan, items.exprs.items, items.names, items.exprs.n, plan));
+    if (items.exprs.n > n_visible)
+        CHECK(plan_make_project(ctx, *plan, items.exprs.items, items.names, items.exprs.n, plan));
     CHECK(make_top(b, query, sort, n_sort, plan));
     return keep_visible(ctx, plan, n_visible);
 }
 
-static laminar_status bind_values(struct binder *b, struct select_block *parent, const struct ast_query_body *body, struct plan **out)
+static laminar_status bind_values(struct binder *b, struct select_block *parent,
+                                  const struct ast_query_body *body, struct plan **out)
 {
     struct plan_context *ctx = b->ctx;
     struct select_block q = {.b = b, .ctx = ctx, .parent = parent, .clause = {.name = "VALUES"}};
     size_t n_rows = body->u.values.n_rows, n_cols = n_rows ? body->u.values.rows[0].n : 0;
     struct expr **cells, **column;
-    if (n_cols == 0) return plan_error(ctx, LAMINAR_QUERY_FAILED, body->span.start, "VALUES without values");
+    if (n_cols == 0)
+        return plan_error(ctx, LAMINAR_QUERY_FAILED, body->span.start, "VALUES without values");
     ALLOC_OR_FAIL(ctx, cells, ARENA_ARRAY(ctx->arena, struct expr *, n_rows * n_cols));
     ALLOC_OR_FAIL(ctx, column, ARENA_ARRAY(ctx->arena, struct expr *, n_rows));
     for (size_t r = 0; r < n_rows; r++) {
         const struct ast_expr_list *row = &body->u.values.rows[r];
         if (row->n != n_cols)
-            return plan_error(ctx, LAMINAR_QUERY_FAILED, row->n ? row->items[0]->span.start : body->span.start,
-                              "row %zu of VALUES has %zu values, the first has %zu", r + 1, row->n, n_cols);
-        for (size_t c = 0; c < n_cols; c++) CHECK(bind_expr(&q, row->items[c], &cells[r * n_cols + c]));
+            return plan_error(
+                ctx, LAMINAR_QUERY_FAILED, row->n ? row->items[0]->span.start : body->span.start,
+                "row %zu of VALUES has %zu values, the first has %zu", r + 1, row->n, n_cols);
+        for (size_t c = 0; c < n_cols; c++)
+            CHECK(bind_expr(&q, row->items[c], &cells[r * n_cols + c]));
     }
     for (size_t c = 0; c < n_cols; c++) {
         struct data_type type;
@@ -467,15 +532,19 @@ static laminar_status bind_values(struct binder *b, struct select_block *parent,
     return plan_make_values(ctx, cells, n_rows, (uint32_t)n_cols, out);
 }
 
-static laminar_status bind_body(struct binder *b, struct select_block *parent, const struct ast_query_body *body, struct plan **out);
+static laminar_status bind_body(struct binder *b, struct select_block *parent,
+                                const struct ast_query_body *body, struct plan **out);
 
 /* Casts column c of each input to the common type. */
-static laminar_status unify_inputs(struct plan_context *ctx, struct plan **inputs, size_t n, uint32_t offset)
+static laminar_status unify_inputs(struct plan_context *ctx, struct plan **inputs, size_t n,
+                                   uint32_t offset)
 {
     uint32_t n_cols = inputs[0]->n_cols;
     for (size_t i = 1; i < n; i++)
         if (inputs[i]->n_cols != n_cols)
-            return plan_error(ctx, LAMINAR_QUERY_FAILED, offset, "the queries of a UNION have %u and %u columns", n_cols, inputs[i]->n_cols);
+            return plan_error(ctx, LAMINAR_QUERY_FAILED, offset,
+                              "the queries of a UNION have %u and %u columns", n_cols,
+                              inputs[i]->n_cols);
     struct data_type *types;
     ALLOC_OR_FAIL(ctx, types, ARENA_ARRAY(ctx->arena, struct data_type, n_cols + 1));
     for (uint32_t c = 0; c < n_cols; c++) {
@@ -483,8 +552,9 @@ static laminar_status unify_inputs(struct plan_context *ctx, struct plan **input
         for (size_t i = 1; i < n; i++) {
             struct data_type common;
             if (!type_common(types[c], inputs[i]->cols[c].type, &common)) {
-                plan_error(ctx, LAMINAR_QUERY_FAILED, offset, "column %u of a UNION has types %s and %s, which have no type in common", c + 1,
-                           TYPE_TEXT(types[c]), TYPE_TEXT(inputs[i]->cols[c].type));
+                plan_error(ctx, LAMINAR_QUERY_FAILED, offset,
+                           "column %u of a UNION has types %s and %s, which have no type in common",
+                           c + 1, TYPE_TEXT(types[c]), TYPE_TEXT(inputs[i]->cols[c].type));
                 error_hint(ctx->err, "CAST the column in one of the queries");
                 return LAMINAR_QUERY_FAILED;
             }
@@ -510,13 +580,17 @@ static laminar_status unify_inputs(struct plan_context *ctx, struct plan **input
     return LAMINAR_OK;
 }
 
-static laminar_status bind_set_operation(struct binder *b, struct select_block *parent, const struct ast_query_body *body, struct plan **out)
+static laminar_status bind_set_operation(struct binder *b, struct select_block *parent,
+                                         const struct ast_query_body *body, struct plan **out)
 {
     struct plan_context *ctx = b->ctx;
     if (body->u.set.op != AST_SET_UNION)
-        return plan_unsupported(ctx, body->u.set.operands[1]->span.start,
-                                body->u.set.op == AST_SET_INTERSECT ? "INTERSECT is not supported yet" : "EXCEPT is not supported yet",
-                                body->u.set.op == AST_SET_INTERSECT ? "use EXISTS or a SEMI JOIN" : "use NOT EXISTS or an ANTI JOIN");
+        return plan_unsupported(
+            ctx, body->u.set.operands[1]->span.start,
+            body->u.set.op == AST_SET_INTERSECT ? "INTERSECT is not supported yet"
+                                                : "EXCEPT is not supported yet",
+            body->u.set.op == AST_SET_INTERSECT ? "use EXISTS or a SEMI JOIN"
+                                                : "use NOT EXISTS or an ANTI JOIN");
     size_t n = body->u.set.n;
     struct plan **inputs;
     ALLOC_OR_FAIL(ctx, inputs, ARENA_ARRAY(ctx->arena, struct plan *, n));
@@ -526,7 +600,8 @@ static laminar_status bind_set_operation(struct binder *b, struct select_block *
     CHECK(plan_new(ctx, PLAN_UNION_ALL, (uint32_t)n, inputs[0]->n_cols, &plan));
     memcpy(plan->inputs, inputs, n * sizeof *inputs);
     for (uint32_t c = 0; c < plan->n_cols; c++) {
-        plan->cols[c] = (struct plan_column){.name = inputs[0]->cols[c].name, .type = inputs[0]->cols[c].type};
+        plan->cols[c] = (struct plan_column){.name = inputs[0]->cols[c].name,
+                                             .type = inputs[0]->cols[c].type};
         for (size_t i = 0; i < n; i++) plan->cols[c].is_nullable |= inputs[i]->cols[c].is_nullable;
     }
     plan->sql_offset = body->span.start;
@@ -535,7 +610,8 @@ static laminar_status bind_set_operation(struct binder *b, struct select_block *
     return LAMINAR_OK;
 }
 
-static laminar_status bind_body(struct binder *b, struct select_block *parent, const struct ast_query_body *body, struct plan **out)
+static laminar_status bind_body(struct binder *b, struct select_block *parent,
+                                const struct ast_query_body *body, struct plan **out)
 {
     switch (body->kind) {
     case AST_BODY_SELECT: return bind_select(b, parent, body->u.select, NULL, out);
@@ -551,7 +627,8 @@ static laminar_status add_ctes(struct binder *b, const struct ast_query *query)
     for (size_t i = 0; i < query->n_ctes; i++) {
         for (size_t j = 0; j < i; j++)
             if (strcmp(query->ctes[i].name.text, query->ctes[j].name.text) == 0)
-                return plan_error(b->ctx, LAMINAR_QUERY_FAILED, query->ctes[i].name.span.start, "WITH names \"%s\" twice", query->ctes[i].name.text);
+                return plan_error(b->ctx, LAMINAR_QUERY_FAILED, query->ctes[i].name.span.start,
+                                  "WITH names \"%s\" twice", query->ctes[i].name.text);
         struct cte *cte;
         ALLOC_OR_FAIL(b->ctx, cte, ARENA_NEW(b->ctx->arena, struct cte));
         *cte = (struct cte){.ast = &query->ctes[i], .visible = b->ctes, .next = b->ctes};
@@ -561,15 +638,21 @@ static laminar_status add_ctes(struct binder *b, const struct ast_query *query)
     return LAMINAR_OK;
 }
 
-laminar_status bind_query(struct binder *b, struct select_block *parent, const struct ast_query *query, struct plan **out)
+laminar_status bind_query(struct binder *b, struct select_block *parent,
+                          const struct ast_query *query, struct plan **out)
 {
     struct binder inner = *b; /* its common table expressions end with it */
-    if (inner.depth++ > 0 && (query->emit.kind != AST_EMIT_NONE || query->lateness || query->late_data.n)) {
-        const uint32_t at = query->emit.kind != AST_EMIT_NONE ? query->emit.span.start : query->lateness ? query->lateness->span.start : query->late_data.span.start;
-        return plan_unsupported(b->ctx, at, "EMIT belongs to the outermost query", "make a STREAM of the inner query");
+    if (inner.depth++ > 0 &&
+        (query->emit.kind != AST_EMIT_NONE || query->lateness || query->late_data.n)) {
+        const uint32_t at = query->emit.kind != AST_EMIT_NONE ? query->emit.span.start
+                            : query->lateness                 ? query->lateness->span.start
+                                                              : query->late_data.span.start;
+        return plan_unsupported(b->ctx, at, "EMIT belongs to the outermost query",
+                                "make a STREAM of the inner query");
     }
     CHECK(add_ctes(&inner, query));
-    if (query->body->kind == AST_BODY_SELECT) return bind_select(&inner, parent, query->body->u.select, query, out);
+    if (query->body->kind == AST_BODY_SELECT)
+        return bind_select(&inner, parent, query->body->u.select, query, out);
     CHECK(bind_body(&inner, parent, query->body, out));
     if (!query->order_by.n && !query->limit && !query->offset) return LAMINAR_OK;
     return order_rows(&inner, query, out);

@@ -1,17 +1,21 @@
 /* bind_subquery.c - subqueries in expressions, as joins.
  *
- * A conjunct [NOT] EXISTS / [NOT] IN of WHERE is a SEMI or ANTI join of what FROM has made. Elsewhere a subquery is LEFT joined, and its value
- * is an expression over the joined columns: the scalar itself, or for EXISTS and IN a mark column that is null where nothing matched. In a grouped
- * SELECT the join waits until the aggregate is made (pending_join). Conditions on the enclosing query become the join's keys (decorrelate.c).
+ * A conjunct [NOT] EXISTS / [NOT] IN of WHERE is a SEMI or ANTI join of what FROM has made.
+ * Elsewhere a subquery is LEFT joined, and its value is an expression over the joined columns:
+ * the scalar itself, or for EXISTS and IN a mark column that is null where nothing matched. In a
+ * grouped SELECT the join waits until the aggregate is made (pending_join). Conditions on the
+ * enclosing query become the join's keys (decorrelate.c).
  *
- * NOT IN follows SQL's nulls exactly: x NOT IN (q) holds if nothing in q equals x, and q has no null, and x is not null unless q is empty. Each of the three is
- * an anti join, made only where nulls are possible. */
+ * NOT IN follows SQL's nulls exactly: x NOT IN (q) holds if nothing in q equals x, and q has no
+ * null, and x is not null unless q is empty. Each of the three is an anti join, made only where
+ * nulls are possible. */
 #include "plan/bind.h"
 #include "plan/decorrelate.h"
 
-/* --- Joining ----------------------------------------------------------------------------------------------------------------- */
+/* --- Joining ---------------------------------------------------------------------------------- */
 
-/* EXPR_OUTER to columns of the block's rows as they are now (the aggregate's, if there is one), EXPR_COLUMN to the right side behind them. */
+/* EXPR_OUTER to columns of the block's rows as they are now (the aggregate's, if there is one),
+ * EXPR_COLUMN to the right side behind them. */
 static laminar_status combine(struct select_block *q, struct expr **e, uint32_t n_left)
 {
     if ((*e)->kind == EXPR_OUTER) {
@@ -41,17 +45,21 @@ static void columns_to_outer(struct expr *e)
 /* outer = inner: fills both sides. */
 static bool is_key_pred(const struct expr *pred, struct expr **outer, struct expr **inner)
 {
-    if (!expr_is_call(pred, "=") || !type_equal(pred->args[0]->type, pred->args[1]->type)) return false;
+    if (!expr_is_call(pred, "=") || !type_equal(pred->args[0]->type, pred->args[1]->type))
+        return false;
     for (uint32_t i = 0; i < 2; i++) {
         *outer = pred->args[i];
         *inner = pred->args[1 - i];
-        if (expr_has_outer(*outer) && !expr_has_columns(*outer) && expr_has_columns(*inner) && !expr_has_outer(*inner)) return true;
+        if (expr_has_outer(*outer) && !expr_has_columns(*outer) && expr_has_columns(*inner) &&
+            !expr_has_outer(*inner))
+            return true;
     }
     return false;
 }
 
 /* q->plan = q->plan JOIN sub ON preds */
-static laminar_status join_subquery(struct select_block *q, enum join_kind kind, struct plan *sub, const struct expr_list *preds)
+static laminar_status join_subquery(struct select_block *q, enum join_kind kind, struct plan *sub,
+                                    const struct expr_list *preds)
 {
     struct plan_context *ctx = q->ctx;
     struct plan *join;
@@ -73,14 +81,19 @@ static laminar_status join_subquery(struct select_block *q, enum join_kind kind,
     return LAMINAR_OK;
 }
 
-static bool must_wait(const struct select_block *q) { return q->is_grouped && q->clause.allows_aggregates && !q->aggregate; }
+static bool must_wait(const struct select_block *q)
+{
+    return q->is_grouped && q->clause.allows_aggregates && !q->aggregate;
+}
 
 /* LEFT joins sub now or later; its column c is column *base + c for expressions of the block. */
-static laminar_status attach(struct select_block *q, struct plan *sub, const struct expr_list *preds, uint32_t offset, uint32_t *base)
+static laminar_status attach(struct select_block *q, struct plan *sub,
+                             const struct expr_list *preds, uint32_t offset, uint32_t *base)
 {
     struct plan_context *ctx = q->ctx;
     if (sub->n_cols > SUBQUERY_COLUMNS_MAX)
-        return plan_unsupported(ctx, offset, "the subquery has too many columns", "select those that are needed in a derived table first");
+        return plan_unsupported(ctx, offset, "the subquery has too many columns",
+                                "select those that are needed in a derived table first");
     if (!must_wait(q)) {
         *base = q->plan->n_cols;
         return join_subquery(q, JOIN_LEFT, sub, preds);
@@ -104,19 +117,22 @@ laminar_status block_attach_pending(struct select_block *q)
 }
 
 /* Column c of an attached subquery. */
-static laminar_status attached_column(struct select_block *q, const struct plan *sub, uint32_t base, uint32_t c, uint32_t offset, struct expr **out)
+static laminar_status attached_column(struct select_block *q, const struct plan *sub, uint32_t base,
+                                      uint32_t c, uint32_t offset, struct expr **out)
 {
     ALLOC_OR_FAIL(q->ctx, *out, expr_column(q->ctx->arena, base + c, sub->cols[c].type, true));
     (*out)->sql_offset = offset;
     return LAMINAR_OK;
 }
 
-/* --- The subquery's plan -------------------------------------------------------------------------------------------------------- */
+/* --- The subquery's plan ---------------------------------------------------------------------- */
 
-static laminar_status bind_sub(struct select_block *q, const struct ast_query *query, struct plan **out)
+static laminar_status bind_sub(struct select_block *q, const struct ast_query *query,
+                               struct plan **out)
 {
     if (!q->plan || !q->clause.allows_subqueries) {
-        plan_error(q->ctx, LAMINAR_QUERY_UNSUPPORTED, query->span.start, "a subquery is not supported in %s",
+        plan_error(q->ctx, LAMINAR_QUERY_UNSUPPORTED, query->span.start,
+                   "a subquery is not supported in %s",
                    q->clause.name ? q->clause.name : "this expression");
         error_hint(q->ctx->err, "join with the subquery in FROM");
         return LAMINAR_QUERY_UNSUPPORTED;
@@ -127,7 +143,8 @@ static laminar_status bind_sub(struct select_block *q, const struct ast_query *q
 }
 
 /* SELECT count(*) FROM plan, and with `column` also count(column): always one row. */
-static laminar_status make_counts(struct plan_context *ctx, struct plan *plan, int32_t column, struct plan **out)
+static laminar_status make_counts(struct plan_context *ctx, struct plan *plan, int32_t column,
+                                  struct plan **out)
 {
     struct plan *aggregate;
     static const char *const names[] = {"count(*)", "count(value)"};
@@ -142,7 +159,8 @@ static laminar_status make_counts(struct plan_context *ctx, struct plan *plan, i
         const struct plan_column *col = &plan->cols[column];
         CHECK(aggregate_bind(ctx->arena, "count", &col->type, 1, NULL, &call->agg, ctx->err));
         ALLOC_OR_FAIL(ctx, call->args, ARENA_ARRAY(ctx->arena, struct expr *, 1));
-        ALLOC_OR_FAIL(ctx, call->args[0], expr_column(ctx->arena, (uint32_t)column, col->type, col->is_nullable));
+        ALLOC_OR_FAIL(ctx, call->args[0],
+                      expr_column(ctx->arena, (uint32_t)column, col->type, col->is_nullable));
         CHECK(make_coerced(ctx, call->args[0], call->agg->arg_types[0], &call->args[0]));
         call->n_args = 1;
     }
@@ -151,7 +169,8 @@ static laminar_status make_counts(struct plan_context *ctx, struct plan *plan, i
     return LAMINAR_OK;
 }
 
-static laminar_status compare_count(struct plan_context *ctx, uint32_t column, const char *op, int64_t with, struct expr **out)
+static laminar_status compare_count(struct plan_context *ctx, uint32_t column, const char *op,
+                                    int64_t with, struct expr **out)
 {
     struct expr *count, *number;
     ALLOC_OR_FAIL(ctx, count, expr_column(ctx->arena, column, TYPE(INT64), false));
@@ -174,13 +193,17 @@ static void strip_for_exists(struct plan **plan)
 {
     for (;;) {
         struct plan *p = *plan;
-        bool is_harmless_limit = p->kind == PLAN_TOP_N && !p->offset && (!p->has_limit || p->limit > 0) && !p->n_partition;
-        if (p->kind != PLAN_SORT && p->kind != PLAN_DISTINCT && p->kind != PLAN_PROJECT && !is_harmless_limit) return;
+        bool is_harmless_limit = p->kind == PLAN_TOP_N && !p->offset &&
+                                 (!p->has_limit || p->limit > 0) && !p->n_partition;
+        if (p->kind != PLAN_SORT && p->kind != PLAN_DISTINCT && p->kind != PLAN_PROJECT &&
+            !is_harmless_limit)
+            return;
         *plan = p->inputs[0];
     }
 }
 
-static laminar_status decorrelate(struct select_block *q, uint32_t offset, struct plan **plan, struct expr_list *preds)
+static laminar_status decorrelate(struct select_block *q, uint32_t offset, struct plan **plan,
+                                  struct expr_list *preds)
 {
     struct decorrelation d = {.ctx = q->ctx, .offset = offset, .rows_may_multiply = true};
     uint32_t *map;
@@ -189,8 +212,10 @@ static laminar_status decorrelate(struct select_block *q, uint32_t offset, struc
     return LAMINAR_OK;
 }
 
-/* SELECT DISTINCT the inner sides of the key conditions, true AS mark. The conditions then speak of its columns. */
-static laminar_status make_marks(struct select_block *q, struct plan *sub, struct expr_list *preds, uint32_t offset, struct plan **out)
+/* SELECT DISTINCT the inner sides of the key conditions, true AS mark. The conditions then speak
+ * of its columns. */
+static laminar_status make_marks(struct select_block *q, struct plan *sub, struct expr_list *preds,
+                                 uint32_t offset, struct plan **out)
 {
     struct plan_context *ctx = q->ctx;
     struct expr **exprs;
@@ -201,29 +226,36 @@ static laminar_status make_marks(struct select_block *q, struct plan *sub, struc
     for (uint32_t i = 0; i < preds->n; i++) {
         struct expr *outer, *inner, *pred = preds->items[i];
         if (!is_key_pred(pred, &outer, &inner))
-            return plan_unsupported(ctx, offset, "this correlated subquery is not supported here: its conditions must be equalities",
-                                    "as a condition of WHERE, joined by AND, it is");
+            return plan_unsupported(
+                ctx, offset,
+                "this correlated subquery is not supported here: its conditions must be equalities",
+                "as a condition of WHERE, joined by AND, it is");
         exprs[i] = inner;
         names[i] = "key";
-        pred->args[pred->args[0] == inner ? 0 : 1] = expr_column(ctx->arena, i, inner->type, inner->is_nullable);
+        pred->args[pred->args[0] == inner ? 0 : 1] = expr_column(ctx->arena, i, inner->type,
+                                                                 inner->is_nullable);
         if (!pred->args[0] || !pred->args[1]) return plan_oom(ctx);
     }
     CHECK(plan_make_project(ctx, sub, exprs, names, preds->n, &plan));
     CHECK(plan_make_distinct(ctx, plan, &plan));
     struct expr **all;
     ALLOC_OR_FAIL(ctx, all, ARENA_ARRAY(ctx->arena, struct expr *, preds->n + 1));
-    for (uint32_t i = 0; i < preds->n; i++) ALLOC_OR_FAIL(ctx, all[i], expr_column(ctx->arena, i, plan->cols[i].type, plan->cols[i].is_nullable));
+    for (uint32_t i = 0; i < preds->n; i++)
+        ALLOC_OR_FAIL(ctx, all[i],
+                      expr_column(ctx->arena, i, plan->cols[i].type, plan->cols[i].is_nullable));
     ALLOC_OR_FAIL(ctx, all[preds->n], const_bool(ctx->arena, true));
     names[preds->n] = "mark";
     return plan_make_project(ctx, plan, all, names, preds->n + 1, out);
 }
 
-/* --- Scalar subqueries ------------------------------------------------------------------------------------------------------------ */
+/* --- Scalar subqueries ------------------------------------------------------------------------ */
 
 static laminar_status too_many_rows(struct plan_context *ctx, uint32_t offset)
 {
-    plan_error(ctx, LAMINAR_QUERY_UNSUPPORTED, offset, "this subquery may return more than one row");
-    error_hint(ctx->err, "use an aggregate such as max(...) or any_value(...), a unique key, or LIMIT 1");
+    plan_error(ctx, LAMINAR_QUERY_UNSUPPORTED, offset,
+               "this subquery may return more than one row");
+    error_hint(ctx->err,
+               "use an aggregate such as max(...) or any_value(...), a unique key, or LIMIT 1");
     return LAMINAR_QUERY_UNSUPPORTED;
 }
 
@@ -235,7 +267,8 @@ static bool is_unique_under(const struct plan *plan, const struct expr_list *pre
         bool found = false;
         for (uint32_t i = 0; i < preds->n && !found; i++) {
             struct expr *outer, *inner;
-            found = is_key_pred(preds->items[i], &outer, &inner) && inner->kind == EXPR_COLUMN && inner->column == plan->props.key_cols[k];
+            found = is_key_pred(preds->items[i], &outer, &inner) && inner->kind == EXPR_COLUMN &&
+                    inner->column == plan->props.key_cols[k];
         }
         if (!found) return false;
     }
@@ -243,10 +276,12 @@ static bool is_unique_under(const struct plan *plan, const struct expr_list *pre
 }
 
 /* The value of an aggregate for an outer row that has no group: a count is 0 then, not null. */
-static laminar_status fix_counts(struct plan_context *ctx, const struct plan *aggregate, struct expr **e)
+static laminar_status fix_counts(struct plan_context *ctx, const struct plan *aggregate,
+                                 struct expr **e)
 {
     if ((*e)->kind == EXPR_COLUMN && (*e)->column >= aggregate_aggs_at(aggregate)) {
-        const struct bound_aggregate *agg = aggregate->aggs[(*e)->column - aggregate_aggs_at(aggregate)].agg;
+        const struct bound_aggregate *agg =
+            aggregate->aggs[(*e)->column - aggregate_aggs_at(aggregate)].agg;
         if (agg->result_is_nullable) return LAMINAR_OK;
         struct expr *both, *zero;
         ALLOC_OR_FAIL(ctx, zero, const_int64(ctx->arena, 0));
@@ -262,8 +297,10 @@ static laminar_status fix_counts(struct plan_context *ctx, const struct plan *ag
     return LAMINAR_OK;
 }
 
-/* SELECT f(aggregates) FROM ... WHERE inner = outer: the aggregate grouped by the inner side is joined, f is computed behind the join. */
-static laminar_status bind_correlated_aggregate(struct select_block *q, uint32_t offset, struct plan *project, struct expr **out)
+/* SELECT f(aggregates) FROM ... WHERE inner = outer: the aggregate grouped by the inner side is
+ * joined, f is computed behind the join. */
+static laminar_status bind_correlated_aggregate(struct select_block *q, uint32_t offset,
+                                                struct plan *project, struct expr **out)
 {
     struct plan_context *ctx = q->ctx;
     struct decorrelation d = {.ctx = ctx, .offset = offset};
@@ -280,7 +317,8 @@ static laminar_status bind_correlated_aggregate(struct select_block *q, uint32_t
     return LAMINAR_OK;
 }
 
-laminar_status bind_scalar_subquery(struct select_block *q, const struct ast_expr *ast, struct expr **out)
+laminar_status bind_scalar_subquery(struct select_block *q, const struct ast_expr *ast,
+                                    struct expr **out)
 {
     struct plan_context *ctx = q->ctx;
     uint32_t offset = ast->span.start, base;
@@ -288,16 +326,20 @@ laminar_status bind_scalar_subquery(struct select_block *q, const struct ast_exp
     struct decorrelation d = {.ctx = ctx, .offset = offset};
     CHECK(bind_sub(q, ast->u.query, &sub));
     if (sub->n_cols != 1)
-        return plan_error(ctx, LAMINAR_QUERY_FAILED, offset, "a subquery used as a value must have one column, not %u", sub->n_cols);
+        return plan_error(ctx, LAMINAR_QUERY_FAILED, offset,
+                          "a subquery used as a value must have one column, not %u", sub->n_cols);
     bool is_correlated = plan_has_outer(sub);
     struct plan *below = sub->kind == PLAN_PROJECT ? sub->inputs[0] : NULL;
-    if (is_correlated && below && below->kind == PLAN_AGGREGATE && below->n_group == 0 && below->window.kind == WINDOW_NONE)
+    if (is_correlated && below && below->kind == PLAN_AGGREGATE && below->n_group == 0 &&
+        below->window.kind == WINDOW_NONE)
         return bind_correlated_aggregate(q, offset, sub, out);
     if (is_correlated) {
         uint32_t *map;
         CHECK(plan_decorrelate(&d, &sub, &map));
         if (d.is_single_aggregate)
-            return plan_unsupported(ctx, offset, "this correlated subquery over an aggregate is not supported", "write it as a join with a grouped subquery");
+            return plan_unsupported(ctx, offset,
+                                    "this correlated subquery over an aggregate is not supported",
+                                    "write it as a join with a grouped subquery");
     }
     CHECK(plan_compute_properties(ctx, sub));
     if (!is_unique_under(sub, &d.preds)) return too_many_rows(ctx, offset);
@@ -305,7 +347,7 @@ laminar_status bind_scalar_subquery(struct select_block *q, const struct ast_exp
     return attached_column(q, sub, base, 0, offset, out);
 }
 
-/* --- EXISTS ------------------------------------------------------------------------------------------------------------------------- */
+/* --- EXISTS ----------------------------------------------------------------------------------- */
 
 laminar_status bind_exists(struct select_block *q, const struct ast_expr *ast, struct expr **out)
 {
@@ -333,7 +375,8 @@ laminar_status bind_exists(struct select_block *q, const struct ast_expr *ast, s
     return make_call(ctx, "is_not_null", &mark, 1, offset, out);
 }
 
-static laminar_status exists_condition(struct select_block *q, const struct ast_expr *ast, bool is_negated)
+static laminar_status exists_condition(struct select_block *q, const struct ast_expr *ast,
+                                       bool is_negated)
 {
     struct plan *sub;
     struct expr_list preds = {0};
@@ -348,7 +391,7 @@ static laminar_status exists_condition(struct select_block *q, const struct ast_
     return join_subquery(q, is_negated ? JOIN_ANTI : JOIN_SEMI, sub, &preds);
 }
 
-/* --- IN ------------------------------------------------------------------------------------------------------------------------------- */
+/* --- IN --------------------------------------------------------------------------------------- */
 
 struct in_query {
     struct select_block *q;
@@ -358,34 +401,44 @@ struct in_query {
     uint32_t n_operands;
 };
 
-static laminar_status start_in(struct select_block *q, const struct ast_expr *ast, const struct ast_expr *operand, const struct ast_query *query,
+static laminar_status start_in(struct select_block *q, const struct ast_expr *ast,
+                               const struct ast_expr *operand, const struct ast_query *query,
                                struct in_query *in)
 {
     bool is_row = operand->kind == AST_EXPR_ROW;
     struct ast_expr *single[1] = {(struct ast_expr *)(uintptr_t)operand};
-    *in = (struct in_query){.q = q, .query = query, .offset = ast->span.start, .n_operands = is_row ? (uint32_t)operand->u.list.n : 1};
+    *in = (struct in_query){.q = q,
+                            .query = query,
+                            .offset = ast->span.start,
+                            .n_operands = is_row ? (uint32_t)operand->u.list.n : 1};
     CHECK(bind_exprs(q, is_row ? operand->u.list.items : single, in->n_operands, &in->operands));
     for (uint32_t i = 0; i < in->n_operands; i++)
         if (expr_has_outer(in->operands[i]))
-            return plan_unsupported(q->ctx, in->operands[i]->sql_offset, "a column of the outer query is not supported on the left of IN here", NULL);
+            return plan_unsupported(
+                q->ctx, in->operands[i]->sql_offset,
+                "a column of the outer query is not supported on the left of IN here", NULL);
     return LAMINAR_OK;
 }
 
-/* The subquery's plan with its conditions: those of the correlation, and (at the end) one equality for each operand. */
-static laminar_status bind_in_plan(struct in_query *in, struct plan **out, struct expr_list *correlation, struct expr_list *equalities)
+/* The subquery's plan with its conditions: those of the correlation, and (at the end) one
+ * equality for each operand. */
+static laminar_status bind_in_plan(struct in_query *in, struct plan **out,
+                                   struct expr_list *correlation, struct expr_list *equalities)
 {
     struct plan_context *ctx = in->q->ctx;
     struct plan *sub;
     CHECK(bind_sub(in->q, in->query, &sub));
     if (sub->n_cols != in->n_operands)
-        return plan_error(ctx, LAMINAR_QUERY_FAILED, in->query->span.start, "the subquery of IN must have %u column%s, not %u", in->n_operands,
+        return plan_error(ctx, LAMINAR_QUERY_FAILED, in->query->span.start,
+                          "the subquery of IN must have %u column%s, not %u", in->n_operands,
                           in->n_operands == 1 ? "" : "s", sub->n_cols);
     if (plan_has_outer(sub)) CHECK(decorrelate(in->q, in->offset, &sub, correlation));
     for (uint32_t i = 0; i < in->n_operands; i++) {
         struct expr *x, *y, *e;
         ALLOC_OR_FAIL(ctx, x, expr_copy(ctx->arena, in->operands[i]));
         columns_to_outer(x);
-        ALLOC_OR_FAIL(ctx, y, expr_column(ctx->arena, i, sub->cols[i].type, sub->cols[i].is_nullable));
+        ALLOC_OR_FAIL(ctx, y,
+                      expr_column(ctx->arena, i, sub->cols[i].type, sub->cols[i].is_nullable));
         CHECK(make_comparison(ctx, "=", x, y, in->offset, &e));
         CHECK(expr_list_push(ctx, equalities, e));
     }
@@ -393,7 +446,8 @@ static laminar_status bind_in_plan(struct in_query *in, struct plan **out, struc
     return LAMINAR_OK;
 }
 
-static laminar_status append(struct plan_context *ctx, struct expr_list *to, const struct expr_list *from)
+static laminar_status append(struct plan_context *ctx, struct expr_list *to,
+                             const struct expr_list *from)
 {
     for (uint32_t i = 0; i < from->n; i++) CHECK(expr_list_push(ctx, to, from->items[i]));
     return LAMINAR_OK;
@@ -430,7 +484,8 @@ static laminar_status anti_join_null_operand(struct in_query *in)
     return join_subquery(in->q, JOIN_ANTI, sub, &preds);
 }
 
-static laminar_status in_condition(struct select_block *q, const struct ast_expr *ast, const struct ast_expr *operand, const struct ast_query *query,
+static laminar_status in_condition(struct select_block *q, const struct ast_expr *ast,
+                                   const struct ast_expr *operand, const struct ast_query *query,
                                    bool is_negated)
 {
     struct plan_context *ctx = q->ctx;
@@ -445,7 +500,9 @@ static laminar_status in_condition(struct select_block *q, const struct ast_expr
         x_nullable |= in.operands[i]->is_nullable;
     }
     if (is_negated && in.n_operands > 1 && (x_nullable || y_nullable))
-        return plan_unsupported(ctx, in.offset, "NOT IN with several columns that can be null is not supported", "use NOT EXISTS");
+        return plan_unsupported(ctx, in.offset,
+                                "NOT IN with several columns that can be null is not supported",
+                                "use NOT EXISTS");
     CHECK(append(ctx, &preds, &equalities));
     CHECK(join_subquery(q, is_negated ? JOIN_ANTI : JOIN_SEMI, sub, &preds));
     if (is_negated && y_nullable) CHECK(anti_join_nulls(&in));
@@ -453,7 +510,8 @@ static laminar_status in_condition(struct select_block *q, const struct ast_expr
     return LAMINAR_OK;
 }
 
-/* CASE WHEN matched THEN true WHEN the query is empty THEN false WHEN x IS NULL or the query has a null THEN NULL ELSE false END */
+/* CASE WHEN matched THEN true WHEN the query is empty THEN false WHEN x IS NULL or the query has
+ * a null THEN NULL ELSE false END */
 static laminar_status three_valued_in(struct in_query *in, struct expr *matched, struct expr **out)
 {
     struct plan_context *ctx = in->q->ctx;
@@ -486,7 +544,8 @@ static laminar_status three_valued_in(struct in_query *in, struct expr *matched,
     return LAMINAR_OK;
 }
 
-laminar_status bind_in_query(struct select_block *q, const struct ast_expr *ast, const struct ast_expr *operand, const struct ast_query *query,
+laminar_status bind_in_query(struct select_block *q, const struct ast_expr *ast,
+                             const struct ast_expr *operand, const struct ast_query *query,
                              bool is_negated, struct expr **out)
 {
     struct plan_context *ctx = q->ctx;
@@ -497,10 +556,13 @@ laminar_status bind_in_query(struct select_block *q, const struct ast_expr *ast,
     CHECK(start_in(q, ast, operand, query, &in));
     CHECK(bind_in_plan(&in, &sub, &preds, &equalities));
     bool is_correlated = preds.n > 0, may_be_null = false;
-    for (uint32_t i = 0; i < in.n_operands; i++) may_be_null |= sub->cols[i].is_nullable || in.operands[i]->is_nullable;
+    for (uint32_t i = 0; i < in.n_operands; i++)
+        may_be_null |= sub->cols[i].is_nullable || in.operands[i]->is_nullable;
     if (may_be_null && (is_correlated || in.n_operands > 1))
-        return plan_unsupported(ctx, in.offset, "this IN (subquery) over columns that can be null is not supported here",
-                                "as a condition of WHERE, joined by AND, it is; or use EXISTS");
+        return plan_unsupported(
+            ctx, in.offset,
+            "this IN (subquery) over columns that can be null is not supported here",
+            "as a condition of WHERE, joined by AND, it is; or use EXISTS");
     CHECK(append(ctx, &preds, &equalities));
     CHECK(make_marks(q, sub, &preds, in.offset, &marks));
     CHECK(attach(q, marks, &preds, in.offset, &base));
@@ -514,9 +576,10 @@ laminar_status bind_in_query(struct select_block *q, const struct ast_expr *ast,
     return LAMINAR_OK;
 }
 
-/* --- Conjuncts of WHERE -------------------------------------------------------------------------------------------------------------- */
+/* --- Conjuncts of WHERE ----------------------------------------------------------------------- */
 
-laminar_status bind_subquery_condition(struct select_block *q, const struct ast_expr *ast, bool *done)
+laminar_status bind_subquery_condition(struct select_block *q, const struct ast_expr *ast,
+                                       bool *done)
 {
     bool is_negated = false;
     *done = true;
@@ -526,7 +589,8 @@ laminar_status bind_subquery_condition(struct select_block *q, const struct ast_
     }
     if (ast->kind == AST_EXPR_EXISTS) return exists_condition(q, ast, is_negated);
     if (ast->kind == AST_EXPR_IN_QUERY)
-        return in_condition(q, ast, ast->u.in_query.operand, ast->u.in_query.query, is_negated != ast->u.in_query.is_negated);
+        return in_condition(q, ast, ast->u.in_query.operand, ast->u.in_query.query,
+                            is_negated != ast->u.in_query.is_negated);
     *done = false;
     return LAMINAR_OK;
 }

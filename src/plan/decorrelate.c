@@ -1,15 +1,19 @@
-/* decorrelate.c - pulls correlated conditions up through a subquery's plan, until they can be the condition of a join with the enclosing query.
+/* decorrelate.c - pulls correlated conditions up through a subquery's plan, until they can be
+ * the condition of a join with the enclosing query.
  *
- * A condition climbs through a projection by adding the columns it needs, through an aggregate by adding them to the group keys (so it
- * must be an equality between the two queries), through the preserved sides of joins as it is. What can't climb is refused.
- * (Galindo-Legaria and Joshi, "Orthogonal Optimization of Subqueries and Aggregation", SIGMOD 2001.) */
+ * A condition climbs through a projection by adding the columns it needs, through an aggregate
+ * by adding them to the group keys (so it must be an equality between the two queries), through
+ * the preserved sides of joins as it is. What can't climb is refused. (Galindo-Legaria and
+ * Joshi, "Orthogonal Optimization of Subqueries and Aggregation", SIGMOD 2001.) */
 #include "plan/decorrelate.h"
 
-static laminar_status pull(struct decorrelation *d, struct plan **node, struct expr_list *preds, uint32_t **map);
+static laminar_status pull(struct decorrelation *d, struct plan **node, struct expr_list *preds,
+                           uint32_t **map);
 
 static laminar_status refuse(struct decorrelation *d, const char *what)
 {
-    plan_error(d->ctx, LAMINAR_QUERY_UNSUPPORTED, d->offset, "a correlated subquery with %s is not supported", what);
+    plan_error(d->ctx, LAMINAR_QUERY_UNSUPPORTED, d->offset,
+               "a correlated subquery with %s is not supported", what);
     error_hint(d->ctx->err, "write it as a join with a grouped subquery");
     return LAMINAR_QUERY_UNSUPPORTED;
 }
@@ -22,17 +26,20 @@ static laminar_status identity(struct decorrelation *d, uint32_t n, uint32_t **m
 }
 
 /* Moves the conjuncts with outer columns from *predicate to preds. */
-static laminar_status take_correlated(struct decorrelation *d, struct expr **predicate, struct expr_list *preds)
+static laminar_status take_correlated(struct decorrelation *d, struct expr **predicate,
+                                      struct expr_list *preds)
 {
     struct expr_list parts = {0}, rest = {0};
     if (!*predicate) return LAMINAR_OK;
     CHECK(expr_split_and(d->ctx, *predicate, &parts));
     for (uint32_t i = 0; i < parts.n; i++)
-        CHECK(expr_list_push(d->ctx, expr_has_outer(parts.items[i]) ? preds : &rest, parts.items[i]));
+        CHECK(
+            expr_list_push(d->ctx, expr_has_outer(parts.items[i]) ? preds : &rest, parts.items[i]));
     return expr_make_and(d->ctx, &rest, predicate);
 }
 
-static laminar_status pull_filter(struct decorrelation *d, struct plan **node, struct expr_list *preds, uint32_t **map)
+static laminar_status pull_filter(struct decorrelation *d, struct plan **node,
+                                  struct expr_list *preds, uint32_t **map)
 {
     struct plan *filter = *node;
     CHECK(pull(d, &filter->inputs[0], preds, map));
@@ -46,8 +53,9 @@ static laminar_status pull_filter(struct decorrelation *d, struct plan **node, s
 }
 
 /* The projection's column that passes input column `column` on, added if there is none. */
-static laminar_status pass_column(struct decorrelation *d, struct expr_list *exprs, struct plan_column **cols, const struct plan *input, uint32_t column,
-                                  uint32_t *out)
+static laminar_status pass_column(struct decorrelation *d, struct expr_list *exprs,
+                                  struct plan_column **cols, const struct plan *input,
+                                  uint32_t column, uint32_t *out)
 {
     struct plan_context *ctx = d->ctx;
     for (uint32_t i = 0; i < exprs->n; i++) {
@@ -65,20 +73,23 @@ static laminar_status pass_column(struct decorrelation *d, struct expr_list *exp
     return expr_list_push(ctx, exprs, expr_column(ctx->arena, column, col->type, col->is_nullable));
 }
 
-static laminar_status pass_columns(struct decorrelation *d, struct expr *e, struct expr_list *exprs, struct plan_column **cols, const struct plan *input)
+static laminar_status pass_columns(struct decorrelation *d, struct expr *e, struct expr_list *exprs,
+                                   struct plan_column **cols, const struct plan *input)
 {
     if (e->kind == EXPR_COLUMN) return pass_column(d, exprs, cols, input, e->column, &e->column);
     for (uint32_t i = 0; i < e->n_args; i++) CHECK(pass_columns(d, e->args[i], exprs, cols, input));
     return LAMINAR_OK;
 }
 
-static laminar_status pull_project(struct decorrelation *d, struct plan **node, struct expr_list *preds, uint32_t **map)
+static laminar_status pull_project(struct decorrelation *d, struct plan **node,
+                                   struct expr_list *preds, uint32_t **map)
 {
     struct plan *project = *node;
     struct expr_list below = {0}, exprs = {project->exprs, project->n_cols, project->n_cols};
     uint32_t *input_map;
     for (uint32_t i = 0; i < project->n_cols; i++)
-        if (expr_has_outer(project->exprs[i])) return refuse(d, "columns of the outer query in its select list");
+        if (expr_has_outer(project->exprs[i]))
+            return refuse(d, "columns of the outer query in its select list");
     CHECK(pull(d, &project->inputs[0], &below, &input_map));
     for (uint32_t i = 0; i < project->n_cols; i++) expr_remap(project->exprs[i], input_map);
     CHECK(identity(d, project->n_cols, map));
@@ -91,19 +102,25 @@ static laminar_status pull_project(struct decorrelation *d, struct plan **node, 
     return LAMINAR_OK;
 }
 
-/* inner = outer, or a condition on outer columns alone. The inner side becomes a group key, and in the condition that key's column. */
-static laminar_status group_pred(struct decorrelation *d, struct plan *aggregate, struct expr *pred, struct expr_list *group)
+/* inner = outer, or a condition on outer columns alone. The inner side becomes a group key, and
+ * in the condition that key's column. */
+static laminar_status group_pred(struct decorrelation *d, struct plan *aggregate, struct expr *pred,
+                                 struct expr_list *group)
 {
     if (!expr_has_columns(pred)) return LAMINAR_OK;
-    if (!expr_is_call(pred, "=")) return refuse(d, "an aggregate under a condition that is no equality");
+    if (!expr_is_call(pred, "="))
+        return refuse(d, "an aggregate under a condition that is no equality");
     uint32_t inner = expr_has_columns(pred->args[0]) ? 0 : 1;
     if (expr_has_outer(pred->args[inner]) || expr_has_columns(pred->args[1 - inner]))
-        return refuse(d, "an aggregate under an equality that mixes both queries' columns on one side");
+        return refuse(
+            d, "an aggregate under an equality that mixes both queries' columns on one side");
     struct expr *key = pred->args[inner];
     uint32_t at = 0;
     while (at < group->n && !expr_equal(group->items[at], key)) at++;
     if (at == group->n) CHECK(expr_list_push(d->ctx, group, key));
-    ALLOC_OR_FAIL(d->ctx, pred->args[inner], expr_column(d->ctx->arena, aggregate_group_at(aggregate) + at, key->type, key->is_nullable));
+    ALLOC_OR_FAIL(d->ctx, pred->args[inner],
+                  expr_column(d->ctx->arena, aggregate_group_at(aggregate) + at, key->type,
+                              key->is_nullable));
     return LAMINAR_OK;
 }
 
@@ -113,14 +130,16 @@ static laminar_status remap_visit(struct expr_visitor *visitor, struct expr **e,
     return LAMINAR_OK;
 }
 
-static laminar_status pull_aggregate(struct decorrelation *d, struct plan **node, struct expr_list *preds, uint32_t **map)
+static laminar_status pull_aggregate(struct decorrelation *d, struct plan **node,
+                                     struct expr_list *preds, uint32_t **map)
 {
     struct plan_context *ctx = d->ctx;
     struct plan *aggregate = *node;
     struct expr_list below = {0};
     uint32_t *input_map, n_cols = aggregate->n_cols, aggs_at = aggregate_aggs_at(aggregate);
     bool is_single = aggregate->n_group == 0 && aggregate->window.kind == WINDOW_NONE;
-    if (is_single && d->rows_may_multiply) return refuse(d, "an aggregate without GROUP BY in EXISTS or IN");
+    if (is_single && d->rows_may_multiply)
+        return refuse(d, "an aggregate without GROUP BY in EXISTS or IN");
     CHECK(pull(d, &aggregate->inputs[0], &below, &input_map));
     struct expr_visitor visitor = {.visit = remap_visit, .ctx = ctx, .data = input_map};
     CHECK(plan_visit_exprs(aggregate, &visitor));
@@ -135,8 +154,11 @@ static laminar_status pull_aggregate(struct decorrelation *d, struct plan **node
     ALLOC_OR_FAIL(ctx, group_names, ARENA_ARRAY(ctx->arena, const char *, group.n + 1));
     ALLOC_OR_FAIL(ctx, agg_names, ARENA_ARRAY(ctx->arena, const char *, aggregate->n_aggs + 1));
     for (uint32_t i = 0; i < group.n; i++)
-        group_names[i] = i < aggregate->n_group ? aggregate->cols[aggregate_group_at(aggregate) + i].name : "key";
-    for (uint32_t i = 0; i < aggregate->n_aggs; i++) agg_names[i] = aggregate->cols[aggs_at + i].name;
+        group_names[i] = i < aggregate->n_group
+                             ? aggregate->cols[aggregate_group_at(aggregate) + i].name
+                             : "key";
+    for (uint32_t i = 0; i < aggregate->n_aggs; i++)
+        agg_names[i] = aggregate->cols[aggs_at + i].name;
     aggregate->group = group.items;
     aggregate->n_group = group.n;
     CHECK(plan_set_aggregate_columns(ctx, aggregate, group_names, agg_names));
@@ -146,16 +168,23 @@ static laminar_status pull_aggregate(struct decorrelation *d, struct plan **node
     return LAMINAR_OK;
 }
 
-static laminar_status pull_join(struct decorrelation *d, struct plan **node, struct expr_list *preds, uint32_t **map)
+static laminar_status pull_join(struct decorrelation *d, struct plan **node,
+                                struct expr_list *preds, uint32_t **map)
 {
     struct plan_context *ctx = d->ctx;
     struct plan *old = *node, *join;
     bool is_inner = old->join_kind == JOIN_INNER || old->join_kind == JOIN_CROSS;
-    if (old->join_kind == JOIN_FULL && (plan_has_outer(old->inputs[0]) || plan_has_outer(old->inputs[1]))) return refuse(d, "a FULL JOIN");
-    if (!is_inner && plan_has_outer(old->inputs[1])) return refuse(d, "outer columns on the optional side of a join");
-    if (!is_inner && old->predicate && expr_has_outer(old->predicate)) return refuse(d, "outer columns in the condition of an outer join");
-    if (old->strategy != STRATEGY_HASH && old->strategy != STRATEGY_NESTED) return refuse(d, "an ASOF or temporal join");
-    uint32_t n_left = old->inputs[0]->n_cols, n_right = old->inputs[1]->n_cols, *left_map, *right_map;
+    if (old->join_kind == JOIN_FULL &&
+        (plan_has_outer(old->inputs[0]) || plan_has_outer(old->inputs[1])))
+        return refuse(d, "a FULL JOIN");
+    if (!is_inner && plan_has_outer(old->inputs[1]))
+        return refuse(d, "outer columns on the optional side of a join");
+    if (!is_inner && old->predicate && expr_has_outer(old->predicate))
+        return refuse(d, "outer columns in the condition of an outer join");
+    if (old->strategy != STRATEGY_HASH && old->strategy != STRATEGY_NESTED)
+        return refuse(d, "an ASOF or temporal join");
+    uint32_t n_left = old->inputs[0]->n_cols, n_right = old->inputs[1]->n_cols, *left_map,
+             *right_map;
     struct expr_list from_right = {0};
     CHECK(pull(d, &old->inputs[0], preds, &left_map));
     CHECK(pull(d, &old->inputs[1], &from_right, &right_map));
@@ -184,7 +213,8 @@ static laminar_status pull_join(struct decorrelation *d, struct plan **node, str
     return LAMINAR_OK;
 }
 
-static laminar_status pull(struct decorrelation *d, struct plan **node, struct expr_list *preds, uint32_t **map)
+static laminar_status pull(struct decorrelation *d, struct plan **node, struct expr_list *preds,
+                           uint32_t **map)
 {
     struct plan *plan = *node;
     if (!plan_has_outer(plan)) return identity(d, plan->n_cols, map);
@@ -203,9 +233,13 @@ static laminar_status pull(struct decorrelation *d, struct plan **node, struct e
     case PLAN_TOP_N: return refuse(d, "LIMIT");
     case PLAN_UNION_ALL: return refuse(d, "UNION");
     case PLAN_WINDOW_TABLE: return refuse(d, "a window table function");
-    case PLAN_SCAN: case PLAN_VALUES: break;
+    case PLAN_SCAN:
+    case PLAN_VALUES: break;
     }
     return refuse(d, "VALUES");
 }
 
-laminar_status plan_decorrelate(struct decorrelation *d, struct plan **plan, uint32_t **map) { return pull(d, plan, &d->preds, map); }
+laminar_status plan_decorrelate(struct decorrelation *d, struct plan **plan, uint32_t **map)
+{
+    return pull(d, plan, &d->preds, map);
+}

@@ -1,7 +1,9 @@
-/* emit.c - EMIT, ALLOW LATENESS and LATE DATA: which of a query's aggregates they concern, what they default to, and what can't be.
+/* emit.c - EMIT, ALLOW LATENESS and LATE DATA: which of a query's aggregates they concern, what
+ * they default to, and what can't be.
  *
- * A window over event time emits when it closes unless told otherwise; everything else emits each change. An EMIT that waits for a watermark
- * which will never come is refused here, not found out by a stream that stays silent. */
+ * A window over event time emits when it closes unless told otherwise; everything else emits
+ * each change. An EMIT that waits for a watermark which will never come is refused here, not
+ * found out by a stream that stays silent. */
 #include "plan/bind.h"
 
 struct emit {
@@ -30,10 +32,9 @@ enum emit_mode plan_emit_mode(enum ast_emit_kind kind)
 
 static const char *emit_text(enum ast_emit_kind kind)
 {
-    static const char *const texts[] = {
-        [AST_EMIT_NONE] = "EMIT",
+    static const char *const texts[] = {[AST_EMIT_NONE] = "EMIT",
 #define EMIT_TEXT(name, text) [AST_EMIT_##name] = text,
-        AST_EMIT_LIST(EMIT_TEXT)
+                                        AST_EMIT_LIST(EMIT_TEXT)
 #undef EMIT_TEXT
     };
     return texts[kind];
@@ -52,18 +53,26 @@ static const struct relation *first_source(const struct plan *plan)
     return found;
 }
 
-static laminar_status no_watermark(struct emit *e, const struct plan *aggregate, const char *what, uint32_t offset)
+static laminar_status no_watermark(struct emit *e, const struct plan *aggregate, const char *what,
+                                   uint32_t offset)
 {
     struct plan_context *ctx = e->ctx;
     struct strbuf time = {0};
     const struct relation *source = first_source(aggregate);
     expr_print(aggregate->window.time, aggregate->inputs[0], &time);
     bool is_plain = aggregate->window.time->kind == EXPR_COLUMN;
-    plan_error(ctx, LAMINAR_QUERY_FAILED, offset, "%s needs a watermark, and the window's time %s has none", what, time.failed ? "" : time.data);
+    plan_error(ctx, LAMINAR_QUERY_FAILED, offset,
+               "%s needs a watermark, and the window's time %s has none", what,
+               time.failed ? "" : time.data);
     if (source && is_plain && source->kind == RELATION_SOURCE && source->time_col < 0)
-        error_hint(ctx->err, "declare it: CREATE SOURCE %s (..., WATERMARK FOR %s AS %s - INTERVAL '5' SECOND); or use EMIT ON UPDATE", source->name,
-                   time.failed ? "time" : time.data, time.failed ? "time" : time.data);
-    else error_hint(ctx->err, "the window's time must be the watermarked column of a source, passed on unchanged; or use EMIT ON UPDATE");
+        error_hint(
+            ctx->err,
+            "declare it: CREATE SOURCE %s (..., WATERMARK FOR %s AS %s - INTERVAL '5' SECOND); or use EMIT ON UPDATE",
+            source->name, time.failed ? "time" : time.data, time.failed ? "time" : time.data);
+    else
+        error_hint(
+            ctx->err,
+            "the window's time must be the watermarked column of a source, passed on unchanged; or use EMIT ON UPDATE");
     strbuf_deinit(&time);
     return LAMINAR_QUERY_FAILED;
 }
@@ -81,7 +90,8 @@ static laminar_status resolve(struct emit *e, struct plan *plan)
         if (needs_watermark(e->mode) && !is_event_time) {
             CHECK(no_watermark(e, plan, emit_text(e->query->emit.kind), e->query->emit.span.start));
         }
-        if (e->lateness_us > 0 && !is_event_time) CHECK(no_watermark(e, plan, "ALLOW LATENESS", e->query->lateness->span.start));
+        if (e->lateness_us > 0 && !is_event_time)
+            CHECK(no_watermark(e, plan, "ALLOW LATENESS", e->query->lateness->span.start));
         if (!e->ctx->is_stream) return LAMINAR_OK; /* one answer, at the end */
         if (needs_watermark(e->mode)) plan->emit = e->mode;
         if (e->mode == EMIT_DEFAULT && is_event_time) plan->emit = EMIT_ON_CLOSE;
@@ -94,33 +104,44 @@ static laminar_status resolve(struct emit *e, struct plan *plan)
     return LAMINAR_OK;
 }
 
-laminar_status plan_resolve_emit(struct plan_context *ctx, struct plan *plan, const struct ast_query *query)
+laminar_status plan_resolve_emit(struct plan_context *ctx, struct plan *plan,
+                                 const struct ast_query *query)
 {
     struct binder b = {.ctx = ctx};
     struct select_block q = {.b = &b, .ctx = ctx, .clause = {.name = "EMIT"}};
     struct emit e = {.ctx = ctx, .query = query, .mode = plan_emit_mode(query->emit.kind)};
     if (query->late_data.n)
-        return plan_unsupported(ctx, query->late_data.span.start, "LATE DATA TO is not supported yet", "late rows are counted: see the stream's metrics");
+        return plan_unsupported(ctx, query->late_data.span.start,
+                                "LATE DATA TO is not supported yet",
+                                "late rows are counted: see the stream's metrics");
     if (query->emit.period) {
         CHECK(bind_duration(&q, query->emit.period, "the period of EMIT", &e.every_us));
-        if (e.every_us <= 0) return plan_error(ctx, LAMINAR_QUERY_FAILED, query->emit.period->span.start, "the period of EMIT must be positive");
+        if (e.every_us <= 0)
+            return plan_error(ctx, LAMINAR_QUERY_FAILED, query->emit.period->span.start,
+                              "the period of EMIT must be positive");
     }
     if (query->lateness) {
         CHECK(bind_duration(&q, query->lateness, "the lateness", &e.lateness_us));
-        if (e.lateness_us < 0) return plan_error(ctx, LAMINAR_QUERY_FAILED, query->lateness->span.start, "the lateness must not be negative");
+        if (e.lateness_us < 0)
+            return plan_error(ctx, LAMINAR_QUERY_FAILED, query->lateness->span.start,
+                              "the lateness must not be negative");
     }
     CHECK(resolve(&e, plan));
     if (needs_watermark(e.mode) && e.n_windows == 0) {
-        plan_error(ctx, LAMINAR_QUERY_FAILED, query->emit.span.start, "%s needs a time window", emit_text(query->emit.kind));
-        error_hint(ctx->err, "GROUP BY TUMBLE(...) or HOP(...); without one, EMIT ON UPDATE or EMIT CHANGES");
+        plan_error(ctx, LAMINAR_QUERY_FAILED, query->emit.span.start, "%s needs a time window",
+                   emit_text(query->emit.kind));
+        error_hint(ctx->err,
+                   "GROUP BY TUMBLE(...) or HOP(...); without one, EMIT ON UPDATE or EMIT CHANGES");
         return LAMINAR_QUERY_FAILED;
     }
     if (e.mode == EMIT_EVERY && e.n_aggregates == 0) {
-        plan_error(ctx, LAMINAR_QUERY_FAILED, query->emit.span.start, "EMIT EVERY needs an aggregate");
+        plan_error(ctx, LAMINAR_QUERY_FAILED, query->emit.span.start,
+                   "EMIT EVERY needs an aggregate");
         error_hint(ctx->err, "a query without GROUP BY emits its rows as they come");
         return LAMINAR_QUERY_FAILED;
     }
     if (e.lateness_us > 0 && e.n_windows == 0)
-        return plan_error(ctx, LAMINAR_QUERY_FAILED, query->lateness->span.start, "ALLOW LATENESS needs a time window");
+        return plan_error(ctx, LAMINAR_QUERY_FAILED, query->lateness->span.start,
+                          "ALLOW LATENESS needs a time window");
     return LAMINAR_OK;
 }

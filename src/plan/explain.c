@@ -1,4 +1,5 @@
-/* explain.c - a plan as text or JSON: a node a line, what it does, and in brackets what its properties are.
+/* explain.c - a plan as text or JSON: a node a line, what it does, and in brackets what its
+ * properties are.
  *
  *   Aggregate  keys: origin  window: TUMBLE 1 hour on time  aggs: count(*)  emit: ON WINDOW CLOSE
  *       [append-only, key (window_start, origin), event time window_start, state: until the watermark passes the window's end] */
@@ -6,15 +7,16 @@
 
 enum { VALUES_SHOWN_MAX = 8 };
 
-/* --- Pieces ------------------------------------------------------------------------------------------------------------------ */
+/* --- Pieces ----------------------------------------------------------------------------------- */
 
 static void print_duration(int64_t us, struct strbuf *out)
 {
     static const struct {
         int64_t us;
         const char *name;
-    } units[] = {{INT64_C(86400000000), "day"}, {INT64_C(3600000000), "hour"}, {INT64_C(60000000), "minute"},
-                 {INT64_C(1000000), "second"}, {INT64_C(1000), "ms"}, {INT64_C(1), "us"}};
+    } units[] = {{INT64_C(86400000000), "day"}, {INT64_C(3600000000), "hour"},
+                 {INT64_C(60000000), "minute"}, {INT64_C(1000000), "second"},
+                 {INT64_C(1000), "ms"},         {INT64_C(1), "us"}};
     bool is_first = true;
     if (us == 0) strbuf_puts(out, "0 seconds");
     if (us < 0) strbuf_putc(out, '-');
@@ -23,12 +25,14 @@ static void print_duration(int64_t us, struct strbuf *out)
         uint64_t n = rest / (uint64_t)units[i].us;
         if (!n) continue;
         rest %= (uint64_t)units[i].us;
-        strbuf_printf(out, "%s%llu %s%s", is_first ? "" : " ", (unsigned long long)n, units[i].name, n > 1 && i < 4 ? "s" : "");
+        strbuf_printf(out, "%s%llu %s%s", is_first ? "" : " ", (unsigned long long)n, units[i].name,
+                      n > 1 && i < 4 ? "s" : "");
         is_first = false;
     }
 }
 
-static void print_exprs(struct expr *const *exprs, uint32_t n, const struct plan *input, struct strbuf *out)
+static void print_exprs(struct expr *const *exprs, uint32_t n, const struct plan *input,
+                        struct strbuf *out)
 {
     for (uint32_t i = 0; i < n; i++) {
         if (i) strbuf_puts(out, ", ");
@@ -36,14 +40,18 @@ static void print_exprs(struct expr *const *exprs, uint32_t n, const struct plan
     }
 }
 
-static void print_column_list(const struct plan *plan, const uint32_t *columns, uint32_t n, struct strbuf *out)
+static void print_column_list(const struct plan *plan, const uint32_t *columns, uint32_t n,
+                              struct strbuf *out)
 {
-    for (uint32_t i = 0; i < n; i++) strbuf_printf(out, "%s%s", i ? ", " : "", columns[i] < plan->n_cols ? plan->cols[columns[i]].name : "?");
+    for (uint32_t i = 0; i < n; i++)
+        strbuf_printf(out, "%s%s", i ? ", " : "",
+                      columns[i] < plan->n_cols ? plan->cols[columns[i]].name : "?");
 }
 
 static void print_all_columns(const struct plan *plan, struct strbuf *out)
 {
-    for (uint32_t i = 0; i < plan->n_cols; i++) strbuf_printf(out, "%s%s", i ? ", " : "", plan->cols[i].name);
+    for (uint32_t i = 0; i < plan->n_cols; i++)
+        strbuf_printf(out, "%s%s", i ? ", " : "", plan->cols[i].name);
 }
 
 static void print_sort(const struct plan *plan, struct strbuf *out)
@@ -52,13 +60,18 @@ static void print_sort(const struct plan *plan, struct strbuf *out)
         const struct sort_key *key = &plan->sort[i];
         strbuf_printf(out, "%s%s", i ? ", " : "", plan->cols[key->column].name);
         if (key->is_descending) strbuf_puts(out, " DESC");
-        if (key->is_nulls_first != key->is_descending) strbuf_puts(out, key->is_nulls_first ? " NULLS FIRST" : " NULLS LAST");
+        if (key->is_nulls_first != key->is_descending)
+            strbuf_puts(out, key->is_nulls_first ? " NULLS FIRST" : " NULLS LAST");
     }
 }
 
-static void print_window(const struct window_spec *window, const struct plan *input, struct strbuf *out)
+static void print_window(const struct window_spec *window, const struct plan *input,
+                         struct strbuf *out)
 {
-    static const char *const names[] = {[WINDOW_NONE] = "", [WINDOW_TUMBLE] = "TUMBLE", [WINDOW_HOP] = "HOP", [WINDOW_SESSION] = "SESSION",
+    static const char *const names[] = {[WINDOW_NONE] = "",
+                                        [WINDOW_TUMBLE] = "TUMBLE",
+                                        [WINDOW_HOP] = "HOP",
+                                        [WINDOW_SESSION] = "SESSION",
                                         [WINDOW_CUMULATE] = "CUMULATE"};
     strbuf_printf(out, "%s ", names[window->kind]);
     print_duration(window->size_us, out);
@@ -74,7 +87,8 @@ static void print_window(const struct window_spec *window, const struct plan *in
     expr_print(window->time, input, out);
 }
 
-static void print_aggregate_call(const struct aggregate_call *call, const struct plan *input, struct strbuf *out)
+static void print_aggregate_call(const struct aggregate_call *call, const struct plan *input,
+                                 struct strbuf *out)
 {
     strbuf_printf(out, "%s(%s", call->agg->name, call->is_distinct ? "DISTINCT " : "");
     if (call->n_args == 0) strbuf_putc(out, '*');
@@ -91,18 +105,25 @@ static void print_aggregate_call(const struct aggregate_call *call, const struct
     strbuf_putc(out, ')');
 }
 
-/* --- Nodes: name and detail ------------------------------------------------------------------------------------------------------ */
+/* --- Nodes: name and detail ------------------------------------------------------------------- */
 
 static void node_name(const struct plan *plan, struct strbuf *out)
 {
-    static const char *const joins[] = {[JOIN_INNER] = "Inner join", [JOIN_LEFT] = "Left join", [JOIN_RIGHT] = "Right join", [JOIN_FULL] = "Full join",
-                                        [JOIN_SEMI] = "Semi join", [JOIN_ANTI] = "Anti join", [JOIN_CROSS] = "Cross join"};
-    static const char *const names[] = {[PLAN_SCAN] = "Scan", [PLAN_VALUES] = "Values", [PLAN_FILTER] = "Filter", [PLAN_PROJECT] = "Project",
-                                        [PLAN_AGGREGATE] = "Aggregate", [PLAN_JOIN] = "Join", [PLAN_UNION_ALL] = "Union all",
-                                        [PLAN_DISTINCT] = "Distinct", [PLAN_TOP_N] = "Top", [PLAN_SORT] = "Sort", [PLAN_WINDOW_TABLE] = "Window"};
-    if (plan->kind == PLAN_JOIN) strbuf_puts(out, joins[plan->join_kind]);
-    else if (plan->kind == PLAN_TOP_N && plan->n_sort == 0) strbuf_puts(out, "Limit");
-    else strbuf_puts(out, names[plan->kind]);
+    static const char *const joins[] = {
+        [JOIN_INNER] = "Inner join", [JOIN_LEFT] = "Left join", [JOIN_RIGHT] = "Right join",
+        [JOIN_FULL] = "Full join",   [JOIN_SEMI] = "Semi join", [JOIN_ANTI] = "Anti join",
+        [JOIN_CROSS] = "Cross join"};
+    static const char *const names[] = {
+        [PLAN_SCAN] = "Scan",           [PLAN_VALUES] = "Values",       [PLAN_FILTER] = "Filter",
+        [PLAN_PROJECT] = "Project",     [PLAN_AGGREGATE] = "Aggregate", [PLAN_JOIN] = "Join",
+        [PLAN_UNION_ALL] = "Union all", [PLAN_DISTINCT] = "Distinct",   [PLAN_TOP_N] = "Top",
+        [PLAN_SORT] = "Sort",           [PLAN_WINDOW_TABLE] = "Window"};
+    if (plan->kind == PLAN_JOIN)
+        strbuf_puts(out, joins[plan->join_kind]);
+    else if (plan->kind == PLAN_TOP_N && plan->n_sort == 0)
+        strbuf_puts(out, "Limit");
+    else
+        strbuf_puts(out, names[plan->kind]);
 }
 
 static void scan_detail(const struct plan *plan, struct strbuf *out)
@@ -113,7 +134,8 @@ static void scan_detail(const struct plan *plan, struct strbuf *out)
     if (alias && strcmp(alias, relation->name) != 0) strbuf_printf(out, " AS %s", alias);
     strbuf_putc(out, ' ');
     strbuf_putc(out, '(');
-    for (const char *c = relation_kind_name(relation->kind); *c; c++) strbuf_putc(out, (char)(*c >= 'A' && *c <= 'Z' ? *c + 32 : *c));
+    for (const char *c = relation_kind_name(relation->kind); *c; c++)
+        strbuf_putc(out, (char)(*c >= 'A' && *c <= 'Z' ? *c + 32 : *c));
     strbuf_puts(out, ")  columns: ");
     print_all_columns(plan, out);
 }
@@ -143,7 +165,8 @@ static void project_detail(const struct plan *plan, struct strbuf *out)
         expr_print(plan->exprs[i], plan->inputs[0], out);
         if (out->failed) return;
         size_t size = strlen(plan->cols[i].name);
-        if (out->size - start != size || memcmp(out->data + start, plan->cols[i].name, size) != 0) strbuf_printf(out, " AS %s", plan->cols[i].name);
+        if (out->size - start != size || memcmp(out->data + start, plan->cols[i].name, size) != 0)
+            strbuf_printf(out, " AS %s", plan->cols[i].name);
     }
 }
 
@@ -201,7 +224,11 @@ static void join_condition(const struct plan *plan, const struct plan *both, str
 
 static void join_time(const struct plan *plan, struct strbuf *out)
 {
-    static const char *const ops[] = {[ASOF_GE] = " >= ", [ASOF_GT] = " > ", [ASOF_LE] = " <= ", [ASOF_LT] = " < ", [ASOF_NEAREST] = " nearest "};
+    static const char *const ops[] = {[ASOF_GE] = " >= ",
+                                      [ASOF_GT] = " > ",
+                                      [ASOF_LE] = " <= ",
+                                      [ASOF_LT] = " < ",
+                                      [ASOF_NEAREST] = " nearest "};
     const struct plan *left = plan->inputs[0], *right = plan->inputs[1];
     if (plan->strategy == STRATEGY_INTERVAL) {
         strbuf_puts(out, "  within: ");
@@ -228,8 +255,10 @@ static void join_time(const struct plan *plan, struct strbuf *out)
 
 static void join_detail(const struct plan *plan, struct strbuf *out)
 {
-    static const char *const names[] = {[STRATEGY_HASH] = "hash", [STRATEGY_ASOF] = "asof", [STRATEGY_LOOKUP] = "lookup",
-                                        [STRATEGY_INTERVAL] = "interval", [STRATEGY_TEMPORAL] = "temporal", [STRATEGY_NESTED] = "nested"};
+    static const char *const names[] = {
+        [STRATEGY_HASH] = "hash",         [STRATEGY_ASOF] = "asof",
+        [STRATEGY_LOOKUP] = "lookup",     [STRATEGY_INTERVAL] = "interval",
+        [STRATEGY_TEMPORAL] = "temporal", [STRATEGY_NESTED] = "nested"};
     const struct plan *left = plan->inputs[0], *right = plan->inputs[1];
     struct plan both = {.n_cols = left->n_cols + right->n_cols};
     both.cols = mem_calloc(both.n_cols ? both.n_cols : 1, sizeof *both.cols);
@@ -252,7 +281,9 @@ static void join_detail(const struct plan *plan, struct strbuf *out)
 static void top_detail(const struct plan *plan, struct strbuf *out)
 {
     if (plan->has_limit) strbuf_printf(out, "%llu", (unsigned long long)plan->limit);
-    if (plan->offset) strbuf_printf(out, "%soffset %llu", plan->has_limit ? "  " : "", (unsigned long long)plan->offset);
+    if (plan->offset)
+        strbuf_printf(out, "%soffset %llu", plan->has_limit ? "  " : "",
+                      (unsigned long long)plan->offset);
     if (plan->n_sort) {
         strbuf_puts(out, "  by: ");
         print_sort(plan, out);
@@ -296,7 +327,7 @@ static const char *state_name(enum state_bound state)
     return "none";
 }
 
-/* --- Text ------------------------------------------------------------------------------------------------------------------------- */
+/* --- Text ------------------------------------------------------------------------------------- */
 
 static void print_properties(const struct plan *plan, struct strbuf *out)
 {
@@ -309,9 +340,11 @@ static void print_properties(const struct plan *plan, struct strbuf *out)
         print_column_list(plan, props->key_cols, props->n_key_cols, out);
         strbuf_putc(out, ')');
     }
-    if (props->time_col >= 0) strbuf_printf(out, ", event time %s", plan->cols[props->time_col].name);
+    if (props->time_col >= 0)
+        strbuf_printf(out, ", event time %s", plan->cols[props->time_col].name);
     if (props->state != STATE_NONE) {
-        strbuf_printf(out, ", state: %s", props->state_note ? props->state_note : state_name(props->state));
+        strbuf_printf(out, ", state: %s",
+                      props->state_note ? props->state_note : state_name(props->state));
         if (props->state == STATE_UNBOUNDED) strbuf_puts(out, ", without bound");
     }
     if (plan->kind == PLAN_SORT) strbuf_puts(out, ", order is of one-shot answers only");
@@ -319,7 +352,8 @@ static void print_properties(const struct plan *plan, struct strbuf *out)
 }
 
 /* `lead` is what stands before the lines of this node's inputs. */
-static void print_tree(const struct plan *plan, struct strbuf *lead, const char *branch, const char *below, struct strbuf *out)
+static void print_tree(const struct plan *plan, struct strbuf *lead, const char *branch,
+                       const char *below, struct strbuf *out)
 {
     strbuf_append(out, lead->data ? lead->data : "", lead->size);
     strbuf_puts(out, branch);
@@ -335,28 +369,36 @@ static void print_tree(const struct plan *plan, struct strbuf *lead, const char 
         bool is_last = i + 1 == plan->n_inputs;
         print_tree(plan->inputs[i], lead, is_last ? "└─ " : "├─ ", is_last ? "   " : "│  ", out);
     }
-    if (lead->failed) out->failed = true;
-    else if (lead->data) lead->data[lead->size = size] = '\0';
+    if (lead->failed)
+        out->failed = true;
+    else if (lead->data)
+        lead->data[lead->size = size] = '\0';
 }
 
-/* --- JSON -------------------------------------------------------------------------------------------------------------------------- */
+/* --- JSON ------------------------------------------------------------------------------------- */
 
 static void json_string(struct strbuf *out, const char *text, size_t size)
 {
     strbuf_putc(out, '"');
     for (size_t i = 0; i < size; i++) {
         unsigned char c = (unsigned char)text[i];
-        if (c == '"' || c == '\\') strbuf_printf(out, "\\%c", c);
-        else if (c == '\n') strbuf_puts(out, "\\n");
-        else if (c == '\t') strbuf_puts(out, "\\t");
-        else if (c < 0x20) strbuf_printf(out, "\\u%04x", c);
-        else strbuf_putc(out, (char)c);
+        if (c == '"' || c == '\\')
+            strbuf_printf(out, "\\%c", c);
+        else if (c == '\n')
+            strbuf_puts(out, "\\n");
+        else if (c == '\t')
+            strbuf_puts(out, "\\t");
+        else if (c < 0x20)
+            strbuf_printf(out, "\\u%04x", c);
+        else
+            strbuf_putc(out, (char)c);
     }
     strbuf_putc(out, '"');
 }
 
 /* "key": "what print made" */
-static void json_printed(struct strbuf *out, const char *key, const struct plan *plan, void (*print)(const struct plan *plan, struct strbuf *out))
+static void json_printed(struct strbuf *out, const char *key, const struct plan *plan,
+                         void (*print)(const struct plan *plan, struct strbuf *out))
 {
     struct strbuf text = {0};
     print(plan, &text);
@@ -396,11 +438,16 @@ static void json_properties(const struct plan *plan, struct strbuf *out)
     }
     if (props->has_key) strbuf_putc(out, ']');
     strbuf_puts(out, ", \"event_time\": ");
-    if (props->time_col >= 0) json_string(out, plan->cols[props->time_col].name, strlen(plan->cols[props->time_col].name));
-    else strbuf_puts(out, "null");
+    if (props->time_col >= 0)
+        json_string(out, plan->cols[props->time_col].name,
+                    strlen(plan->cols[props->time_col].name));
+    else
+        strbuf_puts(out, "null");
     strbuf_printf(out, ", \"state\": \"%s\", \"state_note\": ", state_name(props->state));
-    if (props->state_note) json_string(out, props->state_note, strlen(props->state_note));
-    else strbuf_puts(out, "null");
+    if (props->state_note)
+        json_string(out, props->state_note, strlen(props->state_note));
+    else
+        strbuf_puts(out, "null");
 }
 
 static void print_json(const struct plan *plan, uint32_t depth, struct strbuf *out)

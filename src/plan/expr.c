@@ -1,9 +1,11 @@
 /* expr.c - building, copying, comparing and walking bound expressions.
  *
- * Trees are as deep as the parser allows (AST_MAX_DEPTH, plus a cast a level), and ANDs and ORs are flat: plain recursion is fine. */
+ * Trees are as deep as the parser allows (AST_MAX_DEPTH, plus a cast a level), and ANDs and ORs
+ * are flat: plain recursion is fine. */
 #include "plan/plan_internal.h"
 
-struct expr *expr_new(struct arena *arena, enum expr_kind kind, struct data_type type, uint32_t n_args)
+struct expr *expr_new(struct arena *arena, enum expr_kind kind, struct data_type type,
+                      uint32_t n_args)
 {
     struct expr *e = ARENA_NEW(arena, struct expr);
     if (!e) return NULL;
@@ -14,7 +16,8 @@ struct expr *expr_new(struct arena *arena, enum expr_kind kind, struct data_type
     return e;
 }
 
-struct expr *expr_column(struct arena *arena, uint32_t column, struct data_type type, bool is_nullable)
+struct expr *expr_column(struct arena *arena, uint32_t column, struct data_type type,
+                         bool is_nullable)
 {
     struct expr *e = expr_new(arena, EXPR_COLUMN, type, 0);
     if (!e) return NULL;
@@ -25,12 +28,15 @@ struct expr *expr_column(struct arena *arena, uint32_t column, struct data_type 
 
 bool expr_is_const(const struct expr *e) { return e->kind == EXPR_CONST; }
 
-bool expr_is_const_null(const struct expr *e) { return e->kind == EXPR_CONST && !vector_is_valid(&e->value, 0); }
+bool expr_is_const_null(const struct expr *e)
+{
+    return e->kind == EXPR_CONST && !vector_is_valid(&e->value, 0);
+}
 
 bool expr_is_const_bool(const struct expr *e, bool value)
 {
-    return e->kind == EXPR_CONST && e->type.id == LAMINAR_TYPE_BOOL && vector_is_valid(&e->value, 0) &&
-           *(const uint8_t *)e->value.data == (value ? 1 : 0);
+    return e->kind == EXPR_CONST && e->type.id == LAMINAR_TYPE_BOOL &&
+           vector_is_valid(&e->value, 0) && *(const uint8_t *)e->value.data == (value ? 1 : 0);
 }
 
 bool expr_is_call(const struct expr *e, const char *name)
@@ -84,7 +90,8 @@ bool expr_is_fallible(const struct expr *e)
 static bool same_function(const struct bound_function *a, const struct bound_function *b)
 {
     if (a == b) return true;
-    return a->kernel == b->kernel && a->function == b->function && a->flags == b->flags && strcmp(a->name, b->name) == 0;
+    return a->kernel == b->kernel && a->function == b->function && a->flags == b->flags &&
+           strcmp(a->name, b->name) == 0;
 }
 
 static bool const_equal(const struct expr *a, const struct expr *b)
@@ -96,7 +103,9 @@ static bool const_equal(const struct expr *a, const struct expr *b)
 
 bool expr_equal(const struct expr *a, const struct expr *b)
 {
-    if (a->kind != b->kind || a->n_args != b->n_args || a->is_negated != b->is_negated || !type_equal(a->type, b->type)) return false;
+    if (a->kind != b->kind || a->n_args != b->n_args || a->is_negated != b->is_negated ||
+        !type_equal(a->type, b->type))
+        return false;
     switch (a->kind) {
     case EXPR_COLUMN: return a->column == b->column;
     case EXPR_OUTER: return a->column == b->column && a->depth == b->depth;
@@ -105,7 +114,11 @@ bool expr_equal(const struct expr *a, const struct expr *b)
     case EXPR_CALL:
         if (!same_function(a->fn, b->fn) || (a->fn->flags & FN_VOLATILE)) return false;
         break;
-    case EXPR_AND: case EXPR_OR: case EXPR_CASE: case EXPR_COALESCE: case EXPR_IN_LIST: break;
+    case EXPR_AND:
+    case EXPR_OR:
+    case EXPR_CASE:
+    case EXPR_COALESCE:
+    case EXPR_IN_LIST: break;
     }
     for (uint32_t i = 0; i < a->n_args; i++)
         if (!expr_equal(a->args[i], b->args[i])) return false;
@@ -124,7 +137,10 @@ void expr_remap(struct expr *e, const uint32_t *map)
     expr_map_columns(e, map_by_array, (void *)(uintptr_t)map);
 }
 
-static uint32_t map_by_delta(void *ctx, uint32_t column) { return (uint32_t)((int64_t)column + *(const int64_t *)ctx); }
+static uint32_t map_by_delta(void *ctx, uint32_t column)
+{
+    return (uint32_t)((int64_t)column + *(const int64_t *)ctx);
+}
 void expr_shift(struct expr *e, int64_t delta) { expr_map_columns(e, map_by_delta, &delta); }
 
 void expr_mark_columns(const struct expr *e, bool *used)
@@ -192,7 +208,8 @@ laminar_status expr_split_and(struct plan_context *ctx, struct expr *e, struct e
     return LAMINAR_OK;
 }
 
-laminar_status expr_make_and(struct plan_context *ctx, const struct expr_list *list, struct expr **out)
+laminar_status expr_make_and(struct plan_context *ctx, const struct expr_list *list,
+                             struct expr **out)
 {
     *out = NULL;
     if (list->n == 0) return LAMINAR_OK;

@@ -1,14 +1,24 @@
-/* expr_make.c - making typed expressions: calls whose arguments are cast as the function asks, comparisons, common types.
+/* expr_make.c - making typed expressions: calls whose arguments are cast as the function asks,
+ * comparisons, common types.
  *
- * Literals adapt: a string literal becomes a value of the type that it meets (and is checked at once, with its position), an integer literal
- * takes the type of the column that it is compared with, so that `int_column > 5` compares without a cast per row. */
+ * Literals adapt: a string literal becomes a value of the type that it meets (and is checked at
+ * once, with its position), an integer literal takes the type of the column that it is compared
+ * with, so that `int_column > 5` compares without a cast per row. */
 #include "plan/plan_internal.h"
 
 /* Operators that give null for nulls only; for other functions a null result must be expected. */
 static bool is_null_only_for_nulls(const char *name)
 {
-    static const char *const names[] = {"=", "<>", "<", "<=", ">", ">=", "not", "is_null", "is_not_null", "is_distinct_from", "||",
-                                        "is_not_distinct_from", "like", "ilike", "lower", "upper", "length", "abs", "date_trunc"};
+    static const char *const names[] = {"=",           "<>",
+                                        "<",           "<=",
+                                        ">",           ">=",
+                                        "not",         "is_null",
+                                        "is_not_null", "is_distinct_from",
+                                        "||",          "is_not_distinct_from",
+                                        "like",        "ilike",
+                                        "lower",       "upper",
+                                        "length",      "abs",
+                                        "date_trunc"};
     for (size_t i = 0; i < ARRAY_LENGTH(names); i++)
         if (strcmp(names[i], name) == 0) return true;
     return false;
@@ -25,9 +35,13 @@ static bool call_is_nullable(const struct bound_function *fn, struct expr *const
     return !is_null_only_for_nulls(fn->name) && fn->n_args > 0;
 }
 
-static bool is_string_literal(const struct expr *e) { return e->kind == EXPR_CONST && e->type.id == LAMINAR_TYPE_VARCHAR; }
+static bool is_string_literal(const struct expr *e)
+{
+    return e->kind == EXPR_CONST && e->type.id == LAMINAR_TYPE_VARCHAR;
+}
 
-static laminar_status parse_literal(struct plan_context *ctx, const struct expr *e, struct data_type to, struct expr **out)
+static laminar_status parse_literal(struct plan_context *ctx, const struct expr *e,
+                                    struct data_type to, struct expr **out)
 {
     if (expr_is_const_null(e)) {
         ALLOC_OR_FAIL(ctx, *out, const_null(ctx->arena, to));
@@ -38,16 +52,20 @@ static laminar_status parse_literal(struct plan_context *ctx, const struct expr 
     uint8_t value[16] __attribute__((aligned(16))) = {0};
     enum parse_result result = text_parse_value(to, text, view->size, value);
     if (result != PARSE_OK)
-        return plan_error(ctx, LAMINAR_QUERY_FAILED, e->sql_offset, "'%.*s' is %s %s", view->size > 80 ? 80 : (int)view->size, text,
-                          result == PARSE_RANGE ? "out of range for" : "not a valid", TYPE_TEXT(to));
+        return plan_error(ctx, LAMINAR_QUERY_FAILED, e->sql_offset, "'%.*s' is %s %s",
+                          view->size > 80 ? 80 : (int)view->size, text,
+                          result == PARSE_RANGE ? "out of range for" : "not a valid",
+                          TYPE_TEXT(to));
     ALLOC_OR_FAIL(ctx, *out, const_bytes(ctx->arena, to, value, type_width(to)));
-    if (type_phys(to) == PHYS_STRING) /* the view borrowed the literal's bytes, which may be inline in it */
+    /* the view borrowed the literal's bytes, which may be inline in it */
+    if (type_phys(to) == PHYS_STRING)
         ALLOC_OR_FAIL(ctx, *out, expr_const(ctx->arena, &(*out)->value, 0));
     (*out)->sql_offset = e->sql_offset;
     return LAMINAR_OK;
 }
 
-laminar_status make_cast(struct plan_context *ctx, struct expr *e, struct data_type to, enum cast_kind kind, struct expr **out)
+laminar_status make_cast(struct plan_context *ctx, struct expr *e, struct data_type to,
+                         enum cast_kind kind, struct expr **out)
 {
     if (type_equal(e->type, to)) {
         *out = e;
@@ -71,16 +89,20 @@ laminar_status make_cast(struct plan_context *ctx, struct expr *e, struct data_t
     return LAMINAR_OK;
 }
 
-laminar_status make_coerced(struct plan_context *ctx, struct expr *e, struct data_type to, struct expr **out)
+laminar_status make_coerced(struct plan_context *ctx, struct expr *e, struct data_type to,
+                            struct expr **out)
 {
-    if (!type_equal(e->type, to) && is_string_literal(e) && !type_is_nested(to)) return parse_literal(ctx, e, to, out);
+    if (!type_equal(e->type, to) && is_string_literal(e) && !type_is_nested(to))
+        return parse_literal(ctx, e, to, out);
     return make_cast(ctx, e, to, CAST_EXPLICIT, out);
 }
 
 enum call_style { CALL_FUNCTION, CALL_OPERATOR };
 
-/* function_bind's own text names signatures, which suits f(x, y); an operator is better told what it can't combine. */
-static laminar_status explain_operator(struct plan_context *ctx, laminar_status status, const char *name, const struct data_type *types,
+/* function_bind's own text names signatures, which suits f(x, y); an operator is better told
+ * what it can't combine. */
+static laminar_status explain_operator(struct plan_context *ctx, laminar_status status,
+                                       const char *name, const struct data_type *types,
                                        uint32_t n_args, uint32_t offset)
 {
     if (status != LAMINAR_QUERY_FAILED) return plan_located(ctx, status, offset);
@@ -88,14 +110,18 @@ static laminar_status explain_operator(struct plan_context *ctx, laminar_status 
     if (strcmp(name, "negate") == 0) name = "-";
     if (strcmp(name, "bit_not") == 0) name = "~";
     if (n_args == 2)
-        plan_error(ctx, LAMINAR_QUERY_FAILED, offset, "operator %s does not take %s and %s", name, TYPE_TEXT(types[0]), TYPE_TEXT(types[1]));
-    else plan_error(ctx, LAMINAR_QUERY_FAILED, offset, "operator %s does not take %s", name, TYPE_TEXT(types[0]));
+        plan_error(ctx, LAMINAR_QUERY_FAILED, offset, "operator %s does not take %s and %s", name,
+                   TYPE_TEXT(types[0]), TYPE_TEXT(types[1]));
+    else
+        plan_error(ctx, LAMINAR_QUERY_FAILED, offset, "operator %s does not take %s", name,
+                   TYPE_TEXT(types[0]));
     error_hint(ctx->err, "CAST an operand to a type that fits");
     return LAMINAR_QUERY_FAILED;
 }
 
-static laminar_status bind_call(struct plan_context *ctx, enum call_style style, const char *name, struct expr **args, uint32_t n_args,
-                                uint32_t offset, struct expr **out)
+static laminar_status bind_call(struct plan_context *ctx, enum call_style style, const char *name,
+                                struct expr **args, uint32_t n_args, uint32_t offset,
+                                struct expr **out)
 {
     struct data_type *types;
     const struct vector **constants;
@@ -106,42 +132,46 @@ static laminar_status bind_call(struct plan_context *ctx, enum call_style style,
         constants[i] = args[i]->kind == EXPR_CONST ? &args[i]->value : NULL;
     }
     struct bound_function *fn;
-    laminar_status status = function_bind(ctx->arena, name, types, n_args, constants, &fn, ctx->err);
+    laminar_status status = function_bind(ctx->arena, name, types, n_args, constants, &fn,
+                                          ctx->err);
     if (status != LAMINAR_OK)
-        return style == CALL_OPERATOR ? explain_operator(ctx, status, name, types, n_args, offset) : plan_located(ctx, status, offset);
+        return style == CALL_OPERATOR ? explain_operator(ctx, status, name, types, n_args, offset)
+                                      : plan_located(ctx, status, offset);
     struct expr *e;
     ALLOC_OR_FAIL(ctx, e, expr_new(ctx->arena, EXPR_CALL, fn->result, n_args));
     e->fn = fn;
     e->sql_offset = offset;
-    for (uint32_t i = 0; i < n_args; i++) CHECK(make_coerced(ctx, args[i], fn->arg_types[i], &e->args[i]));
+    for (uint32_t i = 0; i < n_args; i++)
+        CHECK(make_coerced(ctx, args[i], fn->arg_types[i], &e->args[i]));
     e->is_nullable = call_is_nullable(fn, e->args);
     *out = e;
     return LAMINAR_OK;
 }
 
-laminar_status make_call(struct plan_context *ctx, const char *name, struct expr **args, uint32_t n_args, uint32_t offset,
-                         struct expr **out)
+laminar_status make_call(struct plan_context *ctx, const char *name, struct expr **args,
+                         uint32_t n_args, uint32_t offset, struct expr **out)
 {
     return bind_call(ctx, CALL_FUNCTION, name, args, n_args, offset, out);
 }
 
-laminar_status make_operator(struct plan_context *ctx, const char *name, struct expr **args, uint32_t n_args, uint32_t offset,
-                             struct expr **out)
+laminar_status make_operator(struct plan_context *ctx, const char *name, struct expr **args,
+                             uint32_t n_args, uint32_t offset, struct expr **out)
 {
     return bind_call(ctx, CALL_OPERATOR, name, args, n_args, offset, out);
 }
 
 void make_adapted(struct plan_context *ctx, struct expr **literal, const struct expr *other)
 {
-    if ((*literal)->kind != EXPR_CONST || other->kind == EXPR_CONST || !type_is_integer((*literal)->type) ||
-        !type_is_numeric(other->type) || type_equal((*literal)->type, other->type))
+    if ((*literal)->kind != EXPR_CONST || other->kind == EXPR_CONST ||
+        !type_is_integer((*literal)->type) || !type_is_numeric(other->type) ||
+        type_equal((*literal)->type, other->type))
         return;
     struct expr *adapted = const_int_as(ctx->arena, *literal, other->type);
     if (adapted) *literal = adapted;
 }
 
-laminar_status make_comparison(struct plan_context *ctx, const char *op, struct expr *left, struct expr *right, uint32_t offset,
-                               struct expr **out)
+laminar_status make_comparison(struct plan_context *ctx, const char *op, struct expr *left,
+                               struct expr *right, uint32_t offset, struct expr **out)
 {
     make_adapted(ctx, &left, right);
     make_adapted(ctx, &right, left);
@@ -149,14 +179,16 @@ laminar_status make_comparison(struct plan_context *ctx, const char *op, struct 
     struct data_type common;
     bool literal_meets = is_string_literal(left) || is_string_literal(right);
     if (!literal_meets && !type_common(left->type, right->type, &common)) {
-        plan_error(ctx, LAMINAR_QUERY_FAILED, offset, "cannot compare %s with %s", TYPE_TEXT(left->type), TYPE_TEXT(right->type));
+        plan_error(ctx, LAMINAR_QUERY_FAILED, offset, "cannot compare %s with %s",
+                   TYPE_TEXT(left->type), TYPE_TEXT(right->type));
         error_hint(ctx->err, "CAST one side to the type of the other");
         return LAMINAR_QUERY_FAILED;
     }
     return bind_call(ctx, CALL_OPERATOR, op, args, 2, offset, out);
 }
 
-laminar_status make_common(struct plan_context *ctx, struct expr **items, uint32_t n, const char *what, struct data_type *out_type)
+laminar_status make_common(struct plan_context *ctx, struct expr **items, uint32_t n,
+                           const char *what, struct data_type *out_type)
 {
     struct data_type common = TYPE(NULL);
     bool has_string_literal = false;
@@ -167,32 +199,37 @@ laminar_status make_common(struct plan_context *ctx, struct expr **items, uint32
         }
         struct data_type next;
         if (!type_common(common, items[i]->type, &next)) {
-            plan_error(ctx, LAMINAR_QUERY_FAILED, items[i]->sql_offset, "%s have types %s and %s, which have no type in common", what,
+            plan_error(ctx, LAMINAR_QUERY_FAILED, items[i]->sql_offset,
+                       "%s have types %s and %s, which have no type in common", what,
                        TYPE_TEXT(common), TYPE_TEXT(items[i]->type));
             error_hint(ctx->err, "CAST them to one type");
             return LAMINAR_QUERY_FAILED;
         }
         common = next;
     }
-    if (has_string_literal && (common.id == LAMINAR_TYPE_NULL || type_is_nested(common))) common = TYPE(VARCHAR);
+    if (has_string_literal && (common.id == LAMINAR_TYPE_NULL || type_is_nested(common)))
+        common = TYPE(VARCHAR);
     for (uint32_t i = 0; i < n; i++) CHECK(make_coerced(ctx, items[i], common, &items[i]));
     *out_type = common;
     return LAMINAR_OK;
 }
 
-laminar_status make_condition(struct plan_context *ctx, struct expr *e, const char *clause, struct expr **out)
+laminar_status make_condition(struct plan_context *ctx, struct expr *e, const char *clause,
+                              struct expr **out)
 {
     if (e->type.id == LAMINAR_TYPE_BOOL) {
         *out = e;
         return LAMINAR_OK;
     }
     if (expr_is_const_null(e)) return make_cast(ctx, e, TYPE(BOOL), CAST_EXPLICIT, out);
-    plan_error(ctx, LAMINAR_QUERY_FAILED, e->sql_offset, "%s must be BOOLEAN, not %s", clause, TYPE_TEXT(e->type));
+    plan_error(ctx, LAMINAR_QUERY_FAILED, e->sql_offset, "%s must be BOOLEAN, not %s", clause,
+               TYPE_TEXT(e->type));
     if (type_is_numeric(e->type)) error_hint(ctx->err, "compare it: ... <> 0");
     return LAMINAR_QUERY_FAILED;
 }
 
-laminar_status make_known(struct plan_context *ctx, struct expr *e, const char *what, struct expr **out)
+laminar_status make_known(struct plan_context *ctx, struct expr *e, const char *what,
+                          struct expr **out)
 {
     CHECK(rewrite_fold_expr(ctx, &e));
     if (e->kind == EXPR_CONST) {

@@ -1,7 +1,18 @@
-/* expr_print.c - bound expressions as SQL-like text, for EXPLAIN and messages. Implicit casts show as x::TYPE. */
+/* expr_print.c - bound expressions as SQL-like text, for EXPLAIN and messages. Implicit casts
+ * show as x::TYPE. */
 #include "plan/plan_internal.h"
 
-enum { PREC_OR = 1, PREC_AND = 2, PREC_NOT = 3, PREC_COMPARE = 5, PREC_OTHER = 6, PREC_ADD = 7, PREC_MULTIPLY = 8, PREC_UNARY = 9, PREC_ATOM = 10 };
+enum {
+    PREC_OR = 1,
+    PREC_AND = 2,
+    PREC_NOT = 3,
+    PREC_COMPARE = 5,
+    PREC_OTHER = 6,
+    PREC_ADD = 7,
+    PREC_MULTIPLY = 8,
+    PREC_UNARY = 9,
+    PREC_ATOM = 10
+};
 
 struct infix {
     const char *name; /* of the function */
@@ -9,14 +20,37 @@ struct infix {
     int precedence;
 };
 static const struct infix infixes[] = {
-    {"=", "=", PREC_COMPARE}, {"<>", "<>", PREC_COMPARE}, {"<", "<", PREC_COMPARE}, {"<=", "<=", PREC_COMPARE}, {">", ">", PREC_COMPARE},
-    {">=", ">=", PREC_COMPARE}, {"is_distinct_from", "IS DISTINCT FROM", PREC_COMPARE},
-    {"is_not_distinct_from", "IS NOT DISTINCT FROM", PREC_COMPARE}, {"like", "LIKE", PREC_COMPARE}, {"ilike", "ILIKE", PREC_COMPARE},
-    {"similar to", "SIMILAR TO", PREC_COMPARE}, {"~", "~", PREC_COMPARE}, {"!~", "!~", PREC_COMPARE}, {"~*", "~*", PREC_COMPARE},
-    {"!~*", "!~*", PREC_COMPARE}, {"||", "||", PREC_OTHER}, {"|", "|", PREC_OTHER}, {"&", "&", PREC_OTHER}, {"#", "#", PREC_OTHER},
-    {"<<", "<<", PREC_OTHER}, {">>", ">>", PREC_OTHER}, {"->", "->", PREC_OTHER}, {"->>", "->>", PREC_OTHER}, {"#>", "#>", PREC_OTHER},
-    {"#>>", "#>>", PREC_OTHER}, {"+", "+", PREC_ADD}, {"-", "-", PREC_ADD}, {"*", "*", PREC_MULTIPLY}, {"/", "/", PREC_MULTIPLY},
-    {"%", "%", PREC_MULTIPLY}, {"^", "^", PREC_UNARY},
+    {"=", "=", PREC_COMPARE},
+    {"<>", "<>", PREC_COMPARE},
+    {"<", "<", PREC_COMPARE},
+    {"<=", "<=", PREC_COMPARE},
+    {">", ">", PREC_COMPARE},
+    {">=", ">=", PREC_COMPARE},
+    {"is_distinct_from", "IS DISTINCT FROM", PREC_COMPARE},
+    {"is_not_distinct_from", "IS NOT DISTINCT FROM", PREC_COMPARE},
+    {"like", "LIKE", PREC_COMPARE},
+    {"ilike", "ILIKE", PREC_COMPARE},
+    {"similar to", "SIMILAR TO", PREC_COMPARE},
+    {"~", "~", PREC_COMPARE},
+    {"!~", "!~", PREC_COMPARE},
+    {"~*", "~*", PREC_COMPARE},
+    {"!~*", "!~*", PREC_COMPARE},
+    {"||", "||", PREC_OTHER},
+    {"|", "|", PREC_OTHER},
+    {"&", "&", PREC_OTHER},
+    {"#", "#", PREC_OTHER},
+    {"<<", "<<", PREC_OTHER},
+    {">>", ">>", PREC_OTHER},
+    {"->", "->", PREC_OTHER},
+    {"->>", "->>", PREC_OTHER},
+    {"#>", "#>", PREC_OTHER},
+    {"#>>", "#>>", PREC_OTHER},
+    {"+", "+", PREC_ADD},
+    {"-", "-", PREC_ADD},
+    {"*", "*", PREC_MULTIPLY},
+    {"/", "/", PREC_MULTIPLY},
+    {"%", "%", PREC_MULTIPLY},
+    {"^", "^", PREC_UNARY},
 };
 
 static const struct infix *find_infix(const struct expr *e)
@@ -30,8 +64,10 @@ static const struct infix *find_infix(const struct expr *e)
 static const char *postfix_text(const struct expr *e)
 {
     if (e->kind != EXPR_CALL || e->is_cast || e->n_args != 1) return NULL;
-    static const char *const table[][2] = {{"is_null", "IS NULL"}, {"is_not_null", "IS NOT NULL"}, {"is_true", "IS TRUE"},
-                                           {"is_not_true", "IS NOT TRUE"}, {"is_false", "IS FALSE"}, {"is_not_false", "IS NOT FALSE"}};
+    static const char *const table[][2] = {
+        {"is_null", "IS NULL"},   {"is_not_null", "IS NOT NULL"},
+        {"is_true", "IS TRUE"},   {"is_not_true", "IS NOT TRUE"},
+        {"is_false", "IS FALSE"}, {"is_not_false", "IS NOT FALSE"}};
     for (size_t i = 0; i < ARRAY_LENGTH(table); i++)
         if (strcmp(table[i][0], e->fn->name) == 0) return table[i][1];
     return NULL;
@@ -60,10 +96,14 @@ static void print_const(const struct expr *e, struct strbuf *out)
         return;
     }
     switch ((laminar_type)e->type.id) {
-    case LAMINAR_TYPE_VARCHAR: case LAMINAR_TYPE_JSON: case LAMINAR_TYPE_BINARY: case LAMINAR_TYPE_UUID: break;
+    case LAMINAR_TYPE_VARCHAR:
+    case LAMINAR_TYPE_JSON:
+    case LAMINAR_TYPE_BINARY:
+    case LAMINAR_TYPE_UUID: break;
     case LAMINAR_TYPE_DATE: strbuf_puts(out, "DATE "); break;
     case LAMINAR_TYPE_TIME: strbuf_puts(out, "TIME "); break;
-    case LAMINAR_TYPE_TIMESTAMP: case LAMINAR_TYPE_TIMESTAMPTZ: strbuf_puts(out, "TIMESTAMP "); break;
+    case LAMINAR_TYPE_TIMESTAMP:
+    case LAMINAR_TYPE_TIMESTAMPTZ: strbuf_puts(out, "TIMESTAMP "); break;
     case LAMINAR_TYPE_INTERVAL: strbuf_puts(out, "INTERVAL "); break;
     default: text_print_value(out, &e->value, 0); return;
     }
@@ -79,8 +119,8 @@ static void print_const(const struct expr *e, struct strbuf *out)
     strbuf_deinit(&text);
 }
 
-static void print_list(struct expr *const *args, uint32_t from, uint32_t n, const char *separator, const struct plan *input, struct strbuf *out,
-                       int context)
+static void print_list(struct expr *const *args, uint32_t from, uint32_t n, const char *separator,
+                       const struct plan *input, struct strbuf *out, int context)
 {
     for (uint32_t i = from; i < n; i++) {
         if (i > from) strbuf_puts(out, separator);
@@ -88,7 +128,8 @@ static void print_list(struct expr *const *args, uint32_t from, uint32_t n, cons
     }
 }
 
-static void print_call(const struct expr *e, const struct plan *input, struct strbuf *out, int context)
+static void print_call(const struct expr *e, const struct plan *input, struct strbuf *out,
+                       int context)
 {
     const struct infix *infix = find_infix(e);
     const char *postfix = postfix_text(e);
@@ -99,7 +140,8 @@ static void print_call(const struct expr *e, const struct plan *input, struct st
     } else if (infix) {
         bool needs_parens = infix->precedence < context;
         if (needs_parens) strbuf_putc(out, '(');
-        print(e->args[0], input, out, infix->precedence == PREC_COMPARE ? PREC_COMPARE + 1 : infix->precedence);
+        print(e->args[0], input, out,
+              infix->precedence == PREC_COMPARE ? PREC_COMPARE + 1 : infix->precedence);
         strbuf_printf(out, " %s ", infix->text);
         print(e->args[1], input, out, infix->precedence + 1);
         if (needs_parens) strbuf_putc(out, ')');
@@ -151,7 +193,8 @@ static void print(const struct expr *e, const struct plan *input, struct strbuf 
     case EXPR_OR: {
         int precedence = e->kind == EXPR_AND ? PREC_AND : PREC_OR;
         if (precedence < context) strbuf_putc(out, '(');
-        print_list(e->args, 0, e->n_args, e->kind == EXPR_AND ? " AND " : " OR ", input, out, precedence + 1);
+        print_list(e->args, 0, e->n_args, e->kind == EXPR_AND ? " AND " : " OR ", input, out,
+                   precedence + 1);
         if (precedence < context) strbuf_putc(out, ')');
         break;
     }
@@ -174,4 +217,7 @@ static void print(const struct expr *e, const struct plan *input, struct strbuf 
     }
 }
 
-void expr_print(const struct expr *e, const struct plan *input, struct strbuf *out) { print(e, input, out, 0); }
+void expr_print(const struct expr *e, const struct plan *input, struct strbuf *out)
+{
+    print(e, input, out, 0);
+}

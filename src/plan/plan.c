@@ -1,7 +1,9 @@
-/* plan.c - the planner's entry points for queries, expressions and INSERT: bind, rewrite, resolve EMIT, properties. */
+/* plan.c - the planner's entry points for queries, expressions and INSERT: bind, rewrite,
+ * resolve EMIT, properties. */
 #include "plan/bind.h"
 
-laminar_status plan_query(struct plan_context *ctx, const struct ast_query *query, struct plan **out)
+laminar_status plan_query(struct plan_context *ctx, const struct ast_query *query,
+                          struct plan **out)
 {
     struct binder b = {.ctx = ctx};
     struct plan *plan;
@@ -14,13 +16,15 @@ laminar_status plan_query(struct plan_context *ctx, const struct ast_query *quer
     return LAMINAR_OK;
 }
 
-laminar_status plan_expr(struct plan_context *ctx, const struct ast_expr *ast, const struct plan_column *cols, uint32_t n_cols, struct expr **out)
+laminar_status plan_expr(struct plan_context *ctx, const struct ast_expr *ast,
+                         const struct plan_column *cols, uint32_t n_cols, struct expr **out)
 {
     struct binder b = {.ctx = ctx};
     struct plan *columns;
     CHECK(plan_new(ctx, PLAN_VALUES, 0, n_cols, &columns));
     if (n_cols) memcpy(columns->cols, cols, n_cols * sizeof *cols);
-    struct select_block q = {.b = &b, .ctx = ctx, .plan = columns, .clause = {.name = "this expression"}};
+    struct select_block q = {
+        .b = &b, .ctx = ctx, .plan = columns, .clause = {.name = "this expression"}};
     CHECK(scope_of_plan(ctx, columns, NULL, &q.scope));
     for (uint32_t i = 0; i < n_cols; i++) q.scope.cols[i].table = cols[i].table;
     struct expr *e;
@@ -30,7 +34,7 @@ laminar_status plan_expr(struct plan_context *ctx, const struct ast_expr *ast, c
     return LAMINAR_OK;
 }
 
-/* --- Assignment ------------------------------------------------------------------------------------------------------------ */
+/* --- Assignment ------------------------------------------------------------------------------- */
 
 /* Conversions that INSERT makes beyond the implicit ones: those that keep the value or fail. */
 static bool is_assignable(struct data_type from, struct data_type to)
@@ -42,16 +46,19 @@ static bool is_assignable(struct data_type from, struct data_type to)
     return from.id == LAMINAR_TYPE_VARCHAR && to.id == LAMINAR_TYPE_JSON;
 }
 
-laminar_status plan_assign(struct plan_context *ctx, struct expr *e, struct data_type type, const char *column, struct expr **out)
+laminar_status plan_assign(struct plan_context *ctx, struct expr *e, struct data_type type,
+                           const char *column, struct expr **out)
 {
     bool is_literal = e->kind == EXPR_CONST && e->type.id == LAMINAR_TYPE_VARCHAR;
-    if (cast_is_implicit(e->type, type, is_literal) || is_assignable(e->type, type)) return make_coerced(ctx, e, type, out);
-    plan_error(ctx, LAMINAR_BATCH_SCHEMA_MISMATCH, e->sql_offset, "column \"%s\" is %s, the value is %s", column, TYPE_TEXT(type), TYPE_TEXT(e->type));
+    if (cast_is_implicit(e->type, type, is_literal) || is_assignable(e->type, type))
+        return make_coerced(ctx, e, type, out);
+    plan_error(ctx, LAMINAR_BATCH_SCHEMA_MISMATCH, e->sql_offset,
+               "column \"%s\" is %s, the value is %s", column, TYPE_TEXT(type), TYPE_TEXT(e->type));
     error_hint(ctx->err, "CAST(... AS %s), if that is what you mean", TYPE_TEXT(type));
     return LAMINAR_BATCH_SCHEMA_MISMATCH;
 }
 
-/* --- INSERT ------------------------------------------------------------------------------------------------------------------ */
+/* --- INSERT ----------------------------------------------------------------------------------- */
 
 struct insert {
     struct plan_context *ctx;
@@ -66,7 +73,8 @@ static laminar_status check_target(struct insert *in)
 {
     enum relation_kind kind = in->into->kind;
     if (kind == RELATION_SOURCE || kind == RELATION_TABLE) return LAMINAR_OK;
-    plan_error(in->ctx, LAMINAR_QUERY_FAILED, in->ast->table.span.start, "can't INSERT into \"%s\": it is a %s", in->into->name, relation_kind_name(kind));
+    plan_error(in->ctx, LAMINAR_QUERY_FAILED, in->ast->table.span.start,
+               "can't INSERT into \"%s\": it is a %s", in->into->name, relation_kind_name(kind));
     error_object(in->ctx->err, in->into->name);
     error_hint(in->ctx->err, "rows are inserted into sources and tables");
     return LAMINAR_QUERY_FAILED;
@@ -78,28 +86,33 @@ static laminar_status match_columns(struct insert *in)
     const struct schema *schema = in->into->schema;
     const struct ast_name_list *names = &in->ast->columns;
     ALLOC_OR_FAIL(ctx, in->position, ARENA_ARRAY(ctx->arena, uint32_t, in->n_cols + 1));
-    for (uint32_t i = 0; i < in->n_cols; i++) in->position[i] = names->n || !in->ast->query ? UINT32_MAX : i;
+    for (uint32_t i = 0; i < in->n_cols; i++)
+        in->position[i] = names->n || !in->ast->query ? UINT32_MAX : i;
     in->n_values = names->n ? names->n : in->ast->query ? in->n_cols : 0;
     for (size_t i = 0; i < names->n; i++) {
         const struct ast_name *name = &names->items[i];
         int32_t at = schema_find(schema, name->text);
         if (at < 0) {
             struct nearest_name nearest = {.wanted = name->text};
-            for (uint32_t c = 0; c < in->n_cols; c++) nearest_offer(&nearest, schema->columns[c].name);
-            plan_error(ctx, LAMINAR_QUERY_FAILED, name->span.start, "\"%s\" has no column \"%s\"", in->into->name, name->text);
+            for (uint32_t c = 0; c < in->n_cols; c++)
+                nearest_offer(&nearest, schema->columns[c].name);
+            plan_error(ctx, LAMINAR_QUERY_FAILED, name->span.start, "\"%s\" has no column \"%s\"",
+                       in->into->name, name->text);
             error_object(ctx->err, in->into->name);
             if (nearest.best) error_hint(ctx->err, "did you mean \"%s\"?", nearest.best);
             return LAMINAR_QUERY_FAILED;
         }
         if (in->position[at] != UINT32_MAX)
-            return plan_error(ctx, LAMINAR_QUERY_FAILED, name->span.start, "column \"%s\" is named twice", name->text);
+            return plan_error(ctx, LAMINAR_QUERY_FAILED, name->span.start,
+                              "column \"%s\" is named twice", name->text);
         in->position[at] = (uint32_t)i;
     }
     return LAMINAR_OK;
 }
 
 /* What a column gets that the statement gives no value for. */
-static laminar_status default_value(struct insert *in, uint32_t column, uint32_t offset, struct expr **out)
+static laminar_status default_value(struct insert *in, uint32_t column, uint32_t offset,
+                                    struct expr **out)
 {
     struct plan_context *ctx = in->ctx;
     const struct schema_column *col = &in->into->schema->columns[column];
@@ -114,8 +127,9 @@ static laminar_status default_value(struct insert *in, uint32_t column, uint32_t
         return status;
     }
     if (!col->is_nullable) {
-        plan_error(ctx, LAMINAR_BATCH_SCHEMA_MISMATCH, offset, "column \"%s\" of \"%s\" is NOT NULL, has no DEFAULT, and was given no value", col->name,
-                   in->into->name);
+        plan_error(ctx, LAMINAR_BATCH_SCHEMA_MISMATCH, offset,
+                   "column \"%s\" of \"%s\" is NOT NULL, has no DEFAULT, and was given no value",
+                   col->name, in->into->name);
         error_object(ctx->err, in->into->name);
         return LAMINAR_BATCH_SCHEMA_MISMATCH;
     }
@@ -125,16 +139,21 @@ static laminar_status default_value(struct insert *in, uint32_t column, uint32_t
 
 static laminar_status wrong_count(struct insert *in, uint32_t offset, size_t n)
 {
-    plan_error(in->ctx, LAMINAR_QUERY_FAILED, offset, "%zu value%s for %zu column%s", n, n == 1 ? "" : "s", in->n_values, in->n_values == 1 ? "" : "s");
-    if (!in->ast->columns.n) error_hint(in->ctx->err, "name the columns: INSERT INTO %s (...) VALUES ...", in->into->name);
+    plan_error(in->ctx, LAMINAR_QUERY_FAILED, offset, "%zu value%s for %zu column%s", n,
+               n == 1 ? "" : "s", in->n_values, in->n_values == 1 ? "" : "s");
+    if (!in->ast->columns.n)
+        error_hint(in->ctx->err, "name the columns: INSERT INTO %s (...) VALUES ...",
+                   in->into->name);
     return LAMINAR_QUERY_FAILED;
 }
 
-static laminar_status assign_value(struct insert *in, uint32_t column, struct expr *e, struct expr **out)
+static laminar_status assign_value(struct insert *in, uint32_t column, struct expr *e,
+                                   struct expr **out)
 {
     const struct schema_column *col = &in->into->schema->columns[column];
     if (expr_is_const_null(e) && !col->is_nullable) {
-        plan_error(in->ctx, LAMINAR_BATCH_SCHEMA_MISMATCH, e->sql_offset, "column \"%s\" of \"%s\" is NOT NULL", col->name, in->into->name);
+        plan_error(in->ctx, LAMINAR_BATCH_SCHEMA_MISMATCH, e->sql_offset,
+                   "column \"%s\" of \"%s\" is NOT NULL", col->name, in->into->name);
         error_object(in->ctx->err, in->into->name);
         return LAMINAR_BATCH_SCHEMA_MISMATCH;
     }
@@ -143,7 +162,8 @@ static laminar_status assign_value(struct insert *in, uint32_t column, struct ex
 
 static bool is_plain_values(const struct ast_query *query)
 {
-    return query->body->kind == AST_BODY_VALUES && !query->n_ctes && !query->order_by.n && !query->limit && !query->offset;
+    return query->body->kind == AST_BODY_VALUES && !query->n_ctes && !query->order_by.n &&
+           !query->limit && !query->offset;
 }
 
 static laminar_status insert_values(struct insert *in, struct plan **out)
@@ -172,7 +192,8 @@ static laminar_status insert_values(struct insert *in, struct plan **out)
         }
     }
     CHECK(plan_make_values(ctx, cells, n_rows, in->n_cols, out));
-    for (uint32_t c = 0; c < in->n_cols; c++) (*out)->cols[c].type = in->into->schema->columns[c].type;
+    for (uint32_t c = 0; c < in->n_cols; c++)
+        (*out)->cols[c].type = in->into->schema->columns[c].type;
     return LAMINAR_OK;
 }
 
@@ -182,8 +203,10 @@ static laminar_status insert_query(struct insert *in, struct plan **out)
     struct binder b = {.ctx = ctx};
     struct plan *plan;
     CHECK(bind_query(&b, NULL, in->ast->query, &plan));
-    if (plan->n_cols != in->n_values) return wrong_count(in, in->ast->query->span.start, plan->n_cols);
-    /* Literals of the select list adapt to the columns: they are assigned in the projection itself. */
+    if (plan->n_cols != in->n_values)
+        return wrong_count(in, in->ast->query->span.start, plan->n_cols);
+    /* Literals of the select list adapt to the columns: they are assigned in the projection
+     * itself. */
     struct expr **values = plan->kind == PLAN_PROJECT ? plan->exprs : NULL, **exprs;
     const char **names;
     ALLOC_OR_FAIL(ctx, exprs, ARENA_ARRAY(ctx->arena, struct expr *, in->n_cols + 1));
@@ -191,7 +214,9 @@ static laminar_status insert_query(struct insert *in, struct plan **out)
     for (uint32_t c = 0; c < in->n_cols; c++) {
         uint32_t at = in->position[c];
         struct expr *e;
-        ALLOC_OR_FAIL(ctx, names[c], arena_strndup(ctx->arena, in->into->schema->columns[c].name, strlen(in->into->schema->columns[c].name)));
+        ALLOC_OR_FAIL(ctx, names[c],
+                      arena_strndup(ctx->arena, in->into->schema->columns[c].name,
+                                    strlen(in->into->schema->columns[c].name)));
         if (at == UINT32_MAX) {
             CHECK(default_value(in, c, in->ast->table.span.start, &exprs[c]));
             continue;
@@ -199,7 +224,9 @@ static laminar_status insert_query(struct insert *in, struct plan **out)
         if (values) {
             e = values[at];
         } else {
-            ALLOC_OR_FAIL(ctx, e, expr_column(ctx->arena, at, plan->cols[at].type, plan->cols[at].is_nullable));
+            ALLOC_OR_FAIL(
+                ctx, e,
+                expr_column(ctx->arena, at, plan->cols[at].type, plan->cols[at].is_nullable));
             e->sql_offset = in->ast->query->span.start;
         }
         CHECK(assign_value(in, c, e, &exprs[c]));
@@ -207,14 +234,17 @@ static laminar_status insert_query(struct insert *in, struct plan **out)
     return plan_make_project(ctx, values ? plan->inputs[0] : plan, exprs, names, in->n_cols, out);
 }
 
-laminar_status plan_insert_into(struct plan_context *ctx, const struct ast_insert *insert, const struct relation *into, struct plan **out)
+laminar_status plan_insert_into(struct plan_context *ctx, const struct ast_insert *insert,
+                                const struct relation *into, struct plan **out)
 {
     struct insert in = {.ctx = ctx, .ast = insert, .into = into, .n_cols = into->schema->n_columns};
     struct plan *plan;
     CHECK(check_target(&in));
     CHECK(match_columns(&in));
-    if (!insert->query || is_plain_values(insert->query)) CHECK(insert_values(&in, &plan));
-    else CHECK(insert_query(&in, &plan));
+    if (!insert->query || is_plain_values(insert->query))
+        CHECK(insert_values(&in, &plan));
+    else
+        CHECK(insert_query(&in, &plan));
     CHECK(plan_rewrite(ctx, &plan));
     if (insert->query) CHECK(plan_resolve_emit(ctx, plan, insert->query));
     CHECK(plan_compute_properties(ctx, plan));

@@ -1,19 +1,25 @@
-/* plan.h - bound expressions and logical plans: what the binder makes, the rewriter improves, EXPLAIN prints, and exec turns into operators.
+/* plan.h - bound expressions and logical plans: what the binder makes, the rewriter improves,
+ * EXPLAIN prints, and exec turns into operators.
  *
- * All nodes live in one arena. A column reference is an index into the output columns of the node's input (for a join: the left's columns,
- * then the right's). Types are final: every coercion is an explicit EXPR_CAST. */
+ * All nodes live in one arena. A column reference is an index into the output columns of the
+ * node's input (for a join: the left's columns, then the right's). Types are final: every
+ * coercion is an explicit EXPR_CAST. */
 #ifndef PLAN_PLAN_H
 #define PLAN_PLAN_H
 
 #include "catalog/catalog.h"
 #include "function/function.h"
 
-/* --- Expressions ------------------------------------------------------------------------------------------------------------------ */
+/* --- Expressions ------------------------------------------------------------------------------ */
 enum expr_kind {
-    EXPR_COLUMN,   /* column */
-    EXPR_CONST,    /* value: a VEC_CONST vector */
-    EXPR_CALL,     /* fn, args (casts included: CAST is a call of the function that cast_bind gives, with is_cast set) */
-    EXPR_AND,      /* args, two or more; three-valued; later ones are not evaluated for rows that an earlier one decides */
+    EXPR_COLUMN, /* column */
+    EXPR_CONST,  /* value: a VEC_CONST vector */
+    /* fn, args (casts included: CAST is a call of the function that cast_bind gives, with
+     * is_cast set) */
+    EXPR_CALL,
+    /* args, two or more; three-valued; later ones are not evaluated for rows that an earlier one
+     * decides */
+    EXPR_AND,
     EXPR_OR,
     EXPR_CASE,     /* args: when1, then1, when2, then2 ..., else (always present); whens are BOOL */
     EXPR_COALESCE, /* args */
@@ -29,19 +35,20 @@ struct expr {
     enum expr_kind kind;
     struct data_type type;
     bool is_nullable;
-    bool is_cast;                  /* EXPR_CALL that is a CAST, for printing */
-    bool is_negated;               /* EXPR_IN_LIST, EXPR_SUBQUERY */
-    uint32_t column;               /* EXPR_COLUMN, EXPR_OUTER */
-    uint32_t depth;                /* EXPR_OUTER: 1 = the next enclosing query */
-    struct bound_function *fn;     /* EXPR_CALL */
+    bool is_cast;              /* EXPR_CALL that is a CAST, for printing */
+    bool is_negated;           /* EXPR_IN_LIST, EXPR_SUBQUERY */
+    uint32_t column;           /* EXPR_COLUMN, EXPR_OUTER */
+    uint32_t depth;            /* EXPR_OUTER: 1 = the next enclosing query */
+    struct bound_function *fn; /* EXPR_CALL */
     struct expr **args;
     uint32_t n_args;
-    struct vector value;           /* EXPR_CONST */
-    uint32_t sql_offset;           /* where it stands in the SQL text */
+    struct vector value; /* EXPR_CONST */
+    uint32_t sql_offset; /* where it stands in the SQL text */
     enum subquery_kind subquery_kind;
     struct plan *subquery;
 };
-struct expr *expr_column(struct arena *arena, uint32_t column, struct data_type type, bool is_nullable);
+struct expr *expr_column(struct arena *arena, uint32_t column, struct data_type type,
+                         bool is_nullable);
 /* A constant copied from row `row` of v (bytes too). */
 struct expr *expr_const(struct arena *arena, const struct vector *v, size_t row);
 bool expr_is_const(const struct expr *e);
@@ -50,82 +57,92 @@ struct expr *expr_copy(struct arena *arena, const struct expr *e);
 bool expr_equal(const struct expr *a, const struct expr *b);
 /* Calls visit on every column index in e (pre-order); visit may change it. */
 void expr_map_columns(struct expr *e, uint32_t (*map)(void *ctx, uint32_t column), void *ctx);
-bool expr_is_volatile(const struct expr *e);  /* FN_VOLATILE or FN_STEP_STABLE somewhere */
+bool expr_is_volatile(const struct expr *e); /* FN_VOLATILE or FN_STEP_STABLE somewhere */
 bool expr_is_fallible(const struct expr *e);
-void expr_print(const struct expr *e, const struct plan *input, struct strbuf *out); /* names columns by the input's */
+/* names columns by the input's */
+void expr_print(const struct expr *e, const struct plan *input, struct strbuf *out);
 
-/* --- Plans --------------------------------------------------------------------------------------------------------------------------- */
+/* --- Plans ------------------------------------------------------------------------------------ */
 enum plan_kind {
-    PLAN_SCAN,        /* relation; columns scan_cols of it (projection pushed down) */
-    PLAN_VALUES,      /* constant rows: exprs, n_rows */
-    PLAN_FILTER,      /* predicate */
-    PLAN_PROJECT,     /* exprs */
-    PLAN_AGGREGATE,   /* group keys, aggregates, window */
-    PLAN_JOIN,        /* two inputs */
-    PLAN_UNION_ALL,   /* n inputs of equal types */
-    PLAN_DISTINCT,    /* whole rows */
-    PLAN_TOP_N,       /* ORDER BY + LIMIT/OFFSET, per partition if any; also a bare LIMIT (no keys) */
-    PLAN_SORT,        /* ORDER BY without LIMIT: orders the answer of a one-shot query; a stream ignores it (noted in EXPLAIN) */
-    PLAN_WINDOW_TABLE /* TABLE(TUMBLE/HOP(...)): adds window_start, window_end; one output row per window of the row */
+    PLAN_SCAN,      /* relation; columns scan_cols of it (projection pushed down) */
+    PLAN_VALUES,    /* constant rows: exprs, n_rows */
+    PLAN_FILTER,    /* predicate */
+    PLAN_PROJECT,   /* exprs */
+    PLAN_AGGREGATE, /* group keys, aggregates, window */
+    PLAN_JOIN,      /* two inputs */
+    PLAN_UNION_ALL, /* n inputs of equal types */
+    PLAN_DISTINCT,  /* whole rows */
+    /* ORDER BY + LIMIT/OFFSET, per partition if any; also a bare LIMIT (no keys) */
+    PLAN_TOP_N,
+    /* ORDER BY without LIMIT: orders the answer of a one-shot query; a stream ignores it (noted
+     * in EXPLAIN) */
+    PLAN_SORT,
+    /* TABLE(TUMBLE/HOP(...)): adds window_start, window_end; one output row per window of the
+     * row */
+    PLAN_WINDOW_TABLE
 };
 
-/* TUMBLE and HOP in a GROUP BY, or as table function. All times are in microseconds of the event-time axis. */
+/* TUMBLE and HOP in a GROUP BY, or as table function. All times are in microseconds of the
+ * event-time axis. */
 enum window_kind { WINDOW_NONE = 0, WINDOW_TUMBLE, WINDOW_HOP, WINDOW_SESSION, WINDOW_CUMULATE };
 struct window_spec {
     enum window_kind kind;
-    struct expr *time;        /* over the input; TIMESTAMP[TZ] of any unit, DATE, or BIGINT milliseconds */
-    int64_t size_us;          /* SESSION: the gap */
-    int64_t slide_us;         /* HOP: slide; TUMBLE: = size; CUMULATE: step */
+    /* over the input; TIMESTAMP[TZ] of any unit, DATE, or BIGINT milliseconds */
+    struct expr *time;
+    int64_t size_us;  /* SESSION: the gap */
+    int64_t slide_us; /* HOP: slide; TUMBLE: = size; CUMULATE: step */
     int64_t offset_us;
-    bool is_event_time;       /* `time` carries the input's watermark: windows can close */
+    bool is_event_time; /* `time` carries the input's watermark: windows can close */
 };
 
 struct aggregate_call {
     struct bound_aggregate *agg;
-    struct expr **args;       /* over the input */
+    struct expr **args; /* over the input */
     uint32_t n_args;
-    struct expr *filter;      /* BOOL, or NULL */
+    struct expr *filter; /* BOOL, or NULL */
     bool is_distinct;
-    struct expr **order_args; /* ORDER BY inside the call */
+    struct expr **order_args;    /* ORDER BY inside the call */
     struct sort_key *order_keys; /* column = index into order_args */
     uint32_t n_order;
 };
 
 enum join_kind { JOIN_INNER, JOIN_LEFT, JOIN_RIGHT, JOIN_FULL, JOIN_SEMI, JOIN_ANTI, JOIN_CROSS };
 enum join_strategy {
-    STRATEGY_HASH,     /* symmetric: both sides' deltas probe the other's state */
+    STRATEGY_HASH, /* symmetric: both sides' deltas probe the other's state */
     STRATEGY_ASOF,
     STRATEGY_LOOKUP,   /* right side is a table; the left drives */
     STRATEGY_INTERVAL, /* hash with a time bound on both sides: state is evicted by the watermark */
     STRATEGY_TEMPORAL,
-    STRATEGY_NESTED    /* no equality: cross product with a condition */
+    STRATEGY_NESTED /* no equality: cross product with a condition */
 };
 enum asof_match { ASOF_GE, ASOF_GT, ASOF_LE, ASOF_LT, ASOF_NEAREST };
 
-/* What the rest of the plan may rely on, of a node's output. Computed bottom-up by plan_properties. */
+/* What the rest of the plan may rely on, of a node's output. Computed bottom-up by
+ * plan_properties. */
 enum state_bound {
-    STATE_NONE,        /* keeps nothing */
-    STATE_CONST,       /* a fixed number of rows (top-N, aggregate without keys) */
-    STATE_KEYS,        /* grows with the number of distinct keys */
-    STATE_WATERMARK,   /* what is below the watermark is given up */
-    STATE_TABLE,       /* as large as a table */
-    STATE_UNBOUNDED    /* grows with the input */
+    STATE_NONE,      /* keeps nothing */
+    STATE_CONST,     /* a fixed number of rows (top-N, aggregate without keys) */
+    STATE_KEYS,      /* grows with the number of distinct keys */
+    STATE_WATERMARK, /* what is below the watermark is given up */
+    STATE_TABLE,     /* as large as a table */
+    STATE_UNBOUNDED  /* grows with the input */
 };
 struct plan_properties {
-    bool is_append_only;   /* no retraction ever leaves it */
-    uint32_t *key_cols;    /* output columns that identify a row at any time; NULL = none known */
+    bool is_append_only; /* no retraction ever leaves it */
+    uint32_t *key_cols;  /* output columns that identify a row at any time; NULL = none known */
     uint32_t n_key_cols;
-    bool has_key;          /* n_key_cols may be 0 with has_key: at most one row */
-    /* Output column that carries the watermark (no change with an earlier time will come); -1 = none. Of a windowed aggregate it is window_start,
-     * whose watermark lags the input's by the window's size. */
+    bool has_key; /* n_key_cols may be 0 with has_key: at most one row */
+    /* Output column that carries the watermark (no change with an earlier time will come); -1 =
+     * none. Of a windowed aggregate it is window_start, whose watermark lags the input's by the
+     * window's size. */
     int32_t time_col;
     enum state_bound state; /* of this node alone */
     const char *state_note; /* one phrase for EXPLAIN: "one row per carrier, origin" */
 };
 
 struct plan_column {
-    const char *name;      /* as in the result */
-    const char *table;     /* alias that qualifies it; NULL = none */
+    const char *name;  /* as in the result */
+    const char *table; /* alias that qualifies it; NULL = none */
     struct data_type type;
     bool is_nullable;
 };
@@ -141,17 +158,19 @@ struct plan {
 
     /* PLAN_SCAN */
     struct relation *relation;
-    uint32_t *scan_cols;       /* output column i is the relation's column scan_cols[i] */
+    uint32_t *scan_cols; /* output column i is the relation's column scan_cols[i] */
 
     /* PLAN_VALUES: n_rows x n_cols; PLAN_PROJECT: n_cols */
     struct expr **exprs;
     size_t n_rows;
 
-    /* PLAN_FILTER; PLAN_JOIN: what is left over after keys and time conditions (over left ++ right), may be NULL */
+    /* PLAN_FILTER; PLAN_JOIN: what is left over after keys and time conditions (over left ++
+     * right), may be NULL */
     struct expr *predicate;
 
-    /* PLAN_AGGREGATE. Output columns: [window_start, window_end if window.kind != NONE], group keys, aggregates. Both bounds are
-     * TIMESTAMP(3). Emission (mode, period, lateness) applies to the window, if there is one. */
+    /* PLAN_AGGREGATE. Output columns: [window_start, window_end if window.kind != NONE], group
+     * keys, aggregates. Both bounds are TIMESTAMP(3). Emission (mode, period, lateness) applies
+     * to the window, if there is one. */
     struct expr **group;
     uint32_t n_group;
     struct aggregate_call *aggs;
@@ -164,28 +183,29 @@ struct plan {
     /* PLAN_JOIN. Output: left columns, right columns (SEMI, ANTI: left only). */
     enum join_kind join_kind;
     enum join_strategy strategy;
-    struct expr **left_keys;   /* over the left input alone, types equal pairwise */
-    struct expr **right_keys;  /* over the right input alone */
+    struct expr **left_keys;  /* over the left input alone, types equal pairwise */
+    struct expr **right_keys; /* over the right input alone */
     uint32_t n_keys;
-    struct expr *left_time;    /* ASOF, INTERVAL, TEMPORAL: over the left input */
-    struct expr *right_time;   /* over the right input; both of one type */
+    struct expr *left_time;  /* ASOF, INTERVAL, TEMPORAL: over the left input */
+    struct expr *right_time; /* over the right input; both of one type */
     enum asof_match asof;
     bool has_tolerance;
     int64_t tolerance_us;
-    int64_t lower_us;          /* INTERVAL: right_time BETWEEN left_time + lower AND left_time + upper */
+    /* INTERVAL: right_time BETWEEN left_time + lower AND left_time + upper */
+    int64_t lower_us;
     int64_t upper_us;
 
     /* PLAN_TOP_N, PLAN_SORT: keys are output columns */
     struct sort_key *sort;
     uint32_t n_sort;
-    uint32_t *partition;       /* TOP_N per group; output columns */
+    uint32_t *partition; /* TOP_N per group; output columns */
     uint32_t n_partition;
     bool has_limit;
     uint64_t limit;
     uint64_t offset;
 };
 
-/* --- Binding and planning ----------------------------------------------------------------------------------------------------------- */
+/* --- Binding and planning --------------------------------------------------------------------- */
 /* Values of $1, ?, :name for a prepared statement: VEC_CONST vectors. */
 struct plan_params {
     const struct vector *values;
@@ -193,44 +213,57 @@ struct plan_params {
 };
 /* What the binder needs of the world. */
 struct plan_context {
-    struct arena *arena;             /* of the plan */
+    struct arena *arena; /* of the plan */
     const struct catalog *catalog;
-    const char *sql;                 /* for error positions */
+    const char *sql; /* for error positions */
     size_t sql_size;
     const struct plan_params *params; /* may be NULL: a parameter is an error then */
     const char *zone;
-    bool is_stream;                  /* binds for a stream: what can't be kept incrementally is refused */
+    /* binds for a stream: what can't be kept incrementally is refused */
+    bool is_stream;
     /* Runs a constant expression or a plan over constants (exec is above us): fold calls it. */
-    laminar_status (*evaluate)(void *ctx, const struct expr *e, struct arena *arena, struct vector *out, struct laminar_error *err);
+    laminar_status (*evaluate)(void *ctx, const struct expr *e, struct arena *arena,
+                               struct vector *out, struct laminar_error *err);
     void *evaluate_ctx;
     struct laminar_error *err;
-    /* Values of ${NAME} in the options of DDL; NULL: undefined. No function: options are taken as they are. */
+    /* Values of ${NAME} in the options of DDL; NULL: undefined. No function: options are taken
+     * as they are. */
     const char *(*variable)(void *ctx, const char *name);
     void *variable_ctx;
-    uint32_t n_nodes;                /* counted by the planner, against its limit; starts at 0 */
+    uint32_t n_nodes; /* counted by the planner, against its limit; starts at 0 */
 };
-/* Syntax tree to a finished plan: bound, rewritten, properties filled in. `emit` is the query's EMIT clause, resolved into the plan. */
-laminar_status plan_query(struct plan_context *ctx, const struct ast_query *query, struct plan **out) must_check;
-/* A predicate or scalar over one relation's columns (filters, DEFAULTs, DELETE/UPDATE ... WHERE). */
-laminar_status plan_expr(struct plan_context *ctx, const struct ast_expr *ast, const struct plan_column *cols, uint32_t n_cols,
-                         struct expr **out) must_check;
-/* Casts e to `type` as assignment does (INSERT): implicit, or text literal; else LAMINAR_BATCH_SCHEMA_MISMATCH naming `column`. */
-laminar_status plan_assign(struct plan_context *ctx, struct expr *e, struct data_type type, const char *column,
-                           struct expr **out) must_check;
-/* INSERT: a plan whose columns are all the relation's, in order and of its types: the query's (cast as by plan_assign; literals in VALUES adapt), and for
- * columns that the statement leaves out their DEFAULT or null. Wrong names, counts and types are errors with positions. */
-laminar_status plan_insert_into(struct plan_context *ctx, const struct ast_insert *insert, const struct relation *into,
-                           struct plan **out) must_check;
+/* Syntax tree to a finished plan: bound, rewritten, properties filled in. `emit` is the query's
+ * EMIT clause, resolved into the plan. */
+laminar_status plan_query(struct plan_context *ctx, const struct ast_query *query,
+                          struct plan **out) must_check;
+/* A predicate or scalar over one relation's columns (filters, DEFAULTs, DELETE/UPDATE ...
+ * WHERE). */
+laminar_status plan_expr(struct plan_context *ctx, const struct ast_expr *ast,
+                         const struct plan_column *cols, uint32_t n_cols, struct expr **out)
+    must_check;
+/* Casts e to `type` as assignment does (INSERT): implicit, or text literal; else
+ * LAMINAR_BATCH_SCHEMA_MISMATCH naming `column`. */
+laminar_status plan_assign(struct plan_context *ctx, struct expr *e, struct data_type type,
+                           const char *column, struct expr **out) must_check;
+/* INSERT: a plan whose columns are all the relation's, in order and of its types: the query's
+ * (cast as by plan_assign; literals in VALUES adapt), and for columns that the statement leaves
+ * out their DEFAULT or null. Wrong names, counts and types are errors with positions. */
+laminar_status plan_insert_into(struct plan_context *ctx, const struct ast_insert *insert,
+                                const struct relation *into, struct plan **out) must_check;
 /* Type name in DDL to a type. */
-laminar_status plan_type(struct plan_context *ctx, const struct ast_type_name *name, struct data_type *out) must_check;
-/* CREATE ... to a relation (validated whole: schema, keys, watermark, options, query). For STREAM, VIEW and SINK `*out_plan` is the query's plan; for
- * CREATE TABLE ... AS it is the plan of the rows to insert once; else NULL. The names in use are not looked at: IF NOT EXISTS and OR REPLACE are the
- * caller's. */
-laminar_status plan_create(struct plan_context *ctx, const struct ast_statement *statement, struct relation **out,
-                           struct plan **out_plan) must_check;
-/* The tree as text, one node a line, with what each emits, its key, its event time and what bounds its state. */
+laminar_status plan_type(struct plan_context *ctx, const struct ast_type_name *name,
+                         struct data_type *out) must_check;
+/* CREATE ... to a relation (validated whole: schema, keys, watermark, options, query). For
+ * STREAM, VIEW and SINK `*out_plan` is the query's plan; for CREATE TABLE ... AS it is the plan
+ * of the rows to insert once; else NULL. The names in use are not looked at: IF NOT EXISTS and
+ * OR REPLACE are the caller's. */
+laminar_status plan_create(struct plan_context *ctx, const struct ast_statement *statement,
+                           struct relation **out, struct plan **out_plan) must_check;
+/* The tree as text, one node a line, with what each emits, its key, its event time and what
+ * bounds its state. */
 void plan_explain(const struct plan *plan, bool as_json, struct strbuf *out);
 /* Relations that the plan reads, each once: an array in the arena (NULL for none). */
-laminar_status plan_inputs(const struct plan *plan, struct arena *arena, struct relation ***out, uint32_t *n_out) must_check;
+laminar_status plan_inputs(const struct plan *plan, struct arena *arena, struct relation ***out,
+                           uint32_t *n_out) must_check;
 
 #endif

@@ -1,7 +1,8 @@
 /* plan_error.c - errors of the planner: text, position in the SQL, and the nearest name. */
 #include "plan/plan_internal.h"
 
-laminar_status plan_error(struct plan_context *ctx, laminar_status code, uint32_t offset, const char *format, ...)
+laminar_status plan_error(struct plan_context *ctx, laminar_status code, uint32_t offset,
+                          const char *format, ...)
 {
     va_list args;
     va_start(args, format);
@@ -12,12 +13,14 @@ laminar_status plan_error(struct plan_context *ctx, laminar_status code, uint32_
 
 laminar_status plan_located(struct plan_context *ctx, laminar_status status, uint32_t offset)
 {
-    if (status != LAMINAR_OK && status != LAMINAR_OUT_OF_MEMORY && ctx->sql && offset <= ctx->sql_size)
+    if (status != LAMINAR_OK && status != LAMINAR_OUT_OF_MEMORY && ctx->sql &&
+        offset <= ctx->sql_size)
         error_position(ctx->err, ctx->sql, ctx->sql_size, offset);
     return status;
 }
 
-laminar_status plan_unsupported(struct plan_context *ctx, uint32_t offset, const char *what, const char *hint)
+laminar_status plan_unsupported(struct plan_context *ctx, uint32_t offset, const char *what,
+                                const char *hint)
 {
     plan_error(ctx, LAMINAR_QUERY_UNSUPPORTED, offset, "%s", what);
     if (hint) error_hint(ctx->err, "%s", hint);

@@ -1,11 +1,16 @@
-/* plan_node.c - making plan nodes with their output columns, and walking the expressions that a node holds. */
+/* plan_node.c - making plan nodes with their output columns, and walking the expressions that a
+ * node holds. */
 #include "plan/plan_internal.h"
 
-laminar_status plan_new(struct plan_context *ctx, enum plan_kind kind, uint32_t n_inputs, uint32_t n_cols, struct plan **out)
+laminar_status plan_new(struct plan_context *ctx, enum plan_kind kind, uint32_t n_inputs,
+                        uint32_t n_cols, struct plan **out)
 {
     if (++ctx->n_nodes > PLAN_NODES_MAX) {
-        error_set(ctx->err, LAMINAR_QUERY_UNSUPPORTED, "the query has more than %d plan nodes", (int)PLAN_NODES_MAX);
-        error_hint(ctx->err, "common table expressions count at each use: make a MATERIALIZED VIEW of what is used often");
+        error_set(ctx->err, LAMINAR_QUERY_UNSUPPORTED, "the query has more than %d plan nodes",
+                  (int)PLAN_NODES_MAX);
+        error_hint(
+            ctx->err,
+            "common table expressions count at each use: make a MATERIALIZED VIEW of what is used often");
         return LAMINAR_QUERY_UNSUPPORTED;
     }
     struct plan *plan;
@@ -20,7 +25,8 @@ laminar_status plan_new(struct plan_context *ctx, enum plan_kind kind, uint32_t 
     return LAMINAR_OK;
 }
 
-laminar_status plan_new_over(struct plan_context *ctx, enum plan_kind kind, struct plan *input, struct plan **out)
+laminar_status plan_new_over(struct plan_context *ctx, enum plan_kind kind, struct plan *input,
+                             struct plan **out)
 {
     CHECK(plan_new(ctx, kind, 1, input->n_cols, out));
     (*out)->inputs[0] = input;
@@ -29,7 +35,8 @@ laminar_status plan_new_over(struct plan_context *ctx, enum plan_kind kind, stru
     return LAMINAR_OK;
 }
 
-laminar_status plan_make_filter(struct plan_context *ctx, struct plan *input, struct expr *predicate, struct plan **out)
+laminar_status plan_make_filter(struct plan_context *ctx, struct plan *input,
+                                struct expr *predicate, struct plan **out)
 {
     CHECK(plan_new_over(ctx, PLAN_FILTER, input, out));
     (*out)->predicate = predicate;
@@ -37,8 +44,8 @@ laminar_status plan_make_filter(struct plan_context *ctx, struct plan *input, st
     return LAMINAR_OK;
 }
 
-laminar_status plan_make_project(struct plan_context *ctx, struct plan *input, struct expr **exprs, const char *const *names, uint32_t n,
-                                 struct plan **out)
+laminar_status plan_make_project(struct plan_context *ctx, struct plan *input, struct expr **exprs,
+                                 const char *const *names, uint32_t n, struct plan **out)
 {
     struct plan *plan;
     CHECK(plan_new(ctx, PLAN_PROJECT, 1, n, &plan));
@@ -47,13 +54,15 @@ laminar_status plan_make_project(struct plan_context *ctx, struct plan *input, s
     ALLOC_OR_FAIL(ctx, plan->exprs, ARENA_ARRAY(ctx->arena, struct expr *, n + 1));
     for (uint32_t i = 0; i < n; i++) {
         plan->exprs[i] = exprs[i];
-        plan->cols[i] = (struct plan_column){.name = names[i], .type = exprs[i]->type, .is_nullable = exprs[i]->is_nullable};
+        plan->cols[i] = (struct plan_column){
+            .name = names[i], .type = exprs[i]->type, .is_nullable = exprs[i]->is_nullable};
     }
     *out = plan;
     return LAMINAR_OK;
 }
 
-laminar_status plan_make_selection(struct plan_context *ctx, struct plan *input, const uint32_t *columns, uint32_t n, struct plan **out)
+laminar_status plan_make_selection(struct plan_context *ctx, struct plan *input,
+                                   const uint32_t *columns, uint32_t n, struct plan **out)
 {
     struct expr **exprs;
     const char **names;
@@ -61,7 +70,8 @@ laminar_status plan_make_selection(struct plan_context *ctx, struct plan *input,
     ALLOC_OR_FAIL(ctx, names, ARENA_ARRAY(ctx->arena, const char *, n + 1));
     for (uint32_t i = 0; i < n; i++) {
         const struct plan_column *col = &input->cols[columns[i]];
-        ALLOC_OR_FAIL(ctx, exprs[i], expr_column(ctx->arena, columns[i], col->type, col->is_nullable));
+        ALLOC_OR_FAIL(ctx, exprs[i],
+                      expr_column(ctx->arena, columns[i], col->type, col->is_nullable));
         names[i] = col->name;
     }
     CHECK(plan_make_project(ctx, input, exprs, names, n, out));
@@ -69,7 +79,8 @@ laminar_status plan_make_selection(struct plan_context *ctx, struct plan *input,
     return LAMINAR_OK;
 }
 
-laminar_status plan_make_scan(struct plan_context *ctx, struct relation *relation, const char *alias, struct plan **out)
+laminar_status plan_make_scan(struct plan_context *ctx, struct relation *relation,
+                              const char *alias, struct plan **out)
 {
     uint32_t n = relation->schema->n_columns;
     struct plan *plan;
@@ -81,13 +92,15 @@ laminar_status plan_make_scan(struct plan_context *ctx, struct relation *relatio
         const char *name;
         ALLOC_OR_FAIL(ctx, name, arena_strndup(ctx->arena, col->name, strlen(col->name)));
         plan->scan_cols[i] = i;
-        plan->cols[i] = (struct plan_column){.name = name, .table = alias, .type = col->type, .is_nullable = col->is_nullable};
+        plan->cols[i] = (struct plan_column){
+            .name = name, .table = alias, .type = col->type, .is_nullable = col->is_nullable};
     }
     *out = plan;
     return LAMINAR_OK;
 }
 
-laminar_status plan_make_join(struct plan_context *ctx, enum join_kind kind, struct plan *left, struct plan *right, struct plan **out)
+laminar_status plan_make_join(struct plan_context *ctx, enum join_kind kind, struct plan *left,
+                              struct plan *right, struct plan **out)
 {
     struct plan *plan;
     uint32_t n_right = join_keeps_right(kind) ? right->n_cols : 0;
@@ -114,26 +127,33 @@ laminar_status plan_make_distinct(struct plan_context *ctx, struct plan *input, 
     return plan_new_over(ctx, PLAN_DISTINCT, input, out);
 }
 
-laminar_status plan_set_aggregate_columns(struct plan_context *ctx, struct plan *aggregate, const char *const *group_names,
+laminar_status plan_set_aggregate_columns(struct plan_context *ctx, struct plan *aggregate,
+                                          const char *const *group_names,
                                           const char *const *agg_names)
 {
     uint32_t n_window = aggregate_group_at(aggregate), at = 0;
     aggregate->n_cols = n_window + aggregate->n_group + aggregate->n_aggs;
-    ALLOC_OR_FAIL(ctx, aggregate->cols, ARENA_ARRAY(ctx->arena, struct plan_column, aggregate->n_cols + 1));
+    ALLOC_OR_FAIL(ctx, aggregate->cols,
+                  ARENA_ARRAY(ctx->arena, struct plan_column, aggregate->n_cols + 1));
     static const char *const bounds[] = {"window_start", "window_end"};
-    for (; at < n_window; at++) aggregate->cols[at] = (struct plan_column){.name = bounds[at], .type = type_timestamp(UNIT_MILLI)};
+    for (; at < n_window; at++)
+        aggregate->cols[at] = (struct plan_column){.name = bounds[at],
+                                                   .type = type_timestamp(UNIT_MILLI)};
     for (uint32_t i = 0; i < aggregate->n_group; i++, at++) {
         const struct expr *e = aggregate->group[i];
-        aggregate->cols[at] = (struct plan_column){.name = group_names[i], .type = e->type, .is_nullable = e->is_nullable};
+        aggregate->cols[at] = (struct plan_column){
+            .name = group_names[i], .type = e->type, .is_nullable = e->is_nullable};
     }
     for (uint32_t i = 0; i < aggregate->n_aggs; i++, at++) {
         const struct bound_aggregate *agg = aggregate->aggs[i].agg;
-        aggregate->cols[at] = (struct plan_column){.name = agg_names[i], .type = agg->result, .is_nullable = agg->result_is_nullable};
+        aggregate->cols[at] = (struct plan_column){
+            .name = agg_names[i], .type = agg->result, .is_nullable = agg->result_is_nullable};
     }
     return LAMINAR_OK;
 }
 
-laminar_status plan_make_values(struct plan_context *ctx, struct expr **cells, size_t n_rows, uint32_t n_cols, struct plan **out)
+laminar_status plan_make_values(struct plan_context *ctx, struct expr **cells, size_t n_rows,
+                                uint32_t n_cols, struct plan **out)
 {
     struct plan *plan;
     CHECK(plan_new(ctx, PLAN_VALUES, 0, n_cols, &plan));
@@ -149,7 +169,8 @@ laminar_status plan_make_values(struct plan_context *ctx, struct expr **cells, s
     return LAMINAR_OK;
 }
 
-static laminar_status visit_list(struct expr_visitor *visitor, struct expr **items, size_t n, int side)
+static laminar_status visit_list(struct expr_visitor *visitor, struct expr **items, size_t n,
+                                 int side)
 {
     for (size_t i = 0; i < n; i++) CHECK(visitor->visit(visitor, &items[i], side));
     return LAMINAR_OK;
@@ -162,7 +183,8 @@ static laminar_status visit_optional(struct expr_visitor *visitor, struct expr *
 
 laminar_status plan_visit_exprs(struct plan *plan, struct expr_visitor *visitor)
 {
-    if (plan->kind == PLAN_VALUES) CHECK(visit_list(visitor, plan->exprs, plan->n_rows * plan->n_cols, 0));
+    if (plan->kind == PLAN_VALUES)
+        CHECK(visit_list(visitor, plan->exprs, plan->n_rows * plan->n_cols, 0));
     if (plan->kind == PLAN_PROJECT) CHECK(visit_list(visitor, plan->exprs, plan->n_cols, 0));
     CHECK(visit_list(visitor, plan->group, plan->n_group, 0));
     CHECK(visit_optional(visitor, &plan->window.time, 0));
@@ -195,7 +217,8 @@ bool plan_has_outer(const struct plan *plan)
     return found;
 }
 
-static laminar_status collect_inputs(const struct plan *plan, struct arena *arena, struct relation ***out, uint32_t *n_out)
+static laminar_status collect_inputs(const struct plan *plan, struct arena *arena,
+                                     struct relation ***out, uint32_t *n_out)
 {
     if (plan->kind == PLAN_SCAN) {
         for (uint32_t i = 0; i < *n_out; i++)
@@ -214,7 +237,8 @@ static laminar_status collect_inputs(const struct plan *plan, struct arena *aren
     return LAMINAR_OK;
 }
 
-laminar_status plan_inputs(const struct plan *plan, struct arena *arena, struct relation ***out, uint32_t *n_out)
+laminar_status plan_inputs(const struct plan *plan, struct arena *arena, struct relation ***out,
+                           uint32_t *n_out)
 {
     struct relation **items = NULL;
     uint32_t n = 0;

@@ -1,11 +1,13 @@
-/* properties.c - what holds of each node's output, bottom-up: does it retract, which columns identify a row, which column carries the
- * watermark, and what bounds the node's own state.
+/* properties.c - what holds of each node's output, bottom-up: does it retract, which columns
+ * identify a row, which column carries the watermark, and what bounds the node's own state.
  *
- * Algebra of the key facts: a node that only drops or changes rows one by one keeps its input's properties; an inner join of append-only inputs only
- * ever adds rows; whatever says "there is none" (LEFT, ANTI) or "the best so far" (aggregates, top-N) must take rows back. */
+ * Algebra of the key facts: a node that only drops or changes rows one by one keeps its input's
+ * properties; an inner join of append-only inputs only ever adds rows; whatever says "there is
+ * none" (LEFT, ANTI) or "the best so far" (aggregates, top-N) must take rows back. */
 #include "plan/plan_internal.h"
 
-static laminar_status set_key(struct plan_context *ctx, struct plan *plan, uint32_t n, uint32_t **out)
+static laminar_status set_key(struct plan_context *ctx, struct plan *plan, uint32_t n,
+                              uint32_t **out)
 {
     plan->props.has_key = true;
     plan->props.n_key_cols = n;
@@ -19,16 +21,19 @@ static laminar_status copy_key(struct plan_context *ctx, struct plan *plan, cons
     uint32_t *key = NULL;
     if (!from->props.has_key) return LAMINAR_OK;
     CHECK(set_key(ctx, plan, from->props.n_key_cols, &key));
-    if (from->props.n_key_cols) memcpy(key, from->props.key_cols, from->props.n_key_cols * sizeof *key);
+    if (from->props.n_key_cols)
+        memcpy(key, from->props.key_cols, from->props.n_key_cols * sizeof *key);
     return LAMINAR_OK;
 }
 
 /* "a, b, c" of output columns. */
-static laminar_status column_names(struct plan_context *ctx, const struct plan *plan, const uint32_t *columns, uint32_t n, const char *format,
+static laminar_status column_names(struct plan_context *ctx, const struct plan *plan,
+                                   const uint32_t *columns, uint32_t n, const char *format,
                                    const char **out)
 {
     struct strbuf text = {0};
-    for (uint32_t i = 0; i < n; i++) strbuf_printf(&text, "%s%s", i ? ", " : "", plan->cols[columns[i]].name);
+    for (uint32_t i = 0; i < n; i++)
+        strbuf_printf(&text, "%s%s", i ? ", " : "", plan->cols[columns[i]].name);
     /* `format` is one of this file's own, with one %s */
     char *note = text.failed ? NULL : arena_alloc(ctx->arena, strlen(format) + text.size + 1);
     if (note) {
@@ -77,7 +82,9 @@ static bool is_fixed(const struct expr *predicate, uint32_t c)
     }
     if (!expr_is_call(predicate, "=")) return false;
     for (uint32_t i = 0; i < 2; i++)
-        if (predicate->args[i]->kind == EXPR_COLUMN && predicate->args[i]->column == c && predicate->args[1 - i]->kind == EXPR_CONST) return true;
+        if (predicate->args[i]->kind == EXPR_COLUMN && predicate->args[i]->column == c &&
+            predicate->args[1 - i]->kind == EXPR_CONST)
+            return true;
     return false;
 }
 
@@ -88,8 +95,10 @@ static laminar_status filter_properties(struct plan_context *ctx, struct plan *p
     plan->props.time_col = in->time_col;
     CHECK(copy_key(ctx, plan, plan->inputs[0]));
     uint32_t n = 0;
-    for (uint32_t k = 0; k < plan->props.n_key_cols; k++) /* WHERE id = 5: the other key columns identify the row */
-        if (!is_fixed(plan->predicate, plan->props.key_cols[k])) plan->props.key_cols[n++] = plan->props.key_cols[k];
+    /* WHERE id = 5: the other key columns identify the row */
+    for (uint32_t k = 0; k < plan->props.n_key_cols; k++)
+        if (!is_fixed(plan->predicate, plan->props.key_cols[k]))
+            plan->props.key_cols[n++] = plan->props.key_cols[k];
     plan->props.n_key_cols = n;
     return LAMINAR_OK;
 }
@@ -103,7 +112,8 @@ static laminar_status project_properties(struct plan_context *ctx, struct plan *
     for (uint32_t i = plan->n_cols; i-- > 0;)
         if (plan->exprs[i]->kind == EXPR_COLUMN) where[plan->exprs[i]->column] = i;
     plan->props.is_append_only = in->is_append_only;
-    if (in->time_col >= 0 && where[in->time_col] != UINT32_MAX) plan->props.time_col = (int32_t)where[in->time_col];
+    if (in->time_col >= 0 && where[in->time_col] != UINT32_MAX)
+        plan->props.time_col = (int32_t)where[in->time_col];
     if (!in->has_key) return LAMINAR_OK;
     for (uint32_t k = 0; k < in->n_key_cols; k++)
         if (where[in->key_cols[k]] == UINT32_MAX) return LAMINAR_OK;
@@ -113,21 +123,26 @@ static laminar_status project_properties(struct plan_context *ctx, struct plan *
     return LAMINAR_OK;
 }
 
-/* Must the aggregate keep its rows' values, because its state can't be updated (or not downwards)? */
+/* Must the aggregate keep its rows' values, because its state can't be updated (or not
+ * downwards)? */
 static bool keeps_values(const struct aggregate_call *call, bool input_retracts)
 {
     const struct aggregate_kernels *kernels = call->agg->kernels;
-    return call->is_distinct || call->n_order || !kernels || (input_retracts && !kernels->is_retractable);
+    return call->is_distinct || call->n_order || !kernels ||
+           (input_retracts && !kernels->is_retractable);
 }
 
-static laminar_status aggregate_state(struct plan_context *ctx, struct plan *plan, bool input_retracts)
+static laminar_status aggregate_state(struct plan_context *ctx, struct plan *plan,
+                                      bool input_retracts)
 {
     struct plan_properties *props = &plan->props;
     bool values = false;
-    for (uint32_t i = 0; i < plan->n_aggs; i++) values |= keeps_values(&plan->aggs[i], input_retracts);
+    for (uint32_t i = 0; i < plan->n_aggs; i++)
+        values |= keeps_values(&plan->aggs[i], input_retracts);
     if (plan->window.kind != WINDOW_NONE && plan->window.is_event_time) {
         props->state = STATE_WATERMARK;
-        props->state_note = values ? "values until the watermark passes the window's end" : "until the watermark passes the window's end";
+        props->state_note = values ? "values until the watermark passes the window's end"
+                                   : "until the watermark passes the window's end";
         return LAMINAR_OK;
     }
     if (values) {
@@ -141,24 +156,27 @@ static laminar_status aggregate_state(struct plan_context *ctx, struct plan *pla
         return LAMINAR_OK;
     }
     props->state = STATE_KEYS;
-    return column_names(ctx, plan, props->key_cols, props->n_key_cols, "one row per %s", &props->state_note);
+    return column_names(ctx, plan, props->key_cols, props->n_key_cols, "one row per %s",
+                        &props->state_note);
 }
 
 static laminar_status aggregate_properties(struct plan_context *ctx, struct plan *plan)
 {
     struct plan_properties *props = &plan->props;
-    bool is_windowed = plan->window.kind != WINDOW_NONE, input_appends = plan->inputs[0]->props.is_append_only;
+    bool is_windowed = plan->window.kind != WINDOW_NONE,
+         input_appends = plan->inputs[0]->props.is_append_only;
     uint32_t *key = NULL, n = 0, at = aggregate_group_at(plan);
     CHECK(set_key(ctx, plan, plan->n_group + (is_windowed ? 1 : 0), &key));
     if (is_windowed) key[n++] = 0;
     for (uint32_t i = 0; i < plan->n_group; i++) key[n++] = at + i;
-    bool once = plan->emit == EMIT_ON_CLOSE || plan->emit == EMIT_FINAL || (plan->emit == EMIT_AFTER_WATERMARK && plan->lateness_us == 0);
+    bool once = plan->emit == EMIT_ON_CLOSE || plan->emit == EMIT_FINAL ||
+                (plan->emit == EMIT_AFTER_WATERMARK && plan->lateness_us == 0);
     props->is_append_only = is_windowed && plan->window.is_event_time && once;
     if (is_windowed && plan->window.is_event_time) props->time_col = 0;
     return aggregate_state(ctx, plan, !input_appends);
 }
 
-/* --- Joins ----------------------------------------------------------------------------------------------------------------- */
+/* --- Joins ------------------------------------------------------------------------------------ */
 
 /* Never changes: constants only. */
 static bool is_static(const struct plan *plan)
@@ -184,7 +202,8 @@ static bool is_unique_by_keys(const struct plan *side, struct expr *const *keys,
     if (!side->props.has_key) return false;
     for (uint32_t k = 0; k < side->props.n_key_cols; k++) {
         bool found = false;
-        for (uint32_t i = 0; i < n_keys && !found; i++) found = keys[i]->kind == EXPR_COLUMN && keys[i]->column == side->props.key_cols[k];
+        for (uint32_t i = 0; i < n_keys && !found; i++)
+            found = keys[i]->kind == EXPR_COLUMN && keys[i]->column == side->props.key_cols[k];
         if (!found) return false;
     }
     return true;
@@ -194,18 +213,22 @@ static laminar_status join_key(struct plan_context *ctx, struct plan *plan)
 {
     const struct plan *left = plan->inputs[0], *right = plan->inputs[1];
     uint32_t n_left = left->n_cols, *key = NULL, n = 0;
-    bool left_once = plan->strategy == STRATEGY_ASOF || is_unique_by_keys(right, plan->right_keys, plan->n_keys);
-    if (!join_keeps_right(plan->join_kind) || (left_once && plan->join_kind != JOIN_FULL)) return copy_key(ctx, plan, left);
+    bool left_once = plan->strategy == STRATEGY_ASOF ||
+                     is_unique_by_keys(right, plan->right_keys, plan->n_keys);
+    if (!join_keeps_right(plan->join_kind) || (left_once && plan->join_kind != JOIN_FULL))
+        return copy_key(ctx, plan, left);
     if ((plan->join_kind == JOIN_INNER || plan->join_kind == JOIN_CROSS) && right->props.has_key &&
         is_unique_by_keys(left, plan->left_keys, plan->n_keys)) {
         CHECK(set_key(ctx, plan, right->props.n_key_cols, &key));
-        for (uint32_t k = 0; k < right->props.n_key_cols; k++) key[n++] = n_left + right->props.key_cols[k];
+        for (uint32_t k = 0; k < right->props.n_key_cols; k++)
+            key[n++] = n_left + right->props.key_cols[k];
         return LAMINAR_OK;
     }
     if (!left->props.has_key || !right->props.has_key) return LAMINAR_OK;
     CHECK(set_key(ctx, plan, left->props.n_key_cols + right->props.n_key_cols, &key));
     for (uint32_t k = 0; k < left->props.n_key_cols; k++) key[n++] = left->props.key_cols[k];
-    for (uint32_t k = 0; k < right->props.n_key_cols; k++) key[n++] = n_left + right->props.key_cols[k];
+    for (uint32_t k = 0; k < right->props.n_key_cols; k++)
+        key[n++] = n_left + right->props.key_cols[k];
     return LAMINAR_OK;
 }
 
@@ -248,18 +271,23 @@ static laminar_status join_properties(struct plan_context *ctx, struct plan *pla
     const struct plan *left = plan->inputs[0], *right = plan->inputs[1];
     struct plan_properties *props = &plan->props;
     bool both = left->props.is_append_only && right->props.is_append_only;
-    bool is_optional = plan->join_kind == JOIN_LEFT || plan->join_kind == JOIN_ANTI || plan->join_kind == JOIN_FULL;
+    bool is_optional = plan->join_kind == JOIN_LEFT || plan->join_kind == JOIN_ANTI ||
+                       plan->join_kind == JOIN_FULL;
     if (plan->strategy == STRATEGY_ASOF) is_optional = true; /* a better match may come */
-    props->is_append_only = is_optional ? left->props.is_append_only && is_static(right) && plan->join_kind != JOIN_FULL : both;
-    /* An old left row can still meet a new right one, so a join carries the watermark only where that is bounded, or the right side is a table. */
-    bool carries = plan->strategy == STRATEGY_INTERVAL || (plan->strategy == STRATEGY_ASOF && right->props.time_col >= 0) ||
+    props->is_append_only = is_optional ? left->props.is_append_only && is_static(right) &&
+                                              plan->join_kind != JOIN_FULL
+                                        : both;
+    /* An old left row can still meet a new right one, so a join carries the watermark only where
+     * that is bounded, or the right side is a table. */
+    bool carries = plan->strategy == STRATEGY_INTERVAL ||
+                   (plan->strategy == STRATEGY_ASOF && right->props.time_col >= 0) ||
                    (is_table_side(right) && plan->join_kind != JOIN_FULL);
     if (carries) props->time_col = left->props.time_col;
     join_state(plan);
     return join_key(ctx, plan);
 }
 
-/* --- The others -------------------------------------------------------------------------------------------------------------- */
+/* --- The others ------------------------------------------------------------------------------- */
 
 static laminar_status union_properties(struct plan_context *ctx, struct plan *plan)
 {
@@ -302,10 +330,14 @@ static laminar_status top_properties(struct plan_context *ctx, struct plan *plan
         props->state_note = "all rows of the input";
     } else if (plan->n_partition) {
         props->state = STATE_KEYS;
-        return column_names(ctx, plan, plan->partition, plan->n_partition, "the top rows per %s", &props->state_note);
+        return column_names(ctx, plan, plan->partition, plan->n_partition, "the top rows per %s",
+                            &props->state_note);
     } else {
         props->state = STATE_CONST;
-        ALLOC_OR_FAIL(ctx, props->state_note, arena_printf(ctx->arena, "%llu row%s", (unsigned long long)(plan->limit + plan->offset), plan->limit + plan->offset == 1 ? "" : "s"));
+        ALLOC_OR_FAIL(ctx, props->state_note,
+                      arena_printf(ctx->arena, "%llu row%s",
+                                   (unsigned long long)(plan->limit + plan->offset),
+                                   plan->limit + plan->offset == 1 ? "" : "s"));
     }
     return LAMINAR_OK;
 }
@@ -315,7 +347,8 @@ static laminar_status window_table_properties(struct plan_context *ctx, struct p
     const struct plan_properties *in = &plan->inputs[0]->props;
     plan->props.is_append_only = in->is_append_only;
     plan->props.time_col = in->time_col;
-    if (!in->has_key || plan->window.kind == WINDOW_TUMBLE) return copy_key(ctx, plan, plan->inputs[0]);
+    if (!in->has_key || plan->window.kind == WINDOW_TUMBLE)
+        return copy_key(ctx, plan, plan->inputs[0]);
     uint32_t *key = NULL;
     CHECK(set_key(ctx, plan, in->n_key_cols + 1, &key));
     if (in->n_key_cols) memcpy(key, in->key_cols, in->n_key_cols * sizeof *key);
@@ -325,7 +358,8 @@ static laminar_status window_table_properties(struct plan_context *ctx, struct p
 
 laminar_status plan_compute_properties(struct plan_context *ctx, struct plan *plan)
 {
-    for (uint32_t i = 0; i < plan->n_inputs; i++) CHECK(plan_compute_properties(ctx, plan->inputs[i]));
+    for (uint32_t i = 0; i < plan->n_inputs; i++)
+        CHECK(plan_compute_properties(ctx, plan->inputs[i]));
     plan->props = (struct plan_properties){.time_col = -1};
     switch (plan->kind) {
     case PLAN_SCAN: return scan_properties(ctx, plan);

@@ -1,14 +1,18 @@
-/* rewrite.c - the order of the rewrites. Each is a function over the whole tree that leaves a plan of the same meaning and the same output columns.
+/* rewrite.c - the order of the rewrites. Each is a function over the whole tree that leaves a
+ * plan of the same meaning and the same output columns.
  *
- * Folding first, so that conditions known to be true or false are gone; then filters sink (making join keys; again after joins were reordered), which
- * brings projections together;
- * windows of the table form are taken in by aggregates that then stand right above them; pruning comes last, when nobody needs another column. */
+ * Folding first, so that conditions known to be true or false are gone; then filters sink
+ * (making join keys; again after joins were reordered), which brings projections together;
+ * windows of the table form are taken in by aggregates that then stand right above them; pruning
+ * comes last, when nobody needs another column. */
 #include "plan/plan_internal.h"
 
 laminar_status plan_rewrite(struct plan_context *ctx, struct plan **plan)
 {
     static laminar_status (*const passes[])(struct plan_context *, struct plan **) = {
-        rewrite_fold, rewrite_push_filters, rewrite_join_order, rewrite_push_filters, rewrite_merge_projects, rewrite_window_tables, rewrite_merge_projects, rewrite_fold, rewrite_prune,
+        rewrite_fold,           rewrite_push_filters,   rewrite_join_order,
+        rewrite_push_filters,   rewrite_merge_projects, rewrite_window_tables,
+        rewrite_merge_projects, rewrite_fold,           rewrite_prune,
         rewrite_merge_projects,
     };
     uint32_t n = (*plan)->n_cols;

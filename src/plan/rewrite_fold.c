@@ -1,5 +1,6 @@
-/* rewrite_fold.c - constants: what can be computed now is, conditions that are always true or false go, and a projection of constant rows is constant
- * rows. A constant that fails (1 / 0) stays as it is: it may stand in a branch that no row takes. */
+/* rewrite_fold.c - constants: what can be computed now is, conditions that are always true or
+ * false go, and a projection of constant rows is constant rows. A constant that fails (1 / 0)
+ * stays as it is: it may stand in a branch that no row takes. */
 #include "plan/plan_internal.h"
 
 enum { FOLDED_ROWS_MAX = 1024 };
@@ -22,11 +23,13 @@ static laminar_status try_evaluate(struct plan_context *ctx, struct expr **e)
 static laminar_status fold_call(struct plan_context *ctx, struct expr **e)
 {
     const struct expr *call = *e;
-    if (call->kind == EXPR_CALL && (call->fn->flags & (FN_VOLATILE | FN_STEP_STABLE))) return LAMINAR_OK;
+    if (call->kind == EXPR_CALL && (call->fn->flags & (FN_VOLATILE | FN_STEP_STABLE)))
+        return LAMINAR_OK;
     bool all_const = true;
     for (uint32_t i = 0; i < call->n_args; i++) {
         all_const = all_const && expr_is_const(call->args[i]);
-        if (call->kind == EXPR_CALL && (call->fn->flags & FN_STRICT) && expr_is_const_null(call->args[i])) {
+        if (call->kind == EXPR_CALL && (call->fn->flags & FN_STRICT) &&
+            expr_is_const_null(call->args[i])) {
             ALLOC_OR_FAIL(ctx, *e, const_null(ctx->arena, call->type));
             (*e)->sql_offset = call->sql_offset;
             return LAMINAR_OK;
@@ -35,7 +38,8 @@ static laminar_status fold_call(struct plan_context *ctx, struct expr **e)
     return all_const ? try_evaluate(ctx, e) : LAMINAR_OK;
 }
 
-/* AND (OR): `neutral` true (false) operands go, a false (true) one decides. Nested ones of the same kind are taken in. */
+/* AND (OR): `neutral` true (false) operands go, a false (true) one decides. Nested ones of the
+ * same kind are taken in. */
 static laminar_status fold_logical(struct plan_context *ctx, struct expr **e)
 {
     struct expr *old = *e;
@@ -49,7 +53,8 @@ static laminar_status fold_logical(struct plan_context *ctx, struct expr **e)
             return LAMINAR_OK;
         }
         uint32_t n = arg->kind == old->kind ? arg->n_args : 1;
-        for (uint32_t j = 0; j < n; j++) CHECK(expr_list_push(ctx, &kept, arg->kind == old->kind ? arg->args[j] : arg));
+        for (uint32_t j = 0; j < n; j++)
+            CHECK(expr_list_push(ctx, &kept, arg->kind == old->kind ? arg->args[j] : arg));
     }
     if (kept.n == 0) {
         ALLOC_OR_FAIL(ctx, *e, const_bool(ctx->arena, neutral));
@@ -63,7 +68,10 @@ static laminar_status fold_logical(struct plan_context *ctx, struct expr **e)
     return LAMINAR_OK;
 }
 
-static bool is_never(const struct expr *when) { return expr_is_const_null(when) || expr_is_const_bool(when, false); }
+static bool is_never(const struct expr *when)
+{
+    return expr_is_const_null(when) || expr_is_const_bool(when, false);
+}
 
 static laminar_status fold_case(struct plan_context *ctx, struct expr **e)
 {
@@ -72,7 +80,8 @@ static laminar_status fold_case(struct plan_context *ctx, struct expr **e)
     uint32_t n = 0, i = 0;
     for (; i + 1 < old->n_args; i += 2) {
         if (is_never(old->args[i])) continue;
-        if (expr_is_const_bool(old->args[i], true)) break; /* the rest is never reached: its value is the ELSE */
+        /* the rest is never reached: its value is the ELSE */
+        if (expr_is_const_bool(old->args[i], true)) break;
         old->args[n++] = old->args[i];
         old->args[n++] = old->args[i + 1];
     }
@@ -91,9 +100,12 @@ static laminar_status fold_coalesce(struct plan_context *ctx, struct expr **e)
         old->args[n++] = old->args[i];
         if (!old->args[n - 1]->is_nullable) break;
     }
-    if (n == 0) ALLOC_OR_FAIL(ctx, *e, const_null(ctx->arena, old->type));
-    else if (n == 1) *e = old->args[0];
-    else old->n_args = n;
+    if (n == 0)
+        ALLOC_OR_FAIL(ctx, *e, const_null(ctx->arena, old->type));
+    else if (n == 1)
+        *e = old->args[0];
+    else
+        old->n_args = n;
     return LAMINAR_OK;
 }
 
@@ -101,16 +113,24 @@ laminar_status rewrite_fold_expr(struct plan_context *ctx, struct expr **e)
 {
     for (uint32_t i = 0; i < (*e)->n_args; i++) CHECK(rewrite_fold_expr(ctx, &(*e)->args[i]));
     switch ((*e)->kind) {
-    case EXPR_CALL: case EXPR_IN_LIST: return fold_call(ctx, e);
-    case EXPR_AND: case EXPR_OR: return fold_logical(ctx, e);
+    case EXPR_CALL:
+    case EXPR_IN_LIST: return fold_call(ctx, e);
+    case EXPR_AND:
+    case EXPR_OR: return fold_logical(ctx, e);
     case EXPR_CASE: return fold_case(ctx, e);
     case EXPR_COALESCE: return fold_coalesce(ctx, e);
-    case EXPR_COLUMN: case EXPR_CONST: case EXPR_SUBQUERY: case EXPR_OUTER: break;
+    case EXPR_COLUMN:
+    case EXPR_CONST:
+    case EXPR_SUBQUERY:
+    case EXPR_OUTER: break;
     }
     return LAMINAR_OK;
 }
 
-static laminar_status fold_visit(struct expr_visitor *visitor, struct expr **e, unused int side) { return rewrite_fold_expr(visitor->ctx, e); }
+static laminar_status fold_visit(struct expr_visitor *visitor, struct expr **e, unused int side)
+{
+    return rewrite_fold_expr(visitor->ctx, e);
+}
 
 static laminar_status no_rows(struct plan_context *ctx, struct plan **plan)
 {
@@ -128,12 +148,15 @@ static laminar_status project_values(struct plan_context *ctx, struct plan **pla
     struct plan *project = *plan, *values = project->inputs[0];
     struct expr **cells;
     size_t n;
-    if (values->n_rows > FOLDED_ROWS_MAX || !size_mul(values->n_rows, project->n_cols, &n)) return LAMINAR_OK;
+    if (values->n_rows > FOLDED_ROWS_MAX || !size_mul(values->n_rows, project->n_cols, &n))
+        return LAMINAR_OK;
     ALLOC_OR_FAIL(ctx, cells, ARENA_ARRAY(ctx->arena, struct expr *, n + 1));
     for (size_t r = 0; r < values->n_rows; r++) {
         for (uint32_t c = 0; c < project->n_cols; c++) {
             struct expr *cell;
-            ALLOC_OR_FAIL(ctx, cell, expr_substitute(ctx->arena, project->exprs[c], values->exprs + r * values->n_cols));
+            ALLOC_OR_FAIL(
+                ctx, cell,
+                expr_substitute(ctx->arena, project->exprs[c], values->exprs + r * values->n_cols));
             CHECK(rewrite_fold_expr(ctx, &cell));
             if (!expr_is_const(cell) && values->n_rows > 1) return LAMINAR_OK;
             cells[r * project->n_cols + c] = cell;
@@ -160,7 +183,8 @@ laminar_status rewrite_fold(struct plan_context *ctx, struct plan **plan)
     for (uint32_t i = 0; i < p->n_inputs; i++) CHECK(rewrite_fold(ctx, &p->inputs[i]));
     struct expr_visitor visitor = {.visit = fold_visit, .ctx = ctx};
     CHECK(plan_visit_exprs(p, &visitor));
-    if (p->kind == PLAN_PROJECT && p->inputs[0]->kind == PLAN_VALUES) return project_values(ctx, plan);
+    if (p->kind == PLAN_PROJECT && p->inputs[0]->kind == PLAN_VALUES)
+        return project_values(ctx, plan);
     for (uint32_t i = 0; i < p->n_aggs; i++) drop_true(&p->aggs[i].filter);
     if (p->kind == PLAN_JOIN) drop_true(&p->predicate);
     if (p->kind != PLAN_FILTER) return LAMINAR_OK;

@@ -1,6 +1,8 @@
-/* rewrite_interval_joins.c - an inner join whose condition bounds the distance of the two sides' event times,
- * b.ts BETWEEN a.ts - x AND a.ts + y, keeps only rows that can still find a partner: strategy INTERVAL. Recognised only where both times carry a watermark,
- * and both bounds are there; otherwise the comparisons stay an ordinary condition. Needs the properties of the inputs. */
+/* rewrite_interval_joins.c - an inner join whose condition bounds the distance of the two sides'
+ * event times, b.ts BETWEEN a.ts - x AND a.ts + y, keeps only rows that can still find a
+ * partner: strategy INTERVAL. Recognised only where both times carry a watermark, and both
+ * bounds are there; otherwise the comparisons stay an ordinary condition. Needs the properties
+ * of the inputs. */
 #include "plan/plan_internal.h"
 
 struct bound {
@@ -13,7 +15,9 @@ struct bound {
 /* A time column, plus or minus a constant. Casts between units of timestamps are looked through. */
 static bool split_time(const struct expr *e, const struct expr **column, int64_t *offset_us)
 {
-    while (e->kind == EXPR_CALL && e->is_cast && type_is_timestamp(e->type) && type_is_timestamp(e->args[0]->type)) e = e->args[0];
+    while (e->kind == EXPR_CALL && e->is_cast && type_is_timestamp(e->type) &&
+           type_is_timestamp(e->args[0]->type))
+        e = e->args[0];
     if (e->kind == EXPR_COLUMN) {
         *column = e;
         *offset_us = 0;
@@ -28,10 +32,12 @@ static bool split_time(const struct expr *e, const struct expr **column, int64_t
     if (constant->type.id == LAMINAR_TYPE_INTERVAL) {
         const struct laminar_interval *interval = constant->value.data;
         int64_t days;
-        if (interval->months || interval->nanos % 1000 || __builtin_mul_overflow((int64_t)interval->days, INT64_C(86400000000), &days) ||
+        if (interval->months || interval->nanos % 1000 ||
+            __builtin_mul_overflow((int64_t)interval->days, INT64_C(86400000000), &days) ||
             __builtin_add_overflow(days, interval->nanos / 1000, &value))
             return false;
-    } else if ((*column)->type.id != LAMINAR_TYPE_INT64 || !const_get_int64(constant, &value) || __builtin_mul_overflow(value, 1000, &value)) {
+    } else if ((*column)->type.id != LAMINAR_TYPE_INT64 || !const_get_int64(constant, &value) ||
+               __builtin_mul_overflow(value, 1000, &value)) {
         return false;
     }
     return !__builtin_add_overflow(*offset_us, is_plus ? value : -value, offset_us);
@@ -45,7 +51,8 @@ static bool read_bound(const struct expr *e, const struct plan *join, struct bou
         if (expr_is_call(e, ops[i])) op = i;
     const struct expr *x, *y;
     int64_t offset_x, offset_y;
-    if (op < 0 || !split_time(e->args[0], &x, &offset_x) || !split_time(e->args[1], &y, &offset_y)) return false;
+    if (op < 0 || !split_time(e->args[0], &x, &offset_x) || !split_time(e->args[1], &y, &offset_y))
+        return false;
     uint32_t n_left = join->inputs[0]->n_cols;
     bool x_right = x->column >= n_left, y_right = y->column >= n_left, is_less = op < 2;
     if (x_right == y_right) return false;
@@ -57,9 +64,16 @@ static bool read_bound(const struct expr *e, const struct plan *join, struct bou
         y = swap, offset_y = swap_offset;
         is_less = !is_less;
     }
-    if (!type_equal(x->type, y->type) || (type_is_timestamp(x->type) && x->type.unit == UNIT_NANO)) return false;
-    if ((int32_t)y->column != join->inputs[0]->props.time_col || (int32_t)(x->column - n_left) != join->inputs[1]->props.time_col) return false;
-    *out = (struct bound){.is_lower = !is_less, .is_upper = is_less, .is_strict = op == 0 || op == 2, .left_time = y, .right_time = x};
+    if (!type_equal(x->type, y->type) || (type_is_timestamp(x->type) && x->type.unit == UNIT_NANO))
+        return false;
+    if ((int32_t)y->column != join->inputs[0]->props.time_col ||
+        (int32_t)(x->column - n_left) != join->inputs[1]->props.time_col)
+        return false;
+    *out = (struct bound){.is_lower = !is_less,
+                          .is_upper = is_less,
+                          .is_strict = op == 0 || op == 2,
+                          .left_time = y,
+                          .right_time = x};
     return !__builtin_sub_overflow(offset_y, offset_x, &out->delta_us);
 }
 
@@ -103,6 +117,7 @@ laminar_status rewrite_interval_joins(struct plan_context *ctx, struct plan **pl
 {
     struct plan *p = *plan;
     for (uint32_t i = 0; i < p->n_inputs; i++) CHECK(rewrite_interval_joins(ctx, &p->inputs[i]));
-    bool may_be = p->kind == PLAN_JOIN && p->join_kind == JOIN_INNER && p->strategy == STRATEGY_HASH && p->predicate;
+    bool may_be = p->kind == PLAN_JOIN && p->join_kind == JOIN_INNER &&
+                  p->strategy == STRATEGY_HASH && p->predicate;
     return may_be ? recognise(ctx, p) : LAMINAR_OK;
 }

@@ -1,13 +1,16 @@
-/* rewrite_join_order.c - no cross product where another order of the same inner joins avoids it: FROM a, b, c WHERE a.x = c.x AND b.y = c.y.
+/* rewrite_join_order.c - no cross product where another order of the same inner joins avoids it:
+ * FROM a, b, c WHERE a.x = c.x AND b.y = c.y.
  *
- * Only trees of inner joins that have a cross join in them are touched; the order written is kept as far as possible: next comes the first input that an
- * equality connects with those already joined. The result is cross joins under one filter, which the next pass of rewrite_push_filters turns into keys. */
+ * Only trees of inner joins that have a cross join in them are touched; the order written is
+ * kept as far as possible: next comes the first input that an equality connects with those
+ * already joined. The result is cross joins under one filter, which the next pass of
+ * rewrite_push_filters turns into keys. */
 #include "plan/plan_internal.h"
 
 struct leaf {
     struct plan *plan;
     struct plan **slot; /* where it hangs in the tree as written */
-    uint32_t first; /* of its columns in the tree's output */
+    uint32_t first;     /* of its columns in the tree's output */
     bool is_placed;
 };
 struct tree {
@@ -23,7 +26,8 @@ static bool is_inner(const struct plan *p)
            (p->strategy == STRATEGY_HASH || p->strategy == STRATEGY_NESTED);
 }
 
-static laminar_status add_leaf(struct plan_context *ctx, struct tree *tree, struct plan **slot, uint32_t first)
+static laminar_status add_leaf(struct plan_context *ctx, struct tree *tree, struct plan **slot,
+                               uint32_t first)
 {
     if (tree->n_leaves == tree->capacity) {
         uint32_t capacity = tree->capacity ? tree->capacity * 2 : 8;
@@ -38,7 +42,8 @@ static laminar_status add_leaf(struct plan_context *ctx, struct tree *tree, stru
 }
 
 /* Copies, so that a tree that stays as it is has not been touched. */
-static laminar_status add_conjunct(struct plan_context *ctx, struct tree *tree, const struct expr *e, uint32_t first)
+static laminar_status add_conjunct(struct plan_context *ctx, struct tree *tree,
+                                   const struct expr *e, uint32_t first)
 {
     struct expr *copy;
     ALLOC_OR_FAIL(ctx, copy, expr_copy(ctx->arena, e));
@@ -46,7 +51,8 @@ static laminar_status add_conjunct(struct plan_context *ctx, struct tree *tree, 
     return expr_split_and(ctx, copy, &tree->conjuncts);
 }
 
-static laminar_status flatten(struct plan_context *ctx, struct plan **slot, uint32_t first, struct tree *tree)
+static laminar_status flatten(struct plan_context *ctx, struct plan **slot, uint32_t first,
+                              struct tree *tree)
 {
     struct plan *p = *slot;
     if (p->kind == PLAN_FILTER && is_inner(p->inputs[0])) {
@@ -71,7 +77,8 @@ static laminar_status flatten(struct plan_context *ctx, struct plan **slot, uint
 
 static bool touches(const struct expr *e, const struct leaf *leaf)
 {
-    if (e->kind == EXPR_COLUMN) return e->column >= leaf->first && e->column < leaf->first + leaf->plan->n_cols;
+    if (e->kind == EXPR_COLUMN)
+        return e->column >= leaf->first && e->column < leaf->first + leaf->plan->n_cols;
     for (uint32_t i = 0; i < e->n_args; i++)
         if (touches(e->args[i], leaf)) return true;
     return false;
@@ -87,8 +94,10 @@ static bool is_connected(const struct tree *tree, const struct leaf *leaf)
         for (uint32_t j = 0; j < tree->n_leaves; j++) {
             const struct leaf *l = &tree->leaves[j];
             if (l == leaf || !touches(e, l)) continue;
-            if (l->is_placed) placed = true;
-            else other = true;
+            if (l->is_placed)
+                placed = true;
+            else
+                other = true;
         }
         if (placed && !other) return true;
     }
@@ -114,7 +123,8 @@ static bool choose_order(struct tree *tree, uint32_t *order)
     return differs;
 }
 
-static laminar_status rebuild(struct plan_context *ctx, struct tree *tree, const uint32_t *order, struct plan **plan)
+static laminar_status rebuild(struct plan_context *ctx, struct tree *tree, const uint32_t *order,
+                              struct plan **plan)
 {
     struct plan *old = *plan, *joined = tree->leaves[order[0]].plan;
     uint32_t *map, *inverse, at = 0;

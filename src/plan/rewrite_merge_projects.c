@@ -1,8 +1,12 @@
-/* rewrite_merge_projects.c - a projection of a projection is one projection, where nothing is computed twice by it; one that changes nothing
- * goes. Its names go with it: inside a plan they are for reading only, and those of the whole plan are put back at the end (rewrite.c). */
+/* rewrite_merge_projects.c - a projection of a projection is one projection, where nothing is
+ * computed twice by it; one that changes nothing goes. Its names go with it: inside a plan they
+ * are for reading only, and those of the whole plan are put back at the end (rewrite.c). */
 #include "plan/plan_internal.h"
 
-static bool is_trivial(const struct expr *e) { return e->kind == EXPR_COLUMN || e->kind == EXPR_CONST; }
+static bool is_trivial(const struct expr *e)
+{
+    return e->kind == EXPR_COLUMN || e->kind == EXPR_CONST;
+}
 
 static laminar_status merge(struct plan_context *ctx, struct plan *outer)
 {
@@ -18,7 +22,8 @@ static laminar_status merge(struct plan_context *ctx, struct plan *outer)
     }
     if (size > SUBSTITUTED_SIZE_MAX) return LAMINAR_OK;
     for (uint32_t i = 0; i < outer->n_cols; i++)
-        ALLOC_OR_FAIL(ctx, outer->exprs[i], expr_substitute(ctx->arena, outer->exprs[i], inner->exprs));
+        ALLOC_OR_FAIL(ctx, outer->exprs[i],
+                      expr_substitute(ctx->arena, outer->exprs[i], inner->exprs));
     outer->inputs[0] = inner->inputs[0];
     return LAMINAR_OK;
 }

@@ -1,12 +1,15 @@
-/* rewrite_prune.c - columns that nobody asks for are not computed, not joined, not kept, and at last not read from the relation.
+/* rewrite_prune.c - columns that nobody asks for are not computed, not joined, not kept, and at
+ * last not read from the relation.
  *
- * Top-down with the set of needed output columns; each node answers with a map from its old columns to its new ones. A node may keep more than was
- * asked for (a filter its condition's columns); joins, which store their inputs, put a projection over such an input. */
+ * Top-down with the set of needed output columns; each node answers with a map from its old
+ * columns to its new ones. A node may keep more than was asked for (a filter its condition's
+ * columns); joins, which store their inputs, put a projection over such an input. */
 #include "plan/plan_internal.h"
 
 #define GONE UINT32_MAX
 
-static laminar_status prune(struct plan_context *ctx, struct plan **node, const bool *needed, uint32_t **map);
+static laminar_status prune(struct plan_context *ctx, struct plan **node, const bool *needed,
+                            uint32_t **map);
 
 static laminar_status new_flags(struct plan_context *ctx, uint32_t n, bool **out)
 {
@@ -21,8 +24,10 @@ static laminar_status new_map(struct plan_context *ctx, uint32_t n, uint32_t **o
     return LAMINAR_OK;
 }
 
-/* Keeps the flagged of n items: map, and how many. At least one: `fallback` where none is flagged. */
-static laminar_status number_kept(struct plan_context *ctx, const bool *needed, uint32_t n, uint32_t fallback, uint32_t **map, uint32_t *n_kept)
+/* Keeps the flagged of n items: map, and how many. At least one: `fallback` where none is
+ * flagged. */
+static laminar_status number_kept(struct plan_context *ctx, const bool *needed, uint32_t n,
+                                  uint32_t fallback, uint32_t **map, uint32_t *n_kept)
 {
     CHECK(new_map(ctx, n, map));
     *n_kept = 0;
@@ -54,7 +59,8 @@ static laminar_status follow_input(struct plan_context *ctx, struct plan *plan, 
 }
 
 /* Narrows the plan to exactly the columns that were asked for. */
-static laminar_status narrow(struct plan_context *ctx, struct plan **node, const bool *needed, uint32_t n_old, uint32_t *map)
+static laminar_status narrow(struct plan_context *ctx, struct plan **node, const bool *needed,
+                             uint32_t n_old, uint32_t *map)
 {
     uint32_t n = 0, *columns;
     bool in_order = true;
@@ -71,7 +77,8 @@ static laminar_status narrow(struct plan_context *ctx, struct plan **node, const
     return LAMINAR_OK;
 }
 
-static laminar_status prune_scan(struct plan_context *ctx, struct plan *plan, const bool *needed, uint32_t **map)
+static laminar_status prune_scan(struct plan_context *ctx, struct plan *plan, const bool *needed,
+                                 uint32_t **map)
 {
     uint32_t n, cheapest = 0;
     size_t best = SIZE_MAX;
@@ -86,7 +93,8 @@ static laminar_status prune_scan(struct plan_context *ctx, struct plan *plan, co
     return LAMINAR_OK;
 }
 
-static laminar_status prune_values(struct plan_context *ctx, struct plan *plan, const bool *needed, uint32_t **map)
+static laminar_status prune_values(struct plan_context *ctx, struct plan *plan, const bool *needed,
+                                   uint32_t **map)
 {
     uint32_t n, n_old = plan->n_cols;
     CHECK(number_kept(ctx, needed, n_old, 0, map, &n));
@@ -97,7 +105,8 @@ static laminar_status prune_values(struct plan_context *ctx, struct plan *plan, 
     return LAMINAR_OK;
 }
 
-static laminar_status prune_filter(struct plan_context *ctx, struct plan *plan, const bool *needed, uint32_t **map)
+static laminar_status prune_filter(struct plan_context *ctx, struct plan *plan, const bool *needed,
+                                   uint32_t **map)
 {
     bool *all;
     CHECK(new_flags(ctx, plan->n_cols, &all));
@@ -108,7 +117,8 @@ static laminar_status prune_filter(struct plan_context *ctx, struct plan *plan, 
     return follow_input(ctx, plan, *map);
 }
 
-static laminar_status prune_project(struct plan_context *ctx, struct plan *plan, const bool *needed, uint32_t **map)
+static laminar_status prune_project(struct plan_context *ctx, struct plan *plan, const bool *needed,
+                                    uint32_t **map)
 {
     uint32_t n, *input_map;
     bool *used;
@@ -136,14 +146,16 @@ static laminar_status remap_visit(struct expr_visitor *visitor, struct expr **e,
     return LAMINAR_OK;
 }
 
-static laminar_status prune_aggregate(struct plan_context *ctx, struct plan *plan, const bool *needed, uint32_t **map)
+static laminar_status prune_aggregate(struct plan_context *ctx, struct plan *plan,
+                                      const bool *needed, uint32_t **map)
 {
     uint32_t aggs_at = aggregate_aggs_at(plan), n = aggs_at, n_aggs = 0, *input_map;
     bool *used;
     CHECK(new_map(ctx, plan->n_cols, map));
     for (uint32_t i = 0; i < aggs_at; i++) (*map)[i] = i;
     for (uint32_t i = 0; i < plan->n_aggs; i++) {
-        bool is_last_hope = n == 0 && i + 1 == plan->n_aggs; /* a row without columns can't be passed on */
+        /* a row without columns can't be passed on */
+        bool is_last_hope = n == 0 && i + 1 == plan->n_aggs;
         if (!needed[aggs_at + i] && !is_last_hope) continue;
         plan->aggs[n_aggs++] = plan->aggs[i];
         (*map)[aggs_at + i] = n++;
@@ -179,9 +191,11 @@ static laminar_status remap_sides(struct expr_visitor *visitor, struct expr **e,
     return LAMINAR_OK;
 }
 
-static laminar_status prune_join(struct plan_context *ctx, struct plan *plan, const bool *needed, uint32_t **map)
+static laminar_status prune_join(struct plan_context *ctx, struct plan *plan, const bool *needed,
+                                 uint32_t **map)
 {
-    uint32_t n_left = plan->inputs[0]->n_cols, n_right = plan->inputs[1]->n_cols, n = n_left + n_right;
+    uint32_t n_left = plan->inputs[0]->n_cols, n_right = plan->inputs[1]->n_cols,
+             n = n_left + n_right;
     struct join_flags flags;
     struct join_maps maps;
     CHECK(new_flags(ctx, n, &flags.both));
@@ -197,14 +211,16 @@ static laminar_status prune_join(struct plan_context *ctx, struct plan *plan, co
     uint32_t n_left_new = plan->inputs[0]->n_cols, n_right_new = plan->inputs[1]->n_cols;
     CHECK(new_map(ctx, n, &maps.both));
     for (uint32_t i = 0; i < n_left; i++) maps.both[i] = maps.left[i];
-    for (uint32_t i = 0; i < n_right; i++) maps.both[n_left + i] = maps.right[i] == GONE ? GONE : n_left_new + maps.right[i];
+    for (uint32_t i = 0; i < n_right; i++)
+        maps.both[n_left + i] = maps.right[i] == GONE ? GONE : n_left_new + maps.right[i];
     struct expr_visitor remap = {.visit = remap_sides, .data = &maps};
     CHECK(plan_visit_exprs(plan, &remap));
 
     struct plan_column *cols;
     uint32_t n_new = n_left_new + (join_keeps_right(plan->join_kind) ? n_right_new : 0);
     ALLOC_OR_FAIL(ctx, cols, ARENA_ARRAY(ctx->arena, struct plan_column, n_new + 1));
-    for (uint32_t i = 0; i < n_new; i++) cols[i] = i < n_left_new ? plan->inputs[0]->cols[i] : plan->inputs[1]->cols[i - n_left_new];
+    for (uint32_t i = 0; i < n_new; i++)
+        cols[i] = i < n_left_new ? plan->inputs[0]->cols[i] : plan->inputs[1]->cols[i - n_left_new];
     for (uint32_t i = 0; i < plan->n_cols; i++)
         if (maps.both[i] != GONE) cols[maps.both[i]] = plan->cols[i];
     plan->cols = cols;
@@ -213,7 +229,8 @@ static laminar_status prune_join(struct plan_context *ctx, struct plan *plan, co
     return LAMINAR_OK;
 }
 
-static laminar_status prune_union(struct plan_context *ctx, struct plan *plan, const bool *needed, uint32_t **map)
+static laminar_status prune_union(struct plan_context *ctx, struct plan *plan, const bool *needed,
+                                  uint32_t **map)
 {
     uint32_t n, n_old = plan->n_cols;
     bool *kept;
@@ -240,7 +257,8 @@ static laminar_status prune_distinct(struct plan_context *ctx, struct plan *plan
     return LAMINAR_OK;
 }
 
-static laminar_status prune_top(struct plan_context *ctx, struct plan *plan, const bool *needed, uint32_t **map)
+static laminar_status prune_top(struct plan_context *ctx, struct plan *plan, const bool *needed,
+                                uint32_t **map)
 {
     bool *all;
     uint32_t n = plan->n_cols;
@@ -251,11 +269,13 @@ static laminar_status prune_top(struct plan_context *ctx, struct plan *plan, con
     CHECK(prune(ctx, &plan->inputs[0], all, map));
     CHECK(narrow(ctx, &plan->inputs[0], all, n, *map));
     for (uint32_t i = 0; i < plan->n_sort; i++) plan->sort[i].column = (*map)[plan->sort[i].column];
-    for (uint32_t i = 0; i < plan->n_partition; i++) plan->partition[i] = (*map)[plan->partition[i]];
+    for (uint32_t i = 0; i < plan->n_partition; i++)
+        plan->partition[i] = (*map)[plan->partition[i]];
     return follow_input(ctx, plan, *map);
 }
 
-static laminar_status prune_window_table(struct plan_context *ctx, struct plan *plan, const bool *needed, uint32_t **map)
+static laminar_status prune_window_table(struct plan_context *ctx, struct plan *plan,
+                                         const bool *needed, uint32_t **map)
 {
     uint32_t n_in = plan->inputs[0]->n_cols, *input_map;
     bool *all;
@@ -281,7 +301,8 @@ static laminar_status prune_window_table(struct plan_context *ctx, struct plan *
     return LAMINAR_OK;
 }
 
-static laminar_status prune(struct plan_context *ctx, struct plan **node, const bool *needed, uint32_t **map)
+static laminar_status prune(struct plan_context *ctx, struct plan **node, const bool *needed,
+                            uint32_t **map)
 {
     struct plan *plan = *node;
     switch (plan->kind) {
@@ -293,7 +314,8 @@ static laminar_status prune(struct plan_context *ctx, struct plan **node, const 
     case PLAN_JOIN: return prune_join(ctx, plan, needed, map);
     case PLAN_UNION_ALL: return prune_union(ctx, plan, needed, map);
     case PLAN_DISTINCT: return prune_distinct(ctx, plan, map);
-    case PLAN_TOP_N: case PLAN_SORT: return prune_top(ctx, plan, needed, map);
+    case PLAN_TOP_N:
+    case PLAN_SORT: return prune_top(ctx, plan, needed, map);
     case PLAN_WINDOW_TABLE: return prune_window_table(ctx, plan, needed, map);
     }
     return LAMINAR_OK;

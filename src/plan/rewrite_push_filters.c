@@ -1,12 +1,15 @@
-/* rewrite_push_filters.c - predicates sink to where their columns come from; on the way equalities between the inputs of an inner join become its
- * keys (so that FROM a, b WHERE a.k = b.k is a hash join), and an outer join whose missing rows would be filtered out becomes inner.
+/* rewrite_push_filters.c - predicates sink to where their columns come from; on the way
+ * equalities between the inputs of an inner join become its keys (so that FROM a, b WHERE a.k =
+ * b.k is a hash join), and an outer join whose missing rows would be filtered out becomes inner.
  *
- * A conjunct that can fail (a cast, a division) does not overtake one that stays behind, which may be its guard: x <> 0 AND 1 / x > 2. */
+ * A conjunct that can fail (a cast, a division) does not overtake one that stays behind, which
+ * may be its guard: x <> 0 AND 1 / x > 2. */
 #include "plan/bind.h"
 
 static laminar_status push(struct plan_context *ctx, struct plan **node, struct expr_list *preds);
 
-static laminar_status place(struct plan_context *ctx, struct plan **node, const struct expr_list *preds)
+static laminar_status place(struct plan_context *ctx, struct plan **node,
+                            const struct expr_list *preds)
 {
     struct expr *predicate;
     CHECK(expr_make_and(ctx, preds, &predicate));
@@ -20,7 +23,8 @@ static bool may_sink(const struct expr *e, const struct expr_list *stays)
 }
 
 /* Splits preds into those whose columns are all in [from, to), and the others. */
-static laminar_status split_by_columns(struct plan_context *ctx, const struct expr_list *preds, uint32_t from, uint32_t to, struct expr_list *sink,
+static laminar_status split_by_columns(struct plan_context *ctx, const struct expr_list *preds,
+                                       uint32_t from, uint32_t to, struct expr_list *sink,
                                        struct expr_list *stay)
 {
     for (uint32_t i = 0; i < preds->n; i++) {
@@ -31,7 +35,8 @@ static laminar_status split_by_columns(struct plan_context *ctx, const struct ex
     return LAMINAR_OK;
 }
 
-static laminar_status push_filter(struct plan_context *ctx, struct plan **node, struct expr_list *preds)
+static laminar_status push_filter(struct plan_context *ctx, struct plan **node,
+                                  struct expr_list *preds)
 {
     struct expr_list all = {0};
     CHECK(expr_split_and(ctx, (*node)->predicate, &all));
@@ -40,8 +45,10 @@ static laminar_status push_filter(struct plan_context *ctx, struct plan **node, 
     return push(ctx, node, &all);
 }
 
-/* e over the projection's output, as an expression over its input; NULL when that would compute something twice that must not be. */
-static laminar_status through_project(struct plan_context *ctx, const struct plan *project, const struct expr *e, struct expr **out)
+/* e over the projection's output, as an expression over its input; NULL when that would compute
+ * something twice that must not be. */
+static laminar_status through_project(struct plan_context *ctx, const struct plan *project,
+                                      const struct expr *e, struct expr **out)
 {
     struct expr *below;
     ALLOC_OR_FAIL(ctx, below, expr_substitute(ctx->arena, e, project->exprs));
@@ -49,12 +56,14 @@ static laminar_status through_project(struct plan_context *ctx, const struct pla
     return LAMINAR_OK;
 }
 
-static laminar_status push_project(struct plan_context *ctx, struct plan **node, struct expr_list *preds)
+static laminar_status push_project(struct plan_context *ctx, struct plan **node,
+                                   struct expr_list *preds)
 {
     struct expr_list sink = {0}, stay = {0};
     for (uint32_t i = 0; i < preds->n; i++) {
         struct expr *below = NULL;
-        if (may_sink(preds->items[i], &stay)) CHECK(through_project(ctx, *node, preds->items[i], &below));
+        if (may_sink(preds->items[i], &stay))
+            CHECK(through_project(ctx, *node, preds->items[i], &below));
         CHECK(expr_list_push(ctx, below ? &sink : &stay, below ? below : preds->items[i]));
     }
     CHECK(push(ctx, &(*node)->inputs[0], &sink));
@@ -62,7 +71,8 @@ static laminar_status push_project(struct plan_context *ctx, struct plan **node,
 }
 
 /* Conditions on group keys hold for all rows of a group or for none. */
-static laminar_status push_aggregate(struct plan_context *ctx, struct plan **node, struct expr_list *preds)
+static laminar_status push_aggregate(struct plan_context *ctx, struct plan **node,
+                                     struct expr_list *preds)
 {
     struct plan *aggregate = *node;
     uint32_t at = aggregate_group_at(aggregate);
@@ -70,25 +80,31 @@ static laminar_status push_aggregate(struct plan_context *ctx, struct plan **nod
     CHECK(split_by_columns(ctx, preds, at, at + aggregate->n_group, &on_keys, &stay));
     for (uint32_t i = 0; i < on_keys.n; i++) {
         expr_shift(on_keys.items[i], -(int64_t)at);
-        CHECK(expr_list_push(ctx, &sink, expr_substitute(ctx->arena, on_keys.items[i], aggregate->group)));
+        CHECK(expr_list_push(ctx, &sink,
+                             expr_substitute(ctx->arena, on_keys.items[i], aggregate->group)));
     }
     CHECK(push(ctx, &aggregate->inputs[0], &sink));
     return place(ctx, node, &stay);
 }
 
-static laminar_status push_union(struct plan_context *ctx, struct plan **node, struct expr_list *preds)
+static laminar_status push_union(struct plan_context *ctx, struct plan **node,
+                                 struct expr_list *preds)
 {
     struct expr_list stay = {0}, sink = {0};
-    for (uint32_t i = 0; i < preds->n; i++) CHECK(expr_list_push(ctx, may_sink(preds->items[i], &stay) ? &sink : &stay, preds->items[i]));
+    for (uint32_t i = 0; i < preds->n; i++)
+        CHECK(
+            expr_list_push(ctx, may_sink(preds->items[i], &stay) ? &sink : &stay, preds->items[i]));
     for (uint32_t i = 0; i < (*node)->n_inputs; i++) {
         struct expr_list copies = {0};
-        for (uint32_t j = 0; j < sink.n; j++) CHECK(expr_list_push(ctx, &copies, expr_copy(ctx->arena, sink.items[j])));
+        for (uint32_t j = 0; j < sink.n; j++)
+            CHECK(expr_list_push(ctx, &copies, expr_copy(ctx->arena, sink.items[j])));
         CHECK(push(ctx, &(*node)->inputs[i], &copies));
     }
     return place(ctx, node, &stay);
 }
 
-static laminar_status push_top_n(struct plan_context *ctx, struct plan **node, struct expr_list *preds)
+static laminar_status push_top_n(struct plan_context *ctx, struct plan **node,
+                                 struct expr_list *preds)
 {
     struct expr_list sink = {0}, stay = {0};
     bool *is_partition;
@@ -99,14 +115,15 @@ static laminar_status push_top_n(struct plan_context *ctx, struct plan **node, s
         bool *used, sinks = expr_has_columns(e) && may_sink(e, &stay);
         ALLOC_OR_FAIL(ctx, used, ARENA_ARRAY(ctx->arena, bool, (*node)->n_cols + 1));
         expr_mark_columns(e, used);
-        for (uint32_t c = 0; c < (*node)->n_cols; c++) sinks = sinks && (!used[c] || is_partition[c]);
+        for (uint32_t c = 0; c < (*node)->n_cols; c++)
+            sinks = sinks && (!used[c] || is_partition[c]);
         CHECK(expr_list_push(ctx, sinks ? &sink : &stay, e));
     }
     CHECK(push(ctx, &(*node)->inputs[0], &sink));
     return place(ctx, node, &stay);
 }
 
-/* --- Joins --------------------------------------------------------------------------------------------------------------------- */
+/* --- Joins ------------------------------------------------------------------------------------ */
 
 /* Is e null or false whenever the columns from n_left on are all null? */
 static bool rejects_nulls(const struct expr *e, uint32_t n_left)
@@ -128,7 +145,11 @@ static bool rejects_nulls(const struct expr *e, uint32_t n_left)
             if (!rejects_nulls(e->args[i], n_left)) return false;
         return true;
     case EXPR_IN_LIST: return rejects_nulls(e->args[0], n_left);
-    case EXPR_CONST: case EXPR_CASE: case EXPR_COALESCE: case EXPR_SUBQUERY: case EXPR_OUTER: return false;
+    case EXPR_CONST:
+    case EXPR_CASE:
+    case EXPR_COALESCE:
+    case EXPR_SUBQUERY:
+    case EXPR_OUTER: return false;
     }
     return false;
 }
@@ -137,10 +158,12 @@ static void left_to_inner(struct plan *join, const struct expr_list *preds)
 {
     uint32_t n_left = join->inputs[0]->n_cols;
     bool rejects = false;
-    for (uint32_t i = 0; i < preds->n && !rejects; i++) rejects = rejects_nulls(preds->items[i], n_left);
+    for (uint32_t i = 0; i < preds->n && !rejects; i++)
+        rejects = rejects_nulls(preds->items[i], n_left);
     if (!rejects) return;
     join->join_kind = JOIN_INNER;
-    for (uint32_t i = n_left; i < join->n_cols; i++) join->cols[i].is_nullable = join->inputs[1]->cols[i - n_left].is_nullable;
+    for (uint32_t i = n_left; i < join->n_cols; i++)
+        join->cols[i].is_nullable = join->inputs[1]->cols[i - n_left].is_nullable;
 }
 
 struct sides {
@@ -148,7 +171,8 @@ struct sides {
 };
 
 /* Distributes conjuncts of an inner join's condition, or of a filter above it. */
-static laminar_status distribute_inner(struct plan_context *ctx, struct plan *join, const struct expr_list *preds, struct sides *out)
+static laminar_status distribute_inner(struct plan_context *ctx, struct plan *join,
+                                       const struct expr_list *preds, struct sides *out)
 {
     uint32_t n_left = join->inputs[0]->n_cols, n = n_left + join->inputs[1]->n_cols;
     for (uint32_t i = 0; i < preds->n; i++) {
@@ -169,7 +193,8 @@ static laminar_status distribute_inner(struct plan_context *ctx, struct plan *jo
     return LAMINAR_OK;
 }
 
-static laminar_status push_inner(struct plan_context *ctx, struct plan *join, struct expr_list *preds, struct sides *sides)
+static laminar_status push_inner(struct plan_context *ctx, struct plan *join,
+                                 struct expr_list *preds, struct sides *sides)
 {
     struct expr_list own = {0};
     if (join->predicate) CHECK(expr_split_and(ctx, join->predicate, &own));
@@ -181,7 +206,8 @@ static laminar_status push_inner(struct plan_context *ctx, struct plan *join, st
     return LAMINAR_OK;
 }
 
-/* Own condition of a LEFT, SEMI or ANTI join: what concerns the right side alone limits what can match. For SEMI so does what concerns the left. */
+/* Own condition of a LEFT, SEMI or ANTI join: what concerns the right side alone limits what can
+ * match. For SEMI so does what concerns the left. */
 static laminar_status push_own(struct plan_context *ctx, struct plan *join, struct sides *sides)
 {
     uint32_t n_left = join->inputs[0]->n_cols, n = n_left + join->inputs[1]->n_cols;
@@ -203,7 +229,8 @@ static laminar_status push_own(struct plan_context *ctx, struct plan *join, stru
     return expr_make_and(ctx, &sides->rest, &join->predicate);
 }
 
-static laminar_status push_join(struct plan_context *ctx, struct plan **node, struct expr_list *preds)
+static laminar_status push_join(struct plan_context *ctx, struct plan **node,
+                                struct expr_list *preds)
 {
     struct plan *join = *node;
     struct sides sides = {0};
@@ -241,7 +268,8 @@ static laminar_status push(struct plan_context *ctx, struct plan **node, struct 
         CHECK(split_by_columns(ctx, preds, 0, plan->inputs[0]->n_cols, &sink, &stay));
         CHECK(push(ctx, &plan->inputs[0], &sink));
         return place(ctx, node, &stay);
-    case PLAN_SCAN: case PLAN_VALUES: break;
+    case PLAN_SCAN:
+    case PLAN_VALUES: break;
     }
     for (uint32_t i = 0; i < plan->n_inputs; i++) CHECK(push(ctx, &plan->inputs[i], &none));
     return place(ctx, node, preds);

@@ -1,5 +1,6 @@
-/* rewrite_window_tables.c - GROUP BY window_start, window_end over the table form of a window is the same as GROUP BY TUMBLE(...): the aggregate takes
- * the window over, so that its state is shared by panes and closes with the watermark. */
+/* rewrite_window_tables.c - GROUP BY window_start, window_end over the table form of a window is
+ * the same as GROUP BY TUMBLE(...): the aggregate takes the window over, so that its state is
+ * shared by panes and closes with the watermark. */
 #include "plan/plan_internal.h"
 
 struct use {
@@ -26,8 +27,10 @@ static laminar_status absorb(struct plan_context *ctx, struct plan **node)
     struct expr_list group = {0};
     bool has_bound = false;
     for (uint32_t i = 0; i < old->n_group; i++) {
-        if (bound_of(old->group[i], n_in) >= 0) has_bound = true;
-        else CHECK(expr_list_push(ctx, &group, old->group[i]));
+        if (bound_of(old->group[i], n_in) >= 0)
+            has_bound = true;
+        else
+            CHECK(expr_list_push(ctx, &group, old->group[i]));
     }
     if (!has_bound) return LAMINAR_OK;
     struct plan rest = *old;
@@ -70,6 +73,7 @@ laminar_status rewrite_window_tables(struct plan_context *ctx, struct plan **pla
 {
     struct plan *p = *plan;
     for (uint32_t i = 0; i < p->n_inputs; i++) CHECK(rewrite_window_tables(ctx, &p->inputs[i]));
-    bool may_be = p->kind == PLAN_AGGREGATE && p->window.kind == WINDOW_NONE && p->inputs[0]->kind == PLAN_WINDOW_TABLE;
+    bool may_be = p->kind == PLAN_AGGREGATE && p->window.kind == WINDOW_NONE &&
+                  p->inputs[0]->kind == PLAN_WINDOW_TABLE;
     return may_be ? absorb(ctx, plan) : LAMINAR_OK;
 }

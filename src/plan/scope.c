@@ -1,20 +1,24 @@
 /* scope.c - which column a name means.
  *
- * Names compare exactly; an unquoted name that is found nowhere so is tried without regard to case, because columns may have been made
- * by a program (from an Arrow schema) with capitals in their names. */
+ * Names compare exactly; an unquoted name that is found nowhere so is tried without regard to
+ * case, because columns may have been made by a program (from an Arrow schema) with capitals in
+ * their names. */
 #include "plan/bind.h"
 #include <strings.h>
 
-laminar_status scope_of_plan(struct plan_context *ctx, const struct plan *plan, const char *table, struct scope *out)
+laminar_status scope_of_plan(struct plan_context *ctx, const struct plan *plan, const char *table,
+                             struct scope *out)
 {
     ALLOC_OR_FAIL(ctx, out->cols, ARENA_ARRAY(ctx->arena, struct scope_column, plan->n_cols + 1));
     out->n = plan->n_cols;
     for (uint32_t i = 0; i < plan->n_cols; i++)
-        out->cols[i] = (struct scope_column){.table = table, .name = plan->cols[i].name, .column = i};
+        out->cols[i] = (struct scope_column){
+            .table = table, .name = plan->cols[i].name, .column = i};
     return LAMINAR_OK;
 }
 
-laminar_status scope_concat(struct plan_context *ctx, const struct scope *left, const struct scope *right, uint32_t n_left, struct scope *out)
+laminar_status scope_concat(struct plan_context *ctx, const struct scope *left,
+                            const struct scope *right, uint32_t n_left, struct scope *out)
 {
     struct scope_column *cols;
     ALLOC_OR_FAIL(ctx, cols, ARENA_ARRAY(ctx->arena, struct scope_column, left->n + right->n + 1));
@@ -38,7 +42,8 @@ bool scope_has_table(const struct scope *scope, const char *table)
     return false;
 }
 
-static int32_t find_by(const struct scope *scope, const char *table, const char *name, int (*compare)(const char *, const char *))
+static int32_t find_by(const struct scope *scope, const char *table, const char *name,
+                       int (*compare)(const char *, const char *))
 {
     int32_t found = -1;
     for (uint32_t i = 0; i < scope->n; i++) {
@@ -57,7 +62,8 @@ int32_t scope_find(const struct scope *scope, const char *table, const struct as
     return found == -1 && !name->is_quoted ? find_by(scope, table, name->text, strcasecmp) : found;
 }
 
-laminar_status scope_expr(struct select_block *q, const struct scope_column *col, bool by_bare_name, uint32_t offset, struct expr **out)
+laminar_status scope_expr(struct select_block *q, const struct scope_column *col, bool by_bare_name,
+                          uint32_t offset, struct expr **out)
 {
     struct plan_context *ctx = q->ctx;
     if (by_bare_name && col->merged) {

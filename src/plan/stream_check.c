@@ -1,14 +1,18 @@
-/* stream_check.c - what can be answered once but not kept up to date: refused when a stream is made, with the reason.
+/* stream_check.c - what can be answered once but not kept up to date: refused when a stream is
+ * made, with the reason.
  *
- * A function that gives another value at each call (random, now) over rows that are retracted later: the retraction would not equal what it takes back.
- * A sketch (approx_distinct ...) over such rows: it can't forget. */
+ * A function that gives another value at each call (random, now) over rows that are retracted
+ * later: the retraction would not equal what it takes back. A sketch (approx_distinct ...) over
+ * such rows: it can't forget. */
 #include "plan/plan_internal.h"
 
 static laminar_status check_expr(struct expr_visitor *visitor, struct expr **e, unused int side)
 {
     if (!expr_is_volatile(*e)) return LAMINAR_OK;
-    return plan_unsupported(visitor->ctx, (*e)->sql_offset, "a stream can't use now(), random() and the like over rows that may be retracted",
-                            "compute it in a stream over the append-only source first");
+    return plan_unsupported(
+        visitor->ctx, (*e)->sql_offset,
+        "a stream can't use now(), random() and the like over rows that may be retracted",
+        "compute it in a stream over the append-only source first");
 }
 
 static laminar_status check_aggregates(struct plan_context *ctx, const struct plan *plan)
@@ -17,8 +21,11 @@ static laminar_status check_aggregates(struct plan_context *ctx, const struct pl
         const struct bound_aggregate *agg = plan->aggs[i].agg;
         bool can_retract = agg->finish_multiset || (agg->kernels && agg->kernels->is_retractable);
         if (!(agg->flags & AGG_IS_SKETCH) && can_retract) continue;
-        plan_error(ctx, LAMINAR_QUERY_UNSUPPORTED, plan->sql_offset, "%s() can't be kept over rows that may be retracted", agg->name);
-        error_hint(ctx->err, "use its exact counterpart, for example count(DISTINCT x) for approx_distinct(x)");
+        plan_error(ctx, LAMINAR_QUERY_UNSUPPORTED, plan->sql_offset,
+                   "%s() can't be kept over rows that may be retracted", agg->name);
+        error_hint(
+            ctx->err,
+            "use its exact counterpart, for example count(DISTINCT x) for approx_distinct(x)");
         return LAMINAR_QUERY_UNSUPPORTED;
     }
     return LAMINAR_OK;

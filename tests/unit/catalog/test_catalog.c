@@ -1,12 +1,13 @@
 /* test_catalog.c - names, order, references, dependants. */
 #include "catalog/catalog.h"
+#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <cmocka.h>
 
 static struct relation *add(struct catalog *catalog, const char *name, struct relation *input)
 {
-    struct relation *relation = relation_create(input ? RELATION_STREAM : RELATION_SOURCE, name, NULL);
+    struct relation *relation = relation_create(input ? RELATION_STREAM : RELATION_SOURCE, name,
+                                                NULL);
     assert_non_null(relation);
     if (input) {
         relation->inputs = ARENA_ARRAY(&relation->arena, struct relation *, 1);
@@ -45,7 +46,8 @@ static void test_order_and_dependants(void **state)
     struct catalog catalog;
     int64_t live = mem_live_count();
     catalog_init(&catalog);
-    struct relation *a = add(&catalog, "a", NULL), *b = add(&catalog, "b", a), *c = add(&catalog, "c", a);
+    struct relation *a = add(&catalog, "a", NULL), *b = add(&catalog, "b", a),
+                    *c = add(&catalog, "c", a);
     assert_int_equal(a->dependants.n, 2);
     relation_ref(b); /* a running query */
     catalog_remove(&catalog, b);
@@ -57,7 +59,8 @@ static void test_order_and_dependants(void **state)
     struct relation *again = add(&catalog, "b", c);
     struct relation *expected[] = {a, c, again}, *r;
     size_t n = 0;
-    for (size_t i = 0; (r = catalog_next(&catalog, &i)) != NULL;) assert_ptr_equal(r, expected[n++]);
+    for (size_t i = 0; (r = catalog_next(&catalog, &i)) != NULL;)
+        assert_ptr_equal(r, expected[n++]);
     assert_int_equal(n, 3);
     catalog_deinit(&catalog);
     assert_int_equal(mem_live_count(), live);

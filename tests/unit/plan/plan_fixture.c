@@ -1,13 +1,16 @@
-/* plan_fixture.c - see plan_fixture.h. Constants are folded by calling the functions' kernels on constant vectors. */
+/* plan_fixture.c - see plan_fixture.h. Constants are folded by calling the functions' kernels on
+ * constant vectors. */
 #include "plan/plan_fixture.h"
 #include "sql/parser.h"
+#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <cmocka.h>
 
-static laminar_status evaluate(void *unused_ctx, const struct expr *e, struct arena *arena, struct vector *out, struct laminar_error *err);
+static laminar_status evaluate(void *unused_ctx, const struct expr *e, struct arena *arena,
+                               struct vector *out, struct laminar_error *err);
 
-static laminar_status evaluate_call(const struct expr *e, struct arena *arena, struct vector *out, struct laminar_error *err)
+static laminar_status evaluate_call(const struct expr *e, struct arena *arena, struct vector *out,
+                                    struct laminar_error *err)
 {
     struct vector *args = ARENA_ARRAY(arena, struct vector, e->n_args + 1);
     struct column col;
@@ -31,16 +34,20 @@ static laminar_status evaluate_call(const struct expr *e, struct arena *arena, s
     }
     if (status == LAMINAR_OK) {
         struct expr *kept = expr_const(arena, &col.vec, 0);
-        if (kept) *out = kept->value;
-        else status = error_oom(err);
+        if (kept)
+            *out = kept->value;
+        else
+            status = error_oom(err);
     }
     arena_deinit(&scratch);
     column_deinit(&col);
     return status;
 }
 
-/* Only constants and calls of them: the rest (CASE, AND ...) is simplified by the rewriter itself. */
-static laminar_status evaluate(void *unused_ctx, const struct expr *e, struct arena *arena, struct vector *out, struct laminar_error *err)
+/* Only constants and calls of them: the rest (CASE, AND ...) is simplified by the rewriter
+ * itself. */
+static laminar_status evaluate(void *unused_ctx, const struct expr *e, struct arena *arena,
+                               struct vector *out, struct laminar_error *err)
 {
     (void)unused_ctx;
     if (e->kind == EXPR_CONST) {
@@ -59,7 +66,9 @@ void fixture_init(struct fixture *f)
 
 void fixture_deinit(struct fixture *f) { catalog_deinit(&f->catalog); }
 
-static laminar_status plan_statement(struct fixture *f, struct plan_context *ctx, const struct ast_statement *statement, bool keep, struct plan **plan)
+static laminar_status plan_statement(struct fixture *f, struct plan_context *ctx,
+                                     const struct ast_statement *statement, bool keep,
+                                     struct plan **plan)
 {
     if (statement->kind == AST_STMT_QUERY) return plan_query(ctx, statement->u.query, plan);
     if (statement->kind == AST_STMT_INSERT) {
@@ -75,8 +84,8 @@ static laminar_status plan_statement(struct fixture *f, struct plan_context *ctx
     return status;
 }
 
-static laminar_status run(struct fixture *f, const char *sql, bool is_stream, bool as_json, bool keep, char **text,
-                          struct laminar_error *err)
+static laminar_status run(struct fixture *f, const char *sql, bool is_stream, bool as_json,
+                          bool keep, char **text, struct laminar_error *err)
 {
     struct arena arena = {0};
     struct ast_script *script;
@@ -85,8 +94,14 @@ static laminar_status run(struct fixture *f, const char *sql, bool is_stream, bo
     laminar_status status = sql_parse(&arena, sql, strlen(sql), &script, err);
     for (size_t i = 0; status == LAMINAR_OK && i < script->n; i++) {
         struct plan *plan = NULL;
-        struct plan_context ctx = {.arena = &arena, .catalog = &f->catalog, .sql = sql, .sql_size = strlen(sql), .zone = "UTC", .is_stream = is_stream,
-                                   .evaluate = evaluate, .err = err};
+        struct plan_context ctx = {.arena = &arena,
+                                   .catalog = &f->catalog,
+                                   .sql = sql,
+                                   .sql_size = strlen(sql),
+                                   .zone = "UTC",
+                                   .is_stream = is_stream,
+                                   .evaluate = evaluate,
+                                   .err = err};
         status = plan_statement(f, &ctx, script->statements[i], keep, &plan);
         if (status == LAMINAR_OK && text && plan) {
             struct strbuf out = {0};
@@ -99,13 +114,17 @@ static laminar_status run(struct fixture *f, const char *sql, bool is_stream, bo
     return status;
 }
 
-laminar_status fixture_plan(struct fixture *f, const char *sql, bool is_stream, bool as_json, char **text)
+laminar_status fixture_plan(struct fixture *f, const char *sql, bool is_stream, bool as_json,
+                            char **text)
 {
     if (text) *text = NULL;
     return run(f, sql, is_stream, as_json, false, text, &f->err);
 }
 
-laminar_status fixture_plan_silently(struct fixture *f, const char *sql) { return run(f, sql, true, false, false, NULL, NULL); }
+laminar_status fixture_plan_silently(struct fixture *f, const char *sql)
+{
+    return run(f, sql, true, false, false, NULL, NULL);
+}
 
 void fixture_create(struct fixture *f, const char *sql)
 {
@@ -116,11 +135,19 @@ void fixture_create(struct fixture *f, const char *sql)
 
 void fixture_flights(struct fixture *f)
 {
-    fixture_create(f, "CREATE SOURCE flights (time TIMESTAMP NOT NULL, origin VARCHAR NOT NULL, dest VARCHAR, carrier VARCHAR, flight INT,"
-                      " dep_delay DOUBLE, tailnum VARCHAR, WATERMARK FOR time AS time - INTERVAL '5' SECOND)");
-    fixture_create(f, "CREATE SOURCE weather (time TIMESTAMP NOT NULL, origin VARCHAR NOT NULL, temp DOUBLE, wind DOUBLE, WATERMARK FOR time)");
+    fixture_create(
+        f,
+        "CREATE SOURCE flights (time TIMESTAMP NOT NULL, origin VARCHAR NOT NULL, dest VARCHAR, carrier VARCHAR, flight INT,"
+        " dep_delay DOUBLE, tailnum VARCHAR, WATERMARK FOR time AS time - INTERVAL '5' SECOND)");
+    fixture_create(
+        f,
+        "CREATE SOURCE weather (time TIMESTAMP NOT NULL, origin VARCHAR NOT NULL, temp DOUBLE, wind DOUBLE, WATERMARK FOR time)");
     fixture_create(f, "CREATE SOURCE clicks (ts BIGINT, user_id INT, page VARCHAR, n SMALLINT)");
     fixture_create(f, "CREATE TABLE airlines (carrier VARCHAR PRIMARY KEY, name VARCHAR)");
-    fixture_create(f, "CREATE TABLE airports (faa VARCHAR, name VARCHAR, lat DOUBLE NOT NULL, PRIMARY KEY (faa))");
-    fixture_create(f, "CREATE STREAM delays AS SELECT origin, count(*) AS n, avg(dep_delay) AS delay FROM flights GROUP BY origin");
+    fixture_create(
+        f,
+        "CREATE TABLE airports (faa VARCHAR, name VARCHAR, lat DOUBLE NOT NULL, PRIMARY KEY (faa))");
+    fixture_create(
+        f,
+        "CREATE STREAM delays AS SELECT origin, count(*) AS n, avg(dep_delay) AS delay FROM flights GROUP BY origin");
 }

@@ -1,9 +1,9 @@
-/* test_plan_create.c - CREATE statements to relations: schema, keys, watermark, retention, options, what a stream learns from its plan; JSON plans; and
- * statements under failing memory. */
+/* test_plan_create.c - CREATE statements to relations: schema, keys, watermark, retention,
+ * options, what a stream learns from its plan; JSON plans; and statements under failing memory. */
 #include "plan/plan_fixture.h"
+#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <cmocka.h>
 #include <stdio.h>
 
 static struct relation *created(struct fixture *f, const char *sql, const char *name)
@@ -32,9 +32,12 @@ static int teardown(void **state)
 static void test_source(void **state)
 {
     struct fixture *f = *state;
-    struct relation *r = created(f, "create source s (\"Id\" bigint not null, b decimal(10,2), ts timestamp(3), d date default '2026-01-02',"
-                                    " e timestamp(9) with time zone, f smallint unsigned, watermark for ts as ts - interval '2' minute)"
-                                    " with ('retention' = '256mb')", "s");
+    struct relation *r = created(
+        f,
+        "create source s (\"Id\" bigint not null, b decimal(10,2), ts timestamp(3), d date default '2026-01-02',"
+        " e timestamp(9) with time zone, f smallint unsigned, watermark for ts as ts - interval '2' minute)"
+        " with ('retention' = '256mb')",
+        "s");
     assert_int_equal(r->kind, RELATION_SOURCE);
     assert_int_equal(r->schema->n_columns, 6);
     assert_string_equal(r->schema->columns[0].name, "Id");
@@ -55,14 +58,17 @@ static void test_source(void **state)
     assert_null(r->connector);
     assert_string_equal(relation_option(r, "retention"), "256mb");
     assert_null(relation_option(r, "format"));
-    assert_string_equal(r->sql, "CREATE SOURCE s (\"Id\" BIGINT NOT NULL, b DECIMAL(10, 2), ts TIMESTAMP(3), d DATE DEFAULT '2026-01-02', "
-                                "e TIMESTAMP(9) WITH TIME ZONE, f SMALLINT UNSIGNED, WATERMARK FOR ts AS ts - INTERVAL '2' MINUTE) WITH ('retention' = '256mb')");
+    assert_string_equal(
+        r->sql,
+        "CREATE SOURCE s (\"Id\" BIGINT NOT NULL, b DECIMAL(10, 2), ts TIMESTAMP(3), d DATE DEFAULT '2026-01-02', "
+        "e TIMESTAMP(9) WITH TIME ZONE, f SMALLINT UNSIGNED, WATERMARK FOR ts AS ts - INTERVAL '2' MINUTE) WITH ('retention' = '256mb')");
 }
 
 static void test_keyed(void **state)
 {
     struct fixture *f = *state;
-    struct relation *r = created(f, "CREATE TABLE t (a INT, b VARCHAR, c INT, PRIMARY KEY (c, a))", "t");
+    struct relation *r = created(f, "CREATE TABLE t (a INT, b VARCHAR, c INT, PRIMARY KEY (c, a))",
+                                 "t");
     assert_int_equal(r->kind, RELATION_TABLE);
     assert_int_equal(r->n_key_cols, 2);
     assert_int_equal(r->key_cols[0], 2);
@@ -80,9 +86,15 @@ static void test_retention(void **state)
         const char *text;
         enum retention_kind kind;
         uint64_t amount;
-    } cases[] = {{"'all'", RETAIN_ALL, 0}, {"'NONE'", RETAIN_NONE, 0}, {"'50000 rows'", RETAIN_ROWS, 50000}, {"500", RETAIN_ROWS, 500},
-                 {"'1 hour'", RETAIN_TIME, UINT64_C(3600000000)}, {"INTERVAL '90' SECOND", RETAIN_TIME, 90000000},
-                 {"'1 day 2 hours'", RETAIN_TIME, UINT64_C(26) * 3600000000}, {"'64 KB'", RETAIN_BYTES, 65536}, {"'1gb'", RETAIN_BYTES, 1 << 30}};
+    } cases[] = {{"'all'", RETAIN_ALL, 0},
+                 {"'NONE'", RETAIN_NONE, 0},
+                 {"'50000 rows'", RETAIN_ROWS, 50000},
+                 {"500", RETAIN_ROWS, 500},
+                 {"'1 hour'", RETAIN_TIME, UINT64_C(3600000000)},
+                 {"INTERVAL '90' SECOND", RETAIN_TIME, 90000000},
+                 {"'1 day 2 hours'", RETAIN_TIME, UINT64_C(26) * 3600000000},
+                 {"'64 KB'", RETAIN_BYTES, 65536},
+                 {"'1gb'", RETAIN_BYTES, 1 << 30}};
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
         struct fixture f;
         char sql[200];
@@ -99,8 +111,11 @@ static void test_retention(void **state)
 static void test_stream(void **state)
 {
     struct fixture *f = *state;
-    struct relation *r = created(f, "CREATE STREAM w (hour, airport, n) AS SELECT TUMBLE(time, INTERVAL '1' HOUR), origin, count(*) FROM flights"
-                                    " GROUP BY TUMBLE(time, INTERVAL '1' HOUR), origin ALLOW LATENESS INTERVAL '1' MINUTE", "w");
+    struct relation *r = created(
+        f,
+        "CREATE STREAM w (hour, airport, n) AS SELECT TUMBLE(time, INTERVAL '1' HOUR), origin, count(*) FROM flights"
+        " GROUP BY TUMBLE(time, INTERVAL '1' HOUR), origin ALLOW LATENESS INTERVAL '1' MINUTE",
+        "w");
     assert_string_equal(r->schema->columns[0].name, "hour");
     assert_true(type_equal(r->schema->columns[0].type, type_timestamp(UNIT_MILLI)));
     assert_true(type_equal(r->schema->columns[2].type, TYPE(INT64)));
@@ -112,10 +127,15 @@ static void test_stream(void **state)
     assert_int_equal(r->time_col, 0);
     assert_int_equal(r->n_inputs, 1);
     assert_ptr_equal(r->inputs[0], catalog_find(&f->catalog, "flights"));
-    assert_string_equal(r->query_sql, "SELECT tumble(time, INTERVAL '1' HOUR), origin, count(*) FROM flights GROUP BY tumble(time, INTERVAL '1' HOUR), "
-                                      "origin ALLOW LATENESS INTERVAL '1' MINUTE");
+    assert_string_equal(
+        r->query_sql,
+        "SELECT tumble(time, INTERVAL '1' HOUR), origin, count(*) FROM flights GROUP BY tumble(time, INTERVAL '1' HOUR), "
+        "origin ALLOW LATENESS INTERVAL '1' MINUTE");
 
-    struct relation *v = created(f, "CREATE MATERIALIZED VIEW v AS SELECT w.airport, a.name FROM w JOIN airports a ON w.airport = a.faa EMIT CHANGES", "v");
+    struct relation *v = created(
+        f,
+        "CREATE MATERIALIZED VIEW v AS SELECT w.airport, a.name FROM w JOIN airports a ON w.airport = a.faa EMIT CHANGES",
+        "v");
     assert_int_equal(v->kind, RELATION_VIEW);
     assert_int_equal(v->emit, EMIT_CHANGES);
     assert_int_equal(v->retention.kind, RETAIN_ALL);
@@ -124,7 +144,9 @@ static void test_stream(void **state)
     assert_int_equal(r->dependants.n, 1);
     assert_ptr_equal(r->dependants.items[0], v);
 
-    struct relation *e = created(f, "CREATE STREAM e AS SELECT count(*) AS n FROM flights EMIT EVERY INTERVAL '5' SECOND", "e");
+    struct relation *e = created(
+        f, "CREATE STREAM e AS SELECT count(*) AS n FROM flights EMIT EVERY INTERVAL '5' SECOND",
+        "e");
     assert_int_equal(e->emit, EMIT_EVERY);
     assert_int_equal(e->emit_every_us, 5000000);
 }
@@ -132,7 +154,10 @@ static void test_stream(void **state)
 static void test_sink(void **state)
 {
     struct fixture *f = *state;
-    struct relation *r = created(f, "CREATE SINK k FROM delays INTO FILE (path = 'out.csv', header = true) FORMAT CSV (delimiter = ';')", "k");
+    struct relation *r = created(
+        f,
+        "CREATE SINK k FROM delays INTO FILE (path = 'out.csv', header = true) FORMAT CSV (delimiter = ';')",
+        "k");
     assert_int_equal(r->kind, RELATION_SINK);
     assert_string_equal(r->connector, "file");
     assert_string_equal(r->format, "csv");
@@ -150,22 +175,28 @@ static void test_json(void **state)
 {
     struct fixture *f = *state;
     char *text;
-    assert_int_equal(fixture_plan(f, "SELECT origin AS \"a\"\"b\", count(*) AS n FROM flights WHERE dest = '\"x' GROUP BY origin", true, true, &text),
-                     LAMINAR_OK);
-    assert_string_equal(text,
-                        "{\"node\": \"Aggregate\", \"detail\": \"keys: origin  aggs: count(*)\", \"columns\": [{\"name\": \"a\\\"b\", \"type\": \"VARCHAR\", "
-                        "\"nullable\": false}, {\"name\": \"n\", \"type\": \"BIGINT\", \"nullable\": false}], \"append_only\": false, \"key\": [\"a\\\"b\"], "
-                        "\"event_time\": null, \"state\": \"keys\", \"state_note\": \"one row per a\\\"b\", \"inputs\": [\n"
-                        "  {\"node\": \"Filter\", \"detail\": \"dest = '\\\"x'\", \"columns\": [{\"name\": \"origin\", \"type\": \"VARCHAR\", \"nullable\": false}, "
-                        "{\"name\": \"dest\", \"type\": \"VARCHAR\", \"nullable\": true}], \"append_only\": true, \"key\": null, \"event_time\": null, "
-                        "\"state\": \"none\", \"state_note\": null, \"inputs\": [\n"
-                        "    {\"node\": \"Scan\", \"detail\": \"flights (source)  columns: origin, dest\", \"columns\": [{\"name\": \"origin\", \"type\": "
-                        "\"VARCHAR\", \"nullable\": false}, {\"name\": \"dest\", \"type\": \"VARCHAR\", \"nullable\": true}], \"append_only\": true, "
-                        "\"key\": null, \"event_time\": null, \"state\": \"none\", \"state_note\": null, \"inputs\": []}]}]}\n");
+    assert_int_equal(
+        fixture_plan(
+            f,
+            "SELECT origin AS \"a\"\"b\", count(*) AS n FROM flights WHERE dest = '\"x' GROUP BY origin",
+            true, true, &text),
+        LAMINAR_OK);
+    assert_string_equal(
+        text,
+        "{\"node\": \"Aggregate\", \"detail\": \"keys: origin  aggs: count(*)\", \"columns\": [{\"name\": \"a\\\"b\", \"type\": \"VARCHAR\", "
+        "\"nullable\": false}, {\"name\": \"n\", \"type\": \"BIGINT\", \"nullable\": false}], \"append_only\": false, \"key\": [\"a\\\"b\"], "
+        "\"event_time\": null, \"state\": \"keys\", \"state_note\": \"one row per a\\\"b\", \"inputs\": [\n"
+        "  {\"node\": \"Filter\", \"detail\": \"dest = '\\\"x'\", \"columns\": [{\"name\": \"origin\", \"type\": \"VARCHAR\", \"nullable\": false}, "
+        "{\"name\": \"dest\", \"type\": \"VARCHAR\", \"nullable\": true}], \"append_only\": true, \"key\": null, \"event_time\": null, "
+        "\"state\": \"none\", \"state_note\": null, \"inputs\": [\n"
+        "    {\"node\": \"Scan\", \"detail\": \"flights (source)  columns: origin, dest\", \"columns\": [{\"name\": \"origin\", \"type\": "
+        "\"VARCHAR\", \"nullable\": false}, {\"name\": \"dest\", \"type\": \"VARCHAR\", \"nullable\": true}], \"append_only\": true, "
+        "\"key\": null, \"event_time\": null, \"state\": \"none\", \"state_note\": null, \"inputs\": []}]}]}\n");
     mem_free(text);
 }
 
-/* Every allocation fails once, with the arena's block boundaries in ever other places: the answer is then out of memory, and nothing is lost. */
+/* Every allocation fails once, with the arena's block boundaries in ever other places: the
+ * answer is then out of memory, and nothing is lost. */
 static void check_failing_memory(struct fixture *f, const char *sql)
 {
     laminar_status expected = fixture_plan(f, sql, true, false, NULL), status;
@@ -197,7 +228,8 @@ static void test_failing_memory(void **state)
         "INSERT INTO airports (faa, lat) VALUES ('JFK', 40), ('LGA', '41')",
         "SELECT originn FROM flights",
     };
-    for (size_t i = 0; i < ARRAY_LENGTH(statements); i++) check_failing_memory(*state, statements[i]);
+    for (size_t i = 0; i < ARRAY_LENGTH(statements); i++)
+        check_failing_memory(*state, statements[i]);
 }
 
 int main(void)

@@ -1,8 +1,9 @@
-/* test_plan_query.c - queries to plans: what the binder makes of each construct, and what the rewrites leave of it, as EXPLAIN shows it. */
+/* test_plan_query.c - queries to plans: what the binder makes of each construct, and what the
+ * rewrites leave of it, as EXPLAIN shows it. */
 #include "plan/plan_fixture.h"
+#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <cmocka.h>
 
 struct plan_case {
     const char *sql;
@@ -12,8 +13,7 @@ struct plan_case {
 static const struct plan_case projection[] = {
     {"SELECT 1, 'a', NULL, true, -5, 1.50, 1e3, INTERVAL '1' DAY, DATE '2026-01-02'",
      "Values  1 row  columns: 1, 'a', NULL, TRUE, -5, 1.50, 1e3, INTERVAL '1' DAY, DATE '2026-01-02'   [append-only, one row at most]\n"},
-    {"SELECT 2 + 3 * 4 AS x",
-     "Values  (14)  columns: x   [append-only, one row at most]\n"},
+    {"SELECT 2 + 3 * 4 AS x", "Values  (14)  columns: x   [append-only, one row at most]\n"},
     {"SELECT origin, dest FROM flights WHERE dep_delay > 10 AND 1 = 1",
      "Project  origin, dest   [append-only]\n"
      "└─ Filter  dep_delay > 10.0   [append-only]\n"
@@ -513,7 +513,8 @@ static void check(const struct plan_case *cases, size_t n, bool is_stream)
         laminar_status status = fixture_plan(&f, cases[i].sql, is_stream, false, &text);
         bool is_right = status == LAMINAR_OK && text && strcmp(text, cases[i].text) == 0;
         if (!is_right) {
-            print_message("%s\n--- expected\n%s--- got\n%s\n", cases[i].sql, cases[i].text, text ? text : f.err.message);
+            print_message("%s\n--- expected\n%s--- got\n%s\n", cases[i].sql, cases[i].text,
+                          text ? text : f.err.message);
             n_wrong++;
         }
         mem_free(text);
@@ -567,12 +568,9 @@ static void test_creating(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_projection),
-        cmocka_unit_test(test_ordering),
-        cmocka_unit_test(test_aggregates),
-        cmocka_unit_test(test_windows),
-        cmocka_unit_test(test_joins),
-        cmocka_unit_test(test_subqueries),
+        cmocka_unit_test(test_projection), cmocka_unit_test(test_ordering),
+        cmocka_unit_test(test_aggregates), cmocka_unit_test(test_windows),
+        cmocka_unit_test(test_joins),      cmocka_unit_test(test_subqueries),
         cmocka_unit_test(test_creating),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
