@@ -1,8 +1,6 @@
 /* test_catalog.c - names, order, references, dependants. */
 #include "catalog/catalog.h"
-#include <cmocka.h>
-#include <setjmp.h>
-#include <stdarg.h>
+#include "unit.h"
 
 static struct relation *add(struct catalog *catalog, const char *name, struct relation *input)
 {

@@ -2,9 +2,7 @@
  * constant vectors. */
 #include "plan/plan_fixture.h"
 #include "sql/parser.h"
-#include <cmocka.h>
-#include <setjmp.h>
-#include <stdarg.h>
+#include "unit.h"
 
 static laminar_status evaluate(void *unused_ctx, const struct expr *e, struct arena *arena,
                                struct vector *out, struct laminar_error *err);

@@ -1,9 +1,7 @@
 /* test_plan_create.c - CREATE statements to relations: schema, keys, watermark, retention,
  * options, what a stream learns from its plan; JSON plans; and statements under failing memory. */
 #include "plan/plan_fixture.h"
-#include <cmocka.h>
-#include <setjmp.h>
-#include <stdarg.h>
+#include "unit.h"
 #include <stdio.h>
 
 static struct relation *created(struct fixture *f, const char *sql, const char *name)

@@ -1,9 +1,7 @@
 /* test_plan_error.c - wrong statements: code, place, text and hint of the error; and nothing is
  * left behind. */
 #include "plan/plan_fixture.h"
-#include <cmocka.h>
-#include <setjmp.h>
-#include <stdarg.h>
+#include "unit.h"
 
 struct error_case {
     const char *sql;

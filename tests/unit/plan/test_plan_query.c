@@ -1,9 +1,7 @@
 /* test_plan_query.c - queries to plans: what the binder makes of each construct, and what the
  * rewrites leave of it, as EXPLAIN shows it. */
 #include "plan/plan_fixture.h"
-#include <cmocka.h>
-#include <setjmp.h>
-#include <stdarg.h>
+#include "unit.h"
 
 struct plan_case {
     const char *sql;
