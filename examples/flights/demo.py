@@ -87,7 +87,7 @@ def check(conn: laminardb.Connection, data: Data) -> list[Comparison]:
     comparisons = []
     for stream in STREAMS:
         duck.execute(f"CREATE TABLE {stream.name} AS {duckdb_sql(stream)}")
-        theirs = duck.execute(f"SELECT * FROM {stream.name}").to_arrow_table()
+        theirs = duck.sql(f"SELECT * FROM {stream.name}").to_arrow_table()
         ours = pa.table(conn.query(f"SELECT * FROM {stream.name}").to_arrow())
         comparisons.append(compare(stream.name, stream.what, ours, theirs))
     return comparisons

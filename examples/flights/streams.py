@@ -76,8 +76,9 @@ STREAMS = [
     Stream(
         "wind",
         "by wind speed, on flight_weather",
-        """SELECT origin, floor(wind_speed / 5) * 5 AS mph, count(*) AS n, avg(dep_delay) AS delay
-           FROM flight_weather GROUP BY origin, floor(wind_speed / 5) * 5""",
+        """SELECT origin, CASE WHEN wind_speed < 5 THEN 'calm' WHEN wind_speed < 15 THEN 'breeze' WHEN wind_speed < 25 THEN 'wind'
+                               WHEN wind_speed >= 25 THEN 'storm' END AS wind, count(*) AS n, avg(dep_delay) AS delay
+           FROM flight_weather GROUP BY 1, 2""",
     ),
     Stream(
         "enriched",
