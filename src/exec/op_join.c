@@ -335,6 +335,63 @@ static void join_explain(const struct op *op, struct strbuf *out)
 static const struct op_class join_class = {
     .name = "join", .process = join_process, .finish_step = join_finish, .free = join_free, .explain = join_explain};
 
+/* Rows slots[0..n) of the left side as a chunk in `cols`, against what is kept of the right. */
+static laminar_status probe_stored(struct op_join *join, struct step *step, const uint32_t *slots, size_t n, struct column *cols,
+                                   struct vector *vecs, int64_t *weights)
+{
+    struct join_side *left = &join->sides[0];
+    struct join_scratch *scratch = join->scratch;
+    const struct state_rows *rows = &left->map->rows;
+    laminar_status status = LAMINAR_OK;
+    for (uint32_t c = 0; c < left->in.n_cols; c++) {
+        column_clear(&cols[c]);
+        TRY(state_rows_gather(rows, c, slots, n, &cols[c], step->err));
+        vecs[c] = cols[c].vec;
+    }
+    for (size_t i = 0; i < n; i++) weights[i] = row_weight(state_rows_at(rows, slots[i]));
+    struct chunk chunk = {(uint32_t)n, left->in.n_cols, vecs, rows->n_heavy ? weights : NULL};
+    TRY(join_input_read(&left->in, &join->base, step, &chunk, &scratch->rows));
+    multimap_find(join->sides[1].map, left->in.keys, scratch->rows.hashes, scratch->rows.sel, scratch->rows.n_sel, scratch->heads, NULL);
+    if (join->has_residual) memset(scratch->counts, 0, n * sizeof *scratch->counts);
+    TRY(join_pairs(join, step, 0, &chunk, scratch->rows.n_sel));
+done:
+    arena_reset(&scratch->rows.arena);
+    return status;
+}
+
+/* Inner joins: every row of the left side against the right one. (Of the others, rows that match nothing are not all kept.) */
+static laminar_status inner_contents(struct op *op, struct step *step)
+{
+    struct op_join *join = CONTAINER_OF(op, struct op_join, base);
+    struct join_side *left = &join->sides[0];
+    uint32_t n_cols = left->in.n_cols;
+    uint64_t cursor = 0;
+    size_t n;
+    laminar_status status = LAMINAR_OK;
+    struct column *cols = mem_calloc(n_cols + 1, sizeof *cols);
+    struct vector *vecs = mem_calloc(n_cols + 1, sizeof *vecs);
+    uint32_t *slots = mem_alloc(CHUNK_ROWS * sizeof *slots);
+    int64_t *weights = mem_alloc(CHUNK_ROWS * sizeof *weights);
+    if (!cols || !vecs || !slots || !weights) TRY(error_oom(step->err));
+    for (uint32_t c = 0; c < n_cols; c++) TRY(column_init(&cols[c], left->in.stored_types[c], step->err));
+    while ((n = state_rows_scan(&left->map->rows, &cursor, slots, CHUNK_ROWS)) > 0)
+        TRY(probe_stored(join, step, slots, n, cols, vecs, weights));
+done:
+    for (uint32_t c = 0; cols && c < n_cols; c++) column_deinit(&cols[c]);
+    mem_free(cols);
+    mem_free(vecs);
+    mem_free(slots);
+    mem_free(weights);
+    return status;
+}
+
+static const struct op_class inner_join_class = {.name = "join",
+                                                 .process = join_process,
+                                                 .finish_step = join_finish,
+                                                 .free = join_free,
+                                                 .explain = join_explain,
+                                                 .contents = inner_contents};
+
 /* --- Creation ---------------------------------------------------------------------------------------------------------------------------- */
 
 /* Columns of the left side, then of the right one. */
@@ -442,6 +499,8 @@ laminar_status op_join_create(struct circuit *circuit, const struct plan *plan, 
     TRY(op_init(&join->base, &join_class, circuit, plan, 2, err));
     set_kind(join, plan, mode);
     TRY(set_interval(join, plan, err));
+    bool is_inner = join->kind == JOIN_INNER || join->kind == JOIN_CROSS;
+    if (is_inner && !join->is_one_shot && !join->is_interval) join->base.cls = &inner_join_class;
     join->n_out_max = left->n_cols + right->n_cols;
     join->scratch = mem_calloc(1, sizeof *join->scratch);
     join->out_vecs = mem_calloc(join->n_out_max, sizeof *join->out_vecs);

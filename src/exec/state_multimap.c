@@ -357,6 +357,17 @@ static laminar_status reserve(struct state_multimap *map, size_t n, struct lamin
     return status;
 }
 
+enum { LINK_AHEAD = 12 };
+
+/* The head row of the group that the entry at home of `hash` leads to, and its link: what link_row looks at next. */
+static void prefetch_group(const struct state_multimap *map, uint32_t hash)
+{
+    uint32_t head = map->groups.entries[hash >> map->groups.shift].slot;
+    if (head == ROW_NONE) return;
+    prefetch_read(state_rows_at(&map->rows, head));
+    prefetch_write(state_rows_link(&map->rows, head));
+}
+
 /* All weights positive: rows are written a column at a time, then linked. */
 static laminar_status apply_insertions(struct state_multimap *map, const struct vector *cols, const uint64_t *hashes, const uint32_t *sel,
                                        size_t n, const int64_t *weights, uint32_t *slots, struct laminar_error *err)
@@ -374,6 +385,7 @@ static laminar_status apply_insertions(struct state_multimap *map, const struct 
     }
     for (size_t k = 0; k < n; k++) {
         size_t row = sel ? sel[k] : k;
+        if (k + LINK_AHEAD < n) prefetch_group(map, hash32(hashes[sel ? sel[k + LINK_AHEAD] : k + LINK_AHEAD]));
         TRY(link_row(map, &slots[k], hash32(hashes[row]), is_indexed ? hash32(whole[row]) : 0, err));
     }
 done:
