@@ -181,8 +181,31 @@ char *arena_printf(struct arena *arena, const char *format, ...)
     return text;
 }
 
+struct arena_cleanup { /* in the arena itself */
+    struct arena_cleanup *next;
+    void (*release)(void *object);
+    void *object;
+};
+
+bool arena_on_release(struct arena *arena, void (*release)(void *object), void *object)
+{
+    struct arena_cleanup *cleanup = arena_alloc(arena, sizeof *cleanup);
+    if (!cleanup) return false;
+    *cleanup = (struct arena_cleanup){arena->cleanups, release, object};
+    arena->cleanups = cleanup;
+    return true;
+}
+
+static void run_cleanups(struct arena *arena)
+{
+    struct arena_cleanup *cleanup = arena->cleanups;
+    arena->cleanups = NULL;
+    for (; cleanup; cleanup = cleanup->next) cleanup->release(cleanup->object);
+}
+
 void arena_reset(struct arena *arena)
 {
+    run_cleanups(arena);
     arena->used_bytes = 0;
     if (!arena->head) return;
     struct arena_block *keep = arena->head;
@@ -201,6 +224,7 @@ void arena_reset(struct arena *arena)
 
 void arena_deinit(struct arena *arena)
 {
+    run_cleanups(arena);
     for (struct arena_block *b = arena->head, *older; b; b = older) {
         older = b->older;
         mem_free(b);

@@ -50,18 +50,23 @@ void mem_account_add(struct mem_account *account, int64_t bytes);
 
 /* Arena: bump allocation out of growing blocks. Zero-initialised is a valid empty arena. */
 struct arena_block;
+struct arena_cleanup;
 struct arena {
     struct arena_block *head; /* the block in use; older ones behind it */
     uint8_t *next;
     uint8_t *end;
     size_t used_bytes;  /* handed out since init/reset */
     size_t block_bytes; /* in blocks, held from the heap */
+    struct arena_cleanup *cleanups; /* what to call on reset and deinit, newest first */
 };
 /* 16-byte aligned; NULL when memory is out. Contents undefined. */
 void *arena_alloc(struct arena *arena, size_t size);
 void *arena_calloc(struct arena *arena, size_t count, size_t size);
 char *arena_strndup(struct arena *arena, const char *text, size_t size); /* zero-terminated */
 char *arena_printf(struct arena *arena, const char *format, ...) printf_like(2, 3);
+/* For what the arena's objects hold besides its memory: release(object) is called by the next arena_reset or arena_deinit. False when
+ * memory is out: nothing was noted, the caller releases. */
+bool arena_on_release(struct arena *arena, void (*release)(void *object), void *object) must_check;
 /* Forgets all, keeps the largest block: the next round of the same size allocates nothing. */
 void arena_reset(struct arena *arena);
 /* Frees all blocks; the arena is empty and usable. */

@@ -11,8 +11,9 @@ KERNEL_FILE
 /* X(name, type, is better for min, is better for max); v is the new value, m the one so far. */
 #define INTEGER_TYPES(X)                                                                           \
     X(i8, int8_t)                                                                                  \
-    X(i16, int16_t) X(i32, int32_t) X(i64, int64_t) X(u8, uint8_t) X(u16, uint16_t)                \
-        X(u32, uint32_t) X(u64, uint64_t)
+    X(i16, int16_t)                                                                                \
+    X(i32, int32_t) X(i64, int64_t) X(u8, uint8_t) X(u16, uint16_t) X(u32, uint32_t)               \
+        X(u64, uint64_t)
 
 #define EXTREME_STATE(N, T)                                                                        \
     struct extreme_##N##_state {                                                                   \

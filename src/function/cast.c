@@ -39,8 +39,7 @@ static bool is_same_bytes(struct data_type from, struct data_type to)
         return from.scale == to.scale && from.precision <= to.precision;
     if (from.id == LAMINAR_TYPE_TIMESTAMPTZ && to.id == LAMINAR_TYPE_TIMESTAMPTZ)
         return from.unit == to.unit;
-    bool is_text_from = from.id == LAMINAR_TYPE_VARCHAR || from.id == LAMINAR_TYPE_JSON;
-    return is_text_from && (to.id == LAMINAR_TYPE_VARCHAR || to.id == LAMINAR_TYPE_BINARY);
+    return from.id == LAMINAR_TYPE_JSON && to.id == LAMINAR_TYPE_VARCHAR;
 }
 
 static laminar_status no_cast(struct data_type from, struct data_type to, struct laminar_error *err)

@@ -2,8 +2,6 @@
  *
  * Text forms are those of vector/text.h. VARCHAR to JSON checks that the text is JSON; other values become the JSON that shows them. BINARY to VARCHAR
  * wants UTF-8. Nested values cast their items; a row whose item fails fails as a whole. */
-#include "function/json_read.h"
-
 #include "function/cast.h"
 #include "function/time_math.h"
 
@@ -85,21 +83,30 @@ static laminar_status json_check_kernel(KERNEL_ARGS)
 {
     const struct string_view *a = args[0].data;
     struct string_view *r = OUT(struct string_view, out);
-    struct arena arena = {0};
-    laminar_status status = LAMINAR_OK;
-    for (size_t i = 0; i < n && status == LAMINAR_OK; i++) {
+    for (size_t i = 0; i < n; i++) {
         r[i] = a[i];
-        if (!column_is_valid(out, i)) continue;
-        bool is_oom;
-        if (json_read(&arena, &a[i], &is_oom))
-            arena_reset(&arena);
-        else if (is_oom)
-            status = error_oom(env->err);
-        else if (cast_fail(fn, env, args, out, i))
-            status = eval_failure(env);
+        if (column_is_valid(out, i) && !text_is_json(string_data(&a[i]), a[i].size) &&
+            cast_fail(fn, env, args, out, i))
+            return eval_failure(env);
     }
-    arena_deinit(&arena);
-    return status;
+    return LAMINAR_OK;
+}
+/* "\xff" and "\\" are escapes; the rest stands for its own bytes. */
+static laminar_status parse_binary_kernel(KERNEL_ARGS)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct string_view *s = &ROW(struct string_view, &args[0], i);
+        const char *data = string_data(s);
+        OUT(struct string_view, out)[i] = *s;
+        if (!column_is_valid(out, i) || !memchr(data, '\\', s->size)) continue;
+        size_t used = 0;
+        char *bytes = column_string_alloc(out, s->size);
+        if (!bytes) return error_oom(env->err);
+        bool fits = text_parse_binary(data, s->size, bytes, &used) == PARSE_OK;
+        out_string_borrow(out, i, bytes, fits ? used : 0);
+        if (!fits && cast_fail(fn, env, args, out, i)) return eval_failure(env);
+    }
+    return LAMINAR_OK;
 }
 static laminar_status utf8_check_kernel(KERNEL_ARGS)
 {
@@ -200,6 +207,7 @@ scalar_kernel cast_text_kernel(struct data_type from, struct data_type to, bool 
     *is_fallible = true;
     if (from.id == LAMINAR_TYPE_VARCHAR || from.id == LAMINAR_TYPE_JSON) {
         if (to.id == LAMINAR_TYPE_JSON) return json_check_kernel;
+        if (to.id == LAMINAR_TYPE_BINARY) return parse_binary_kernel;
         if (to.id == LAMINAR_TYPE_INT64) return parse_i64;
         if (to.id == LAMINAR_TYPE_DOUBLE) return parse_f64;
         if (to.id == LAMINAR_TYPE_TIMESTAMPTZ) return parse_zoned_kernel;
