@@ -432,6 +432,49 @@ static laminar_status bind_field(struct select_block *q, const struct ast_expr *
     return bind_as_call(q, "struct_extract", "a field of a struct", ast, args, 2, out);
 }
 
+/* {'a': 1} is struct_pack('a', 1). */
+static laminar_status bind_struct(struct select_block *q, const struct ast_expr *ast,
+                                  struct expr **out)
+{
+    struct expr **args;
+    size_t n = ast->u.structure.n;
+    ALLOC_OR_FAIL(q->ctx, args, ARENA_ARRAY(q->ctx->arena, struct expr *, 2 * n + 1));
+    for (size_t i = 0; i < n; i++) {
+        const struct ast_struct_field *field = &ast->u.structure.fields[i];
+        ALLOC_OR_FAIL(q->ctx, args[2 * i],
+                      const_string(q->ctx->arena, field->name.text, field->name.size));
+        args[2 * i]->sql_offset = field->name.span.start;
+        CHECK(bind_expr(q, field->value, &args[2 * i + 1]));
+    }
+    return bind_as_call(q, "struct_pack", "a struct literal", ast, args, (uint32_t)(2 * n), out);
+}
+
+/* MAP {k: v, ...} is map([k, ...], [v, ...]). */
+static laminar_status bind_map(struct select_block *q, const struct ast_expr *ast,
+                               struct expr **out)
+{
+    struct expr **keys, **values, *args[2];
+    uint32_t n = (uint32_t)ast->u.map.keys.n;
+    CHECK(bind_exprs(q, ast->u.map.keys.items, n, &keys));
+    CHECK(bind_exprs(q, ast->u.map.values.items, n, &values));
+    CHECK(bind_as_call(q, "make_array", "a map literal", ast, keys, n, &args[0]));
+    CHECK(bind_as_call(q, "make_array", "a map literal", ast, values, n, &args[1]));
+    return bind_as_call(q, "map", "a map literal", ast, args, 2, out);
+}
+
+/* a[low:high]; a bound that is left out is the array's own. */
+static laminar_status bind_slice(struct select_block *q, const struct ast_expr *ast,
+                                 struct expr **out)
+{
+    struct expr *args[3];
+    CHECK(bind_expr(q, ast->u.slice.operand, &args[0]));
+    if (ast->u.slice.low) CHECK(bind_expr(q, ast->u.slice.low, &args[1]));
+    else ALLOC_OR_FAIL(q->ctx, args[1], const_int64(q->ctx->arena, 1));
+    if (ast->u.slice.high) CHECK(bind_expr(q, ast->u.slice.high, &args[2]));
+    else ALLOC_OR_FAIL(q->ctx, args[2], const_int64(q->ctx->arena, -1));
+    return bind_as_call(q, "array_slice", "an array slice", ast, args, 3, out);
+}
+
 /* x = ANY (query) is IN, x <> ALL (query) is NOT IN. */
 static laminar_status bind_quantified(struct select_block *q, const struct ast_expr *ast,
                                       struct expr **out)
@@ -501,10 +544,9 @@ laminar_status bind_expr(struct select_block *q, const struct ast_expr *ast, str
                                 "compare the columns one by one");
     case AST_EXPR_ARRAY_QUERY:
         return plan_unsupported(ctx, at, "ARRAY(query) is not supported", NULL);
-    case AST_EXPR_STRUCT:
-        return plan_unsupported(ctx, at, "struct literals are not supported", NULL);
-    case AST_EXPR_MAP: return plan_unsupported(ctx, at, "map literals are not supported", NULL);
-    case AST_EXPR_SLICE: return plan_unsupported(ctx, at, "array slices are not supported", NULL);
+    case AST_EXPR_STRUCT: return bind_struct(q, ast, out);
+    case AST_EXPR_MAP: return bind_map(q, ast, out);
+    case AST_EXPR_SLICE: return bind_slice(q, ast, out);
     }
     return plan_unsupported(ctx, at, "this expression is not supported", NULL);
 }
