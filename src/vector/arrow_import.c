@@ -149,7 +149,8 @@ static laminar_status import_entries(struct import *in, const struct ArrowSchema
         status = import_node(in, schema->children[k], array->children[k], node.start, n, &own->children[k], &out->children[k]);
         if (status) return status;
     }
-    if (out->children[0].validity) return import_error(in, "a key of a map is null");
+    bool is_null_type = out->children[0].type.id == LAMINAR_TYPE_NULL;
+    if (out->children[0].validity || (is_null_type && n)) return import_error(in, "a key of a map is null");
     return LAMINAR_OK;
 }
 

@@ -322,6 +322,13 @@ static void wrong_nesting(void **state)
     entries.array.null_count = 1;
     entries.buffers[0] = (uint8_t[]){0x05};
     BAD_ARRAY(&h, 1, "entry of a map is null");
+    struct hand nothing;
+    HAND(&nothing, "n", 3, 3, 0, NULL);
+    nothing.array.n_buffers = 0;
+    HAND(&entries, "+s", 3, 0, 0, NULL);
+    hand_child(&entries, &nothing, "key");
+    hand_child(&entries, &items, "value");
+    BAD_ARRAY(&h, 1, "key of a map is null");
 }
 
 static void wrong_encodings(void **state)
