@@ -15,7 +15,7 @@ static inline uint64_t hash_f64(double v) { return hash_u64(f64_canonical_bits(v
 static inline uint64_t hash_f32(float v) { return hash_f64((double)v); }
 static inline uint64_t hash_i128(int128 v)
 {
-    return hash_mix((uint64_t)v ^ UINT64_C(0x9e3779b97f4a7c15), (uint64_t)((unsigned __int128)v >> 64) ^ UINT64_C(0xe7037ed1a0b428db));
+    return hash_pair((uint64_t)v, (uint64_t)((unsigned __int128)v >> 64));
 }
 static inline uint64_t hash_interval(struct laminar_interval v) { return hash_i128(interval_total(v)); }
 struct uuid_value {
@@ -23,12 +23,12 @@ struct uuid_value {
 };
 static inline uint64_t hash_uuid(struct uuid_value v)
 {
-    return hash_mix(v.word[0] ^ UINT64_C(0x9e3779b97f4a7c15), v.word[1] ^ UINT64_C(0xe7037ed1a0b428db));
+    return hash_pair(v.word[0], v.word[1]);
 }
 static inline uint64_t hash_string(struct string_view v)
 {
     if (unlikely(v.size > STRING_INLINE_MAX)) return hash_bytes(v.ptr, v.size);
-    return hash_mix(load_u64(&v) ^ UINT64_C(0x9e3779b97f4a7c15), load_u64(v.rest) ^ UINT64_C(0xe7037ed1a0b428db));
+    return hash_pair(load_u64(&v), load_u64(v.rest));
 }
 
 /* HASH_LOOP(name, T, hash): static void hash_rows_<name>(data, validity, n, out, is_first). */
