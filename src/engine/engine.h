@@ -267,9 +267,7 @@ laminar_status engine_execute(struct statement_call *call) must_check;
 laminar_status engine_create(struct statement_call *call) must_check; /* statement_ddl.c */
 laminar_status engine_drop(struct statement_call *call) must_check;
 laminar_status engine_dml(struct statement_call *call) must_check;    /* statement_dml.c */
-/* INSERT INTO table (names) query; names may be NULL. */
-laminar_status engine_insert_query(struct statement_call *call, const struct ast_qname *table, const struct ast_name_list *names,
-                                   const struct ast_query *query) must_check;
+laminar_status engine_insert_query(struct statement_call *call, const struct ast_insert *insert) must_check;
 laminar_status engine_show(struct statement_call *call) must_check;   /* statement_show.c: SHOW, DESCRIBE, EXPLAIN, SET */
 
 /* --- System relations (system.c) ----------------------------------------------------------------------------------------------------------------- */

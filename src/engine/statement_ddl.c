@@ -92,6 +92,7 @@ static laminar_status create_locked(struct statement_call *call, const struct cr
     ctx.is_stream = head->kind == RELATION_STREAM || head->kind == RELATION_VIEW || head->kind == RELATION_SINK;
     TRY(plan_create(&ctx, call->statement, &relation, &plan));
     relation->created_us = clock_wall_us();
+    if (head->kind == RELATION_TABLE) plan = NULL; /* CREATE TABLE ... AS: the rows are inserted once, by engine_create */
     for (uint32_t i = 0; existing && i < relation->n_inputs; i++) {
         if (relation->inputs[i] != existing) continue;
         error_set(call->err, LAMINAR_QUERY_FAILED, "'%s' reads itself", relation->name);
@@ -121,7 +122,8 @@ laminar_status engine_create(struct statement_call *call)
     mutex_unlock(&call->db->control);
     if (status != LAMINAR_OK) return status;
     if (is_new && head.kind == RELATION_TABLE && call->statement->u.create_relation->query) {
-        status = engine_insert_query(call, head.name, NULL, call->statement->u.create_relation->query);
+        struct ast_insert insert = {.table = *head.name, .query = call->statement->u.create_relation->query};
+        status = engine_insert_query(call, &insert);
         if (status != LAMINAR_OK) return status;
     }
     return finish_ddl(call, sql_statement_text(call->statement->kind), ast_qname_last(head.name)->text);

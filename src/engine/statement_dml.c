@@ -26,106 +26,6 @@ static laminar_status find_in_sql(struct statement_call *call, const struct ast_
 
 /* --- INSERT ----------------------------------------------------------------------------------------------------------------------- */
 
-/* Which column of the query goes into each column of the target; -1 = none. */
-static laminar_status map_columns(struct statement_call *call, const struct relation *relation, const struct ast_name_list *names,
-                                  uint32_t n_given, uint32_t offset, int32_t *map)
-{
-    const struct schema *schema = relation->schema;
-    for (uint32_t c = 0; c < schema->n_columns; c++) map[c] = -1;
-    uint32_t n_expected = names && names->n ? (uint32_t)names->n : schema->n_columns;
-    if (n_given != n_expected) {
-        error_set(call->err, LAMINAR_QUERY_FAILED, "%u values for %u columns of '%s'", n_given, n_expected, relation->name);
-        error_hint(call->err, "give as many values as columns, or name the columns: INSERT INTO %s (...) VALUES (...)", relation->name);
-        return at(call, LAMINAR_QUERY_FAILED, offset);
-    }
-    for (uint32_t i = 0; i < n_given; i++) {
-        int32_t c = (int32_t)i;
-        if (names && names->n) {
-            const struct ast_name *name = &names->items[i];
-            c = schema_find(schema, name->text);
-            if (c < 0) {
-                const char *best = NULL;
-                size_t best_distance = 4;
-                for (uint32_t k = 0; k < schema->n_columns; k++) {
-                    size_t distance = edit_distance(name->text, schema->columns[k].name, 3);
-                    if (distance < best_distance) best_distance = distance, best = schema->columns[k].name;
-                }
-                error_set(call->err, LAMINAR_QUERY_FAILED, "'%s' has no column '%s'", relation->name, name->text);
-                if (best) error_hint(call->err, "did you mean '%s'?", best);
-                return at(call, LAMINAR_QUERY_FAILED, name->span.start);
-            }
-            if (map[c] >= 0) {
-                error_set(call->err, LAMINAR_QUERY_FAILED, "column '%s' is named twice", name->text);
-                return at(call, LAMINAR_QUERY_FAILED, name->span.start);
-            }
-        }
-        map[c] = (int32_t)i;
-    }
-    return LAMINAR_OK;
-}
-
-static laminar_status null_const(struct arena *arena, struct data_type type, struct expr **out, struct laminar_error *err)
-{
-    void *mem = arena_calloc(arena, 1, 16);
-    uint8_t *validity = arena_calloc(arena, 1, 1);
-    if (!mem || !validity) return error_oom(err);
-    struct vector v = vector_const_null(type, mem, validity);
-    *out = expr_const(arena, &v, 0);
-    return *out ? LAMINAR_OK : error_oom(err);
-}
-
-/* The query's plan under a projection to the target's columns and types. Casts of constants are made where they stand, so that text literals
- * become dates, numbers ... as they would in a comparison. */
-static laminar_status plan_insert(struct statement_call *call, struct plan_context *ctx, const struct relation *relation,
-                                  const struct ast_name_list *names, const struct ast_query *query, uint32_t offset, struct missing *missing,
-                                  struct plan **out)
-{
-    laminar_status status;
-    struct plan *inner;
-    const struct schema *schema = relation->schema;
-    TRY(plan_query(ctx, query, &inner));
-    int32_t *map = ARENA_ARRAY(ctx->arena, int32_t, schema->n_columns + 1);
-    struct plan *project = ARENA_NEW(ctx->arena, struct plan);
-    if (!map || !project) TRY(error_oom(ctx->err));
-    TRY(map_columns(call, relation, names, inner->n_cols, offset, map));
-    project->kind = PLAN_PROJECT;
-    project->n_inputs = 1;
-    project->inputs = ARENA_ARRAY(ctx->arena, struct plan *, 1);
-    project->n_cols = schema->n_columns;
-    project->cols = ARENA_ARRAY(ctx->arena, struct plan_column, schema->n_columns + 1);
-    project->exprs = ARENA_ARRAY(ctx->arena, struct expr *, schema->n_columns + 1);
-    if (!project->inputs || !project->cols || !project->exprs) TRY(error_oom(ctx->err));
-    project->inputs[0] = inner;
-    project->props = inner->props;
-    project->props.time_col = -1;
-    project->props.has_key = false;
-    project->props.n_key_cols = 0;
-    for (uint32_t c = 0; c < schema->n_columns; c++) {
-        const struct schema_column *column = &schema->columns[c];
-        project->cols[c] = (struct plan_column){column->name, NULL, column->type, true};
-        missing[c] = (struct missing){.is_all = map[c] < 0};
-        if (map[c] < 0) {
-            TRY(null_const(ctx->arena, column->type, &project->exprs[c], ctx->err));
-            continue;
-        }
-        uint32_t i = (uint32_t)map[c];
-        if (inner->kind == PLAN_VALUES || inner->kind == PLAN_PROJECT) {
-            size_t n = inner->kind == PLAN_VALUES ? inner->n_rows : 1;
-            for (size_t row = 0; row < n; row++) {
-                struct expr **cell = &inner->exprs[row * inner->n_cols + i];
-                TRY(plan_assign(ctx, *cell, column->type, column->name, cell));
-            }
-            inner->cols[i].type = column->type;
-        }
-        struct expr *value = expr_column(ctx->arena, i, inner->cols[i].type, true);
-        if (!value) TRY(error_oom(ctx->err));
-        TRY(plan_assign(ctx, value, column->type, column->name, &project->exprs[c]));
-    }
-    *out = project;
-done:
-    return status;
-}
-
 static laminar_status empty_batch(struct database *db, struct relation *relation, struct batch **out, struct laminar_error *err)
 {
     struct batch_builder *builder = NULL;
@@ -135,8 +35,7 @@ static laminar_status empty_batch(struct database *db, struct relation *relation
     return status;
 }
 
-laminar_status engine_insert_query(struct statement_call *call, const struct ast_qname *table, const struct ast_name_list *names,
-                                   const struct ast_query *query)
+laminar_status engine_insert_query(struct statement_call *call, const struct ast_insert *insert)
 {
     struct database *db = call->db;
     laminar_status status;
@@ -145,14 +44,14 @@ laminar_status engine_insert_query(struct statement_call *call, const struct ast
     struct plan *plan = NULL;
     struct rows rows = {0};
     struct relation *relation = NULL;
-    struct batch *filled = NULL;
-    struct missing *missing = NULL;
-    TRY(find_in_sql(call, table, &relation));
-    missing = mem_calloc(relation->schema->n_columns + 1, sizeof *missing);
-    if (!missing) TRY(error_oom(call->err));
+    struct batch *checked = NULL;
+    struct missing *none_missing = NULL;
+    TRY(find_in_sql(call, &insert->table, &relation));
+    none_missing = mem_calloc(relation->schema->n_columns + 1, sizeof *none_missing);
+    if (!none_missing) TRY(error_oom(call->err));
     mutex_lock(&db->control);
     engine_plan_context(db, &arena, call->sql, call->sql_size, call->params, call->err, &ctx);
-    status = plan_insert(call, &ctx, relation, names, query, table->span.start, missing, &plan);
+    status = plan_insert_into(&ctx, insert, relation, &plan);
     struct run_options options = {.schema = relation->schema, .is_single_batch = true};
     if (status == LAMINAR_OK) status = engine_run_plan_into(db, plan, &options, &rows, call->err);
     mutex_unlock(&db->control);
@@ -162,57 +61,19 @@ laminar_status engine_insert_query(struct statement_call *call, const struct ast
         TRY(empty_batch(db, relation, &empty, call->err));
         TRY(rows_add(&rows, empty, call->err));
     }
-    TRY(engine_fill_defaults(db, relation, rows.batches[0], missing, &filled, call->err));
+    TRY(engine_fill_defaults(db, relation, rows.batches[0], none_missing, &checked, call->err)); /* NOT NULL */
     call->out->kind = LAMINAR_RESULT_ROWS_AFFECTED;
-    call->out->rows_affected = filled->n_rows;
-    struct batch *moved = filled;
-    filled = NULL;
+    call->out->rows_affected = checked->n_rows;
+    struct batch *moved = checked;
+    checked = NULL;
     TRY(engine_insert(db, relation, moved, false, call->err));
 done:
     if (status != LAMINAR_OK && relation) error_object(call->err, relation->name);
-    batch_unref(filled);
+    batch_unref(checked);
     rows_deinit(&rows);
-    mem_free(missing);
+    mem_free(none_missing);
     relation_unref(relation);
     arena_deinit(&arena);
-    return status;
-}
-
-static laminar_status insert_defaults(struct statement_call *call, const struct ast_insert *insert)
-{
-    laminar_status status;
-    struct relation *relation = NULL;
-    struct batch_builder *builder = NULL;
-    struct batch *nulls = NULL, *filled = NULL;
-    struct vector *cols = NULL;
-    struct missing *missing = NULL;
-    uint8_t zeros[16] = {0}, none = 0;
-    TRY(find_in_sql(call, &insert->table, &relation));
-    uint32_t n = relation->schema->n_columns;
-    cols = mem_calloc(n + 1, sizeof *cols);
-    missing = mem_calloc(n + 1, sizeof *missing);
-    if (!cols || !missing) TRY(error_oom(call->err));
-    for (uint32_t c = 0; c < n; c++) {
-        cols[c] = vector_const_null(relation->schema->columns[c].type, zeros, &none);
-        missing[c].is_all = true;
-    }
-    struct chunk chunk = {1, n, cols, NULL};
-    TRY(batch_builder_create(relation->schema, call->db->pool, &builder, call->err));
-    TRY(batch_builder_append(builder, &chunk, call->err));
-    TRY(batch_builder_finish(builder, &nulls, call->err));
-    TRY(engine_fill_defaults(call->db, relation, nulls, missing, &filled, call->err));
-    struct batch *moved = filled;
-    filled = NULL;
-    TRY(engine_insert(call->db, relation, moved, false, call->err));
-    call->out->kind = LAMINAR_RESULT_ROWS_AFFECTED;
-    call->out->rows_affected = 1;
-done:
-    batch_unref(filled);
-    batch_unref(nulls);
-    batch_builder_free(builder);
-    mem_free(cols);
-    mem_free(missing);
-    relation_unref(relation);
     return status;
 }
 
@@ -397,11 +258,7 @@ done:
 laminar_status engine_dml(struct statement_call *call)
 {
     const struct ast_statement *statement = call->statement;
-    if (statement->kind == AST_STMT_INSERT) {
-        const struct ast_insert *insert = statement->u.insert;
-        if (!insert->query) return insert_defaults(call, insert);
-        return engine_insert_query(call, &insert->table, &insert->columns, insert->query);
-    }
+    if (statement->kind == AST_STMT_INSERT) return engine_insert_query(call, statement->u.insert);
     bool is_update = statement->kind == AST_STMT_UPDATE;
     const struct ast_update *update = is_update ? statement->u.update : NULL;
     if (is_update ? update->n_from > 0 : statement->u.delete_->n_using > 0) {

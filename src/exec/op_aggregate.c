@@ -104,6 +104,11 @@ laminar_status op_aggregate_create(struct circuit *circuit, const struct plan *p
 {
     assert(plan->kind == PLAN_AGGREGATE && plan->window.kind == WINDOW_NONE);
     laminar_status status;
+    if (mode == CIRCUIT_STREAM && plan->emit == EMIT_EVERY) {
+        error_set(err, LAMINAR_QUERY_UNSUPPORTED, "EMIT EVERY is not available in this build");
+        error_hint(err, "use EMIT ON UPDATE, or a window with EMIT ON WINDOW CLOSE");
+        return LAMINAR_QUERY_UNSUPPORTED;
+    }
     struct aggregate *a = mem_calloc(1, sizeof *a);
     if (!a) return error_oom(err);
     struct agg_groups_options options = {.plan = plan, .header_bytes = sizeof(struct group_head), .is_stream = mode == CIRCUIT_STREAM};

@@ -609,7 +609,11 @@ static laminar_status check_plan(const struct plan *plan, enum circuit_mode mode
 {
     const struct window_spec *spec = &plan->window;
     if (spec->kind == WINDOW_SESSION) return error_set(err, LAMINAR_QUERY_UNSUPPORTED, "SESSION windows");
-    if (mode == CIRCUIT_STREAM && plan->emit == EMIT_EVERY) return error_set(err, LAMINAR_QUERY_UNSUPPORTED, "EMIT EVERY");
+    if (mode == CIRCUIT_STREAM && plan->emit == EMIT_EVERY) {
+        error_set(err, LAMINAR_QUERY_UNSUPPORTED, "EMIT EVERY is not available in this build");
+        error_hint(err, "use EMIT ON UPDATE or EMIT ON WINDOW CLOSE");
+        return LAMINAR_QUERY_UNSUPPORTED;
+    }
     if (spec->size_us <= 0 || spec->slide_us <= 0 || spec->size_us > WINDOW_TIME_MAX / 4 || spec->slide_us > WINDOW_TIME_MAX / 4)
         return error_set(err, LAMINAR_QUERY_FAILED, "a window of %lld us every %lld us is out of range", (long long)spec->size_us,
                          (long long)spec->slide_us);

@@ -147,7 +147,7 @@ static void test_not_null(void **state)
     (void)state;
     laminar_db *db = open_db();
     run(db, "CREATE SOURCE s (a BIGINT NOT NULL, b VARCHAR)");
-    expect_error(db, "INSERT INTO s VALUES (1, 'x'), (NULL, 'y')", LAMINAR_BATCH_SCHEMA_MISMATCH, "'a'", NULL);
+    expect_error(db, "INSERT INTO s VALUES (1, 'x'), (NULL, 'y')", LAMINAR_BATCH_SCHEMA_MISMATCH, "\"a\"", NULL);
     expect_rows(db, "SELECT count(*) FROM s", "0"); /* nothing of the call was inserted */
     laminar_db_free(db);
 }
