@@ -246,7 +246,7 @@ laminar_status engine_run_plan_into(struct database *db, const struct plan *plan
     struct collector collector = {.rows = out, .batch_rows = options->is_single_batch ? 0 : RESULT_BATCH_ROWS};
     struct output_callbacks callbacks = {.on_chunk = collect_chunk, .on_finish = collect_finish, .on_failure = collect_failure, .ctx = &collector};
     struct step step = {.number = 1, .time_us = clock_wall_us(), .is_last = true, .zone = db->settings.text[SETTING_ID_time_zone],
-                        .err = err};
+                        .err = err, .is_cancelled = options->is_cancelled};
     out->schema = options->schema ? schema_ref(options->schema) : plan_schema(plan);
     if (!out->schema) TRY(error_oom(err));
     TRY(batch_builder_create(out->schema, db->pool, &collector.builder, err));

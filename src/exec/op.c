@@ -3,6 +3,7 @@
  * op_emit is the hot path between operators: a loop over the edges with an indirect call each, no copy. A consumer that fails is cut off here, so that
  * its siblings and its producer go on. @thread the step owner. */
 #include "exec/circuit_internal.h"
+#include <stdatomic.h>
 
 laminar_status op_init(struct op *op, const struct op_class *cls, struct circuit *circuit, const struct plan *plan, uint32_t n_ports,
                        struct laminar_error *err)
@@ -40,6 +41,12 @@ struct eval_env step_eval_env(const struct step *step)
 }
 
 void op_mark(struct op *op) { circuit_mark(op->circuit, op->index); }
+
+laminar_status step_check(const struct step *step)
+{
+    if (likely(!step->is_cancelled || !atomic_load_explicit(step->is_cancelled, memory_order_relaxed))) return LAMINAR_OK;
+    return error_set(step->err, LAMINAR_QUERY_CANCELLED, "the query was cancelled");
+}
 
 laminar_status op_emit(struct op *op, struct step *step, const struct chunk *chunk)
 {

@@ -29,7 +29,11 @@ struct step {
     enum row_error_mode error_mode;
     const char *zone;
     struct laminar_error *err;
+    const _Atomic bool *is_cancelled; /* one-shot queries: set from another thread. NULL: nobody can */
 };
+
+/* LAMINAR_QUERY_CANCELLED once the query was cancelled. For loops that can make many rows out of one chunk. */
+laminar_status step_check(const struct step *step);
 
 struct op_class {
     const char *name; /* "aggregate" */

@@ -112,6 +112,7 @@ static laminar_status flush_pairs(struct op_join *join, struct step *step, uint3
     struct join_scratch *scratch = join->scratch;
     laminar_status status = LAMINAR_OK;
     size_t n_list = 0;
+    TRY(step_check(step));
     if (join->has_residual) TRY(join_filter_pairs(join, step, port, chunk, &n));
     if (join->sides[1 - port].has_counters || (join->has_residual && is_output_side(join, port)))
         TRY(count_pairs(join, step, port, chunk, n, &n_list));

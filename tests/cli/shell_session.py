@@ -1,0 +1,75 @@
+"""A shell in a pseudo-terminal, and where the built shell is."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import termios
+import time
+from fcntl import ioctl
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILD = ROOT / os.environ.get("BUILD", "build")
+SHELL = BUILD / "laminar"
+ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[=>]|\r")
+
+
+class Terminal:
+    """A shell in a pseudo-terminal. What it wrote is seen without escape sequences."""
+
+    def __init__(self, arguments: tuple[str, ...], env: dict[str, str], cwd: Path, columns: int = 100) -> None:
+        self.text = ""
+        self.mark = 0
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            os.chdir(cwd)
+            os.execve(SHELL, [str(SHELL), *arguments], {**os.environ, "TERM": "xterm", **env})
+        ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+
+    def read(self, seconds: float) -> bool:
+        if not select.select([self.fd], [], [], seconds)[0]:
+            return False
+        try:
+            data = os.read(self.fd, 65536)
+        except OSError:  # the other side has closed
+            return False
+        self.text += ESCAPES.sub("", data.decode(errors="replace"))
+        return bool(data)
+
+    def expect(self, wanted: str, seconds: float = 15) -> str:
+        """Waits for a text after the last one that was waited for, and gives what came up to its end."""
+        end = time.monotonic() + seconds
+        while (at := self.text.find(wanted, self.mark)) < 0:
+            if time.monotonic() > end:
+                raise AssertionError(f"{wanted!r} did not come; there is {self.text[self.mark:]!r}")
+            self.read(0.1)
+        before, self.mark = self.mark, at + len(wanted)
+        return self.text[before : self.mark]
+
+    def send(self, text: str) -> None:
+        os.write(self.fd, text.encode())
+
+    def interrupt(self) -> None:
+        self.send("\x03")
+
+    def wait(self, seconds: float = 15) -> int:
+        """The exit code."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self.read(0.05)
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                self.pid = 0
+                return os.waitstatus_to_exitcode(status)
+        raise AssertionError(f"the shell does not end; there is {self.text[self.mark:]!r}")
+
+    def close(self) -> None:
+        if self.pid:
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+        os.close(self.fd)
