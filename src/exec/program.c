@@ -79,7 +79,9 @@ static laminar_status run_call(struct block *block, struct instr *instr, size_t 
             if (instr->argv[i].shape != VEC_CONST && instr->argv[i].validity)
                 bitmap_and(col->vec.validity, col->vec.validity, instr->argv[i].validity, m);
     }
+    if (!(fn->flags & FN_STRICT)) col->n = 0; /* such a kernel may append its rows */
     status = is_const ? call_const(fn, env, instr->argv, n, col) : fn->kernel(fn, env, instr->argv, m, col);
+    col->n = m;
     if (unlikely(status != LAMINAR_OK)) /* eval_fail may have run out of memory: the error knows */
         return env->err && env->err->code != LAMINAR_OK ? env->err->code : status;
     out->vec = col->vec;
