@@ -23,12 +23,14 @@ static laminar_status evict(struct join_side *side, int64_t reach, int64_t bound
     if (side->map->rows.state.n_rows < SWEEP_MIN + 2 * side->n_rows_scanned) return LAMINAR_OK;
     uint32_t slots[512];
     uint64_t cursor = 0;
+    laminar_status status = multimap_catch_up(side->map, err);
+    if (status != LAMINAR_OK) return status;
     for (size_t n; (n = state_rows_scan(&side->map->rows, &cursor, slots, 512)) > 0;) {
         for (size_t i = 0; i < n; i++) {
             const uint8_t *at = state_rows_at(&side->map->rows, slots[i]) + layout->cols[side->in.time_stored].offset;
             int64_t time = join_stored_time(at, layout->cols[side->in.time_stored].width);
             if ((int128)time + reach >= bound) continue;
-            laminar_status status = multimap_remove(side->map, slots[i], err);
+            status = multimap_remove(side->map, slots[i], err);
             if (status != LAMINAR_OK) return status;
         }
     }
@@ -193,6 +195,7 @@ static laminar_status join_delta(struct op_join *join, struct step *step, uint32
     if (join->has_residual || other->has_counters) memset(scratch->counts, 0, chunk->n_rows * sizeof *scratch->counts);
     if (is_probing && n_sel) {
         bool has_weights = other->map->group_weights != NULL;
+        TRY(multimap_catch_up(other->map, step->err));
         multimap_find(other->map, side->in.keys, scratch->rows.hashes, scratch->rows.sel, n_sel, scratch->heads, has_weights ? scratch->other_weights : NULL);
         if (!join->is_semi || join->has_residual) TRY(join_pairs(join, step, port, chunk, n_sel));
         if (is_output_side(join, port)) TRY(emit_unmatched(join, step, port, chunk, n_sel));
@@ -352,6 +355,7 @@ static laminar_status probe_stored(struct op_join *join, struct step *step, cons
     for (size_t i = 0; i < n; i++) weights[i] = row_weight(state_rows_at(rows, slots[i]));
     struct chunk chunk = {(uint32_t)n, left->in.n_cols, vecs, rows->n_heavy ? weights : NULL};
     TRY(join_input_read(&left->in, &join->base, step, &chunk, &scratch->rows));
+    TRY(multimap_catch_up(join->sides[1].map, step->err));
     multimap_find(join->sides[1].map, left->in.keys, scratch->rows.hashes, scratch->rows.sel, scratch->rows.n_sel, scratch->heads, NULL);
     if (join->has_residual) memset(scratch->counts, 0, n * sizeof *scratch->counts);
     TRY(join_pairs(join, step, 0, &chunk, scratch->rows.n_sel));

@@ -1,6 +1,6 @@
 /* state_multimap.c - see state_multimap.h.
  *
- * Invariants: every live row is in exactly one list, whose head is in `groups` and has prev == ROW_NONE; rows of one list have equal keys; a deleted
+ * Invariants: every live row below n_linked_slots is in exactly one list, whose head is in `groups` and has prev == ROW_NONE; rows of one list have equal keys; a deleted
  * entry is closed by moving later ones back, so there are no tombstones. INDEXED: every live row is in `whole`.
  * Cost: a probe is two cache misses (entry, head row), overlapped over the chunk. */
 #include "exec/state_multimap.h"
@@ -119,27 +119,21 @@ static size_t probe_round(struct state_multimap *map, const uint64_t *hashes, si
     return n_found;
 }
 
-void multimap_find(struct state_multimap *map, const struct vector *keys, const uint64_t *hashes, const uint32_t *sel, size_t n,
-                   uint32_t *heads, int64_t *weights)
+/* heads by row; positions[row]: of the group's entry, where there is one. */
+static void find_positions(struct state_multimap *map, const struct vector *keys, const uint64_t *hashes, const uint32_t *sel, size_t n,
+                           uint32_t *heads, size_t *positions)
 {
     uint32_t todo[CHUNK_ROWS], match[CHUNK_ROWS];
-    size_t positions[CHUNK_ROWS];
     const uint8_t *addresses[CHUNK_ROWS];
-    assert(n <= CHUNK_ROWS);
+    assert(n <= CHUNK_ROWS && map->n_linked_slots == map->rows.n_slots);
     struct multimap_table *table = &map->groups;
-    if (table->n == 0) {
-        for (size_t k = 0; k < n; k++) {
-            heads[sel ? sel[k] : k] = ROW_NONE;
-            if (weights) weights[sel ? sel[k] : k] = 0;
-        }
-        return;
-    }
+    for (size_t k = 0; table->n == 0 && k < n; k++) heads[sel ? sel[k] : k] = ROW_NONE;
+    if (table->n == 0) return;
     for (size_t k = 0; k < n; k++) {
         uint32_t row = sel ? sel[k] : (uint32_t)k;
         todo[k] = row;
         positions[row] = hash32(hashes[row]) >> table->shift;
         prefetch_read(&table->entries[positions[row]]);
-        if (weights) weights[row] = 0;
     }
     while (n > 0) {
         n = probe_round(map, hashes, positions, todo, n, heads);
@@ -148,8 +142,6 @@ void multimap_find(struct state_multimap *map, const struct vector *keys, const 
         size_t n_match = n;
         for (uint32_t c = 0; c < map->n_keys; c++)
             n_match = row_match(&map->rows, map->key_cols[c], addresses, &keys[c], NULL, match, n_match);
-        if (weights)
-            for (size_t k = 0; k < n_match; k++) weights[match[k]] = map->group_weights[positions[match[k]]];
         /* What had an equal hash but another key goes on behind it: rare. Both lists are in the same order. */
         size_t n_left = 0;
         for (size_t k = 0, m = 0; k < n && n_match < n; k++) {
@@ -161,6 +153,17 @@ void multimap_find(struct state_multimap *map, const struct vector *keys, const 
             todo[n_left++] = todo[k];
         }
         n = n_left;
+    }
+}
+
+void multimap_find(struct state_multimap *map, const struct vector *keys, const uint64_t *hashes, const uint32_t *sel, size_t n,
+                   uint32_t *heads, int64_t *weights)
+{
+    size_t positions[CHUNK_ROWS];
+    find_positions(map, keys, hashes, sel, n, heads, positions);
+    for (size_t k = 0; weights && k < n; k++) {
+        uint32_t row = sel ? sel[k] : (uint32_t)k;
+        weights[row] = heads[row] == ROW_NONE ? 0 : map->group_weights[positions[row]];
     }
 }
 
@@ -274,13 +277,16 @@ static laminar_status merge_weight(struct state_multimap *map, uint32_t *slot, i
     return multimap_remove(map, row, err);
 }
 
-/* Takes the stored row *to into its group, or into an equal row: then its slot is freed and *to is the equal one's. Room in the tables is reserved. */
-static laminar_status link_row(struct state_multimap *map, uint32_t *to, uint32_t hash, uint32_t whole_hash, struct laminar_error *err)
+#define POSITION_UNKNOWN SIZE_MAX
+/* Takes the stored row *to into its group (of entry i, if that is known), or into an equal row: then its slot is freed and *to is the equal one's. Room
+ * in the tables is reserved. */
+static laminar_status link_row(struct state_multimap *map, uint32_t *to, size_t i, uint32_t hash, uint32_t whole_hash, struct laminar_error *err)
 {
     uint32_t slot = *to;
     int64_t weight = row_weight(state_rows_at(&map->rows, slot));
     struct multimap_entry *entries = map->groups.entries;
-    size_t i = group_at(map, hash, slot), at;
+    if (i == POSITION_UNKNOWN) i = group_at(map, hash, slot);
+    size_t at;
     struct row_link *link = state_rows_link(&map->rows, slot);
     *link = (struct row_link){ROW_NONE, ROW_NONE};
     if (entries[i].slot == ROW_NONE) {
@@ -335,6 +341,14 @@ done:
     return status;
 }
 
+laminar_status multimap_replace(struct state_multimap *map, uint32_t slot, const struct vector *cols, size_t row, struct laminar_error *err)
+{
+    assert(map->mode == MULTIMAP_CHAIN);
+    laminar_status status = state_rows_replace(&map->rows, slot, cols, row, err);
+    map->n_linked_slots = map->rows.n_slots;
+    return status;
+}
+
 laminar_status multimap_add_weight(struct state_multimap *map, uint32_t slot, int64_t delta, struct laminar_error *err)
 {
     uint64_t hash;
@@ -357,38 +371,96 @@ static laminar_status reserve(struct state_multimap *map, size_t n, struct lamin
     return status;
 }
 
-enum { LINK_AHEAD = 12 };
-
-/* The head row of the group that the entry at home of `hash` leads to, and its link: what link_row looks at next. */
-static void prefetch_group(const struct state_multimap *map, uint32_t hash)
+/* Links the stored rows slots[0..n) of the input rows sel[0..n): first all groups are found at once, then the lists are changed one by one. New keys of this
+ * chunk are looked up again, for they may be equal. */
+static laminar_status link_rows(struct state_multimap *map, const struct vector *keys, const uint64_t *hashes, const uint32_t *sel, size_t n,
+                                const uint64_t *whole, uint32_t *slots, struct laminar_error *err)
 {
-    uint32_t head = map->groups.entries[hash >> map->groups.shift].slot;
-    if (head == ROW_NONE) return;
-    prefetch_read(state_rows_at(&map->rows, head));
-    prefetch_write(state_rows_link(&map->rows, head));
+    uint32_t heads[CHUNK_ROWS];
+    size_t positions[CHUNK_ROWS];
+    laminar_status status = LAMINAR_OK;
+    find_positions(map, keys, hashes, sel, n, heads, positions);
+    for (size_t k = 0; k < n; k++) {
+        uint32_t row = sel ? sel[k] : (uint32_t)k;
+        if (heads[row] != ROW_NONE) prefetch_write(state_rows_link(&map->rows, heads[row]));
+        if (whole) prefetch_write(&map->whole.entries[hash32(whole[row]) >> map->whole.shift]);
+    }
+    bool may_move = map->rows.n_negative > 0; /* a row that cancels another removes its entry, and others move */
+    for (size_t k = 0; k < n; k++) {
+        uint32_t row = sel ? sel[k] : (uint32_t)k;
+        size_t i = heads[row] == ROW_NONE || may_move ? POSITION_UNKNOWN : positions[row];
+        TRY(link_row(map, &slots[k], i, hash32(hashes[row]), whole ? hash32(whole[row]) : 0, err));
+    }
+done:
+    return status;
 }
 
 /* All weights positive: rows are written a column at a time, then linked. */
 static laminar_status apply_insertions(struct state_multimap *map, const struct vector *cols, const uint64_t *hashes, const uint32_t *sel,
                                        size_t n, const int64_t *weights, uint32_t *slots, struct laminar_error *err)
 {
+    enum { KEYS_ON_STACK = 16, LAZY_ROWS = 256 };
     uint64_t whole[CHUNK_ROWS];
+    struct vector some[KEYS_ON_STACK], *keys = some;
     bool is_indexed = map->mode == MULTIMAP_INDEXED;
-    laminar_status status;
-    TRY(reserve(map, n, err));
-    for (size_t k = 0; k < n; k++) prefetch_write(&map->groups.entries[hash32(hashes[sel ? sel[k] : k]) >> map->groups.shift]);
-    TRY(state_rows_add(&map->rows, cols, sel, n, weights, slots, err));
-    if (is_indexed) {
-        size_t n_rows = n ? (sel ? sel[n - 1] + 1 : n) : 0;
-        kernel_hash(cols, map->rows.layout.n_cols, n_rows, whole);
-        for (size_t k = 0; k < n; k++) prefetch_write(&map->whole.entries[hash32(whole[sel ? sel[k] : k]) >> map->whole.shift]);
+    laminar_status status = LAMINAR_OK;
+    bool may_wait = map->mode == MULTIMAP_APPEND && !map->group_weights && map->rows.free_head == ROW_NONE;
+    bool is_waiting = map->n_linked_slots < map->rows.n_slots;
+    if (may_wait && (n >= LAZY_ROWS || is_waiting)) {
+        TRY(state_rows_add(&map->rows, cols, sel, n, weights, slots, err));
+        return n >= LAZY_ROWS ? LAMINAR_OK : multimap_catch_up_slow(map, 2 * n, err); /* small steps work the backlog off */
     }
-    for (size_t k = 0; k < n; k++) {
-        size_t row = sel ? sel[k] : k;
-        if (k + LINK_AHEAD < n) prefetch_group(map, hash32(hashes[sel ? sel[k + LINK_AHEAD] : k + LINK_AHEAD]));
-        TRY(link_row(map, &slots[k], hash32(hashes[row]), is_indexed ? hash32(whole[row]) : 0, err));
+    TRY(multimap_catch_up(map, err));
+    TRY(reserve(map, n, err));
+    if (map->n_keys > KEYS_ON_STACK && !(keys = mem_alloc(map->n_keys * sizeof *keys))) TRY(error_oom(err));
+    for (uint32_t k = 0; k < map->n_keys; k++) keys[k] = cols[map->key_cols[k]];
+    status = state_rows_add(&map->rows, cols, sel, n, weights, slots, err);
+    map->n_linked_slots = map->rows.n_slots; /* after a failure there are more slots too: free ones */
+    if (status != LAMINAR_OK) goto done;
+    if (is_indexed) kernel_hash(cols, map->rows.layout.n_cols, n ? (sel ? sel[n - 1] + 1 : n) : 0, whole);
+    TRY(link_rows(map, keys, hashes, sel, n, is_indexed ? whole : NULL, slots, err));
+done:
+    if (keys != some) mem_free(keys);
+    return status;
+}
+
+/* Links waiting rows, up to n_max of them. */
+laminar_status multimap_catch_up_slow(struct state_multimap *map, size_t n_max, struct laminar_error *err)
+{
+    struct state_rows *rows = &map->rows;
+    laminar_status status = LAMINAR_OK;
+    uint64_t hashes[CHUNK_ROWS];
+    uint32_t slots[CHUNK_ROWS];
+    struct column *cols = mem_calloc(map->n_keys + 1, sizeof *cols);
+    struct vector *keys = mem_calloc(map->n_keys + 1, sizeof *keys);
+    uint32_t end = rows->n_slots;
+    if (!cols || !keys) TRY(error_oom(err));
+    for (uint32_t k = 0; k < map->n_keys; k++) TRY(column_init(&cols[k], rows->layout.cols[map->key_cols[k]].type, err));
+    while (map->n_linked_slots < end && n_max > 0) {
+        uint32_t first = map->n_linked_slots, count = end - first < CHUNK_ROWS ? end - first : CHUNK_ROWS;
+        size_t n = 0;
+        if (count > n_max) count = (uint32_t)n_max;
+        for (uint32_t slot = first; slot < first + count; slot++) {
+            slots[n] = slot;
+            n += row_weight(state_rows_at(rows, slot)) != 0; /* a failed addition leaves free slots */
+        }
+        for (uint32_t k = 0; k < map->n_keys; k++) {
+            column_clear(&cols[k]);
+            TRY(state_rows_gather(rows, map->key_cols[k], slots, n, &cols[k], err));
+            keys[k] = cols[k].vec;
+        }
+        kernel_hash(keys, map->n_keys, n, hashes);
+        TRY(reserve(map, n, err));
+        map->n_linked_slots = end; /* what isn't linked isn't found, which is what linking relies on */
+        status = link_rows(map, keys, hashes, NULL, n, NULL, slots, err);
+        map->n_linked_slots = first + count;
+        if (status != LAMINAR_OK) goto done;
+        n_max -= count;
     }
 done:
+    for (uint32_t k = 0; cols && k < map->n_keys; k++) column_deinit(&cols[k]);
+    mem_free(cols);
+    mem_free(keys);
     return status;
 }
 
@@ -421,7 +493,7 @@ laminar_status multimap_apply(struct state_multimap *map, const struct vector *c
     for (size_t k = 0; weights && k < n; k++) is_insertion &= weights[sel ? sel[k] : k] > 0;
     if (!slots) slots = own_slots;
     if (is_insertion) return apply_insertions(map, cols, hashes, sel, n, weights, slots, err);
-    laminar_status status = LAMINAR_OK;
+    laminar_status status = multimap_catch_up(map, err);
     for (size_t k = 0; status == LAMINAR_OK && k < n; k++) {
         uint32_t row = sel ? sel[k] : (uint32_t)k;
         status = apply_row(map, cols, hashes, row, weights ? weights[row] : 1, &slots[k], err);
@@ -436,6 +508,7 @@ static void map_clear(struct state_rows *rows)
     struct state_multimap *map = map_of(rows);
     table_free(map, &map->groups);
     table_free(map, &map->whole);
+    map->n_linked_slots = 0;
 }
 
 static laminar_status map_rebuild(struct state_rows *rows, struct laminar_error *err)
@@ -444,12 +517,15 @@ static laminar_status map_rebuild(struct state_rows *rows, struct laminar_error 
     laminar_status status = LAMINAR_OK;
     uint32_t slots[256];
     uint64_t cursor = 0, hash, whole_hash = 0;
+    map->n_linked_slots = 0;
+    if (map->mode == MULTIMAP_APPEND && !map->group_weights && rows->free_head == ROW_NONE) return LAMINAR_OK; /* caught up when needed */
+    map->n_linked_slots = rows->n_slots;
     for (size_t n; (n = state_rows_scan(rows, &cursor, slots, 256)) > 0;) {
         TRY(reserve(map, n, err));
         for (size_t i = 0; i < n; i++) {
             TRY(hash_stored(map, map->key_cols, map->n_keys, slots[i], &hash, err));
             if (map->mode == MULTIMAP_INDEXED) TRY(hash_stored(map, NULL, rows->layout.n_cols, slots[i], &whole_hash, err));
-            TRY(link_row(map, &slots[i], hash32(hash), hash32(whole_hash), err));
+            TRY(link_row(map, &slots[i], POSITION_UNKNOWN, hash32(hash), hash32(whole_hash), err));
         }
     }
 done:
@@ -459,7 +535,7 @@ done:
 static bool map_check(const struct state_rows *rows)
 {
     const struct state_multimap *map = CONTAINER_OF(rows, struct state_multimap, rows);
-    size_t n_linked = 0, n_groups = 0;
+    size_t n_linked = 0, n_groups = 0, n_waiting = rows->n_slots - map->n_linked_slots;
     for (size_t i = 0; i < map->groups.capacity; i++) {
         uint32_t head = map->groups.entries[i].slot, prev = ROW_NONE;
         if (head == ROW_NONE) continue;
@@ -475,7 +551,7 @@ static bool map_check(const struct state_rows *rows)
         if (map->group_weights && map->group_weights[i] != sum) return false;
         if (group_at(map, map->groups.entries[i].hash, head) != i) return false;
     }
-    if (n_groups != map->groups.n || n_linked != rows->state.n_rows) return false;
+    if (n_groups != map->groups.n || n_linked + n_waiting != rows->state.n_rows) return false;
     return map->mode != MULTIMAP_INDEXED || map->whole.n == rows->state.n_rows;
 }
 

@@ -33,6 +33,7 @@ struct state_multimap {
     struct multimap_table groups;
     int64_t *group_weights; /* parallel to groups.entries: sum of the rows' weights; NULL if not asked for */
     struct multimap_table whole; /* INDEXED: hash of all columns -> slot */
+    uint32_t n_linked_slots; /* rows in slots from here on aren't in the index yet, see multimap_catch_up */
 };
 
 struct multimap_options {
@@ -48,6 +49,14 @@ struct multimap_options {
 };
 laminar_status multimap_create(const struct multimap_options *options, struct state_multimap **out, struct laminar_error *err) must_check;
 void multimap_free(struct state_multimap *map);
+
+/* APPEND without group weights: rows of big chunks are only stored at first and are taken into the index when somebody wants to find them: a stream that
+ * is joined with a table which hardly changes never pays for it. Before finding, removing or changing rows: */
+laminar_status multimap_catch_up_slow(struct state_multimap *map, size_t n_max, struct laminar_error *err) must_check;
+static inline laminar_status multimap_catch_up(struct state_multimap *map, struct laminar_error *err)
+{
+    return likely(map->n_linked_slots == map->rows.n_slots) ? LAMINAR_OK : multimap_catch_up_slow(map, SIZE_MAX, err);
+}
 
 /* heads[row] = first row of the group with keys equal to row `row` of `keys`, for the rows sel[0..n) (NULL: all n), ROW_NONE if there is
  * none; other entries of heads are left alone. weights (may be NULL; needs has_group_weights): the group's weight, 0 without one. `hashes` are
@@ -66,6 +75,8 @@ laminar_status multimap_apply(struct state_multimap *map, const struct vector *c
 /* A row equal to row `row` of cols, ROW_NONE if there is none. */
 uint32_t multimap_find_row(struct state_multimap *map, const struct vector *cols, const uint64_t *hashes, size_t row);
 laminar_status multimap_remove(struct state_multimap *map, uint32_t slot, struct laminar_error *err) must_check;
+/* CHAIN: overwrites the columns of a row, the key staying the same. */
+laminar_status multimap_replace(struct state_multimap *map, uint32_t slot, const struct vector *cols, size_t row, struct laminar_error *err) must_check;
 /* Changes one row's weight (never to 0) and its group's. */
 laminar_status multimap_add_weight(struct state_multimap *map, uint32_t slot, int64_t delta, struct laminar_error *err) must_check;
 

@@ -142,23 +142,13 @@ uint8_t *state_rows_write(struct state_rows *rows, uint32_t slot)
     return state_rows_at(rows, slot);
 }
 
-/* A zeroed row, NULL when memory or numbers are out. */
+/* A free slot, zeroed; NULL when memory is out. */
 static uint8_t *take_slot(struct state_rows *rows, uint32_t *slot)
 {
-    uint8_t *row;
-    if (rows->free_head != ROW_NONE) {
-        *slot = rows->free_head;
-        row = state_rows_write(rows, *slot);
-        if (!row) return NULL;
-        rows->free_head = state_rows_link(rows, *slot)->next;
-    } else {
-        if (rows->n_slots == ROW_NONE - 1) return NULL;
-        if (rows->n_slots >> rows->page_shift == rows->n_pages && !state_rows_add_page(rows)) return NULL;
-        *slot = rows->n_slots;
-        row = state_rows_write(rows, *slot);
-        if (!row) return NULL;
-        rows->n_slots++;
-    }
+    *slot = rows->free_head;
+    uint8_t *row = state_rows_write(rows, *slot);
+    if (!row) return NULL;
+    rows->free_head = state_rows_link(rows, *slot)->next;
     memset(row, 0, rows->layout.row_bytes);
     return row;
 }
@@ -242,21 +232,35 @@ static laminar_status write_encoded(struct state_rows *rows, uint32_t c, const s
 
 static void write_fixed(const struct row_layout *layout, uint32_t c, const struct vector *v, const uint32_t *sel, size_t n, uint8_t *const *addresses)
 {
-    uint32_t offset = layout->cols[c].offset, byte = layout->validity_offset + (c >> 3);
-    uint8_t bit = (uint8_t)(1U << (c & 7));
+    uint32_t offset = layout->cols[c].offset;
     switch (layout->cols[c].width) {
     case 1: WRITE_LOOP(uint8_t); break;
     case 2: WRITE_LOOP(uint16_t); break;
     case 4: WRITE_LOOP(uint32_t); break;
     case 8: WRITE_LOOP(uint64_t); break;
     case 16: WRITE_LOOP(struct laminar_interval); break;
-    default: break; /* TYPE_NULL: no data */
+    default: break;
     }
-    if (!v->validity && v->type.id != LAMINAR_TYPE_NULL)
-        for (size_t i = 0; i < n; i++) addresses[i][byte] |= bit;
-    else
-        for (size_t i = 0; i < n; i++)
-            if (vector_is_valid(v, sel ? sel[i] : i)) addresses[i][byte] |= bit;
+}
+
+/* Strings and encoded values set their bits as they go; the bits of other columns without nulls are set eight columns at a time. */
+static void write_validity(const struct row_layout *layout, const struct vector *cols, const uint32_t *sel, size_t n, uint8_t *const *addresses)
+{
+    for (uint32_t first = 0; first < layout->n_cols; first += 8) {
+        uint32_t byte = layout->validity_offset + first / 8;
+        uint8_t all = 0;
+        for (uint32_t c = first; c < layout->n_cols && c < first + 8; c++) {
+            uint8_t bit = (uint8_t)(1U << (c & 7));
+            if (layout->cols[c].phys == PHYS_STRING || cols[c].type.id == LAMINAR_TYPE_NULL) continue;
+            if (!cols[c].validity) {
+                all |= bit;
+                continue;
+            }
+            for (size_t i = 0; i < n; i++)
+                if (vector_is_valid(&cols[c], sel ? sel[i] : i)) addresses[i][byte] |= bit;
+        }
+        for (size_t i = 0; all && i < n; i++) addresses[i][byte] |= all;
+    }
 }
 
 static laminar_status write_column(struct state_rows *rows, uint32_t c, const struct vector *v, const uint32_t *sel, size_t n,
@@ -270,23 +274,58 @@ static laminar_status write_column(struct state_rows *rows, uint32_t c, const st
     return LAMINAR_OK;
 }
 
+/* Up to n zeroed rows behind each other, where no slot is free: what is left of the last page. 0 when memory or numbers are out. */
+static size_t take_run(struct state_rows *rows, size_t n, uint8_t **addresses, uint32_t *slots)
+{
+    uint32_t in_page = rows->n_slots & ((1U << rows->page_shift) - 1), row_bytes = rows->layout.row_bytes;
+    size_t room = ((size_t)1 << rows->page_shift) - in_page, left = ROW_NONE - 1 - rows->n_slots;
+    if (rows->n_slots >> rows->page_shift == rows->n_pages && !state_rows_add_page(rows)) return 0;
+    if (n > room) n = room;
+    if (n > left) n = left;
+    uint8_t *first = n ? state_rows_write(rows, rows->n_slots) : NULL;
+    if (!first) return 0;
+    memset(first, 0, n * row_bytes);
+    for (size_t i = 0; i < n; i++) {
+        addresses[i] = first + i * row_bytes;
+        slots[i] = rows->n_slots + (uint32_t)i;
+    }
+    rows->n_slots += (uint32_t)n;
+    return n;
+}
+
+static laminar_status take_slots(struct state_rows *rows, size_t n, uint8_t **addresses, uint32_t *slots, size_t *n_taken, struct laminar_error *err)
+{
+    bool has_moved = false;
+    for (*n_taken = 0; *n_taken < n;) {
+        size_t at = *n_taken, got;
+        if (rows->free_head == ROW_NONE) {
+            got = take_run(rows, n - at, addresses + at, slots + at);
+        } else {
+            addresses[at] = take_slot(rows, &slots[at]);
+            got = addresses[at] != NULL;
+            has_moved = true;
+        }
+        *n_taken += got;
+        if (got) continue;
+        if (rows->n_slots == ROW_NONE - 1)
+            return error_set(err, LAMINAR_QUERY_FAILED, "state '%s' is full: it holds %zu rows", rows->state.name, rows->state.n_rows);
+        return error_oom(err);
+    }
+    /* Copying a frozen page for a later slot has moved earlier rows of that page. */
+    for (size_t i = 0; has_moved && i < n; i++) addresses[i] = state_rows_at(rows, slots[i]);
+    return LAMINAR_OK;
+}
+
 laminar_status state_rows_add(struct state_rows *rows, const struct vector *cols, const uint32_t *sel, size_t n, const int64_t *weights,
                               uint32_t *slots, struct laminar_error *err)
 {
     uint8_t *addresses[CHUNK_ROWS];
     assert(n <= CHUNK_ROWS);
-    size_t n_taken = 0;
-    laminar_status status = LAMINAR_OK;
-    for (; n_taken < n; n_taken++) {
-        addresses[n_taken] = take_slot(rows, &slots[n_taken]);
-        if (addresses[n_taken]) continue;
-        if (rows->n_slots == ROW_NONE - 1)
-            TRY(error_set(err, LAMINAR_QUERY_FAILED, "state '%s' is full: it holds %zu rows", rows->state.name, rows->state.n_rows));
-        TRY(error_oom(err));
-    }
-    /* No freeze happens meanwhile, but copying a page for a later slot moves earlier rows of that page: only where a page was frozen. */
-    for (size_t i = 0; i < n; i++) addresses[i] = state_rows_at(rows, slots[i]);
+    size_t n_taken;
+    laminar_status status;
+    TRY(take_slots(rows, n, addresses, slots, &n_taken, err));
     for (uint32_t c = 0; c < rows->layout.n_cols; c++) TRY(write_column(rows, c, &cols[c], sel, n, addresses, err));
+    write_validity(&rows->layout, cols, sel, n, addresses);
     for (size_t i = 0; i < n; i++) {
         int64_t weight = weights ? weights[sel ? sel[i] : i] : 1;
         assert(weight != 0);

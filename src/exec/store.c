@@ -1,5 +1,6 @@
 /* store.c - see store.h. LOG is a state_log; KEYED and BAG are multimaps by the key, or by the whole row.
  *
+ * A BAG takes equal rows as they come and indexes them only when a retraction has to find one.
  * Within a step a key of a KEYED store may have several rows for a while (the new one came before the old one's retraction); between steps it has one.
  * Cost: upserting and applying are a probe and a comparison a row; a snapshot is O(pages) or O(runs). */
 #include "exec/store.h"
@@ -38,7 +39,7 @@ static laminar_status create_map(struct store *store, const uint32_t *key_cols, 
                                        .n_cols = n,
                                        .key_cols = store->kind == STORE_KEYED ? key_cols : all,
                                        .n_keys = store->kind == STORE_KEYED ? n_key_cols : n,
-                                       .mode = MULTIMAP_CHAIN,
+                                       .mode = store->kind == STORE_KEYED ? MULTIMAP_CHAIN : MULTIMAP_APPEND,
                                        .account = account};
     TRY(multimap_create(&options, &store->map, err));
     store->keys = mem_calloc(options.n_keys, sizeof *store->keys);
@@ -233,7 +234,7 @@ laminar_status store_upsert(struct store *store, const struct chunk *rows, lamin
         new_sel[n_new++] = row;
     }
     TRY(emit_old(store, changed_slots, n_changed, minus, emit, ctx, err)); /* before the rows are overwritten: it borrows their strings */
-    for (size_t k = 0; k < n_changed; k++) TRY(state_rows_replace(&store->map->rows, changed_slots[k], rows->cols, changed_sel[k], err));
+    for (size_t k = 0; k < n_changed; k++) TRY(multimap_replace(store->map, changed_slots[k], rows->cols, changed_sel[k], err));
     TRY(multimap_apply(store->map, rows->cols, hashes, inserted, n_inserted, NULL, NULL, err));
     TRY(emit_sel(store, rows, new_sel, n_new, NULL, emit, ctx, err));
 done:
