@@ -535,7 +535,8 @@ done:
 static bool map_check(const struct state_rows *rows)
 {
     const struct state_multimap *map = CONTAINER_OF(rows, struct state_multimap, rows);
-    size_t n_linked = 0, n_groups = 0, n_waiting = rows->n_slots - map->n_linked_slots;
+    size_t n_linked = 0, n_groups = 0, n_waiting = 0;
+    for (uint32_t slot = map->n_linked_slots; slot < rows->n_slots; slot++) n_waiting += row_weight(state_rows_at(rows, slot)) != 0;
     for (size_t i = 0; i < map->groups.capacity; i++) {
         uint32_t head = map->groups.entries[i].slot, prev = ROW_NONE;
         if (head == ROW_NONE) continue;

@@ -501,7 +501,7 @@ static void run_stream(const struct law_spec *spec, uint64_t seed, struct law_ta
         for (uint32_t k = 0; k < spec->n_ports * 2; k++) {
             uint32_t port = (uint32_t)law_below(&random, spec->n_ports);
             size_t n = random_delta(spec, &random, &tables[port], port, rows, weights, spec->rows_a_step / 2);
-            size_t cut = law_below(&random, 3) == 0 ? 1 : (size_t)law_below(&random, 40) + 1;
+            size_t cut = law_below(&random, 3) == 0 ? 1 : (size_t)law_below(&random, spec->rows_a_step > 40 ? spec->rows_a_step : 40) + 1;
             law_push(&rig, spec, port, rows, weights, n, cut);
             if (!is_frozen) continue;
             deltas[n_deltas].rows = memcpy(malloc(n * sizeof *rows + 1), rows, n * sizeof *rows);

@@ -149,7 +149,7 @@ static void watermarks_evict(void **state)
         struct law_random random = {(uint64_t)match + 5};
         struct bag wanted = {0};
         struct law_rig rig;
-        enum { ROUNDS = 60, ROWS = 300 };
+        enum { ROUNDS = 24, ROWS = 250 };
         struct law_entry *kept[2] = {calloc(ROUNDS * ROWS, sizeof **kept), calloc(ROUNDS * ROWS, sizeof **kept)};
         law_rig_init(&rig, &spec, CIRCUIT_STREAM);
         for (int64_t round = 0; round < ROUNDS; round++) {
@@ -166,10 +166,10 @@ static void watermarks_evict(void **state)
             }
             for (uint32_t port = 0; port < 2; port++) circuit_set_watermark(rig.circuit, rig.scans[port], (round + 1) * 1000);
             law_finish(&rig, false);
-            assert_true(rig.op->states.items[0]->n_rows < 14000 && rig.op->states.items[1]->n_rows < 14000);
+            assert_true(rig.op->states.items[0]->n_rows < 5500 && rig.op->states.items[1]->n_rows < 5500);
             for (int s = 0; s < 2; s++) assert_true(rig.op->states.items[s]->cls->check(rig.op->states.items[s]));
         }
-        assert_true(rig.op->states.items[0]->n_rows + rig.op->states.items[1]->n_rows < 2 * ROUNDS * ROWS - 8000);
+        assert_true(rig.op->states.items[0]->n_rows + rig.op->states.items[1]->n_rows < 2 * ROUNDS * ROWS - 2000);
         if (match == ASOF_GE || match == ASOF_GT) assert_int_equal(rig.watermark_us, ROUNDS * 1000);
         assert_int_equal(rig.op->late_rows, 0);
         tables[0].rows.items = kept[0];
