@@ -22,4 +22,7 @@ else()
     foreach(file ${package_files})
         file(CREATE_LINK ${CMAKE_SOURCE_DIR}/python/laminardb/${file} ${CMAKE_BINARY_DIR}/python/laminardb/${file} SYMBOLIC)
     endforeach()
+    # Byte code for an import in milliseconds, also where Python may not write it.
+    add_custom_command(TARGET _laminar POST_BUILD VERBATIM
+        COMMAND Python3::Interpreter -m compileall -q ${CMAKE_BINARY_DIR}/python/laminardb)
 endif()

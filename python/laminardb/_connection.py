@@ -219,7 +219,13 @@ class Connection(_laminar.Connection):
         if not is_stream and snapshot is False:
             _laminar._raise(codes.QUERY_UNSUPPORTED, "a subscription to a query begins with its current result",
                             "CREATE STREAM ... AS the query, and subscribe_stream(name)")
-        return self._subscribe(is_stream, source, bool(snapshot) or not is_stream, changes, _POLICIES[policy], capacity or 0, filter)
+        try:
+            return self._subscribe(is_stream, source, bool(snapshot) or not is_stream, changes, _POLICIES[policy], capacity or 0, filter)
+        except _laminar.SchemaError:
+            # What is no query is taken for a name: text that cannot be one gets the parser's error.
+            if not is_stream and not source.isidentifier():
+                self.query("EXPLAIN " + source)
+            raise
 
     def subscribe(self, sql: str, *, params: Params | None = None, snapshot: bool | None = None, changes: bool = False,
                   capacity: int | None = None, policy: str = "block") -> Subscription:

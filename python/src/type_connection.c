@@ -31,6 +31,13 @@ static int check_open(struct module_state *state, struct connection *self)
     struct module_state *state = state_of((PyObject *)(self));                                     \
     if (check_open(state, self) < 0) return NULL
 
+/* The exception of a failed call. One that another thread's close() made fail says so, whatever it stumbled on. */
+static void *raise_failed(struct module_state *state, struct connection *self,
+                          const laminar_error *err)
+{
+    return check_open(state, self) < 0 ? NULL : raise_error(state, err);
+}
+
 /* --- Life ------------------------------------------------------------------------------------------------------- */
 
 static int set_options(struct module_state *state, laminar_config *config, PyObject *options)
@@ -201,7 +208,7 @@ static laminar_result *run(struct module_state *state, struct connection *self, 
     if (!text) return NULL;
     if (params && params != Py_None) {
         if (laminar_prepare(self->db, text, &statement, &err) != LAMINAR_OK)
-            return raise_error(state, &err);
+            return raise_failed(state, self, &err);
         if (in_bind(state, statement, params) < 0) {
             laminar_statement_free(statement);
             return NULL;
@@ -212,7 +219,7 @@ static laminar_result *run(struct module_state *state, struct connection *self, 
     bool is_plain = status == LAMINAR_OK &&
                     laminar_result_get_kind(result) == LAMINAR_RESULT_QUERY && !strchr(text, ';');
     if (!is_plain) forget_writers(self);
-    return status == LAMINAR_OK ? result : raise_error(state, &err);
+    return status == LAMINAR_OK ? result : raise_failed(state, self, &err);
 }
 
 static PyObject *optional_text(const char *text)
@@ -293,7 +300,7 @@ static PyObject *connection_cancel_query(struct connection *self, PyObject *arg)
     laminar_error err = LAMINAR_ERROR_INIT;
     laminar_status status;
     Py_BEGIN_ALLOW_THREADS status = laminar_cancel_query(self->db, id, &err);
-    Py_END_ALLOW_THREADS if (status != LAMINAR_OK) return raise_error(state, &err);
+    Py_END_ALLOW_THREADS if (status != LAMINAR_OK) return raise_failed(state, self, &err);
     Py_RETURN_NONE;
 }
 
@@ -351,7 +358,7 @@ static int insert_rows(struct module_state *state, struct connection *self, PyOb
     Py_BEGIN_ALLOW_THREADS status = laminar_writer_flush(rows->writer, NULL, &rows->err);
     Py_END_ALLOW_THREADS rows->n_rows = 0;
     if (status != LAMINAR_OK) {
-        raise_error(state, &rows->err);
+        raise_failed(state, self, &rows->err);
         row_writer_free(rows);
         return -1;
     }
@@ -368,7 +375,7 @@ static int insert_array(struct module_state *state, struct connection *self, con
     Py_BEGIN_ALLOW_THREADS status = laminar_insert_arrow(self->db, name, schema, array, out_rows,
                                                          &err);
     Py_END_ALLOW_THREADS if (status == LAMINAR_OK) return 0;
-    raise_error(state, &err);
+    raise_failed(state, self, &err);
     return -1;
 }
 
@@ -393,7 +400,7 @@ static int insert_arrow(struct module_state *state, struct connection *self, con
             Py_END_ALLOW_THREADS
         }
         if (status != LAMINAR_OK) {
-            raise_error(state, &err);
+            raise_failed(state, self, &err);
             result = -1;
         }
     }
@@ -477,7 +484,8 @@ static PyObject *insert_text(struct connection *self, PyObject *args, const char
     }
     Py_BEGIN_ALLOW_THREADS status = insert(self->db, name, text, (size_t)size, &n_rows, &err);
     Py_END_ALLOW_THREADS if (view.obj) PyBuffer_Release(&view);
-    return status == LAMINAR_OK ? PyLong_FromUnsignedLongLong(n_rows) : raise_error(state, &err);
+    return status == LAMINAR_OK ? PyLong_FromUnsignedLongLong(n_rows)
+                                : raise_failed(state, self, &err);
 }
 
 PyDoc_STRVAR(
@@ -519,7 +527,7 @@ static PyObject *connection_schema(struct connection *self, PyObject *arg)
     laminar_status status;
     Py_BEGIN_ALLOW_THREADS status = laminar_schema(self->db, name, &schema, &err);
     Py_END_ALLOW_THREADS return status == LAMINAR_OK ? capsule_schema(&schema)
-                                                     : raise_error(state, &err);
+                                                     : raise_failed(state, self, &err);
 }
 
 PyDoc_STRVAR(
@@ -542,7 +550,7 @@ static PyObject *connection_create_source(struct connection *self, PyObject *arg
     }
     Py_XDECREF(capsule);
     if (!schema) return NULL;
-    if (status != LAMINAR_OK) return raise_error(state, &err);
+    if (status != LAMINAR_OK) return raise_failed(state, self, &err);
     forget_writers(self);
     Py_RETURN_NONE;
 }
@@ -575,7 +583,7 @@ static PyObject *connection_metrics(struct connection *self, PyObject *Py_UNUSED
     laminar_metrics m = {.struct_size = sizeof m};
     laminar_status status;
     Py_BEGIN_ALLOW_THREADS status = laminar_get_metrics(self->db, &m, &err);
-    Py_END_ALLOW_THREADS if (status != LAMINAR_OK) return raise_error(state, &err);
+    Py_END_ALLOW_THREADS if (status != LAMINAR_OK) return raise_failed(state, self, &err);
     static const char *const states[] = {"Created", "Running", "Stopped"};
 #define COUNT(x) (unsigned long long)(x)
     return Py_BuildValue(
@@ -601,7 +609,7 @@ static PyObject *connection_relation_metrics(struct connection *self, PyObject *
     const char *name = utf8_argument(state, arg, LAMINAR_TABLE_NOT_FOUND, "the name", NULL);
     if (!name) return NULL;
     Py_BEGIN_ALLOW_THREADS status = laminar_get_relation_metrics(self->db, name, &m, &err);
-    Py_END_ALLOW_THREADS if (status != LAMINAR_OK) return raise_error(state, &err);
+    Py_END_ALLOW_THREADS if (status != LAMINAR_OK) return raise_failed(state, self, &err);
     return Py_BuildValue("{sKsKsKsOsLsKsKsK}", "total_rows", COUNT(m.total_rows), "pending_rows",
                          COUNT(m.pending_rows), "capacity_rows", COUNT(m.capacity_rows),
                          "is_backpressured", m.is_backpressured ? Py_True : Py_False,
@@ -642,7 +650,7 @@ static PyObject *connection_subscribe(struct connection *self, PyObject *args)
     laminar_subscription *sub = NULL;
     laminar_status status;
     Py_BEGIN_ALLOW_THREADS status = laminar_subscribe(self->db, text, &options, &sub, &err);
-    Py_END_ALLOW_THREADS if (status != LAMINAR_OK) return raise_error(state, &err);
+    Py_END_ALLOW_THREADS if (status != LAMINAR_OK) return raise_failed(state, self, &err);
     PyTypeObject *type = is_stream ? state->stream_subscription_type : state->subscription_type;
     return subscription_object(state, type, sub, self->fork_generation);
 }

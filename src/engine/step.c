@@ -364,7 +364,7 @@ static laminar_status submit(struct database *db, struct pending *list, struct l
         laminar_status status;
         if (list->relation->runtime) {
             status = run_step(db, list, err);
-        } else {
+        } else if ((status = database_check_open(db, err)) == LAMINAR_OK) { /* close takes the relations too */
             status = error_set(err, LAMINAR_TABLE_NOT_FOUND, "'%s' was dropped", list->relation->name);
             error_object(err, list->relation->name);
         }
