@@ -239,7 +239,8 @@ class Connection(_laminar.Connection):
 
     def subscribe_stream(self, name: str, *, snapshot: bool = False, changes: bool = False, capacity: int | None = None,
                          policy: str = "block", filter: str | None = None) -> StreamSubscription:
-        """Subscribes to a stream, source, table, sink or view by name. snapshot: its contents first, without gap or overlap.
+        """Subscribes to a stream, source, table, sink or view by name. snapshot: its contents first, without gap or overlap;
+        before start() they come first in any case, as a stream keeps its rows until then.
         filter: a condition in SQL over its columns. The others as in subscribe()."""
         sub: StreamSubscription = self._open_subscription(True, name, None, snapshot, changes, capacity, policy, filter)
         return sub

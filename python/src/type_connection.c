@@ -306,6 +306,15 @@ static PyObject *connection_cancel_query(struct connection *self, PyObject *arg)
 
 /* --- Rows in ------------------------------------------------------------------------------------------------------------ */
 
+static struct row_writer *new_writer(struct module_state *state, struct connection *self, PyObject *table)
+{
+    struct row_writer *rows = row_writer_create(state, self->db, table);
+    if (rows || !laminar_is_closed(self->db)) return rows;
+    PyErr_Clear();
+    check_open(state, self);
+    return NULL;
+}
+
 /* An idle writer of the table, or a new one. *out_generation goes back to put_writer. */
 static struct row_writer *take_writer(struct module_state *state, struct connection *self,
                                       PyObject *table, uint64_t *out_generation)
@@ -326,7 +335,7 @@ static struct row_writer *take_writer(struct module_state *state, struct connect
         break;
     }
     pthread_mutex_unlock(&self->idle_lock);
-    return found ? found : row_writer_create(state, self->db, table);
+    return found ? found : new_writer(state, self, table);
 }
 
 /* Takes the writer, which holds no rows, back; one that is not wanted is freed. */
@@ -510,7 +519,7 @@ PyDoc_STRVAR(writer_doc,
 static PyObject *connection_writer(struct connection *self, PyObject *table)
 {
     CHECK_OPEN(self);
-    struct row_writer *rows = row_writer_create(state, self->db, table);
+    struct row_writer *rows = new_writer(state, self, table);
     return rows ? writer_object(state, rows, self->fork_generation) : NULL;
 }
 

@@ -485,10 +485,10 @@ def test_writer_in_many_threads(trades):
 
 
 def test_memory_is_flat(trades):
-    """A crude guard against leaks of references: the same calls again and again."""
+    """A crude guard against leaks: the same calls again and again."""
     import resource
 
-    def work():
+    def calls():
         for _ in range(300):
             trades.insert("trades", [{"sym": "a", "qty": 1}])
             trades.query("SELECT * FROM trades LIMIT 3").fetchall()
@@ -496,18 +496,25 @@ def test_memory_is_flat(trades):
                 trades.insert("trades", {"qty": "x"})
             with pytest.raises(QueryError):
                 trades.query("SELEC")
-            sub = trades.subscribe_stream("trades")
-            trades.insert("trades", {"sym": ["b"]})
-            sub.next()
             trades.query("SELECT $1", [1.5]).to_arrow()
 
-    for _ in range(3):
-        work()  # fills the pools
-    gc.collect()
-    blocks = sys.getallocatedblocks()
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    for _ in range(5):
+    def subscriptions():
+        for _ in range(300):
+            sub = trades.subscribe_stream("trades")
+            trades.insert("trades", {"sym": ["b"]})
+            assert sub.schema.names
+            assert len(list(sub.next())) == 1
+
+    def blocks():
+        gc.collect()
+        return sys.getallocatedblocks()
+
+    trades.start()
+    for work in (calls, subscriptions):
         work()
-    gc.collect()
-    assert sys.getallocatedblocks() - blocks < 3000
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 20_000
+        before = blocks()
+        resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        for _ in range(5):
+            work()
+        assert blocks() - before < 3000
+        assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - resident < 50_000

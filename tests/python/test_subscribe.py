@@ -594,3 +594,11 @@ def test_async_ones_work_without_a_loop(feed):
     assert symbols(sub.next()) == ["a"]
     with pytest.raises(SubscriptionError):
         sub.next_timeout(10)
+
+
+def test_before_start_the_contents_come_first(feed):
+    feed.insert("trades", {"sym": "early", "price": 20.0})
+    assert symbols(feed.subscribe_stream("dear").next_timeout(1000)) == ["early"]
+    feed.start()
+    assert feed.subscribe_stream("dear").try_next() is None
+    assert symbols(feed.subscribe_stream("dear", snapshot=True).next_timeout(1000)) == ["early"]
