@@ -12,8 +12,8 @@ KERNEL_FILE
 #define INTEGER_TYPES(X)                                                                           \
     X(i8, int8_t)                                                                                  \
     X(i16, int16_t)                                                                                \
-    X(i32, int32_t) X(i64, int64_t) X(u8, uint8_t) X(u16, uint16_t) X(u32, uint32_t)               \
-        X(u64, uint64_t)
+    X(i32, int32_t)                                                                                \
+    X(i64, int64_t) X(u8, uint8_t) X(u16, uint16_t) X(u32, uint32_t) X(u64, uint64_t)
 
 #define EXTREME_STATE(N, T)                                                                        \
     struct extreme_##N##_state {                                                                   \
@@ -33,13 +33,29 @@ struct extreme_i128_state {
 #define LESS_FLOAT(v, m) (((v) < (m)) | (((m) != (m)) & ((v) == (v))))
 #define GREATER_FLOAT(v, m) (((v) > (m)) | (((v) != (v)) & ((m) == (m))))
 
+/* Without a branch; gcc would make one for floating point numbers, and it would be mispredicted. */
+#define SELECT_INTEGER(condition, a, b) ((condition) ? (a) : (b))
+static always_inline double select_f64(bool condition, double a, double b)
+{
+    uint64_t x, y, mask = 0 - (uint64_t)condition;
+    memcpy(&x, &a, sizeof x);
+    memcpy(&y, &b, sizeof y);
+    x = (x & mask) | (y & ~mask);
+    memcpy(&a, &x, sizeof a);
+    return a;
+}
+static always_inline float select_f32(bool condition, float a, float b)
+{
+    return (float)select_f64(condition, (double)a, (double)b);
+}
+
 /* Loops of one operation and type, and the kernels made of them. REDUCE(data, n) gives the extreme of n > 0 values. */
-#define EXTREME_KERNELS(OP, N, T, BETTER, REDUCE)                                                  \
+#define EXTREME_KERNELS(OP, N, T, BETTER, REDUCE, SELECT)                                          \
     static always_inline void OP##_##N##_step(struct extreme_##N##_state *s, T value,              \
                                               unused int64_t weight)                               \
     {                                                                                              \
         bool is_better = (!s->has_value) | BETTER(value, s->value);                                \
-        s->value = is_better ? value : s->value;                                                   \
+        s->value = SELECT(is_better, value, s->value);                                             \
         s->has_value = 1;                                                                          \
     }                                                                                              \
     static laminar_status OP##_##N(UPDATE_ARGS)                                                    \
@@ -95,8 +111,8 @@ struct extreme_i128_state {
         return m;                                                                                  \
     }                                                                                              \
     EXTREME_FINISH(N, T)                                                                           \
-    EXTREME_KERNELS(min, N, T, LESS_INTEGER, least_##N)                                            \
-    EXTREME_KERNELS(max, N, T, GREATER_INTEGER, greatest_##N)
+    EXTREME_KERNELS(min, N, T, LESS_INTEGER, least_##N, SELECT_INTEGER)                            \
+    EXTREME_KERNELS(max, N, T, GREATER_INTEGER, greatest_##N, SELECT_INTEGER)
 INTEGER_TYPES(INTEGER_EXTREMES)
 
 /* Floating point: as signed integers in the same order, all NaNs alike. */
@@ -134,8 +150,8 @@ INTEGER_TYPES(INTEGER_EXTREMES)
         return N##_from_order(m);                                                                  \
     }                                                                                              \
     EXTREME_FINISH(N, T)                                                                           \
-    EXTREME_KERNELS(min, N, T, LESS_FLOAT, least_##N)                                              \
-    EXTREME_KERNELS(max, N, T, GREATER_FLOAT, greatest_##N)
+    EXTREME_KERNELS(min, N, T, LESS_FLOAT, least_##N, select_##N)                                  \
+    EXTREME_KERNELS(max, N, T, GREATER_FLOAT, greatest_##N, select_##N)
 FLOAT_EXTREMES(f32, float, int32_t, 0x7fc00000, INT32_MAX)
 FLOAT_EXTREMES(f64, double, int64_t, 0x7ff8000000000000, INT64_MAX)
 

@@ -300,10 +300,10 @@ static laminar_status sum_f64_combine(COMBINE_ARGS)
     dd_add(&s->sum, other->sum.high);
     s->sum.low += other->sum.low;
     s->n += other->n;
-    bool is_over = __builtin_add_overflow(s->n_nan, other->n_nan, &s->n_nan) |
-                   __builtin_add_overflow(s->n_infinite, other->n_infinite, &s->n_infinite) |
-                   __builtin_add_overflow(s->n_minus_infinite, other->n_minus_infinite,
-                                          &s->n_minus_infinite);
+    bool is_over = __builtin_add_overflow(s->n_nan, other->n_nan, &s->n_nan);
+    is_over |= __builtin_add_overflow(s->n_infinite, other->n_infinite, &s->n_infinite);
+    is_over |= __builtin_add_overflow(s->n_minus_infinite, other->n_minus_infinite,
+                                      &s->n_minus_infinite);
     return unlikely(is_over) ? sum_overflow(agg, err) : LAMINAR_OK;
 }
 static inline double sum_f64_value(const struct sum_f64_state *s)

@@ -161,17 +161,22 @@ static laminar_status print_kernel(KERNEL_ARGS)
     return status;
 }
 
+/* Two digits at a time. */
 static laminar_status print_i64_kernel(KERNEL_ARGS)
 {
     enum { DIGITS_MAX = 20 };
+    static const char pairs[] =
+        "0001020304050607080910111213141516171819202122232425262728293031323334353637383940414243444546474849"
+        "5051525354555657585960616263646566676869707172737475767778798081828384858687888990919293949596979899";
     const int64_t *a = args[0].data;
     for (size_t i = 0; i < n; i++) {
         char buf[DIGITS_MAX], *p = buf + DIGITS_MAX;
         uint64_t rest = a[i] < 0 ? 0 - (uint64_t)a[i] : (uint64_t)a[i];
-        do {
-            *--p = (char)('0' + rest % 10);
-            rest /= 10;
-        } while (rest);
+        for (; rest >= 100; rest /= 100) memcpy(p -= 2, pairs + rest % 100 * 2, 2);
+        if (rest >= 10)
+            memcpy(p -= 2, pairs + rest * 2, 2);
+        else
+            *--p = (char)('0' + rest);
         if (a[i] < 0) *--p = '-';
         laminar_status status = out_string(out, i, p, (size_t)(buf + DIGITS_MAX - p), env->err);
         if (status != LAMINAR_OK) return status;

@@ -148,9 +148,8 @@ static laminar_status part_date_kernel(KERNEL_ARGS)
 {
     const struct field_data *data = fn->data;
     const struct vector *dates = &args[fn->n_args - 1];
-    for (size_t i = 0; i < n; i++)
-        OUT(int64_t, out)
-        [i] = is_time_field(data->field) ? 0 : part_of_date(ROW(int32_t, dates, i), data->field);
+    for (size_t i = 0; i < n; i++) OUT(int64_t, out)
+    [i] = is_time_field(data->field) ? 0 : part_of_date(ROW(int32_t, dates, i), data->field);
     return LAMINAR_OK;
 }
 static laminar_status part_interval_kernel(KERNEL_ARGS)
@@ -371,9 +370,9 @@ static laminar_status last_day_kernel(KERNEL_ARGS)
         struct civil_date date = civil_date(ROW(int32_t, &args[0], i));
         bool is_december = date.month == 12;
         OUT(int32_t, out)
-        [i] =
-            (int32_t)(civil_to_days(date.year + is_december, is_december ? 1 : date.month + 1, 1) -
-                      1);
+        [i] = (int32_t)(civil_to_days(date.year + is_december, is_december ? 1 : date.month + 1,
+                                      1) -
+                        1);
     }
     return LAMINAR_OK;
 }

@@ -238,10 +238,8 @@ static laminar_status has_any_kernel(KERNEL_ARGS)
         if (!column_is_valid(out, i)) continue;
         struct list_entry a = entry_of(&args[0], i), b = entry_of(&args[1], i);
         for (uint32_t k = 0; k < b.length && !OUT(uint8_t, out)[i]; k++)
-            for (uint32_t m = 0; m < a.length && !OUT(uint8_t, out)[i]; m++)
-                OUT(uint8_t, out)
-                [i] = kernel_equal(items_of(&args[0]), a.offset + m, items_of(&args[1]),
-                                   b.offset + k);
+            for (uint32_t m = 0; m < a.length && !OUT(uint8_t, out)[i]; m++) OUT(uint8_t, out)
+        [i] = kernel_equal(items_of(&args[0]), a.offset + m, items_of(&args[1]), b.offset + k);
     }
     return LAMINAR_OK;
 }

@@ -232,9 +232,8 @@ static double round_places(double x, int64_t places, bool is_trunc)
 #define PLACES_KERNEL(NAME, IS_TRUNC)                                                              \
     static laminar_status NAME(KERNEL_ARGS)                                                        \
     {                                                                                              \
-        for (size_t i = 0; i < n; i++)                                                             \
-            OUT(double, out)                                                                       \
-            [i] = round_places(ROW(double, &args[0], i), ROW(int64_t, &args[1], i), IS_TRUNC);     \
+        for (size_t i = 0; i < n; i++) OUT(double, out)                                            \
+        [i] = round_places(ROW(double, &args[0], i), ROW(int64_t, &args[1], i), IS_TRUNC);         \
         return LAMINAR_OK;                                                                         \
     }
 PLACES_KERNEL(round_places_kernel, false)

@@ -75,7 +75,7 @@ static always_inline laminar_status change_case(enum letter_case to, KERNEL_ARGS
         if (to != CASE_INITCAP && is_ascii(s, s_size)) {
             char *r = string_start(out, i, s_size);
             if (!r) return error_oom(env->err);
-            for (size_t k = 0; k < s_size; k++) r[k] = ascii_case(s[k], to == CASE_UPPER);
+            change_ascii_case(r, s, s_size, to == CASE_UPPER);
             string_end(out, i);
             continue;
         }

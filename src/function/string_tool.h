@@ -23,11 +23,17 @@ static inline void string_end(struct column *out, size_t row)
 }
 
 static inline bool is_char_start(char c) { return ((unsigned char)c & 0xC0) != 0x80; }
-/* Characters in valid UTF-8. */
+/* Characters in valid UTF-8: bytes that don't continue one, eight at a time. */
 static inline size_t count_chars(const char *data, size_t size)
 {
-    size_t n = 0;
-    for (size_t i = 0; i < size; i++) n += is_char_start(data[i]);
+    const uint64_t ones = 0x0101010101010101ULL;
+    size_t n = 0, i = 0;
+    for (; i + 8 <= size; i += 8) {
+        uint64_t word;
+        memcpy(&word, data + i, 8);
+        n += (((~word >> 7) | (word >> 6)) & ones) * ones >> 56;
+    }
+    for (; i < size; i++) n += is_char_start(data[i]);
     return n;
 }
 /* Byte offset of character `index` (from 0); size when there are fewer. */
@@ -48,6 +54,8 @@ static inline size_t char_bytes(const char *data, size_t size)
     return n;
 }
 bool is_ascii(const char *data, size_t size);
+/* ASCII letters to one case; other bytes stay. */
+void change_ascii_case(char *restrict out, const char *restrict data, size_t size, bool to_upper);
 /* First place of `needle` in data[0..size); SIZE_MAX if it is not there. An empty needle is at 0. */
 size_t find_bytes(const char *data, size_t size, const char *needle, size_t needle_size);
 /* The character at data (1 to 4 bytes) as code point, and the way back; out has room for 4 bytes. */

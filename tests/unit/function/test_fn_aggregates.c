@@ -379,10 +379,10 @@ static void incremental_equals_multiset(void **state)
 static void whole_chunks_equal_single_rows(void **state)
 {
     (void)state;
-    static const char *const names[] = {"sum", "avg", "min", "max", "count"};
+    static const char *const names[] = {"sum", "avg", "min", "max", "count", "stddev_pop"};
     static const char *const types[] = {"INT", "BIGINT", "DOUBLE", "SMALLINT"};
     struct fn_random random = {99};
-    for (size_t a = 0; a < 5; a++) {
+    for (size_t a = 0; a < 6; a++) {
         for (size_t t = 0; t < 4; t++) {
             for (int round = 0; round < 4; round++) {
                 struct arena arena = {0};

@@ -173,7 +173,9 @@ static bool model_integer(size_t op, int128 x, int128 y, int128 min, int128 max,
     switch (op) {
     case 0: *out = x + y; break;
     case 1: *out = x - y; break;
-    case 2: *out = x * y; break;
+    case 2:
+        if (__builtin_mul_overflow(x, y, out)) return false;
+        break;
     case 3: *out = x / y; break;
     default: *out = x % y; break;
     }

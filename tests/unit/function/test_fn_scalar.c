@@ -1,5 +1,6 @@
 /* Scalar functions: tables of expected values, family by family. */
 #include "fn_test.h"
+#include "function/time_field.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -409,6 +410,63 @@ static void casts(void **state)
     assert_string_equal(fn_cast("BIGINT[]:1;300", "TINYINT[]", CAST_TRY), "[1, NULL]");
 }
 
+/* The fast loop of windows against plain floor division, over all magnitudes. */
+static void windows_match_model(void **state)
+{
+    (void)state;
+    struct fn_random random = {4711};
+    static const int64_t periods_ms[] = {1, 7, 1000, 60000, 3600000, 604800000, 31556952000};
+    enum { ROWS = 1000 };
+    for (size_t p = 0; p < sizeof periods_ms / sizeof periods_ms[0]; p++) {
+        for (unsigned bits = 10; bits < 63; bits += 4) {
+            struct arena arena = {0};
+            struct column times, out;
+            struct vector result, size = {.type = TYPE(INT64),
+                                          .shape = VEC_CONST,
+                                          .data = (void *)(uintptr_t)&periods_ms[p]};
+            struct data_type types[] = {type_timestamp(UNIT_MICRO), TYPE(INT64)};
+            struct bound_function *fn;
+            struct eval_env env = {.mode = ROW_ERROR_NULL};
+            const struct vector *constants[] = {NULL, &size};
+            assert_int_equal(function_bind(&arena, "tumble", types, 2, constants, &fn, NULL),
+                             LAMINAR_OK);
+            assert_int_equal(column_init(&times, types[0], NULL), LAMINAR_OK);
+            assert_int_equal(column_init(&out, fn->result, NULL), LAMINAR_OK);
+            for (size_t i = 0; i < ROWS; i++) {
+                int64_t value = (int64_t)(fn_random_u64(&random) >> (64 - bits)) -
+                                (int64_t)(1ULL << (bits - 1));
+                if (i % 3 == 0) value -= value % (periods_ms[p] * 1000); /* exactly at a start */
+                if (i % 6 == 0) value--;
+                assert_int_equal(column_append_value(&times, &value, NULL), LAMINAR_OK);
+            }
+            assert_int_equal(
+                function_eval(fn, &env, (struct vector[]){times.vec, size}, ROWS, &out, &result),
+                LAMINAR_OK);
+            for (size_t i = 0; i < ROWS; i++) {
+                int64_t value = ((const int64_t *)times.vec.data)[i], period = periods_ms[p] * 1000;
+                int64_t number = value / period - (value % period < 0);
+                assert_int_equal(((const int64_t *)result.data)[i], number * periods_ms[p]);
+            }
+            column_deinit(&times);
+            column_deinit(&out);
+            arena_deinit(&arena);
+        }
+    }
+}
+
+/* Every day of some centuries, and far ones: the fast calendar against the plain one. */
+static void calendar_matches_model(void **state)
+{
+    (void)state;
+    for (int64_t days = -200000; days < 200000; days++) {
+        int64_t year;
+        int month, day;
+        civil_from_days(days * 57, &year, &month, &day);
+        struct civil_date date = civil_date(days * 57);
+        assert_true(date.year == year && date.month == month && date.day == day);
+    }
+}
+
 static laminar_status text_scenario(void *arg)
 {
     (void)arg;
@@ -486,6 +544,8 @@ int main(void)
         cmocka_unit_test(lists),
         cmocka_unit_test(casts),
         cmocka_unit_test(memory_can_run_out),
+        cmocka_unit_test(windows_match_model),
+        cmocka_unit_test(calendar_matches_model),
         cmocka_unit_test(every_function_has_help),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
