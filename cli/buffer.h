@@ -18,7 +18,8 @@ void buffer_puts(struct buffer *buf, const char *text);
 void buffer_putc(struct buffer *buf, char c);
 /* `text`, n times. */
 void buffer_repeat(struct buffer *buf, const char *text, size_t n);
-__attribute__((format(printf, 2, 3))) void buffer_printf(struct buffer *buf, const char *format, ...);
+__attribute__((format(printf, 2, 3))) void buffer_printf(struct buffer *buf, const char *format,
+                                                         ...);
 /* Empties; the memory stays. */
 void buffer_clear(struct buffer *buf);
 void buffer_deinit(struct buffer *buf);

@@ -21,7 +21,8 @@ struct command {
     enum run_outcome (*run)(struct shell *shell, size_t n, char **words);
 };
 
-static enum run_outcome wrong(struct shell *shell, const char *command, const char *expected, const char *given)
+static enum run_outcome wrong(struct shell *shell, const char *command, const char *expected,
+                              const char *given)
 {
     report_problem(shell, "%s takes %s, not '%s'", command, expected, given);
     return RUN_FAILED;
@@ -61,7 +62,8 @@ static enum run_outcome list_tables(struct shell *shell, size_t n, char **words)
         for (size_t row = 0; row < laminar_result_n_rows(lists[k]); row++) {
             size_t size = 0;
             const char *name = laminar_result_bytes(lists[k], row, 0, &size);
-            fprintf(shell->out, "%.*s%*s  %s\n", (int)size, name, (int)(width - size), "", kind_table[k].label);
+            fprintf(shell->out, "%.*s%*s  %s\n", (int)size, name, (int)(width - size), "",
+                    kind_table[k].label);
         }
     }
     fflush(shell->out);
@@ -83,7 +85,8 @@ static void print_create(struct shell *shell, const char *kind, const char *name
         char *text = laminar_result_text_copy(answer, 0, 1);
         if (text) {
             size_t end = strlen(text);
-            while (end > 0 && (isspace((unsigned char)text[end - 1]) || text[end - 1] == ';')) end--;
+            while (end > 0 && (isspace((unsigned char)text[end - 1]) || text[end - 1] == ';'))
+                end--;
             fprintf(shell->out, "%.*s;\n", (int)end, text);
         }
         laminar_free(text);
@@ -127,7 +130,8 @@ static bool read_switch(const char *word, bool *out)
     return true;
 }
 
-static enum run_outcome set_switch(struct shell *shell, const char *name, bool *value, size_t n, char **words)
+static enum run_outcome set_switch(struct shell *shell, const char *name, bool *value, size_t n,
+                                   char **words)
 {
     if (n && !read_switch(words[0], value)) return wrong(shell, name, "on or off", words[0]);
     if (!n) fprintf(shell->out, "%s\n", *value ? "on" : "off");
@@ -186,7 +190,8 @@ static enum run_outcome set_limit(struct shell *shell, size_t n, char **words)
 static enum run_outcome set_rows_max(struct shell *shell, size_t n, char **words)
 {
     uint64_t value = shell->rows_max;
-    if (n && !read_count(words[0], &value)) return wrong(shell, ".maxrows", "a number of rows (0: all)", words[0]);
+    if (n && !read_count(words[0], &value))
+        return wrong(shell, ".maxrows", "a number of rows (0: all)", words[0]);
     if (!n) fprintf(shell->out, "%zu\n", shell->rows_max);
     shell->rows_max = (size_t)value;
     return RUN_OK;
@@ -236,7 +241,8 @@ static enum run_outcome import_file(struct shell *shell, size_t n, char **words)
     laminar_error err = LAMINAR_ERROR_INIT;
     uint64_t n_rows = 0;
     (void)n;
-    bool is_json = has_ending(words[0], ".json") || has_ending(words[0], ".jsonl") || has_ending(words[0], ".ndjson");
+    bool is_json = has_ending(words[0], ".json") || has_ending(words[0], ".jsonl") ||
+                   has_ending(words[0], ".ndjson");
     if (!is_json && !has_ending(words[0], ".csv"))
         return wrong(shell, ".import", "a file named .csv, .json, .jsonl or .ndjson", words[0]);
     if (!buffer_read_file(&text, words[0])) {
@@ -244,8 +250,9 @@ static enum run_outcome import_file(struct shell *shell, size_t n, char **words)
         buffer_deinit(&text);
         return RUN_FAILED;
     }
-    laminar_status status = is_json ? laminar_insert_json(shell->db, words[1], text.data, text.size, &n_rows, &err)
-                                    : laminar_insert_csv(shell->db, words[1], text.data, text.size, &n_rows, &err);
+    laminar_status status =
+        is_json ? laminar_insert_json(shell->db, words[1], text.data, text.size, &n_rows, &err)
+                : laminar_insert_csv(shell->db, words[1], text.data, text.size, &n_rows, &err);
     buffer_deinit(&text);
     if (status != LAMINAR_OK) {
         struct origin origin = {.label = words[0], .line = 1, .column = 1};
@@ -282,15 +289,18 @@ static enum run_outcome quit(struct shell *shell, size_t n, char **words)
 static enum run_outcome help(struct shell *shell, size_t n, char **words);
 
 static const struct command command_table[] = {
-    {".changes", "[on|off]", "SUBSCRIBE shows __weight: 1 inserted, -1 retracted", 0, 1, set_changes},
+    {".changes", "[on|off]", "SUBSCRIBE shows __weight: 1 inserted, -1 retracted", 0, 1,
+     set_changes},
     {".exit", "", "end", 0, 0, quit},
     {".header", "[on|off]", "column names in table and csv", 0, 1, set_header},
     {".help", "", "this list", 0, 1, help},
-    {".import", "FILE TABLE", "insert the rows of a .csv, .json, .jsonl or .ndjson file", 2, 2, import_file},
+    {".import", "FILE TABLE", "insert the rows of a .csv, .json, .jsonl or .ndjson file", 2, 2,
+     import_file},
     {".limit", "[ROWS]", "end each SUBSCRIBE after this many rows; 0: no limit", 0, 1, set_limit},
     {".maxrows", "[ROWS]", "rows of a result that table mode shows; 0: all", 0, 1, set_rows_max},
     {".mode", "[table|csv|json|line]", "how results look", 0, 1, set_mode},
-    {".output", "[FILE]", "write results to a file; without one, to the terminal again", 0, 1, set_output},
+    {".output", "[FILE]", "write results to a file; without one, to the terminal again", 0, 1,
+     set_output},
     {".quit", "", "end", 0, 0, quit},
     {".read", "FILE", "run a file", 1, 1, read_script},
     {".schema", "[NAME]", "the CREATE statement of a relation, or of all", 0, 1, show_schema},
@@ -308,7 +318,9 @@ static enum run_outcome help(struct shell *shell, size_t n, char **words)
         const struct command *command = &command_table[i];
         fprintf(shell->out, "%-10s %-22s %s\n", command->name, command->arguments, command->help);
     }
-    fprintf(shell->out, "\nSQL statements end with ; and may take several lines. SUBSCRIBE name | (query) streams until Ctrl-C.\n");
+    fprintf(
+        shell->out,
+        "\nSQL statements end with ; and may take several lines. SUBSCRIBE name | (query) streams until Ctrl-C.\n");
     fflush(shell->out);
     return RUN_OK;
 }
@@ -376,7 +388,8 @@ enum run_outcome command_run(struct shell *shell, const char *line, size_t size)
     else if (n > 0 && n <= WORDS_MAX && !command)
         report_problem(shell, "there is no command '%s'; .help lists them", words[0]);
     else if (!command || n - 1 < command->n_min || n - 1 > command->n_max)
-        report_problem(shell, "usage: %s %s", command ? command->name : ".help", command ? command->arguments : "");
+        report_problem(shell, "usage: %s %s", command ? command->name : ".help",
+                       command ? command->arguments : "");
     else
         outcome = command->run(shell, n - 1, words + 1);
     buffer_deinit(&text);

@@ -23,12 +23,16 @@ static bool is_lower_word(const char *word, size_t size)
 
 static void add_word(struct completion *out, const char *word, size_t size, bool is_lowered)
 {
-    for (size_t i = 0; i < size; i++) buffer_putc(&out->words, is_lowered ? (char)tolower((unsigned char)word[i]) : word[i]);
+    for (size_t i = 0; i < size; i++)
+        buffer_putc(&out->words, is_lowered ? (char)tolower((unsigned char)word[i]) : word[i]);
     buffer_add(&out->words, "", 1);
     out->n_words++;
 }
 
-static int compare_words(const void *a, const void *b) { return strcasecmp(*(char *const *)a, *(char *const *)b); }
+static int compare_words(const void *a, const void *b)
+{
+    return strcasecmp(*(char *const *)a, *(char *const *)b);
+}
 
 /* Sorts the words, drops repeated ones, and finds the common beginning (case apart). */
 static void finish(struct completion *out)
@@ -47,7 +51,9 @@ static void finish(struct completion *out)
         buffer_add(&sorted, words[i], strlen(words[i]) + 1);
         n++;
     }
-    while (common > 0 && common < strlen(words[0]) && ((unsigned char)words[0][common] & 0xC0) == 0x80) common--;
+    while (common > 0 && common < strlen(words[0]) &&
+           ((unsigned char)words[0][common] & 0xC0) == 0x80)
+        common--;
     buffer_add(&out->common, words[0], common);
     free(words);
     buffer_deinit(&out->words);
@@ -72,8 +78,8 @@ void complete_line(struct shell *shell, const char *line, size_t cursor, struct 
         return;
     }
     size_t start = cursor;
-    while (start > 0 && (isalnum((unsigned char)line[start - 1]) || line[start - 1] == '_' || line[start - 1] == '.' ||
-                         (unsigned char)line[start - 1] >= 0x80))
+    while (start > 0 && (isalnum((unsigned char)line[start - 1]) || line[start - 1] == '_' ||
+                         line[start - 1] == '.' || (unsigned char)line[start - 1] >= 0x80))
         start--;
     char *words = laminar_complete_copy(shell->db, line, cursor);
     if (!words) return;

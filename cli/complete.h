@@ -5,7 +5,7 @@
 #include "shell.h"
 
 struct completion {
-    struct buffer words;  /* the candidates, each with a zero at its end, sorted */
+    struct buffer words; /* the candidates, each with a zero at its end, sorted */
     size_t n_words;
     size_t n_replaced;    /* bytes before the cursor that a candidate replaces */
     struct buffer common; /* what all candidates begin with, spelled for the line */

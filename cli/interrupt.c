@@ -17,7 +17,7 @@ struct interrupt {
     pthread_t thread;
     int wake_fd; /* constant */
     pthread_mutex_t mutex;
-    pthread_cond_t idle; /* the statement has ended */
+    pthread_cond_t idle;       /* the statement has ended */
     laminar_db *db;            /* of the running statement */
     laminar_subscription *sub; /* that is being read */
     bool is_cancelling;        /* the thread uses db: interrupt_end waits for it */
@@ -33,7 +33,8 @@ static void cancel_queries(laminar_db *db)
     for (size_t i = 0; i < laminar_result_n_rows(rows); i++) {
         size_t size = 0;
         const char *kind = laminar_result_bytes(rows, i, 3, &size);
-        if (!laminar_result_bool(rows, i, 2) || size != 5 || memcmp(kind, "query", 5) != 0) continue;
+        if (!laminar_result_bool(rows, i, 2) || size != 5 || memcmp(kind, "query", 5) != 0)
+            continue;
         laminar_cancel_query(db, laminar_result_uint64(rows, i, 0), NULL);
     }
     laminar_result_free(rows);
@@ -80,7 +81,8 @@ static void *run(void *user_data)
         }
         if (signal_number == SIGINT) {
             interrupt->is_pending = true;
-            if (write(interrupt->wake_fd, &one, sizeof one) < 0) { /* full: it is readable already */
+            if (write(interrupt->wake_fd, &one, sizeof one) <
+                0) { /* full: it is readable already */
             }
             if (interrupt->sub) laminar_subscription_cancel(interrupt->sub);
             cancel_until_idle(interrupt);
@@ -100,7 +102,8 @@ struct interrupt *interrupt_create(void)
     interrupt->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     pthread_mutex_init(&interrupt->mutex, NULL);
     pthread_cond_init(&interrupt->idle, NULL);
-    if (interrupt->wake_fd >= 0 && pthread_create(&interrupt->thread, NULL, run, interrupt) == 0) return interrupt;
+    if (interrupt->wake_fd >= 0 && pthread_create(&interrupt->thread, NULL, run, interrupt) == 0)
+        return interrupt;
     if (interrupt->wake_fd >= 0) close(interrupt->wake_fd);
     free(interrupt);
     return NULL;
@@ -130,9 +133,15 @@ static void begin(struct interrupt *interrupt, laminar_db *db, laminar_subscript
     pthread_mutex_unlock(&interrupt->mutex);
 }
 
-void interrupt_begin_query(struct interrupt *interrupt, laminar_db *db) { begin(interrupt, db, NULL); }
+void interrupt_begin_query(struct interrupt *interrupt, laminar_db *db)
+{
+    begin(interrupt, db, NULL);
+}
 
-void interrupt_begin_subscription(struct interrupt *interrupt, laminar_subscription *sub) { begin(interrupt, NULL, sub); }
+void interrupt_begin_subscription(struct interrupt *interrupt, laminar_subscription *sub)
+{
+    begin(interrupt, NULL, sub);
+}
 
 void interrupt_end(struct interrupt *interrupt)
 {
@@ -168,7 +177,8 @@ int interrupt_wake_fd(const struct interrupt *interrupt) { return interrupt->wak
 
 bool interrupt_wait_readable(struct interrupt *interrupt, int fd)
 {
-    struct pollfd fds[2] = {{.fd = interrupt->wake_fd, .events = POLLIN}, {.fd = fd, .events = POLLIN}};
+    struct pollfd fds[2] = {{.fd = interrupt->wake_fd, .events = POLLIN},
+                            {.fd = fd, .events = POLLIN}};
     for (;;) {
         int n = poll(fds, 2, -1);
         if (n < 0 && errno != EINTR) return true; /* let the read tell */

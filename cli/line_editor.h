@@ -14,7 +14,8 @@ struct line_editor *line_editor_create(struct shell *shell, const char *history_
 /* Saves the history, and frees. */
 void line_editor_free(struct line_editor *editor);
 /* Reads a line; *out gets its text without the line feed. */
-enum editor_event line_editor_read(struct line_editor *editor, const char *prompt, struct buffer *out);
+enum editor_event line_editor_read(struct line_editor *editor, const char *prompt,
+                                   struct buffer *out);
 /* Adds a whole statement to the history. */
 void line_editor_remember(struct line_editor *editor, const char *text);
 /* For --version. */

@@ -65,10 +65,12 @@ static void list_words(struct line_editor *editor, const struct completion *comp
     word = completion->words.data;
     for (size_t i = 0; i < n_shown; i++, word += strlen(word) + 1) {
         bool is_last = (i + 1) % per_line == 0 || i + 1 == n_shown;
-        fprintf(editor->shell->out, "%s%*s%s", word, is_last ? 0 : (int)(widest + 2 - display_width(word, strlen(word))), "",
+        fprintf(editor->shell->out, "%s%*s%s", word,
+                is_last ? 0 : (int)(widest + 2 - display_width(word, strlen(word))), "",
                 is_last ? "\n" : "");
     }
-    if (n_shown < completion->n_words) fprintf(editor->shell->out, "and %zu more\n", completion->n_words - n_shown);
+    if (n_shown < completion->n_words)
+        fprintf(editor->shell->out, "and %zu more\n", completion->n_words - n_shown);
     fflush(editor->shell->out);
 }
 
@@ -79,7 +81,8 @@ static unsigned char complete_key(EditLine *edit, int key)
     unsigned char answer = CC_NORM;
     (void)key;
     const LineInfo *line = el_line(edit);
-    size_t cursor = (size_t)(line->cursor - line->buffer), size = (size_t)(line->lastchar - line->buffer);
+    size_t cursor = (size_t)(line->cursor - line->buffer),
+           size = (size_t)(line->lastchar - line->buffer);
     struct buffer text = {0};
     buffer_add(&text, line->buffer, size);
     complete_line(editor->shell, text.data, cursor, &completion);
@@ -138,7 +141,8 @@ void line_editor_free(struct line_editor *editor)
 {
     HistEvent event;
     if (!editor) return;
-    if (editor->history && editor->history_path && history(editor->history, &event, H_SAVE, editor->history_path) < 0)
+    if (editor->history && editor->history_path &&
+        history(editor->history, &event, H_SAVE, editor->history_path) < 0)
         fprintf(stderr, "laminar: the history can't be written to %s\n", editor->history_path);
     if (editor->history) history_end(editor->history);
     if (editor->edit) el_end(editor->edit);
@@ -146,7 +150,8 @@ void line_editor_free(struct line_editor *editor)
     free(editor);
 }
 
-enum editor_event line_editor_read(struct line_editor *editor, const char *prompt, struct buffer *out)
+enum editor_event line_editor_read(struct line_editor *editor, const char *prompt,
+                                   struct buffer *out)
 {
     int n = 0;
     editor->prompt = prompt;

@@ -39,7 +39,8 @@ static bool take_line(struct buffer *pending, struct buffer *out)
     return true;
 }
 
-enum editor_event line_editor_read(struct line_editor *editor, const char *prompt, struct buffer *out)
+enum editor_event line_editor_read(struct line_editor *editor, const char *prompt,
+                                   struct buffer *out)
 {
     char bytes[4096];
     fputs(prompt, stdout);
@@ -58,6 +59,9 @@ enum editor_event line_editor_read(struct line_editor *editor, const char *promp
     return EDITOR_LINE;
 }
 
-void line_editor_remember(struct line_editor *editor, const char *text) { (void)editor, (void)text; }
+void line_editor_remember(struct line_editor *editor, const char *text)
+{
+    (void)editor, (void)text;
+}
 
 const char *line_editor_name(void) { return "plain lines (built without libedit)"; }

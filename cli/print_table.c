@@ -69,11 +69,13 @@ static void cell_text(const laminar_result *result, size_t row, size_t column, s
 static void type_text(const laminar_result *result, size_t column, struct buffer *out)
 {
     buffer_clear(out);
-    for (const char *name = laminar_result_column_type_name(result, column); *name; name++) buffer_putc(out, (char)tolower(*name));
+    for (const char *name = laminar_result_column_type_name(result, column); *name; name++)
+        buffer_putc(out, (char)tolower(*name));
 }
 
 /* One cell with its blanks: at most `width` cells of text, cut with …; longer ones push the line where nothing may be cut. */
-static void put_cell(struct buffer *line, const struct buffer *text, size_t width, enum align align, const char *colour)
+static void put_cell(struct buffer *line, const struct buffer *text, size_t width, enum align align,
+                     const char *colour)
 {
     size_t size = text->size, cells = display_width(text->data, size);
     bool is_cut = cells > width;
@@ -91,7 +93,8 @@ static void put_cell(struct buffer *line, const struct buffer *text, size_t widt
     buffer_repeat(line, " ", blanks - left + 1);
 }
 
-static void put_border(const struct table *table, const char *left, const char *middle, const char *right)
+static void put_border(const struct table *table, const char *left, const char *middle,
+                       const char *right)
 {
     struct buffer *line = &table->shell->line;
     bool is_first = true, has_gap = false;
@@ -110,7 +113,8 @@ static void put_border(const struct table *table, const char *left, const char *
 
 enum line_kind { LINE_NAMES, LINE_TYPES, LINE_ROW };
 
-static void put_line(const struct table *table, const laminar_result *result, enum line_kind kind, size_t row)
+static void put_line(const struct table *table, const laminar_result *result, enum line_kind kind,
+                     size_t row)
 {
     struct buffer *line = &table->shell->line;
     struct buffer cell = {0};
@@ -135,7 +139,8 @@ static void put_line(const struct table *table, const laminar_result *result, en
             buffer_puts(&cell, "");
             bool is_null = laminar_result_is_null(result, row, c);
             bool is_number = print_is_number(laminar_result_column_type(result, c));
-            put_cell(line, &cell, table->widths[c], is_number ? ALIGN_RIGHT : ALIGN_LEFT, is_null && is_tty ? DIM : NULL);
+            put_cell(line, &cell, table->widths[c], is_number ? ALIGN_RIGHT : ALIGN_LEFT,
+                     is_null && is_tty ? DIM : NULL);
         }
         buffer_puts(line, "│");
     }
@@ -229,13 +234,15 @@ static void put_header(const struct table *table, const laminar_result *result)
     put_border(table, "├", "┼", "┤");
 }
 
-static void put_footer(struct shell *shell, uint64_t n_rows, size_t n_shown, size_t n_left_out, size_t n_columns)
+static void put_footer(struct shell *shell, uint64_t n_rows, size_t n_shown, size_t n_left_out,
+                       size_t n_columns)
 {
     struct buffer *line = &shell->line;
     if (shell->is_out_tty) buffer_puts(line, DIM);
     buffer_printf(line, "(%llu row%s", (unsigned long long)n_rows, n_rows == 1 ? "" : "s");
     if (n_shown < n_rows) buffer_printf(line, ", %zu shown", n_shown);
-    if (n_left_out) buffer_printf(line, "; %zu of %zu columns shown", n_columns - n_left_out, n_columns);
+    if (n_left_out)
+        buffer_printf(line, "; %zu of %zu columns shown", n_columns - n_left_out, n_columns);
     buffer_putc(line, ')');
     if (shell->is_out_tty) buffer_puts(line, PLAIN);
     buffer_putc(line, '\n');
@@ -280,7 +287,8 @@ static size_t usual_width(laminar_type type)
     }
 }
 
-void print_table_flow_begin(struct shell *shell, struct print_flow *flow, const laminar_result *first)
+void print_table_flow_begin(struct shell *shell, struct print_flow *flow,
+                            const laminar_result *first)
 {
     struct table table = {.shell = shell, .n_columns = flow->n_columns};
     flow->widths = table.widths = shell_alloc(flow->n_columns, sizeof *flow->widths);
@@ -294,7 +302,8 @@ void print_table_flow_begin(struct shell *shell, struct print_flow *flow, const 
     put_header(&table, first);
 }
 
-void print_table_flow_rows(struct shell *shell, struct print_flow *flow, const laminar_result *result, size_t n_rows)
+void print_table_flow_rows(struct shell *shell, struct print_flow *flow,
+                           const laminar_result *result, size_t n_rows)
 {
     struct buffer cell = {0};
     struct table table = {.shell = shell, .n_columns = flow->n_columns, .widths = flow->widths};

@@ -14,7 +14,10 @@ void print_line_out(struct shell *shell)
     buffer_clear(&shell->line);
 }
 
-bool print_is_number(laminar_type type) { return type >= LAMINAR_TYPE_INT8 && type <= LAMINAR_TYPE_DECIMAL; }
+bool print_is_number(laminar_type type)
+{
+    return type >= LAMINAR_TYPE_INT8 && type <= LAMINAR_TYPE_DECIMAL;
+}
 
 /* --- CSV ------------------------------------------------------------------------------------------------------------------------ */
 
@@ -155,7 +158,8 @@ void print_json_lines(struct shell *shell, const laminar_result *result, size_t 
 
 /* --- Line ----------------------------------------------------------------------------------------------------------------------- */
 
-void print_line_rows(struct shell *shell, const laminar_result *result, size_t n_rows, bool is_first)
+void print_line_rows(struct shell *shell, const laminar_result *result, size_t n_rows,
+                     bool is_first)
 {
     size_t n_columns = laminar_result_n_columns(result), width = 0;
     for (size_t c = 0; c < n_columns; c++) {
@@ -202,7 +206,8 @@ void print_flow_begin(struct shell *shell, struct print_flow *flow, const lamina
     if (shell->mode == MODE_CSV && shell->has_header) print_csv_header(shell, first);
 }
 
-void print_flow_rows(struct shell *shell, struct print_flow *flow, const laminar_result *result, size_t n_rows)
+void print_flow_rows(struct shell *shell, struct print_flow *flow, const laminar_result *result,
+                     size_t n_rows)
 {
     switch (shell->mode) {
     case MODE_TABLE: print_table_flow_rows(shell, flow, result, n_rows); break;

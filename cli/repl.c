@@ -28,7 +28,8 @@ static void remember(struct line_editor *editor, const struct buffer *text)
     while (size > 0 && isspace((unsigned char)text->data[size - 1])) size--;
     if (size == 0) return;
     bool is_foldable = !memmem(text->data, size, "--", 2) && !memchr(text->data, '\'', size);
-    for (size_t i = 0; i < size; i++) buffer_putc(&entry, is_foldable && text->data[i] == '\n' ? ' ' : text->data[i]);
+    for (size_t i = 0; i < size; i++)
+        buffer_putc(&entry, is_foldable && text->data[i] == '\n' ? ' ' : text->data[i]);
     line_editor_remember(editor, entry.data);
     buffer_deinit(&entry);
 }
@@ -37,15 +38,20 @@ static void remember(struct line_editor *editor, const struct buffer *text)
 static void run_text(struct shell *shell, struct line_editor *editor, struct buffer *text)
 {
     remember(editor, text);
-    if (run_script(shell, text->data, text->size, NULL) == RUN_INTERRUPTED) interrupt_take(shell->interrupt);
+    if (run_script(shell, text->data, text->size, NULL) == RUN_INTERRUPTED)
+        interrupt_take(shell->interrupt);
     buffer_clear(text);
 }
 
-static bool is_blank(const struct buffer *text) { return split_skip_blank(text->data, text->size) == text->size; }
+static bool is_blank(const struct buffer *text)
+{
+    return split_skip_blank(text->data, text->size) == text->size;
+}
 
 static void greet(struct shell *shell)
 {
-    fprintf(shell->out, "LaminarDB %s, database %s. SQL ends with ; and .help lists commands.\n", laminar_version(), shell->database);
+    fprintf(shell->out, "LaminarDB %s, database %s. SQL ends with ; and .help lists commands.\n",
+            laminar_version(), shell->database);
     fflush(shell->out);
 }
 
@@ -58,7 +64,8 @@ bool repl_run(struct shell *shell)
     if (!editor) return false;
     greet(shell);
     while (!shell->is_quitting) {
-        enum editor_event event = line_editor_read(editor, text.size ? "    ...> " : "laminar> ", &line);
+        enum editor_event event = line_editor_read(editor, text.size ? "    ...> " : "laminar> ",
+                                                   &line);
         if (event == EDITOR_INTERRUPTED) {
             fputs("^C\n", shell->out);
             buffer_clear(&text);

@@ -3,7 +3,10 @@
 #include <stdarg.h>
 #include <string.h>
 
-static const char *colour(const struct shell *shell, const char *code) { return shell->is_err_tty ? code : ""; }
+static const char *colour(const struct shell *shell, const char *code)
+{
+    return shell->is_err_tty ? code : "";
+}
 
 static void put_word(struct shell *shell, const char *word, const char *code)
 {

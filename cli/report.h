@@ -14,8 +14,10 @@ struct origin {
 /* error 400 (Query failed) at line 1, column 8: message, the line with a caret, the hint. */
 void report_error(struct shell *shell, const laminar_error *err, const struct origin *origin);
 /* error: message */
-__attribute__((format(printf, 2, 3))) void report_problem(struct shell *shell, const char *format, ...);
+__attribute__((format(printf, 2, 3))) void report_problem(struct shell *shell, const char *format,
+                                                          ...);
 /* A remark, for a user at a terminal only. */
-__attribute__((format(printf, 2, 3))) void report_note(struct shell *shell, const char *format, ...);
+__attribute__((format(printf, 2, 3))) void report_note(struct shell *shell, const char *format,
+                                                       ...);
 
 #endif

@@ -27,15 +27,19 @@ static void show_answer(struct shell *shell, const laminar_result *result)
     case LAMINAR_RESULT_METADATA:
         if (laminar_result_n_columns(result)) print_result(shell, result);
         break;
-    case LAMINAR_RESULT_ROWS_AFFECTED: report_note(shell, "%llu row%s", n_rows, n_rows == 1 ? "" : "s"); break;
+    case LAMINAR_RESULT_ROWS_AFFECTED:
+        report_note(shell, "%llu row%s", n_rows, n_rows == 1 ? "" : "s");
+        break;
     case LAMINAR_RESULT_DDL:
-        report_note(shell, "%s %s", laminar_result_ddl_type(result), laminar_result_ddl_object(result));
+        report_note(shell, "%s %s", laminar_result_ddl_type(result),
+                    laminar_result_ddl_object(result));
         break;
     }
 }
 
 /* The call between the brackets that let Ctrl-C cancel it. */
-static laminar_status execute(struct shell *shell, const char *sql, laminar_result **out, laminar_error *err)
+static laminar_status execute(struct shell *shell, const char *sql, laminar_result **out,
+                              laminar_error *err)
 {
     interrupt_begin_query(shell->interrupt, shell->db);
     laminar_status status = laminar_execute(shell->db, sql, out, err);
@@ -52,7 +56,8 @@ laminar_result *run_query(struct shell *shell, const char *sql)
     return NULL;
 }
 
-enum run_outcome run_statement(struct shell *shell, const char *sql, size_t size, const struct origin *origin)
+enum run_outcome run_statement(struct shell *shell, const char *sql, size_t size,
+                               const struct origin *origin)
 {
     laminar_error err = LAMINAR_ERROR_INIT;
     laminar_result *result = NULL;
@@ -60,7 +65,8 @@ enum run_outcome run_statement(struct shell *shell, const char *sql, size_t size
     buffer_add(&text, sql, size);
     double start_s = now_s();
     bool is_subscription = split_starts_with(sql, size, "subscribe");
-    laminar_status status = is_subscription ? subscribe_run(shell, text.data, &err) : execute(shell, text.data, &result, &err);
+    laminar_status status = is_subscription ? subscribe_run(shell, text.data, &err)
+                                            : execute(shell, text.data, &result, &err);
     double seconds = now_s() - start_s;
     bool is_interrupted = interrupt_take(shell->interrupt);
     if (status == LAMINAR_OK && result) show_answer(shell, result);
@@ -92,12 +98,13 @@ static void advance(struct origin *origin, const char *text, size_t size)
 
 static bool is_over(const struct shell *shell, enum run_outcome outcome)
 {
-    return outcome == RUN_INTERRUPTED || shell->is_quitting || (outcome == RUN_FAILED && !shell->keep_going);
+    return outcome == RUN_INTERRUPTED || shell->is_quitting ||
+           (outcome == RUN_FAILED && !shell->keep_going);
 }
 
 /* Runs what is complete in text (all of it when is_last), and gives the bytes that are done with. */
-static size_t run_complete(struct shell *shell, const char *text, size_t size, bool is_last, struct origin *origin,
-                           enum run_outcome *outcome)
+static size_t run_complete(struct shell *shell, const char *text, size_t size, bool is_last,
+                           struct origin *origin, enum run_outcome *outcome)
 {
     size_t done = 0;
     while (done < size) {

@@ -9,7 +9,8 @@
 enum run_outcome { RUN_OK, RUN_FAILED, RUN_INTERRUPTED };
 
 /* One statement, or several of which the last one's answer shows. The text stays the caller's. */
-enum run_outcome run_statement(struct shell *shell, const char *sql, size_t size, const struct origin *origin);
+enum run_outcome run_statement(struct shell *shell, const char *sql, size_t size,
+                               const struct origin *origin);
 /* A whole text. Stops at the first error unless shell->keep_going, at an interrupt, and at .quit. */
 enum run_outcome run_script(struct shell *shell, const char *text, size_t size, const char *label);
 /* A file, "-" for standard input. */

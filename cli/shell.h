@@ -10,9 +10,9 @@
 
 enum exit_code {
     EXIT_CODE_OK = 0,
-    EXIT_CODE_SQL = 1,         /* a statement or dot-command failed */
-    EXIT_CODE_USAGE = 2,       /* the command line is wrong, or a file can't be read */
-    EXIT_CODE_OPEN = 3,        /* the database can't be opened */
+    EXIT_CODE_SQL = 1,   /* a statement or dot-command failed */
+    EXIT_CODE_USAGE = 2, /* the command line is wrong, or a file can't be read */
+    EXIT_CODE_OPEN = 3,  /* the database can't be opened */
     EXIT_CODE_INTERRUPTED = 130
 };
 
@@ -25,14 +25,14 @@ struct shell {
     const char *database; /* its path, for the greeting */
     struct interrupt *interrupt;
 
-    FILE *out;         /* results: stdout, or a file of .output */
-    bool is_out_tty;   /* colours, and cut to the terminal's width */
+    FILE *out;       /* results: stdout, or a file of .output */
+    bool is_out_tty; /* colours, and cut to the terminal's width */
     bool is_err_tty;
     bool is_interactive;
     enum output_mode mode;
-    bool has_header;   /* table and csv */
+    bool has_header; /* table and csv */
     bool has_timer;
-    size_t rows_max;   /* rows that table mode shows of a result; 0 = all */
+    size_t rows_max; /* rows that table mode shows of a result; 0 = all */
 
     /* SUBSCRIBE */
     double timeout_s;  /* < 0: until Ctrl-C */
@@ -40,10 +40,10 @@ struct shell {
     bool has_snapshot; /* the contents first */
     bool has_changes;  /* with __weight */
 
-    bool keep_going;   /* scripts go on after an error */
-    bool has_failed;   /* some statement did */
-    bool is_quitting;  /* .quit */
-    int read_depth;    /* of .read in .read */
+    bool keep_going;    /* scripts go on after an error */
+    bool has_failed;    /* some statement did */
+    bool is_quitting;   /* .quit */
+    int read_depth;     /* of .read in .read */
     struct buffer line; /* output under construction; reused */
 };
 

@@ -49,8 +49,10 @@ static int run_jobs(struct shell *shell, const struct shell_options *options, bo
             report_problem(shell, "can't read %s: %s", job->text, strerror(errno));
             return EXIT_CODE_USAGE;
         }
-        outcome = job->is_file ? run_file(shell, job->text) : run_script(shell, job->text, strlen(job->text), NULL);
-        if (outcome == RUN_INTERRUPTED || shell->is_quitting || (outcome == RUN_FAILED && !shell->keep_going))
+        outcome = job->is_file ? run_file(shell, job->text)
+                               : run_script(shell, job->text, strlen(job->text), NULL);
+        if (outcome == RUN_INTERRUPTED || shell->is_quitting ||
+            (outcome == RUN_FAILED && !shell->keep_going))
             return exit_code(shell, outcome);
     }
     if (options->n_jobs == 0 && !has_prompt) outcome = run_input(shell, STDIN_FILENO);
@@ -64,7 +66,8 @@ static int run_shell(struct shell *shell, const struct shell_options *options)
     if (has_prompt && shell->is_out_tty) shell->rows_max = INTERACTIVE_ROWS_MAX;
     if (!open_database(shell, options)) return EXIT_CODE_OPEN;
     int code = run_jobs(shell, options, has_prompt);
-    if (has_prompt && code != EXIT_CODE_INTERRUPTED && code != EXIT_CODE_USAGE && !shell->is_quitting) {
+    if (has_prompt && code != EXIT_CODE_INTERRUPTED && code != EXIT_CODE_USAGE &&
+        !shell->is_quitting) {
         code = EXIT_CODE_OK; /* a user at the prompt has seen the errors */
         if (!repl_run(shell)) {
             report_problem(shell, "the terminal can't be read");
@@ -77,7 +80,8 @@ static int run_shell(struct shell *shell, const struct shell_options *options)
 /* Characters are UTF-8, whatever the environment says; numbers keep the form of the C locale. */
 static void set_locale(void)
 {
-    if (!setlocale(LC_CTYPE, "") || strcmp(nl_langinfo(CODESET), "UTF-8") != 0) setlocale(LC_CTYPE, "C.UTF-8");
+    if (!setlocale(LC_CTYPE, "") || strcmp(nl_langinfo(CODESET), "UTF-8") != 0)
+        setlocale(LC_CTYPE, "C.UTF-8");
 }
 
 int main(int argc, char **argv)
@@ -96,7 +100,8 @@ int main(int argc, char **argv)
         if (options.wants_help)
             fputs(shell_options_help(), stdout);
         else
-            printf("laminar %s (library %s, lines by %s)\n", LAMINAR_VERSION_STRING, laminar_version(), line_editor_name());
+            printf("laminar %s (library %s, lines by %s)\n", LAMINAR_VERSION_STRING,
+                   laminar_version(), line_editor_name());
         shell_options_deinit(&options);
         return EXIT_CODE_OK;
     }

@@ -70,13 +70,20 @@ static const struct option_row {
     bool takes_value;
     enum option_id id;
 } option_table[] = {
-    {"--command", 'c', true, OPTION_COMMAND},       {"--database", 'd', true, OPTION_DATABASE},
-    {"--set", 's', true, OPTION_SET},               {"--mode", 'm', true, OPTION_MODE},
-    {"--no-header", 0, false, OPTION_NO_HEADER},    {"--timer", 0, false, OPTION_TIMER},
-    {"--keep-going", 'k', false, OPTION_KEEP_GOING}, {"--interactive", 'i', false, OPTION_INTERACTIVE},
-    {"--timeout", 0, true, OPTION_TIMEOUT},         {"--limit", 0, true, OPTION_LIMIT},
-    {"--changes", 0, false, OPTION_CHANGES},        {"--no-snapshot", 0, false, OPTION_NO_SNAPSHOT},
-    {"--help", 'h', false, OPTION_HELP},            {"--version", 'V', false, OPTION_VERSION},
+    {"--command", 'c', true, OPTION_COMMAND},
+    {"--database", 'd', true, OPTION_DATABASE},
+    {"--set", 's', true, OPTION_SET},
+    {"--mode", 'm', true, OPTION_MODE},
+    {"--no-header", 0, false, OPTION_NO_HEADER},
+    {"--timer", 0, false, OPTION_TIMER},
+    {"--keep-going", 'k', false, OPTION_KEEP_GOING},
+    {"--interactive", 'i', false, OPTION_INTERACTIVE},
+    {"--timeout", 0, true, OPTION_TIMEOUT},
+    {"--limit", 0, true, OPTION_LIMIT},
+    {"--changes", 0, false, OPTION_CHANGES},
+    {"--no-snapshot", 0, false, OPTION_NO_SNAPSHOT},
+    {"--help", 'h', false, OPTION_HELP},
+    {"--version", 'V', false, OPTION_VERSION},
 };
 
 /* The row of `arg`; *value gets what follows `=` or the letter, or NULL. */
@@ -98,7 +105,8 @@ static const struct option_row *find_option(const char *arg, const char **value)
     return NULL;
 }
 
-static bool apply(struct shell_options *out, const struct option_row *row, const char *value, struct buffer *problem)
+static bool apply(struct shell_options *out, const struct option_row *row, const char *value,
+                  struct buffer *problem)
 {
     char *end = NULL;
     int mode;
@@ -149,7 +157,8 @@ static bool apply(struct shell_options *out, const struct option_row *row, const
 
 bool shell_options_parse(int argc, char **argv, struct shell_options *out, struct buffer *problem)
 {
-    *out = (struct shell_options){.database = ":memory:", .has_header = true, .has_snapshot = true, .timeout_s = -1};
+    *out = (struct shell_options){
+        .database = ":memory:", .has_header = true, .has_snapshot = true, .timeout_s = -1};
     out->jobs = shell_alloc((size_t)argc, sizeof *out->jobs);
     out->settings = shell_alloc((size_t)argc, sizeof *out->settings);
     bool are_files_only = false;
@@ -165,7 +174,8 @@ bool shell_options_parse(int argc, char **argv, struct shell_options *out, struc
         }
         const struct option_row *row = find_option(arg, &value);
         if (!row || (value && !row->takes_value)) {
-            buffer_printf(problem, row ? "%s takes no value" : "there is no option '%s'", row ? row->name : arg);
+            buffer_printf(problem, row ? "%s takes no value" : "there is no option '%s'",
+                          row ? row->name : arg);
             return false;
         }
         if (row->takes_value && !value) value = ++i < argc ? argv[i] : NULL;

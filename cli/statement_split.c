@@ -7,7 +7,10 @@
 #include <string.h>
 #include <strings.h>
 
-static bool is_word(char c) { return isalnum((unsigned char)c) || c == '_' || (unsigned char)c >= 0x80; }
+static bool is_word(char c)
+{
+    return isalnum((unsigned char)c) || c == '_' || (unsigned char)c >= 0x80;
+}
 
 /* text[at..] begins a comment: the byte after it. */
 static size_t skip_comment(const char *text, size_t size, size_t at)
@@ -33,14 +36,16 @@ static size_t skip_comment(const char *text, size_t size, size_t at)
 
 static bool is_comment(const char *text, size_t size, size_t at)
 {
-    return at + 1 < size && ((text[at] == '-' && text[at + 1] == '-') || (text[at] == '/' && text[at + 1] == '*'));
+    return at + 1 < size &&
+           ((text[at] == '-' && text[at + 1] == '-') || (text[at] == '/' && text[at + 1] == '*'));
 }
 
 /* text[at] is the opening quote: the byte after the closing one. A doubled quote reopens at once, which comes to the same. */
 static size_t skip_quoted(const char *text, size_t size, size_t at)
 {
     char quote = text[at];
-    bool has_escapes = quote == '\'' && at > 0 && (text[at - 1] == 'E' || text[at - 1] == 'e') && (at < 2 || !is_word(text[at - 2]));
+    bool has_escapes = quote == '\'' && at > 0 && (text[at - 1] == 'E' || text[at - 1] == 'e') &&
+                       (at < 2 || !is_word(text[at - 2]));
     for (at++; at < size && text[at] != quote; at++)
         if (has_escapes && text[at] == '\\' && at + 1 < size) at++;
     return at < size ? at + 1 : size;

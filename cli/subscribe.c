@@ -27,13 +27,16 @@ static laminar_status read_rows(struct shell *shell, laminar_subscription *sub, 
     struct print_flow flow = {0};
     bool has_begun = false;
     laminar_status status = LAMINAR_OK;
-    int64_t deadline_ms = shell->timeout_s < 0 ? -1 : now_ms() + (int64_t)llround(shell->timeout_s * 1000);
+    int64_t deadline_ms = shell->timeout_s < 0
+                              ? -1
+                              : now_ms() + (int64_t)llround(shell->timeout_s * 1000);
     for (;;) {
         laminar_result *rows = NULL;
         status = laminar_subscription_next(sub, time_left(deadline_ms), &rows, err);
         if (status != LAMINAR_OK || !rows) break;
         size_t n_rows = laminar_result_n_rows(rows);
-        if (shell->limit && n_rows > shell->limit - flow.n_rows) n_rows = (size_t)(shell->limit - flow.n_rows);
+        if (shell->limit && n_rows > shell->limit - flow.n_rows)
+            n_rows = (size_t)(shell->limit - flow.n_rows);
         if (!has_begun) print_flow_begin(shell, &flow, rows);
         has_begun = true;
         print_flow_rows(shell, &flow, rows, n_rows);
@@ -47,8 +50,9 @@ static laminar_status read_rows(struct shell *shell, laminar_subscription *sub, 
 laminar_status subscribe_run(struct shell *shell, const char *sql, laminar_error *err)
 {
     laminar_subscription *sub = NULL;
-    laminar_subscribe_options options = {
-        .struct_size = sizeof options, .with_snapshot = shell->has_snapshot, .with_changes = shell->has_changes};
+    laminar_subscribe_options options = {.struct_size = sizeof options,
+                                         .with_snapshot = shell->has_snapshot,
+                                         .with_changes = shell->has_changes};
     laminar_status status = laminar_subscribe(shell->db, sql, &options, &sub, err);
     if (status != LAMINAR_OK) return status;
     if (shell->timeout_s < 0) report_note(shell, "Ctrl-C ends the subscription");
@@ -56,7 +60,8 @@ laminar_status subscribe_run(struct shell *shell, const char *sql, laminar_error
     status = read_rows(shell, sub, err);
     interrupt_end(shell->interrupt);
     if (laminar_subscription_dropped_rows(sub) > 0)
-        report_note(shell, "%llu rows were dropped", (unsigned long long)laminar_subscription_dropped_rows(sub));
+        report_note(shell, "%llu rows were dropped",
+                    (unsigned long long)laminar_subscription_dropped_rows(sub));
     laminar_subscription_free(sub);
     return status;
 }

@@ -26,20 +26,29 @@ static const char names[] = "oneThree";
 static void fill(struct batch *batch)
 {
     memset(batch, 0, sizeof *batch);
-    batch->columns[0] = (struct ArrowSchema){.format = "l", .name = "id", .release = release_schema};
-    batch->columns[1] = (struct ArrowSchema){.format = "u", .name = "name", .flags = ARROW_FLAG_NULLABLE, .release = release_schema};
+    batch->columns[0] = (struct ArrowSchema){
+        .format = "l", .name = "id", .release = release_schema};
+    batch->columns[1] = (struct ArrowSchema){
+        .format = "u", .name = "name", .flags = ARROW_FLAG_NULLABLE, .release = release_schema};
     batch->schema_children[0] = &batch->columns[0];
     batch->schema_children[1] = &batch->columns[1];
-    batch->schema = (struct ArrowSchema){
-        .format = "+s", .name = "", .n_children = 2, .children = batch->schema_children, .release = release_schema};
+    batch->schema = (struct ArrowSchema){.format = "+s",
+                                         .name = "",
+                                         .n_children = 2,
+                                         .children = batch->schema_children,
+                                         .release = release_schema};
 
     batch->id_buffers[1] = ids; /* buffer 0 is the validity: NULL, no nulls */
     batch->name_buffers[0] = name_valid;
     batch->name_buffers[1] = name_offsets;
     batch->name_buffers[2] = names;
-    batch->values[0] = (struct ArrowArray){.length = 3, .n_buffers = 2, .buffers = batch->id_buffers, .release = release_array};
-    batch->values[1] =
-        (struct ArrowArray){.length = 3, .null_count = 1, .n_buffers = 3, .buffers = batch->name_buffers, .release = release_array};
+    batch->values[0] = (struct ArrowArray){
+        .length = 3, .n_buffers = 2, .buffers = batch->id_buffers, .release = release_array};
+    batch->values[1] = (struct ArrowArray){.length = 3,
+                                           .null_count = 1,
+                                           .n_buffers = 3,
+                                           .buffers = batch->name_buffers,
+                                           .release = release_array};
     batch->array_children[0] = &batch->values[0];
     batch->array_children[1] = &batch->values[1];
     batch->array = (struct ArrowArray){.length = 3,
@@ -53,7 +62,8 @@ static void fill(struct batch *batch)
 /* Prints a batch of (BIGINT, VARCHAR). A child may begin at an offset of its own, after the parent's. */
 static int print_batch(const struct ArrowSchema *schema, const struct ArrowArray *array)
 {
-    if (array->n_children != 2 || strcmp(schema->children[0]->format, "l") != 0 || strcmp(schema->children[1]->format, "u") != 0)
+    if (array->n_children != 2 || strcmp(schema->children[0]->format, "l") != 0 ||
+        strcmp(schema->children[1]->format, "u") != 0)
         return 1;
     const struct ArrowArray *id = array->children[0], *name = array->children[1];
     const int64_t *id_values = id->buffers[1];
@@ -103,13 +113,17 @@ int main(void)
     fill(&batch);
     if (laminar_open(":memory:", NULL, &db, &err)) goto done;
     if (laminar_create_source_arrow(db, "people", &batch.schema, &err)) goto done;
-    if (laminar_insert_arrow(db, "people", &batch.schema, &batch.array, &n_inserted, &err)) goto done; /* takes the array */
-    if (laminar_execute(db, "SELECT id, name FROM people WHERE id <> 1 ORDER BY id", &rows, &err)) goto done;
+    if (laminar_insert_arrow(db, "people", &batch.schema, &batch.array, &n_inserted, &err))
+        goto done; /* takes the array */
+    if (laminar_execute(db, "SELECT id, name FROM people WHERE id <> 1 ORDER BY id", &rows, &err))
+        goto done;
     if (laminar_result_export_stream(rows, &stream, &err)) goto done;
     code = print_stream(&stream, &n_rows) != 0 || n_inserted != 3 || n_rows != 2;
 
 done:
-    if (err.code != LAMINAR_OK) fprintf(stderr, "%s (%d): %s\n", laminar_status_title(err.code), (int)err.code, err.message);
+    if (err.code != LAMINAR_OK)
+        fprintf(stderr, "%s (%d): %s\n", laminar_status_title(err.code), (int)err.code,
+                err.message);
     if (stream.release) stream.release(&stream);
     laminar_result_free(rows);
     laminar_db_free(db);

@@ -25,7 +25,8 @@ static void *read_windows(void *user_data)
         if (reader->status != LAMINAR_OK || !rows) return NULL;
         for (size_t row = 0; row < laminar_result_n_rows(rows); row++) {
             char *minute = laminar_result_text_copy(rows, row, 0);
-            printf("%s  %lld readings, average %.1f\n", minute ? minute : "?", (long long)laminar_result_int64(rows, row, 1),
+            printf("%s  %lld readings, average %.1f\n", minute ? minute : "?",
+                   (long long)laminar_result_int64(rows, row, 1),
                    laminar_result_double(rows, row, 2));
             laminar_free(minute);
         }
@@ -46,7 +47,8 @@ static laminar_status write_readings(laminar_db *db, laminar_error *err)
         if (status == LAMINAR_OK) status = laminar_writer_set_double(writer, 1, 20.0 + i, err);
         if (status == LAMINAR_OK) status = laminar_writer_end_row(writer, err);
     }
-    if (status == LAMINAR_OK) status = laminar_writer_watermark(writer, (start_s + 3600) * 1000, err);
+    if (status == LAMINAR_OK)
+        status = laminar_writer_watermark(writer, (start_s + 3600) * 1000, err);
     laminar_writer_free(writer);
     return status;
 }
@@ -60,11 +62,12 @@ int main(void)
     int code = 1;
 
     if (laminar_open(":memory:", NULL, &db, &err) ||
-        laminar_execute(db,
-                        "CREATE SOURCE readings (at TIMESTAMP, celsius DOUBLE, WATERMARK FOR at AS at - INTERVAL '5' SECOND);"
-                        "CREATE STREAM minutes AS SELECT TUMBLE(at, INTERVAL '1' MINUTE) AS minute, count(*) AS n, avg(celsius) AS c"
-                        "  FROM readings GROUP BY TUMBLE(at, INTERVAL '1' MINUTE) EMIT ON WINDOW CLOSE",
-                        NULL, &err) ||
+        laminar_execute(
+            db,
+            "CREATE SOURCE readings (at TIMESTAMP, celsius DOUBLE, WATERMARK FOR at AS at - INTERVAL '5' SECOND);"
+            "CREATE STREAM minutes AS SELECT TUMBLE(at, INTERVAL '1' MINUTE) AS minute, count(*) AS n, avg(celsius) AS c"
+            "  FROM readings GROUP BY TUMBLE(at, INTERVAL '1' MINUTE) EMIT ON WINDOW CLOSE",
+            NULL, &err) ||
         laminar_start(db, &err) || laminar_subscribe(db, "minutes", NULL, &reader.sub, &err)) {
         fprintf(stderr, "%s\n%s\n", err.message, err.context);
         laminar_db_free(db);
