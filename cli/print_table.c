@@ -70,7 +70,7 @@ static void type_text(const laminar_result *result, size_t column, struct buffer
 {
     buffer_clear(out);
     for (const char *name = laminar_result_column_type_name(result, column); *name; name++)
-        buffer_putc(out, (char)tolower(*name));
+        buffer_putc(out, (char)tolower((unsigned char)*name));
 }
 
 /* One cell with its blanks: at most `width` cells of text, cut with …; longer ones push the line where nothing may be cut. */
