@@ -9,12 +9,14 @@
 #include <string.h>
 #include <time.h>
 
-enum { BATCH = 10000, COLUMNS = 4 };
+enum { BATCH = 10000, COLUMNS = 5, SYMBOL = 11 };
 
 struct data {
     int64_t n;
     int64_t *ts, *k, *q;
     double *v;
+    char *s;          /* SYMBOL bytes a row */
+    int32_t *offsets; /* of one batch */
 };
 
 static double seconds_of(clockid_t clock)
@@ -40,12 +42,16 @@ static struct data make(int64_t n, uint64_t n_keys)
     d.k = malloc(bytes);
     d.q = malloc(bytes);
     d.v = malloc(bytes);
-    if (!d.ts || !d.k || !d.q || !d.v) exit(1);
+    d.s = malloc((size_t)n * SYMBOL + 1);
+    d.offsets = malloc((BATCH + 1) * sizeof(int32_t));
+    if (!d.ts || !d.k || !d.q || !d.v || !d.s || !d.offsets) exit(1);
+    for (int i = 0; i <= BATCH; i++) d.offsets[i] = i * SYMBOL;
     for (int64_t i = 0; i < n; i++) {
         d.ts[i] = 1767225600000000 + i * 1000;
         d.k[i] = (int64_t)(next_random() % n_keys);
         d.q[i] = (int64_t)(next_random() % 1000);
         d.v[i] = (double)(next_random() % 1000000) / 100;
+        snprintf(d.s + i * SYMBOL, SYMBOL + 1, "symbol-%04d", (int)(next_random() % 1000));
     }
     return d;
 }
@@ -56,13 +62,13 @@ static void release_array(struct ArrowArray *array) { array->release = NULL; }
 struct view {
     struct ArrowSchema schema, columns[COLUMNS], *column_ptrs[COLUMNS];
     struct ArrowArray array, arrays[COLUMNS], *array_ptrs[COLUMNS];
-    const void *buffers[COLUMNS][2], *none[1];
+    const void *buffers[COLUMNS][3], *none[1];
 };
 
 static void view_init(struct view *view)
 {
-    static const char *const names[] = {"ts", "k", "q", "v"};
-    static const char *const formats[] = {"tsu:", "l", "l", "g"};
+    static const char *const names[] = {"ts", "k", "q", "v", "s"};
+    static const char *const formats[] = {"tsu:", "l", "l", "g", "u"};
     memset(view, 0, sizeof *view);
     for (int i = 0; i < COLUMNS; i++) {
         view->columns[i] = (struct ArrowSchema){
@@ -75,11 +81,12 @@ static void view_init(struct view *view)
 
 static void view_set(struct view *view, const struct data *d, int64_t at, int64_t n)
 {
-    const void *columns[] = {d->ts + at, d->k + at, d->q + at, d->v + at};
+    const void *columns[] = {d->ts + at, d->k + at, d->q + at, d->v + at, d->offsets};
     for (int i = 0; i < COLUMNS; i++) {
         view->buffers[i][0] = NULL;
         view->buffers[i][1] = columns[i];
-        view->arrays[i] = (struct ArrowArray){.length = n, .n_buffers = 2, .buffers = view->buffers[i], .release = release_array};
+        view->buffers[i][2] = d->s + at * SYMBOL;
+        view->arrays[i] = (struct ArrowArray){.length = n, .n_buffers = i == COLUMNS - 1 ? 3 : 2, .buffers = view->buffers[i], .release = release_array};
         view->array_ptrs[i] = &view->arrays[i];
     }
     view->array = (struct ArrowArray){.length = n,
@@ -105,7 +112,7 @@ struct bench_case {
     const char *query;
 };
 static const struct bench_case cases[] = {
-    {"filter_project", 1000, 4000000, "", "SELECT k, q, v * q AS value FROM t WHERE v > 5000.0 AND q < 900"},
+    {"filter_project", 1000, 4000000, "", "SELECT k, s, v * q AS value FROM t WHERE v > 5000.0 AND q < 900"},
     {"group_100", 100, 4000000, "", "SELECT k, count(*) AS n, sum(v) AS total, max(q) AS top FROM t GROUP BY k"},
     {"group_1m", 1000000, 4000000, "", "SELECT k, count(*) AS n, sum(v) AS total, max(q) AS top FROM t GROUP BY k"},
     {"tumble", 100, 4000000, "",
@@ -130,7 +137,7 @@ static void run(const struct bench_case *c, int64_t rows)
     char sql[2048];
     view_init(&view);
     check(laminar_open(":memory:", NULL, &db, &err), &err);
-    const char *source = "CREATE SOURCE t (ts TIMESTAMP, k BIGINT, q BIGINT, v DOUBLE, WATERMARK FOR ts)";
+    const char *source = "CREATE SOURCE t (ts TIMESTAMP, k BIGINT, q BIGINT, v DOUBLE, s VARCHAR, WATERMARK FOR ts)";
     check(laminar_execute(db, source, NULL, &err), &err);
     if (*c->setup) {
         view_set(&view, &d, 0, d.n < 400000 ? d.n : 400000);
@@ -164,6 +171,8 @@ static void run(const struct bench_case *c, int64_t rows)
     free(d.k);
     free(d.q);
     free(d.v);
+    free(d.s);
+    free(d.offsets);
 }
 
 int main(int argc, char **argv)
