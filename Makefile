@@ -16,7 +16,7 @@ bootstrap:
 build: bootstrap
 	@scripts/build $(BUILD) $(CMAKE_FLAGS)
 
-# Source checks, C tests, Python tests.
+# Source checks; C tests of the layers, the C API and the examples; tests of the module, the shell and the law.
 test: build check unit pytest exports
 
 check:
@@ -36,7 +36,7 @@ demo: build
 	@scripts/demo $(DEMO_FLAGS)
 
 wheel: bootstrap
-	@scripts/wheel
+	@scripts/wheel --check
 
 bench: build
 	@$(PY) bench/run.py $(BENCH_FLAGS)

@@ -22,10 +22,11 @@ def test_law(case: law.Case) -> None:
         law.run(case, seed)
 
 
-def test_law_fresh_seeds() -> None:
+def test_law_fresh_seeds(capsys: pytest.CaptureFixture[str]) -> None:
     seconds = float(os.environ.get("LAW_SECONDS", "10"))
     seed = int(os.environ.get("LAW_SEED", "0")) or random.SystemRandom().randrange(1 << 40)
-    print(f"LAW_SEED={seed}")
+    with capsys.disabled():
+        print(f" LAW_SEED={seed} ", end="", flush=True)
     rng = random.Random(seed)
     end = time.monotonic() + seconds
     n = 0
