@@ -64,4 +64,4 @@ void line_editor_remember(struct line_editor *editor, const char *text)
     (void)editor, (void)text;
 }
 
-const char *line_editor_name(void) { return "plain lines (built without libedit)"; }
+const char *line_editor_name(void) { return "none, built without libedit"; }

@@ -100,7 +100,7 @@ int main(int argc, char **argv)
         if (options.wants_help)
             fputs(shell_options_help(), stdout);
         else
-            printf("laminar %s (library %s, lines by %s)\n", LAMINAR_VERSION_STRING,
+            printf("laminar %s (library %s, line editing: %s)\n", LAMINAR_VERSION_STRING,
                    laminar_version(), line_editor_name());
         shell_options_deinit(&options);
         return EXIT_CODE_OK;

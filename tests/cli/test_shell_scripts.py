@@ -152,7 +152,7 @@ def test_help_and_version(run) -> None:
     assert done.returncode == 0 and done.stdout.startswith("usage: laminar")
     for name in "--command --database --set --mode --no-header --timer --keep-going --interactive --timeout --limit --changes".split():
         assert name in done.stdout
-    assert run("--version").stdout.startswith("laminar 0.1.0 (library 0.1.0, lines by ")
+    assert run("--version").stdout.startswith("laminar 0.1.0 (library 0.1.0, line editing: ")
 
 
 def test_timer(run) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from shell_session import SHELL
 
-has_libedit = "by libedit" in subprocess.run([SHELL, "--version"], text=True, capture_output=True, check=True).stdout
+has_libedit = ": libedit" in subprocess.run([SHELL, "--version"], text=True, capture_output=True, check=True).stdout
 with_libedit = pytest.mark.skipif(not has_libedit, reason="the shell is built without libedit")
 
 
