@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
     from ._aio import AsyncStreamSubscription, AsyncSubscription
     from ._callback import CallbackSubscription
-    from ._connection import Params
+    from ._connection import _Params
     from ._info import (
         PipelineEdge,
         PipelineMetrics,
@@ -129,12 +129,12 @@ def _after_fork() -> None:
 _os.register_at_fork(after_in_child=_after_fork)
 
 
-def sql(query: str, params: Params | None = None) -> QueryResult:
+def sql(query: str, params: _Params | None = None) -> QueryResult:
     """Runs a query on the default connection, an in-memory database that is made on first use."""
     return _default_connection().query(query, params)
 
 
-def execute(query: str, params: Params | None = None) -> ExecuteResult:
+def execute(query: str, params: _Params | None = None) -> ExecuteResult:
     """Runs a statement on the default connection."""
     return _default_connection().execute(query, params)
 

@@ -15,7 +15,7 @@ __all__ = ["RowCursor", "arrow_schema", "column", "frame", "import_schema", "is_
 
 def _pyarrow() -> Any:
     try:
-        import pyarrow
+        import pyarrow  # type: ignore[import-untyped,unused-ignore]
     except ImportError as error:
         raise ImportError("pyarrow is needed for this: pip install pyarrow", name="pyarrow") from error
     return pyarrow
@@ -58,6 +58,9 @@ class _Instant(datetime.datetime):
     nanosecond = 0
 
 
+_UNIT_NANOS = {"ns": 1, "us": 1_000, "ms": 1_000_000, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9, "D": 86400 * 10**9, "W": 7 * 86400 * 10**9}
+
+
 def _numpy_scalar(value: Any) -> Any:
     kind = value.dtype.kind
     if kind not in "mM":
@@ -73,8 +76,7 @@ def _numpy_scalar(value: Any) -> Any:
     unit, count = numpy.datetime_data(value.dtype)
     number *= count
     if kind == "m":
-        nanos = {"ns": 1, "us": 1_000, "ms": 1_000_000, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9, "D": 86400 * 10**9, "W": 7 * 86400 * 10**9}
-        return _interval(number * nanos[unit])
+        return _interval(number * _UNIT_NANOS[unit])
     if unit == "D":
         return datetime.date.fromordinal(number + 719_163)
     if unit in ("Y", "M", "W", "h", "m"):
@@ -261,7 +263,7 @@ def _unique(names: list[str]) -> list[str]:
 
 def to_pandas(result: Any) -> Any:
     try:
-        import pandas
+        import pandas  # type: ignore[import-untyped,unused-ignore]
     except ImportError as error:
         raise ImportError("pandas is needed for this: pip install pandas", name="pandas") from error
     try:
@@ -277,6 +279,7 @@ def to_polars(result: Any, lazy: bool = False) -> Any:
     except ImportError as error:
         raise ImportError("polars is needed for this: pip install polars", name="polars") from error
     names = _unique(result.columns)
+    data: Any
     if any("INTERVAL" in kind for kind in result.column_types):
         # polars has no months: it takes timedeltas, and what no timedelta holds as text.
         data = polars.DataFrame([_polars_series(polars, name, result._column(i), kind)

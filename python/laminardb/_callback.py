@@ -6,6 +6,7 @@ import atexit
 import threading
 import weakref
 from collections.abc import Callable
+from typing import Any
 
 from ._laminar import LaminarError, QueryResult, StreamSubscription, Subscription
 
@@ -13,7 +14,7 @@ _JOIN_S = 2.0
 _live: weakref.WeakSet[CallbackSubscription] = weakref.WeakSet()
 
 
-def check_callbacks(on_data: object, on_error: object) -> None:
+def check_callbacks(on_data: Any, on_error: Any) -> None:
     """TypeError for what cannot be called."""
     if not callable(on_data):
         raise TypeError(f"on_data must be callable, not {type(on_data).__name__}")

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     )
     from ._laminar import QueryResult, StreamSubscription, Subscription
 
-    Params: TypeAlias = "Sequence[Any] | Mapping[str, Any]"
+    _Params: TypeAlias = "Sequence[Any] | Mapping[str, Any]"
 
 _POLICIES = {"block": 0, "drop_oldest": 1, "disconnect": 2}
 
@@ -136,7 +136,7 @@ class Connection(_laminar.Connection):
 
     # --- Statements ---------------------------------------------------------------------------------------------------
 
-    def execute(self, sql: str, params: Params | None = None) -> ExecuteResult:
+    def execute(self, sql: str, params: _Params | None = None) -> ExecuteResult:
         """Runs one or more statements separated by `;`; the result is the last one's. With params it is one statement.
 
         params: a list or tuple for `$1` and `?`, a dict for `:name`. Statements before a failing one stay done.
@@ -227,7 +227,7 @@ class Connection(_laminar.Connection):
                 self.query("EXPLAIN " + source)
             raise
 
-    def subscribe(self, sql: str, *, params: Params | None = None, snapshot: bool | None = None, changes: bool = False,
+    def subscribe(self, sql: str, *, params: _Params | None = None, snapshot: bool | None = None, changes: bool = False,
                   capacity: int | None = None, policy: str = "block") -> Subscription:
         """Subscribes to a query: first its current result, then each change.
 
@@ -245,7 +245,7 @@ class Connection(_laminar.Connection):
         sub: StreamSubscription = self._open_subscription(True, name, None, snapshot, changes, capacity, policy, filter)
         return sub
 
-    async def subscribe_async(self, sql: str, *, params: Params | None = None, snapshot: bool | None = None, changes: bool = False,
+    async def subscribe_async(self, sql: str, *, params: _Params | None = None, snapshot: bool | None = None, changes: bool = False,
                               capacity: int | None = None, policy: str = "block") -> AsyncSubscription:
         """subscribe() for `async for`."""
         from ._aio import AsyncSubscription

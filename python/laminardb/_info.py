@@ -8,7 +8,7 @@ from typing import Any
 class _Described:
     """A row of fields: compared by value, shown by __repr__ of the class."""
 
-    __slots__ = ()
+    __slots__: tuple[str, ...] = ()
 
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
