@@ -10,7 +10,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-enum { NODES_MAX = 24, BUFFERS_MAX = 6, CHILDREN_MAX = 3, DEPTH_MAX = 6, ROWS_PRINTED = 50 };
+enum { NODES_MAX = 24, BUFFERS_MAX = 6, CHILDREN_MAX = 3, DEPTH_MAX = 6, ROWS_PRINTED = 50, ROWS_MAX = 1 << 16 };
 
 struct node {
     struct ArrowSchema schema;
@@ -92,7 +92,7 @@ static struct node *make_node(struct input *in, int depth, int64_t length)
     uint8_t quirk = next_byte(in);
     node->schema = (struct ArrowSchema){.format = format, .name = names[in->n_nodes % 5], .flags = quirk & ARROW_FLAG_NULLABLE,
                                         .children = node->schema_children, .release = release_schema};
-    node->array = (struct ArrowArray){.length = quirk == 250 ? next_number(in) : length, .null_count = quirk < 128 ? 0 : -1,
+    node->array = (struct ArrowArray){.length = quirk == 250 && depth ? next_number(in) : length, .null_count = quirk < 128 ? 0 : -1,
                                       .offset = quirk % 16 == 3 ? next_number(in) : 0, .n_buffers = usual_buffers(format),
                                       .buffers = node->buffers, .children = node->array_children, .release = release_array};
     if (quirk == 251) node->array.n_buffers = next_byte(in) % (BUFFERS_MAX + 1);
@@ -162,7 +162,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct input in = {.at = data, .end = data + size};
-    struct node *root = make_node(&in, 0, next_number(&in));
+    int64_t length = next_number(&in); /* columns without buffers would let few bytes ask for all memory */
+    struct node *root = make_node(&in, 0, length > ROWS_MAX ? ROWS_MAX : length);
     struct laminar_error err = LAMINAR_ERROR_INIT;
     struct schema *schema = NULL;
     struct batch *batch = NULL;
