@@ -140,8 +140,10 @@ static void run(const struct bench_case *c, int64_t rows)
     const char *source = "CREATE SOURCE t (ts TIMESTAMP, k BIGINT, q BIGINT, v DOUBLE, s VARCHAR, WATERMARK FOR ts)";
     check(laminar_execute(db, source, NULL, &err), &err);
     if (*c->setup) {
-        view_set(&view, &d, 0, d.n < 400000 ? d.n : 400000);
-        check(laminar_insert_arrow(db, "t", &view.schema, &view.array, NULL, &err), &err);
+        for (int64_t at = 0; at + BATCH <= d.n && at < 400000; at += BATCH) {
+            view_set(&view, &d, at, BATCH);
+            check(laminar_insert_arrow(db, "t", &view.schema, &view.array, NULL, &err), &err);
+        }
         check(laminar_execute(db, c->setup, NULL, &err), &err);
         check(laminar_execute(db, "DROP SOURCE t", NULL, &err), &err);
         check(laminar_execute(db, source, NULL, &err), &err);

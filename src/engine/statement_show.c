@@ -212,7 +212,9 @@ static laminar_status plan_to_explain(struct statement_call *call, struct plan_c
     struct relation *relation = NULL;
     laminar_status status;
     switch ((int)statement->kind) {
-    case AST_STMT_QUERY: return plan_query(ctx, statement->u.query, out);
+    case AST_STMT_QUERY:
+        ctx->is_stream = statement->u.query->emit.kind != AST_EMIT_NONE; /* EMIT is a stream's */
+        return plan_query(ctx, statement->u.query, out);
     case AST_STMT_INSERT:
         if (statement->u.insert->query) return plan_query(ctx, statement->u.insert->query, out);
         break;
