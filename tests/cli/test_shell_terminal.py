@@ -106,7 +106,8 @@ def test_interrupt_cancels_a_query(terminal) -> None:
         shell.expect("150 rows")
         shell.expect("laminar> ")
     shell.send("SELECT count(*) FROM t a, t b, t c, t d WHERE a.n + b.n + c.n + d.n < 0;\n")
-    shell.read(0.5)
+    shell.expect("< 0;\n")  # the line is taken; the query runs from here
+    shell.settle(0.5)
     shell.interrupt()
     shell.expect("error 402 (Query cancelled)")
     shell.expect("laminar> ")
