@@ -112,8 +112,9 @@ static laminar_status remove_group_if_empty(struct op_asof *asof, uint32_t group
 {
     struct asof_group *g = &asof->groups[group];
     if (g->runs[LEFT].n || g->runs[RIGHT].n || row_weight(state_rows_at(&asof->keys->rows, group)) == 0) return LAMINAR_OK;
-    asof_run_deinit(&g->runs[LEFT]);
-    asof_run_deinit(&g->runs[RIGHT]);
+    enum { KEEP_ENTRIES = 64 }; /* small runs stay with the group's number, for the next key that gets it */
+    for (uint32_t port = 0; port < 2; port++)
+        if (g->runs[port].capacity > KEEP_ENTRIES) asof_run_deinit(&g->runs[port]);
     return multimap_remove(asof->keys, group, err);
 }
 

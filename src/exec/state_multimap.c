@@ -224,13 +224,13 @@ done:
 }
 
 /* sign < 0, > 0: only rows whose weight is negative, positive; 0: any. */
-static uint32_t find_signed(struct state_multimap *map, const struct vector *cols, const uint64_t *hashes, size_t row, int sign)
+static uint32_t find_signed(struct state_multimap *map, const struct vector *cols, uint32_t hash, uint32_t whole_hash, size_t row, int sign)
 {
     bool is_indexed = map->mode == MULTIMAP_INDEXED;
     const struct multimap_table *table = is_indexed ? &map->whole : &map->groups;
     if (table->n == 0) return ROW_NONE;
-    uint32_t hash = hash32(is_indexed ? hash_whole(map, cols, row) : hashes[row]);
     size_t mask = table->capacity - 1;
+    if (is_indexed) hash = whole_hash;
     for (size_t i = hash >> table->shift; table->entries[i].slot != ROW_NONE; i = (i + 1) & mask) {
         if (table->entries[i].hash != hash) continue;
         /* Walking the group also finds it when the entry is of another key with this hash: equality of the whole row decides. */
@@ -245,7 +245,8 @@ static uint32_t find_signed(struct state_multimap *map, const struct vector *col
 
 uint32_t multimap_find_row(struct state_multimap *map, const struct vector *cols, const uint64_t *hashes, size_t row)
 {
-    return find_signed(map, cols, hashes, row, 0);
+    uint32_t whole_hash = map->mode == MULTIMAP_INDEXED ? hash32(hash_whole(map, cols, row)) : 0;
+    return find_signed(map, cols, hash32(hashes[row]), whole_hash, row, 0);
 }
 
 /* --- Linking ----------------------------------------------------------------------------------------------------------------------------- */
@@ -268,13 +269,17 @@ static uint32_t find_equal(const struct state_multimap *map, size_t i, uint32_t 
     return ROW_NONE;
 }
 
+static laminar_status remove_hashed(struct state_multimap *map, uint32_t slot, uint32_t hash, uint32_t whole_hash, struct laminar_error *err);
+static laminar_status add_weight_hashed(struct state_multimap *map, uint32_t slot, uint32_t hash, int64_t delta, struct laminar_error *err);
+
 /* Adds to a row's weight; a row of weight 0 goes, and *slot becomes ROW_NONE. */
-static laminar_status merge_weight(struct state_multimap *map, uint32_t *slot, int64_t weight, struct laminar_error *err)
+static laminar_status merge_weight(struct state_multimap *map, uint32_t *slot, uint32_t hash, uint32_t whole_hash, int64_t weight,
+                                   struct laminar_error *err)
 {
     uint32_t row = *slot;
-    if (row_weight(state_rows_at(&map->rows, row)) + weight != 0) return multimap_add_weight(map, row, weight, err);
+    if (row_weight(state_rows_at(&map->rows, row)) + weight != 0) return add_weight_hashed(map, row, hash, weight, err);
     *slot = ROW_NONE;
-    return multimap_remove(map, row, err);
+    return remove_hashed(map, row, hash, whole_hash, err);
 }
 
 #define POSITION_UNKNOWN SIZE_MAX
@@ -299,7 +304,7 @@ static laminar_status link_row(struct state_multimap *map, uint32_t *to, size_t 
             laminar_status status = state_rows_drop(&map->rows, slot, err);
             if (status != LAMINAR_OK) return status;
             *to = equal;
-            return merge_weight(map, to, weight, err);
+            return merge_weight(map, to, hash, whole_hash, weight, err);
         }
         uint32_t head = entries[i].slot; /* behind the head, so that the entry stays as it is */
         struct row_link *head_link = state_rows_link(&map->rows, head);
@@ -327,16 +332,21 @@ static void unlink_row(struct state_multimap *map, uint32_t slot, uint32_t hash)
     if (link->next != ROW_NONE) state_rows_link(&map->rows, link->next)->prev = link->prev;
 }
 
+static laminar_status remove_hashed(struct state_multimap *map, uint32_t slot, uint32_t hash, uint32_t whole_hash, struct laminar_error *err)
+{
+    if (!state_rows_write(&map->rows, slot)) return error_oom(err);
+    unlink_row(map, slot, hash);
+    if (map->mode == MULTIMAP_INDEXED) table_delete(&map->whole, table_at(&map->whole, whole_hash, slot), NULL);
+    return state_rows_drop(&map->rows, slot, err); /* can't fail: the page is ours by now */
+}
+
 laminar_status multimap_remove(struct state_multimap *map, uint32_t slot, struct laminar_error *err)
 {
     uint64_t hash, whole_hash = 0;
     laminar_status status;
     TRY(hash_stored(map, map->key_cols, map->n_keys, slot, &hash, err));
     if (map->mode == MULTIMAP_INDEXED) TRY(hash_stored(map, NULL, map->rows.layout.n_cols, slot, &whole_hash, err));
-    if (!state_rows_write(&map->rows, slot)) TRY(error_oom(err));
-    unlink_row(map, slot, hash32(hash));
-    if (map->mode == MULTIMAP_INDEXED) table_delete(&map->whole, table_at(&map->whole, hash32(whole_hash), slot), NULL);
-    TRY(state_rows_drop(&map->rows, slot, err)); /* can't fail: the page is ours by now */
+    TRY(remove_hashed(map, slot, hash32(hash), hash32(whole_hash), err));
 done:
     return status;
 }
@@ -349,16 +359,10 @@ laminar_status multimap_replace(struct state_multimap *map, uint32_t slot, const
     return status;
 }
 
-laminar_status multimap_add_weight(struct state_multimap *map, uint32_t slot, int64_t delta, struct laminar_error *err)
+static laminar_status add_weight_hashed(struct state_multimap *map, uint32_t slot, uint32_t hash, int64_t delta, struct laminar_error *err)
 {
-    uint64_t hash;
-    laminar_status status;
-    TRY(state_rows_set_weight(&map->rows, slot, row_weight(state_rows_at(&map->rows, slot)) + delta, err));
-    if (map->group_weights) {
-        TRY(hash_stored(map, map->key_cols, map->n_keys, slot, &hash, err));
-        map->group_weights[group_at(map, hash32(hash), slot)] += delta;
-    }
-done:
+    laminar_status status = state_rows_set_weight(&map->rows, slot, row_weight(state_rows_at(&map->rows, slot)) + delta, err);
+    if (status == LAMINAR_OK && map->group_weights) map->group_weights[group_at(map, hash, slot)] += delta;
     return status;
 }
 
@@ -470,15 +474,16 @@ static laminar_status apply_row(struct state_multimap *map, const struct vector 
 {
     laminar_status status = LAMINAR_OK;
     bool is_append = map->mode == MULTIMAP_APPEND;
+    uint32_t hash = hash32(hashes[row]), whole_hash = map->mode == MULTIMAP_INDEXED ? hash32(hash_whole(map, cols, row)) : 0;
     while (weight != 0) {
-        *slot = find_signed(map, cols, hashes, row, !is_append ? 0 : weight < 0 ? 1 : -1);
+        *slot = find_signed(map, cols, hash, whole_hash, row, !is_append ? 0 : weight < 0 ? 1 : -1);
         if (*slot == ROW_NONE) {
             TRY(apply_insertions(map, cols, hashes, &row, 1, NULL, slot, err));
-            return weight == 1 ? LAMINAR_OK : multimap_add_weight(map, *slot, weight - 1, err);
+            return weight == 1 ? LAMINAR_OK : add_weight_hashed(map, *slot, hash, weight - 1, err);
         }
         int64_t before = row_weight(state_rows_at(&map->rows, *slot)), sum = before + weight;
-        if (!is_append || sum == 0 || (sum < 0) == (before < 0)) return merge_weight(map, slot, weight, err);
-        TRY(multimap_remove(map, *slot, err));
+        if (!is_append || sum == 0 || (sum < 0) == (before < 0)) return merge_weight(map, slot, hash, whole_hash, weight, err);
+        TRY(remove_hashed(map, *slot, hash, whole_hash, err));
         weight = sum;
     }
 done:

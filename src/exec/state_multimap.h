@@ -77,7 +77,5 @@ uint32_t multimap_find_row(struct state_multimap *map, const struct vector *cols
 laminar_status multimap_remove(struct state_multimap *map, uint32_t slot, struct laminar_error *err) must_check;
 /* CHAIN: overwrites the columns of a row, the key staying the same. */
 laminar_status multimap_replace(struct state_multimap *map, uint32_t slot, const struct vector *cols, size_t row, struct laminar_error *err) must_check;
-/* Changes one row's weight (never to 0) and its group's. */
-laminar_status multimap_add_weight(struct state_multimap *map, uint32_t slot, int64_t delta, struct laminar_error *err) must_check;
 
 #endif

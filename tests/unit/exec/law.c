@@ -568,3 +568,114 @@ void law_run(const struct law_spec *spec, uint64_t seed)
     run_one_shot(spec, seed, tables);
     for (uint32_t p = 0; p < spec->n_ports; p++) free(tables[p].rows.items);
 }
+
+/* --- Allocations ------------------------------------------------------------------------------------------------------------------------- */
+
+enum { PREPARED_MAX = 12 };
+struct prepared { /* a chunk that is ready to be pushed */
+    uint32_t port;
+    uint32_t n;
+    struct column cols[LAW_COLS_MAX];
+    struct vector vecs[LAW_COLS_MAX];
+    int64_t *weights;
+};
+struct prepared_steps {
+    const struct law_spec *spec;
+    struct prepared chunks[PREPARED_MAX];
+    size_t n;
+};
+
+static void prepare(struct prepared_steps *steps, uint64_t seed, size_t n_chunks)
+{
+    const struct law_spec *spec = steps->spec;
+    struct law_random random = {seed};
+    struct law_table tables[LAW_PORTS_MAX] = {0};
+    struct law_row *rows = calloc(spec->rows_a_step + 1, sizeof *rows);
+    for (uint32_t p = 0; p < spec->n_ports; p++) tables[p].n_cols = spec->ports[p].n_cols;
+    for (size_t i = 0; i < n_chunks; i++) {
+        struct prepared *chunk = &steps->chunks[steps->n];
+        chunk->port = (uint32_t)(i % spec->n_ports);
+        chunk->weights = calloc(spec->rows_a_step + 1, sizeof *chunk->weights);
+        chunk->n = (uint32_t)random_delta(spec, &random, &tables[chunk->port], chunk->port, rows, chunk->weights, spec->rows_a_step);
+        for (uint32_t c = 0; c < spec->ports[chunk->port].n_cols; c++) {
+            enum law_type type = spec->ports[chunk->port].types[c];
+            assert_int_equal(column_init(&chunk->cols[c], law_data_type(type), NULL), LAMINAR_OK);
+            for (uint32_t r = 0; r < chunk->n; r++) law_append(&chunk->cols[c], type, rows[r].values[c]);
+            chunk->vecs[c] = chunk->cols[c].vec;
+        }
+        steps->n++;
+    }
+    for (uint32_t p = 0; p < spec->n_ports; p++) free(tables[p].rows.items);
+    free(rows);
+}
+
+static void prepared_deinit(struct prepared_steps *steps)
+{
+    for (size_t i = 0; i < steps->n; i++) {
+        for (uint32_t c = 0; c < LAW_COLS_MAX; c++) column_deinit(&steps->chunks[i].cols[c]);
+        free(steps->chunks[i].weights);
+    }
+}
+
+static void push_prepared(struct law_rig *rig, const struct prepared *prepared, uint32_t n_cols)
+{
+    struct step step = {0};
+    struct chunk chunk = {.n_rows = prepared->n, .n_cols = n_cols, .cols = (struct vector *)(uintptr_t)prepared->vecs, .weights = prepared->weights};
+    assert_int_equal(circuit_push(rig->circuit, &step, rig->scans[prepared->port], &chunk), LAMINAR_OK);
+}
+
+static laminar_status fault_scenario(void *arg)
+{
+    const struct prepared_steps *steps = arg;
+    struct law_rig rig;
+    struct state_snapshot *snapshots[8] = {0};
+    laminar_status status;
+    TRY(law_rig_try_init(&rig, steps->spec, CIRCUIT_STREAM));
+    rig.keeps_net = false;
+    for (size_t i = 0; i < steps->n && rig.err.code == LAMINAR_OK; i++) {
+        push_prepared(&rig, &steps->chunks[i], steps->spec->ports[steps->chunks[i].port].n_cols);
+        law_finish(&rig, false);
+        for (size_t s = 0; i == steps->n / 2 && s < rig.op->states.n; s++) TRY(state_freeze(rig.op->states.items[s], &snapshots[s], NULL));
+    }
+    status = rig.err.code;
+done:
+    for (size_t s = 0; s < 8; s++) state_release(snapshots[s]);
+    if (status == LAMINAR_OK)
+        for (size_t s = 0; s < rig.op->states.n; s++)
+            if (!rig.op->states.items[s]->cls->check(rig.op->states.items[s])) status = LAMINAR_INTERNAL_ERROR;
+    circuit_free(rig.circuit);
+    return status;
+}
+
+void law_fail_allocations(const struct law_spec *spec, uint64_t seed)
+{
+    struct prepared_steps steps = {.spec = spec};
+    prepare(&steps, seed, 6);
+    assert_true(unit_fail_each_allocation(fault_scenario, &steps) > 10);
+    prepared_deinit(&steps);
+}
+
+void law_steady(const struct law_spec *spec, uint64_t seed)
+{
+    struct prepared_steps steps = {.spec = spec};
+    struct law_rig rig;
+    uint64_t before = 0;
+    prepare(&steps, seed, spec->n_ports);
+    law_rig_init(&rig, spec, CIRCUIT_STREAM);
+    rig.keeps_net = false;
+    for (int round = 0; round < 60; round++) {
+        if (round == 20) before = mem_allocation_count();
+        for (int sign = 1; sign >= -1; sign -= 2) {
+            for (size_t i = 0; i < steps.n; i++) {
+                for (uint32_t r = 0; r < steps.chunks[i].n; r++) steps.chunks[i].weights[r] = sign;
+                push_prepared(&rig, &steps.chunks[i], spec->ports[steps.chunks[i].port].n_cols);
+            }
+            law_finish(&rig, false);
+        }
+    }
+    assert_int_equal(rig.err.code, LAMINAR_OK);
+    assert_int_equal(mem_allocation_count() - before, 0);
+    for (size_t s = 0; s < rig.op->states.n; s++) assert_int_equal(rig.op->states.items[s]->n_rows, 0);
+    law_rig_deinit(&rig);
+    prepared_deinit(&steps);
+}

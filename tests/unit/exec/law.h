@@ -96,6 +96,11 @@ void law_row_text(const enum law_type *types, uint32_t n_cols, const struct law_
 /* Runs it as a stream with freezes, then one-shot. */
 void law_run(const struct law_spec *spec, uint64_t seed);
 
+/* A few steps with each allocation failing in turn: the operator fails with LAMINAR_OUT_OF_MEMORY, its states stay consistent, nothing leaks. */
+void law_fail_allocations(const struct law_spec *spec, uint64_t seed);
+/* The same rows inserted and retracted again and again: after some rounds nothing is allocated any more. The inputs must be retracting. */
+void law_steady(const struct law_spec *spec, uint64_t seed);
+
 /* Writes all states of `from` into memory, then restores them into `to`. */
 struct law_pieces;
 struct law_pieces *law_freeze(struct op *op);          /* snapshots only */

@@ -192,6 +192,19 @@ static void watermarks_evict(void **state)
     }
 }
 
+static void memory(void **state)
+{
+    (void)state;
+    struct asof_case c = {.n_keys = 1, .range = 20};
+    for (int match = ASOF_GE; match <= ASOF_NEAREST; match++) {
+        c.match = (enum asof_match)match;
+        c.is_left = match % 2;
+        struct law_spec spec = make(&c, false, false, false);
+        law_fail_allocations(&spec, (uint64_t)match + 1);
+        law_steady(&spec, (uint64_t)match + 1);
+    }
+}
+
 static int setup(void **state) { (void)state; arena = (struct arena){0}; return 0; }
 static int teardown(void **state) { (void)state; arena_deinit(&arena); return 0; }
 
@@ -200,6 +213,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(by_key, setup, teardown),      cmocka_unit_test_setup_teardown(many_ties, setup, teardown),
         cmocka_unit_test_setup_teardown(without_key, setup, teardown), cmocka_unit_test_setup_teardown(tolerance, setup, teardown),
-        cmocka_unit_test_setup_teardown(watermarks_evict, setup, teardown)};
+        cmocka_unit_test_setup_teardown(watermarks_evict, setup, teardown), cmocka_unit_test_setup_teardown(memory, setup, teardown)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -167,6 +167,21 @@ static void big_chunks(void **state)
     }
 }
 
+static void memory(void **state)
+{
+    (void)state;
+    struct join_case c = {.n_keys = 2};
+    for (int kind = JOIN_INNER; kind <= JOIN_ANTI; kind++) {
+        c.kind = (enum join_kind)kind;
+        c.has_predicate = kind % 2;
+        struct law_spec spec = make(&c, false, false);
+        law_fail_allocations(&spec, (uint64_t)kind + 1);
+        law_steady(&spec, (uint64_t)kind + 1);
+        spec = make(&c, true, true);
+        law_fail_allocations(&spec, (uint64_t)kind + 1);
+    }
+}
+
 static int setup(void **state) { (void)state; arena = (struct arena){0}; return 0; }
 static int teardown(void **state) { (void)state; arena_deinit(&arena); return 0; }
 
@@ -176,6 +191,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(one_key, setup, teardown),  cmocka_unit_test_setup_teardown(two_keys, setup, teardown),
         cmocka_unit_test_setup_teardown(no_key, setup, teardown),   cmocka_unit_test_setup_teardown(residual, setup, teardown),
         cmocka_unit_test_setup_teardown(nested, setup, teardown),   cmocka_unit_test_setup_teardown(interval, setup, teardown),
-        cmocka_unit_test_setup_teardown(big_chunks, setup, teardown)};
+        cmocka_unit_test_setup_teardown(big_chunks, setup, teardown), cmocka_unit_test_setup_teardown(memory, setup, teardown)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

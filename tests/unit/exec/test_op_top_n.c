@@ -275,6 +275,19 @@ static void one_shot_results_are_in_order(void **state)
     }
 }
 
+static void memory(void **state)
+{
+    (void)state;
+    for (int partition = 0; partition < 2; partition++) {
+        struct top_case c = {{DESC(1), ASC(2)}, 2, partition, true, 4, 1};
+        struct law_spec spec = make(&c, false);
+        law_fail_allocations(&spec, 9);
+        law_steady(&spec, 9);
+        spec = make(&c, true);
+        law_fail_allocations(&spec, 10);
+    }
+}
+
 static int setup(void **state) { (void)state; arena = (struct arena){0}; return 0; }
 static int teardown(void **state) { (void)state; arena_deinit(&arena); return 0; }
 
@@ -284,6 +297,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(whole_input, setup, teardown),          cmocka_unit_test_setup_teardown(partitions, setup, teardown),
         cmocka_unit_test_setup_teardown(limit_alone, setup, teardown),          cmocka_unit_test_setup_teardown(keeps_little_of_much, setup, teardown),
         cmocka_unit_test_setup_teardown(union_all, setup, teardown),            cmocka_unit_test_setup_teardown(sort_keeps_the_rows, setup, teardown),
-        cmocka_unit_test_setup_teardown(one_shot_results_are_in_order, setup, teardown)};
+        cmocka_unit_test_setup_teardown(one_shot_results_are_in_order, setup, teardown), cmocka_unit_test_setup_teardown(memory, setup, teardown)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
