@@ -21,7 +21,8 @@ laminar_status ingest_array(struct database *db, struct relation *relation, cons
                             struct ArrowArray *array, struct batch **out, struct laminar_error *err)
 {
     struct batch *imported = NULL;
-    laminar_status status = arrow_import_batch(arrow_schema, array, schema, &imported, err);
+    struct arrow_import_options options = {.pool = db->pool};
+    laminar_status status = arrow_import_batch_with(arrow_schema, array, schema, &options, &imported, err);
     if (status != LAMINAR_OK) {
         release_array(array);
         return status;
