@@ -21,6 +21,15 @@ def keyed() -> Relation:
     return Relation("s", {"k": "key", "g": "small", "v": "small", "d": "double", "w": "word", "m": "decimal"}, key=("k",))
 
 
+def typed(**more: object) -> Relation:
+    return Relation("s", {"id": "id", "k": "key", "l": "list", "r": "struct", "y": "blob", "i": "interval", "z": "tz", "u": "unsigned",
+                          "f": "real", "c": "clock", "dt": "date", "w": "long_word"}, **more)
+
+
+def keyed_typed() -> Relation:
+    return Relation("s", {"k": "key", "l": "list", "r": "struct", "y": "blob", "z": "tz", "f": "real", "c": "clock", "dt": "date"}, key=("k",))
+
+
 HOP_DUCK = """SELECT (ws - INTERVAL (o) SECOND) AS win, k, count(*), sum(v) FROM
  (SELECT *, time_bucket(INTERVAL 10 SECOND, ts, TIMESTAMP '1970-01-01') AS ws FROM s), (SELECT unnest([0, 10, 20]) AS o)
  GROUP BY ALL"""
@@ -89,4 +98,38 @@ CASES = [
          "GROUP BY HOP(ts, INTERVAL '10' SECOND, INTERVAL '30' SECOND), k", duck=HOP_DUCK, emit="EMIT ON UPDATE"),
     Case("hop_close", [bids(watermark="ts")], "SELECT HOP(ts, INTERVAL '10' SECOND, INTERVAL '30' SECOND) AS win, k, count(*), sum(v) FROM s "
          "GROUP BY HOP(ts, INTERVAL '10' SECOND, INTERVAL '30' SECOND), k", duck=HOP_DUCK, emit="EMIT ON WINDOW CLOSE", at_end_only=True),
+    # Types: nested ones pass through; all can be keys, be compared, be kept and be retracted.
+    Case("types_pass", [typed()], "SELECT id, l, r, y, i, z, u, f, c, dt FROM s WHERE u IS DISTINCT FROM 3"),
+    Case("types_keyed", [keyed_typed()], "SELECT k, l, r, y, z, f, c, dt FROM s WHERE f IS NOT NULL"),
+    Case("types_group", [typed()], "SELECT y, u, dt, count(*) AS n, min(z) AS z0, max(c) AS c1, min(f) AS f0, max(dt) AS d1, sum(u) AS su FROM s GROUP BY y, u, dt"),
+    Case("types_group_nested", [typed()], "SELECT l, r, count(*) AS n FROM s GROUP BY l, r"),
+    Case("types_min_max_retract", [keyed_typed()], "SELECT f, min(y) AS y0, max(z) AS z1, min(c) AS c0, max(dt) AS d1 FROM s GROUP BY f"),
+    Case("types_distinct", [keyed_typed()], "SELECT DISTINCT l, dt FROM s"),
+    Case("types_join", [typed(), Relation("t", {"k": "key", "l2": "list", "w2": "long_word"}, key=("k",), kind="TABLE")],
+         "SELECT s.id, s.r, t.l2 FROM s JOIN t ON s.k = t.k AND s.w <> t.w2"),
+    # Streams on streams, three deep, retracting all the way.
+    Case("stack", [keyed()], "SELECT n, count(*) AS c FROM (SELECT g, count(*) AS n FROM (SELECT g, v FROM s WHERE v > -3) a GROUP BY g) b GROUP BY n",
+         setup=("CREATE STREAM st_a AS SELECT g, v FROM s WHERE v > -3", "CREATE STREAM st_b AS SELECT g, count(*) AS n FROM st_a GROUP BY g"),
+         stream="SELECT n, count(*) AS c FROM st_b GROUP BY n"),
+    Case("stack_join", [keyed(), table()], "SELECT a.g, a.n, t.name FROM (SELECT g, count(*) AS n FROM s GROUP BY g) a LEFT JOIN t ON a.n = t.x",
+         setup=("CREATE STREAM st_a AS SELECT g, count(*) AS n FROM s GROUP BY g",),
+         stream="SELECT a.g, a.n, t.name FROM st_a a LEFT JOIN t ON a.n = t.x"),
+    Case("stack_diamond", [bids()], "SELECT a.k, a.n, b.sv FROM (SELECT k, count(*) AS n FROM s GROUP BY k) a JOIN (SELECT k, sum(v) AS sv FROM s GROUP BY k) b ON a.k = b.k",
+         setup=("CREATE STREAM st_a AS SELECT k, count(*) AS n FROM s GROUP BY k", "CREATE STREAM st_b AS SELECT k, sum(v) AS sv FROM s GROUP BY k"),
+         stream="SELECT a.k, a.n, b.sv FROM st_a a JOIN st_b b ON a.k = b.k"),
+    Case("stack_top", [bids()], "SELECT k, n FROM (SELECT k, count(*) AS n FROM s GROUP BY k) a ORDER BY n DESC, k LIMIT 4",
+         setup=("CREATE STREAM st_a AS SELECT k, count(*) AS n FROM s GROUP BY k",), stream="SELECT k, n FROM st_a ORDER BY n DESC, k LIMIT 4"),
+    Case("stack_windows", [bids(watermark="ts")], "SELECT win, max(n) AS m FROM (SELECT TUMBLE(ts, INTERVAL '10' SECOND) AS win, k, count(*) AS n FROM s "
+         "GROUP BY TUMBLE(ts, INTERVAL '10' SECOND), k) a GROUP BY win",
+         setup=("CREATE STREAM st_a AS SELECT TUMBLE(ts, INTERVAL '10' SECOND) AS win, k, count(*) AS n FROM s GROUP BY TUMBLE(ts, INTERVAL '10' SECOND), k "
+                "EMIT ON WINDOW CLOSE",), stream="SELECT win, max(n) AS m FROM st_a GROUP BY win", at_end_only=True),
+    Case("asof_strict", [bids(), right()], "SELECT s.id, r.x FROM s ASOF LEFT JOIN r ON s.k = r.k AND s.ts > r.rts"),
+    Case("asof_after", [bids(), right()], "SELECT s.id, r.x FROM s ASOF JOIN r ON s.k = r.k AND s.ts <= r.rts"),
+    Case("join_residual", [bids(), right()], "SELECT s.id, r.x FROM s JOIN r ON s.k = r.k AND s.ts > r.rts", steps=8, rows_per_step=15),
+    Case("cross_join", [keyed(), table()], "SELECT s.k, t.k AS k2 FROM s CROSS JOIN t"),
+    Case("semi_keyed", [keyed(), table()], "SELECT k, v FROM s WHERE g IN (SELECT x FROM t)"),
+    Case("scalar_subquery", [bids(), table()], "SELECT id, v FROM s WHERE v > (SELECT avg(x) FROM t)"),
+    Case("string_agg", [keyed()], "SELECT g, string_agg(w, ',' ORDER BY w, k) AS ws FROM s GROUP BY g"),
+    Case("date_math", [bids()], "SELECT id, date_trunc('minute', ts) AS m, extract(second FROM ts) AS sec, ts + INTERVAL '1' HOUR AS later FROM s",
+         duck="SELECT id, date_trunc('minute', ts) AS m, extract(second FROM ts) AS sec, ts + INTERVAL '1' HOUR AS later FROM s"),
 ]

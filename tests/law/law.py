@@ -44,6 +44,8 @@ class Case:
     sql: str
     duck: str = ""
     emit: str = ""
+    stream: str = ""  # the stream's text where it reads other streams; `sql` says the same over the relations
+    setup: tuple[str, ...] = ()  # the streams that it reads
     at_end_only: bool = False
     steps: int = 12
     rows_per_step: int = 40
@@ -64,7 +66,17 @@ SQL_TYPES = {
     "time": "TIMESTAMP",
     "ms": "TIMESTAMP(3)",
     "id": "BIGINT",
+    "list": "BIGINT[]",
+    "struct": "STRUCT<a BIGINT, b VARCHAR>",
+    "blob": "BYTEA",
+    "interval": "INTERVAL",
+    "tz": "TIMESTAMP WITH TIME ZONE",
+    "unsigned": "SMALLINT UNSIGNED",
+    "real": "REAL",
+    "clock": "TIME",
 }
+
+DUCK_TYPES = {"struct": "STRUCT(a BIGINT, b VARCHAR)", "unsigned": "USMALLINT"}
 
 EPOCH = dt.datetime(2026, 1, 1)
 
@@ -105,6 +117,22 @@ class Generator:
             return rng.random() < 0.5
         if kind == "decimal":
             return decimal.Decimal(rng.randrange(-10000, 10000)) / 100
+        if kind == "list":
+            return [rng.choice([1, 2, None]) for _ in range(rng.randrange(3))]
+        if kind == "struct":
+            return {"a": rng.choice([1, None]), "b": rng.choice(["x", "a string beyond the inline size", None])}
+        if kind == "blob":
+            return bytes(rng.randrange(256) for _ in range(rng.choice([0, 3, 20])))
+        if kind == "interval":
+            return dt.timedelta(days=rng.randrange(3), seconds=rng.randrange(100))
+        if kind == "tz":
+            return dt.datetime(2026, 3, 28, tzinfo=dt.timezone.utc) + dt.timedelta(hours=rng.randrange(48))
+        if kind == "unsigned":
+            return rng.choice([0, 65535, rng.randrange(9)])
+        if kind == "real":
+            return rng.choice([0.5, -2.25, 1024.0])
+        if kind == "clock":
+            return dt.time(rng.randrange(24), rng.randrange(60), 1, 500)
         if kind == "date":
             return dt.date(2026, 1, 1) + dt.timedelta(days=rng.randrange(40))
         raise ValueError(kind)
@@ -224,10 +252,12 @@ class Run:
 
     def compare_duckdb(self) -> None:
         duck = duckdb.connect()
+        duck.execute("SET TimeZone = 'UTC'")
         duck.execute("CREATE MACRO tumble(ts, size) AS time_bucket(size, ts, TIMESTAMP '1970-01-01')")
         for name, mirror in self.mirrors.items():
             relation = mirror.relation
-            duck.execute(f"CREATE TABLE {name} ({', '.join(f'{c} {SQL_TYPES[k]}' for c, k in relation.columns.items())})")
+            columns = ", ".join(f"{c} {DUCK_TYPES.get(k, SQL_TYPES[k])}" for c, k in relation.columns.items())
+            duck.execute(f"CREATE TABLE {name} ({columns})")
             rows = mirror.contents()
             if rows:
                 marks = ", ".join("?" for _ in relation.columns)
@@ -244,7 +274,9 @@ class Run:
         # Half of the runs create the stream over rows that are there already (backfill).
         for _ in range(self.rng.choice([0, 3])):
             self.feed(self.rng.choice(case.relations))
-        self.conn.execute(f"CREATE STREAM the_stream AS {case.sql} {case.emit}")
+        for statement in case.setup:
+            self.conn.execute(statement)
+        self.conn.execute(f"CREATE STREAM the_stream AS {case.stream or case.sql} {case.emit}")
         self.conn.start()
         sub = self.conn.subscribe_stream("the_stream", changes=True, snapshot=True)
         for _ in range(case.steps):
