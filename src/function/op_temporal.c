@@ -179,13 +179,16 @@ static laminar_status interval_sum_kernel(KERNEL_ARGS)
     for (size_t i = 0; i < n; i++) {
         struct laminar_interval a = ROW(struct laminar_interval, &args[0], i),
                                 b = ROW(struct laminar_interval, &args[1], i);
-        bool is_over = binding->sign > 0
-                           ? __builtin_add_overflow(a.months, b.months, &r[i].months) |
-                                 __builtin_add_overflow(a.days, b.days, &r[i].days) |
-                                 __builtin_add_overflow(a.nanos, b.nanos, &r[i].nanos)
-                           : __builtin_sub_overflow(a.months, b.months, &r[i].months) |
-                                 __builtin_sub_overflow(a.days, b.days, &r[i].days) |
-                                 __builtin_sub_overflow(a.nanos, b.nanos, &r[i].nanos);
+        bool is_over = false;
+        if (binding->sign > 0) {
+            is_over |= __builtin_add_overflow(a.months, b.months, &r[i].months);
+            is_over |= __builtin_add_overflow(a.days, b.days, &r[i].days);
+            is_over |= __builtin_add_overflow(a.nanos, b.nanos, &r[i].nanos);
+        } else {
+            is_over |= __builtin_sub_overflow(a.months, b.months, &r[i].months);
+            is_over |= __builtin_sub_overflow(a.days, b.days, &r[i].days);
+            is_over |= __builtin_sub_overflow(a.nanos, b.nanos, &r[i].nanos);
+        }
         if (unlikely(is_over) && column_is_valid(out, i) &&
             time_fail(env, out, i, args, sign_text(binding->sign)))
             return eval_failure(env);
@@ -200,9 +203,9 @@ static laminar_status interval_times_integer_kernel(KERNEL_ARGS)
     for (size_t i = 0; i < n; i++) {
         struct laminar_interval v = ROW(struct laminar_interval, &args[binding->time_arg], i);
         int64_t factor = ROW(int64_t, &args[binding->other_arg], i);
-        bool is_over = __builtin_mul_overflow(v.months, factor, &r[i].months) |
-                       __builtin_mul_overflow(v.days, factor, &r[i].days) |
-                       __builtin_mul_overflow(v.nanos, factor, &r[i].nanos);
+        bool is_over = __builtin_mul_overflow(v.months, factor, &r[i].months);
+        is_over |= __builtin_mul_overflow(v.days, factor, &r[i].days);
+        is_over |= __builtin_mul_overflow(v.nanos, factor, &r[i].nanos);
         if (unlikely(is_over) && column_is_valid(out, i) && time_fail(env, out, i, args, "*"))
             return eval_failure(env);
     }
@@ -258,9 +261,9 @@ static laminar_status interval_negate_kernel(KERNEL_ARGS)
     const struct laminar_interval *a = args[0].data;
     struct laminar_interval *r = OUT(struct laminar_interval, out);
     for (size_t i = 0; i < n; i++) {
-        bool is_over = __builtin_sub_overflow(0, a[i].months, &r[i].months) |
-                       __builtin_sub_overflow(0, a[i].days, &r[i].days) |
-                       __builtin_sub_overflow(0, a[i].nanos, &r[i].nanos);
+        bool is_over = __builtin_sub_overflow(0, a[i].months, &r[i].months);
+        is_over |= __builtin_sub_overflow(0, a[i].days, &r[i].days);
+        is_over |= __builtin_sub_overflow(0, a[i].nanos, &r[i].nanos);
         if (unlikely(is_over) && column_is_valid(out, i) &&
             eval_fail(env, out, i, "INTERVAL out of range: - (%s)", VALUE_TEXT(&args[0], i)))
             return eval_failure(env);

@@ -3,6 +3,7 @@
 #include "vector/kernel.h"
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void *heap_alloc(struct agg_heap *heap, size_t size)
@@ -367,7 +368,7 @@ static void incremental_equals_multiset(void **state)
         {"bit_xor", "BIGINT", 1},    {"count_if", "BOOLEAN", 1},  {"var_samp", "DOUBLE", 1},
         {"stddev_pop", "DOUBLE", 1}, {"covar_samp", "DOUBLE", 2}, {"corr", "DOUBLE", 2},
         {"regr_slope", "DOUBLE", 2}, {"arg_min", "VARCHAR", 2},   {"arg_max", "BIGINT", 2},
-        {"min", "DATE", 1},          {"max", "TIMESTAMP", 1},
+        {"min", "DATE", 1},          {"max", "TIMESTAMP", 1},     {"approx_median", "DOUBLE", 1},
     };
     struct fn_random random = {20240517};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
@@ -410,6 +411,85 @@ static void whole_chunks_equal_single_rows(void **state)
             }
         }
     }
+}
+
+/* Sketches: errors within what they promise, parts combined = whole, serialised and back. */
+static void sketches_are_close(void **state)
+{
+    (void)state;
+    enum { N = 100000, PARTS = 3 };
+    struct arena arena = {0};
+    struct column x, out;
+    int64_t five = 5;
+    double fraction = 0.9;
+    struct vector k = {.type = TYPE(INT64), .shape = VEC_CONST, .data = &five},
+                  q = {.type = TYPE(DOUBLE), .shape = VEC_CONST, .data = &fraction};
+    static const char *const names[] = {"approx_distinct", "approx_percentile_cont",
+                                        "approx_median", "approx_top_k"};
+    const struct vector *constants[][2] = {{NULL}, {NULL, &q}, {NULL}, {NULL, &k}};
+    uint32_t n_args[] = {1, 2, 1, 2};
+    for (int a = 0; a < 4; a++) {
+        struct data_type types[2] = {a == 1 || a == 2 ? TYPE(DOUBLE) : TYPE(INT64),
+                                     a == 1 ? TYPE(DOUBLE) : TYPE(INT64)};
+        struct bound_aggregate *agg;
+        assert_int_equal(
+            aggregate_bind(&arena, names[a], types, n_args[a], constants[a], &agg, NULL),
+            LAMINAR_OK);
+        _Alignas(16) uint8_t states[PARTS][STATE_MAX] = {0}, restored[STATE_MAX] = {0};
+        for (int part = 0; part < PARTS; part++) {
+            assert_int_equal(column_init(&x, agg->arg_types[0], NULL), LAMINAR_OK);
+            for (int64_t i = part; i < N; i += PARTS) { /* 1..N, for top_k mostly 1..5 */
+                int64_t value = a == 3 ? (i % 4 ? i % 5 + 1 : i) : a == 0 ? i / 2 : i + 1;
+                double number = (double)value;
+                assert_int_equal(column_append_value(
+                                     &x, a == 1 || a == 2 ? (void *)&number : (void *)&value, NULL),
+                                 LAMINAR_OK);
+            }
+            struct vector args[2] = {x.vec, a == 1 ? q : k};
+            assert_int_equal(
+                agg->kernels->update_one(agg, &heap, states[part], args, NULL, x.n, NULL),
+                LAMINAR_OK);
+            column_deinit(&x);
+            if (part)
+                assert_int_equal(agg->kernels->combine(agg, &heap, states[0], states[part], NULL),
+                                 LAMINAR_OK);
+        }
+        struct strbuf bytes = {0};
+        size_t used;
+        assert_int_equal(agg->kernels->encode(agg, states[0], &bytes, NULL), LAMINAR_OK);
+        assert_int_equal(agg->kernels->decode(agg, &heap, restored, (uint8_t *)bytes.data,
+                                              bytes.size, &used, NULL),
+                         LAMINAR_OK);
+        assert_int_equal(used, bytes.size);
+        for (size_t cut = 0; cut < bytes.size; cut += 1 + bytes.size / 50) {
+            _Alignas(16) uint8_t scratch[STATE_MAX] = {0};
+            assert_int_not_equal(
+                agg->kernels->decode(agg, &heap, scratch, (uint8_t *)bytes.data, cut, &used, NULL),
+                LAMINAR_OK);
+            agg->kernels->destroy(agg, &heap, scratch);
+        }
+        strbuf_deinit(&bytes);
+        assert_int_equal(column_init(&out, agg->result, NULL), LAMINAR_OK);
+        assert_int_equal(agg->kernels->finish(agg, (uint8_t *[]){restored}, 0, 1, &out, NULL),
+                         LAMINAR_OK);
+        if (a == 0)
+            assert_true(llabs(((const int64_t *)out.vec.data)[0] - N / 2) <
+                        N / 2 / 20); /* three standard errors */
+        if (a == 1) assert_true(fabs(((const double *)out.vec.data)[0] - 0.9 * N) < 0.0051 * N);
+        if (a == 2) assert_true(fabs(((const double *)out.vec.data)[0] - 0.5 * N) < 0.0051 * N);
+        if (a == 3) {
+            struct list_entry entry = ((const struct list_entry *)out.vec.data)[0];
+            assert_int_equal(entry.length, 5);
+            for (uint32_t i = 0; i < 5; i++) {
+                int64_t value = ((const int64_t *)out.vec.children[0].data)[entry.offset + i];
+                assert_true(value >= 1 && value <= 5);
+            }
+        }
+        column_deinit(&out);
+        for (int part = 0; part < PARTS; part++) agg->kernels->destroy(agg, &heap, states[part]);
+        agg->kernels->destroy(agg, &heap, restored);
+    }
+    arena_deinit(&arena);
 }
 
 static laminar_status boxed_scenario(void *arg)
@@ -468,6 +548,7 @@ int main(void)
         cmocka_unit_test(arg_min_does_not_depend_on_the_order_of_rows),
         cmocka_unit_test(incremental_equals_multiset),
         cmocka_unit_test(whole_chunks_equal_single_rows),
+        cmocka_unit_test(sketches_are_close),
         cmocka_unit_test(memory_can_run_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
