@@ -159,30 +159,31 @@ static const struct aggregate_kernels hll_kernels = {
 
 /* --- Percentiles --------------------------------------------------------------------------------------------------------------------------- */
 
-#define DD_GAMMA 1.01                    /* border of a bucket over the one before */
-#define DD_LOG_GAMMA 0.00995033085316808 /* ln 1.01 */
+#define DDSKETCH_GAMMA 1.01                    /* border of a bucket over the one before */
+#define DDSKETCH_LOG_GAMMA 0.00995033085316808 /* ln 1.01 */
 enum {
-    DD_INDEX_MAX = 80000,
-    DD_COUNTS_MIN = 64
+    DDSKETCH_INDEX_MAX = 80000,
+    DDSKETCH_COUNTS_MIN = 64
 }; /* ln(DBL_MAX) / ln(1.01) is below; so is that of the least double */
 
 /* Counts of the buckets [first, first + size). */
-struct dd_store {
+struct ddsketch_store {
     int64_t *counts;
     int32_t first;
     uint32_t size;
 };
-struct dd_state {
+struct ddsketch_state {
     int64_t n;
     int64_t n_zero;
     int64_t n_infinite;
     int64_t n_minus_infinite;
     int64_t n_nan;
-    struct dd_store positive;
-    struct dd_store negative;
+    struct ddsketch_store positive;
+    struct ddsketch_store negative;
 };
 
-static bool dd_reserve(struct dd_store *store, struct agg_heap *heap, int32_t from, int32_t to)
+static bool ddsketch_reserve(struct ddsketch_store *store, struct agg_heap *heap, int32_t from,
+                             int32_t to)
 {
     if (store->size && from >= store->first && to < store->first + (int32_t)store->size)
         return true;
@@ -190,7 +191,7 @@ static bool dd_reserve(struct dd_store *store, struct agg_heap *heap, int32_t fr
     int32_t last = store->size && store->first + (int32_t)store->size - 1 > to
                        ? store->first + (int32_t)store->size - 1
                        : to;
-    uint32_t size = (uint32_t)(last - first) + 1, wanted = DD_COUNTS_MIN;
+    uint32_t size = (uint32_t)(last - first) + 1, wanted = DDSKETCH_COUNTS_MIN;
     while (wanted < size) wanted *= 2;
     if (first == from && store->size)
         first -= (int32_t)(wanted - size); /* it grew downwards, and may again */
@@ -200,10 +201,11 @@ static bool dd_reserve(struct dd_store *store, struct agg_heap *heap, int32_t fr
     if (store->size)
         memcpy(counts + (store->first - first), store->counts, store->size * sizeof *counts);
     if (store->counts) heap->free(heap, store->counts, store->size * sizeof *counts);
-    *store = (struct dd_store){counts, first, wanted};
+    *store = (struct ddsketch_store){counts, first, wanted};
     return true;
 }
-static bool dd_add(struct dd_state *s, struct agg_heap *heap, double value, int64_t weight)
+static bool ddsketch_add(struct ddsketch_state *s, struct agg_heap *heap, double value,
+                         int64_t weight)
 {
     s->n += weight;
     if (isnan(value))
@@ -213,47 +215,48 @@ static bool dd_add(struct dd_state *s, struct agg_heap *heap, double value, int6
     else if (value == 0)
         s->n_zero += weight;
     else {
-        struct dd_store *store = value > 0 ? &s->positive : &s->negative;
-        int32_t index = (int32_t)ceil(log(fabs(value)) / DD_LOG_GAMMA);
-        if (!dd_reserve(store, heap, index, index)) return false;
+        struct ddsketch_store *store = value > 0 ? &s->positive : &s->negative;
+        int32_t index = (int32_t)ceil(log(fabs(value)) / DDSKETCH_LOG_GAMMA);
+        if (!ddsketch_reserve(store, heap, index, index)) return false;
         store->counts[index - store->first] += weight;
     }
     return true;
 }
-static laminar_status dd_update(UPDATE_ARGS)
+static laminar_status ddsketch_update(UPDATE_ARGS)
 {
     for (size_t i = 0; i < n; i++) {
         if (!vector_is_valid(&args[0], i)) continue;
-        struct dd_state *s = (struct dd_state *)(void *)(rows[i] + offset);
-        if (unlikely(!dd_add(s, heap, ROW(double, &args[0], i), weights ? weights[i] : 1)))
+        struct ddsketch_state *s = (struct ddsketch_state *)(void *)(rows[i] + offset);
+        if (unlikely(!ddsketch_add(s, heap, ROW(double, &args[0], i), weights ? weights[i] : 1)))
             return error_oom(err);
     }
     return LAMINAR_OK;
 }
-static laminar_status dd_update_one(UPDATE_ONE_ARGS)
+static laminar_status ddsketch_update_one(UPDATE_ONE_ARGS)
 {
     for (size_t i = 0; i < n; i++) {
         if (!vector_is_valid(&args[0], i)) continue;
-        if (unlikely(!dd_add((struct dd_state *)(void *)state, heap, ROW(double, &args[0], i),
-                             weights ? weights[i] : 1)))
+        if (unlikely(!ddsketch_add((struct ddsketch_state *)(void *)state, heap,
+                                   ROW(double, &args[0], i), weights ? weights[i] : 1)))
             return error_oom(err);
     }
     return LAMINAR_OK;
 }
-static bool dd_merge_store(struct dd_store *dst, struct agg_heap *heap, const struct dd_store *src)
+static bool ddsketch_merge_store(struct ddsketch_store *dst, struct agg_heap *heap,
+                                 const struct ddsketch_store *src)
 {
     if (!src->size) return true;
-    if (!dd_reserve(dst, heap, src->first, src->first + (int32_t)src->size - 1)) return false;
+    if (!ddsketch_reserve(dst, heap, src->first, src->first + (int32_t)src->size - 1)) return false;
     for (uint32_t k = 0; k < src->size; k++)
         dst->counts[src->first - dst->first + (int32_t)k] += src->counts[k];
     return true;
 }
-static laminar_status dd_combine(COMBINE_ARGS)
+static laminar_status ddsketch_combine(COMBINE_ARGS)
 {
-    struct dd_state *s = (struct dd_state *)(void *)dst;
-    const struct dd_state *other = (const struct dd_state *)(const void *)src;
-    if (!dd_merge_store(&s->positive, heap, &other->positive) ||
-        !dd_merge_store(&s->negative, heap, &other->negative))
+    struct ddsketch_state *s = (struct ddsketch_state *)(void *)dst;
+    const struct ddsketch_state *other = (const struct ddsketch_state *)(const void *)src;
+    if (!ddsketch_merge_store(&s->positive, heap, &other->positive) ||
+        !ddsketch_merge_store(&s->negative, heap, &other->negative))
         return error_oom(err);
     s->n += other->n;
     s->n_zero += other->n_zero;
@@ -264,74 +267,75 @@ static laminar_status dd_combine(COMBINE_ARGS)
 }
 
 /* The bucket's value: the middle in relative terms. */
-static double dd_bucket_value(int32_t index)
+static double ddsketch_bucket_value(int32_t index)
 {
-    return exp((double)index * DD_LOG_GAMMA) * 2 / (1 + DD_GAMMA);
+    return exp((double)index * DDSKETCH_LOG_GAMMA) * 2 / (1 + DDSKETCH_GAMMA);
 }
 
 /* The value of rank `rank` (from 0) in the order -inf, negative, 0, positive, inf, NaN. */
-static double dd_value_at(const struct dd_state *s, int64_t rank)
+static double ddsketch_value_at(const struct ddsketch_state *s, int64_t rank)
 {
     if ((rank -= s->n_minus_infinite) < 0) return -INFINITY;
     for (uint32_t k = s->negative.size; k-- > 0;)
         if ((rank -= s->negative.counts[k]) < 0)
-            return -dd_bucket_value(s->negative.first + (int32_t)k);
+            return -ddsketch_bucket_value(s->negative.first + (int32_t)k);
     if ((rank -= s->n_zero) < 0) return 0;
     for (uint32_t k = 0; k < s->positive.size; k++)
         if ((rank -= s->positive.counts[k]) < 0)
-            return dd_bucket_value(s->positive.first + (int32_t)k);
+            return ddsketch_bucket_value(s->positive.first + (int32_t)k);
     return (rank -= s->n_infinite) < 0 ? (double)INFINITY : (double)NAN;
 }
-static laminar_status dd_finish(FINISH_ARGS)
+static laminar_status ddsketch_finish(FINISH_ARGS)
 {
     double fraction = *(const double *)agg->data;
-    FINISH_LOOP(struct dd_state, double, s->n > 0,
-                dd_value_at(s, (int64_t)(fraction * (double)(s->n - 1))));
+    FINISH_LOOP(struct ddsketch_state, double, s->n > 0,
+                ddsketch_value_at(s, (int64_t)(fraction * (double)(s->n - 1))));
 }
-static void dd_free_store(struct dd_store *store, struct agg_heap *heap)
+static void ddsketch_free_store(struct ddsketch_store *store, struct agg_heap *heap)
 {
     if (store->counts) heap->free(heap, store->counts, store->size * sizeof *store->counts);
-    *store = (struct dd_store){0};
+    *store = (struct ddsketch_store){0};
 }
-static void dd_destroy(unused const struct bound_aggregate *agg, struct agg_heap *heap,
-                       uint8_t *state)
+static void ddsketch_destroy(unused const struct bound_aggregate *agg, struct agg_heap *heap,
+                             uint8_t *state)
 {
-    struct dd_state *s = (struct dd_state *)(void *)state;
-    dd_free_store(&s->positive, heap);
-    dd_free_store(&s->negative, heap);
+    struct ddsketch_state *s = (struct ddsketch_state *)(void *)state;
+    ddsketch_free_store(&s->positive, heap);
+    ddsketch_free_store(&s->negative, heap);
     memset(s, 0, sizeof *s);
 }
 
 /* Five counts, then for each store: first, size, counts. */
-enum { DD_COUNTS = 5, DD_COUNTS_BYTES = DD_COUNTS * 8, DD_STORE_BYTES = 8 };
-static void dd_encode_store(const struct dd_store *store, struct strbuf *out)
+enum { DDSKETCH_COUNTS = 5, DDSKETCH_COUNTS_BYTES = DDSKETCH_COUNTS * 8, DDSKETCH_STORE_BYTES = 8 };
+static void ddsketch_encode_store(const struct ddsketch_store *store, struct strbuf *out)
 {
     strbuf_append(out, (const char *)&store->first, sizeof store->first);
     strbuf_append(out, (const char *)&store->size, sizeof store->size);
     if (store->size)
         strbuf_append(out, (const char *)store->counts, store->size * sizeof *store->counts);
 }
-static laminar_status dd_encode(unused const struct bound_aggregate *agg, const uint8_t *state,
-                                struct strbuf *out, struct laminar_error *err)
+static laminar_status ddsketch_encode(unused const struct bound_aggregate *agg,
+                                      const uint8_t *state, struct strbuf *out,
+                                      struct laminar_error *err)
 {
-    const struct dd_state *s = (const struct dd_state *)(const void *)state;
-    strbuf_append(out, (const char *)state, DD_COUNTS_BYTES);
-    dd_encode_store(&s->positive, out);
-    dd_encode_store(&s->negative, out);
+    const struct ddsketch_state *s = (const struct ddsketch_state *)(const void *)state;
+    strbuf_append(out, (const char *)state, DDSKETCH_COUNTS_BYTES);
+    ddsketch_encode_store(&s->positive, out);
+    ddsketch_encode_store(&s->negative, out);
     return out->failed ? error_oom(err) : LAMINAR_OK;
 }
-static laminar_status dd_decode_store(struct dd_store *store, struct agg_heap *heap,
-                                      const uint8_t **data, const uint8_t *end,
-                                      struct laminar_error *err)
+static laminar_status ddsketch_decode_store(struct ddsketch_store *store, struct agg_heap *heap,
+                                            const uint8_t **data, const uint8_t *end,
+                                            struct laminar_error *err)
 {
     int32_t first;
     uint32_t size;
-    if (end - *data < DD_STORE_BYTES) return corrupt(err);
+    if (end - *data < DDSKETCH_STORE_BYTES) return corrupt(err);
     memcpy(&first, *data, 4);
     memcpy(&size, *data + 4, 4);
-    *data += DD_STORE_BYTES;
-    bool fits = size <= 4 * DD_INDEX_MAX && first >= -4 * DD_INDEX_MAX && first <= DD_INDEX_MAX &&
-                (size_t)(end - *data) / 8 >= size;
+    *data += DDSKETCH_STORE_BYTES;
+    bool fits = size <= 4 * DDSKETCH_INDEX_MAX && first >= -4 * DDSKETCH_INDEX_MAX &&
+                first <= DDSKETCH_INDEX_MAX && (size_t)(end - *data) / 8 >= size;
     if (!fits) return corrupt(err);
     if (!size) return LAMINAR_OK;
     store->counts = heap->alloc(heap, size * sizeof *store->counts);
@@ -342,32 +346,32 @@ static laminar_status dd_decode_store(struct dd_store *store, struct agg_heap *h
     *data += (size_t)size * 8;
     return LAMINAR_OK;
 }
-static laminar_status dd_decode(const struct bound_aggregate *agg, struct agg_heap *heap,
-                                uint8_t *state, const uint8_t *data, size_t size, size_t *used,
-                                struct laminar_error *err)
+static laminar_status ddsketch_decode(const struct bound_aggregate *agg, struct agg_heap *heap,
+                                      uint8_t *state, const uint8_t *data, size_t size,
+                                      size_t *used, struct laminar_error *err)
 {
-    struct dd_state *s = (struct dd_state *)(void *)state;
-    const uint8_t *at = data + DD_COUNTS_BYTES, *end = data + size;
-    if (size < DD_COUNTS_BYTES) return corrupt(err);
-    memcpy(state, data, DD_COUNTS_BYTES);
-    laminar_status status = dd_decode_store(&s->positive, heap, &at, end, err);
-    if (status == LAMINAR_OK) status = dd_decode_store(&s->negative, heap, &at, end, err);
-    if (status != LAMINAR_OK) dd_destroy(agg, heap, state);
+    struct ddsketch_state *s = (struct ddsketch_state *)(void *)state;
+    const uint8_t *at = data + DDSKETCH_COUNTS_BYTES, *end = data + size;
+    if (size < DDSKETCH_COUNTS_BYTES) return corrupt(err);
+    memcpy(state, data, DDSKETCH_COUNTS_BYTES);
+    laminar_status status = ddsketch_decode_store(&s->positive, heap, &at, end, err);
+    if (status == LAMINAR_OK) status = ddsketch_decode_store(&s->negative, heap, &at, end, err);
+    if (status != LAMINAR_OK) ddsketch_destroy(agg, heap, state);
     *used = (size_t)(at - data);
     return status;
 }
 
-static const struct aggregate_kernels dd_kernels = {
-    .state_size = sizeof(struct dd_state),
+static const struct aggregate_kernels ddsketch_kernels = {
+    .state_size = sizeof(struct ddsketch_state),
     .state_align = 8,
     .is_retractable = true,
-    .update = dd_update,
-    .update_one = dd_update_one,
-    .combine = dd_combine,
-    .finish = dd_finish,
-    .destroy = dd_destroy,
-    .encode = dd_encode,
-    .decode = dd_decode,
+    .update = ddsketch_update,
+    .update_one = ddsketch_update_one,
+    .combine = ddsketch_combine,
+    .finish = ddsketch_finish,
+    .destroy = ddsketch_destroy,
+    .encode = ddsketch_encode,
+    .decode = ddsketch_decode,
 };
 
 /* --- Binding --------------------------------------------------------------------------------------------------------------------------------- */
@@ -414,7 +418,7 @@ static laminar_status bind_percentile(struct aggregate_binding *binding)
         agg->arg_types[1] = TYPE(DOUBLE);
     }
     agg->data = fraction;
-    return agg_bound(binding, TYPE(DOUBLE), &dd_kernels);
+    return agg_bound(binding, TYPE(DOUBLE), &ddsketch_kernels);
 }
 
 static const struct aggregate_function functions[] = {
