@@ -22,13 +22,13 @@ struct aggregate_family {
     X(operators_bit)                                                                               \
     X(operators_compare)                                                                           \
     X(operators_logic)                                                                             \
-    X(math) X(rounding) X(condition) X(window) X(date) X(time) X(time_format) X(text)              \
-        X(text_build) X(like) X(regex) X(encode) X(random) X(list) X(nested) X(json)
+    X(math)                                                                                        \
+    X(rounding) X(condition) X(window) X(date) X(time) X(time_format) X(text) X(text_build)        \
+        X(like) X(regex) X(encode) X(random) X(list) X(nested) X(json)
 #define AGGREGATE_FAMILY_LIST(X)                                                                   \
     X(agg_count)                                                                                   \
     X(agg_sum)                                                                                     \
-    X(agg_minmax) X(agg_logic) X(agg_value) X(agg_moments) X(agg_multiset) X(agg_sketch)           \
-        X(agg_top)
+    X(agg_minmax) X(agg_logic) X(agg_value) X(agg_moments) X(agg_multiset) X(agg_sketch) X(agg_top)
 
 #define DECLARE_SCALAR_FAMILY(name) extern const struct scalar_family family_##name;
 SCALAR_FAMILY_LIST(DECLARE_SCALAR_FAMILY)

@@ -131,6 +131,31 @@ static laminar_status coerce(struct arena *arena, struct column *arg, struct dat
     return status;
 }
 
+/* A row error becomes null in NULL mode, and is noted in SKIP mode; rows 0 and 2 are bad, row 1 is null (or fine, for functions that take nulls). */
+static void check_row_modes(const struct bound_function *fn, const struct vector *args,
+                            struct column *out)
+{
+    struct laminar_error err = LAMINAR_ERROR_INIT;
+    struct arena scratch = {0};
+    struct vector result;
+    uint8_t bad[1] = {0};
+    assert_true(fn->flags & FN_FALLIBLE);
+    struct eval_env env = {.err = &err, .mode = ROW_ERROR_NULL, .zone = "UTC", .scratch = &scratch};
+    assert_int_equal(function_eval(fn, &env, args, 3, out, &result), LAMINAR_OK);
+    assert_false(vector_is_valid(&result, 0));
+    assert_false(vector_is_valid(&result, 2));
+    assert_int_equal(env.n_bad_rows, 0);
+    env.mode = ROW_ERROR_SKIP;
+    env.bad_rows = bad;
+    assert_int_equal(function_eval(fn, &env, args, 3, out, &result), LAMINAR_OK);
+    assert_false(vector_is_valid(&result, 0));
+    assert_false(vector_is_valid(&result, 2));
+    assert_true(bitmap_get(bad, 0) && bitmap_get(bad, 2) && !bitmap_get(bad, 1));
+    assert_int_equal(env.n_bad_rows, 2);
+    assert_true(env.bad_text[0] != 0);
+    arena_deinit(&scratch);
+}
+
 /* The same call over three flat rows, the middle one null: must give the constant's answer, null, the answer. */
 static void check_flat(const struct bound_function *fn, struct eval_env *env, struct column *args,
                        const char *expected)
@@ -151,6 +176,7 @@ static void check_flat(const struct bound_function *fn, struct eval_env *env, st
     if (strncmp(expected, "error: ", 7) == 0) {
         assert_int_not_equal(status, LAMINAR_OK);
         assert_string_equal(env->err->message, expected + 7);
+        check_row_modes(fn, vectors, &out);
     } else {
         assert_int_equal(status, LAMINAR_OK);
         if (fn->n_args && (fn->flags & FN_STRICT))
