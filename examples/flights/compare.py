@@ -59,7 +59,8 @@ def unequal(a: pa.ChunkedArray, b: pa.ChunkedArray) -> np.ndarray:
         near = np.isclose(a.fill_null(0).to_numpy(), b.fill_null(0).to_numpy(), rtol=TOLERANCE, atol=1e-12, equal_nan=True)
     else:
         near = pc.equal(a, b).fill_null(True).to_numpy()
-    return (a_null != b_null) | ~near.astype(bool)
+    differs: np.ndarray = (a_null != b_null) | ~near.astype(bool)
+    return differs
 
 
 def count_differing(ours: pa.Table, theirs: pa.Table) -> int:
