@@ -129,7 +129,8 @@ static void begin(struct interrupt *interrupt, laminar_db *db, laminar_subscript
     pthread_mutex_lock(&interrupt->mutex);
     interrupt->db = db;
     interrupt->sub = sub;
-    if (sub && interrupt->is_pending) laminar_subscription_cancel(sub);
+    /* It came before there was something to cancel: once more, now that there is. */
+    if (interrupt->is_pending) pthread_kill(interrupt->thread, SIGINT);
     pthread_mutex_unlock(&interrupt->mutex);
 }
 

@@ -139,11 +139,7 @@ struct line_editor *line_editor_create(struct shell *shell, const char *history_
 
 void line_editor_free(struct line_editor *editor)
 {
-    HistEvent event;
     if (!editor) return;
-    if (editor->history && editor->history_path &&
-        history(editor->history, &event, H_SAVE, editor->history_path) < 0)
-        fprintf(stderr, "laminar: the history can't be written to %s\n", editor->history_path);
     if (editor->history) history_end(editor->history);
     if (editor->edit) el_end(editor->edit);
     free(editor->history_path);
@@ -155,9 +151,12 @@ enum editor_event line_editor_read(struct line_editor *editor, const char *promp
 {
     int n = 0;
     editor->prompt = prompt;
-    errno = 0;
+    el_set(
+        editor->edit, EL_PREP_TERM,
+        1); /* libedit would do it after the prompt: keys that come between would be taken wrongly */
     const char *line = el_gets(editor->edit, &n);
-    if (interrupt_take(editor->shell->interrupt)) {
+    /* A whole line stands: an interrupt that came after it is for what the line does. */
+    if ((!line || n <= 0 || line[n - 1] != '\n') && interrupt_take(editor->shell->interrupt)) {
         el_reset(editor->edit);
         return EDITOR_INTERRUPTED;
     }
@@ -169,10 +168,17 @@ enum editor_event line_editor_read(struct line_editor *editor, const char *promp
     return EDITOR_LINE;
 }
 
+/* Saved at once: a closed terminal ends the shell by a signal. */
 void line_editor_remember(struct line_editor *editor, const char *text)
 {
     HistEvent event;
     history(editor->history, &event, H_ENTER, text);
+    if (editor->history_path &&
+        history(editor->history, &event, H_SAVE, editor->history_path) < 0) {
+        fprintf(stderr, "laminar: the history can't be written to %s\n", editor->history_path);
+        free(editor->history_path); /* once is enough */
+        editor->history_path = NULL;
+    }
 }
 
 const char *line_editor_name(void) { return "libedit"; }

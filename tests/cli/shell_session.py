@@ -75,7 +75,11 @@ class Terminal:
         raise AssertionError(f"the shell does not end; there is {self.text[self.mark:]!r}")
 
     def close(self) -> None:
+        """Kills the shell if it still runs. Twice is fine."""
         if self.pid:
             os.kill(self.pid, signal.SIGKILL)
             os.waitpid(self.pid, 0)
-        os.close(self.fd)
+            self.pid = 0
+        if self.fd >= 0:
+            os.close(self.fd)
+            self.fd = -1

@@ -106,8 +106,7 @@ def test_interrupt_cancels_a_query(terminal) -> None:
         shell.expect("150 rows")
         shell.expect("laminar> ")
     shell.send("SELECT count(*) FROM t a, t b, t c, t d WHERE a.n + b.n + c.n + d.n < 0;\n")
-    shell.expect("< 0;\n")  # the line is taken; the query runs from here
-    shell.settle(0.5)
+    shell.expect("< 0;\n")  # the line feed's echo: the line is taken
     shell.interrupt()
     shell.expect("error 402 (Query cancelled)")
     shell.expect("laminar> ")
@@ -131,6 +130,28 @@ def test_history_is_kept(terminal, tmp_path: Path) -> None:
     shell.expect("laminar> ")
     shell.send("\x1b[A\x1b[A\n")  # over .quit to the statement
     assert "│        123 │" in shell.expect("(1 row)")
+
+
+@with_libedit
+def test_history_outlives_a_closed_terminal(terminal, tmp_path: Path) -> None:
+    shell = terminal()
+    shell.expect("laminar> ")
+    shell.send("SELECT 77 AS kept;\n")
+    shell.expect("(1 row)")
+    shell.expect("laminar> ")
+    shell.close()  # kills
+    assert "77" in (tmp_path / "history").read_text()
+
+
+@with_libedit
+def test_history_that_cannot_be_written(terminal) -> None:
+    shell = terminal(LAMINAR_HISTORY="/no/such/folder/history")
+    shell.expect("laminar> ")
+    shell.send("SELECT 1 AS a;\n")
+    shell.expect("the history can't be written to /no/such/folder/history")
+    shell.send("SELECT 2 AS b;\n")
+    shell.expect("│ bigint │")
+    shell.expect("(1 row)")
 
 
 @with_libedit
