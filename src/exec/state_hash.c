@@ -73,8 +73,10 @@ static enum probe_kind probe_kind_of(const struct hash_layout *layout)
     if (layout->n_keys == 1 && k[0].form == KEY_FIXED && k[0].width == 8) return PROBE_64;
     if (layout->n_keys == 1 && k[0].form == KEY_FIXED && k[0].width == 4) return PROBE_32;
     if (layout->n_keys == 1 && k[0].form == KEY_STRING) return PROBE_STRING;
-    if (layout->n_keys == 2 && k[0].form == KEY_FIXED && k[0].width == 8 && k[1].form == KEY_FIXED && k[1].width == 8)
-        return PROBE_64_64;
+    bool is_pair = layout->n_keys == 2 && k[0].form == KEY_FIXED && k[0].width == 8;
+    if (is_pair && k[1].form == KEY_FIXED && k[1].width == 8) return PROBE_64_64;
+    if (is_pair && k[1].form == KEY_FIXED && k[1].width == 4) return PROBE_64_32;
+    if (is_pair && k[1].form == KEY_STRING) return PROBE_64_STRING;
     return PROBE_GENERIC;
 }
 
@@ -156,6 +158,7 @@ static void table_free(struct state *state)
     mem_free(t->index);
     mem_free(t->hashes);
     mem_free(t->new_slots);
+    mem_free(t->is_new);
     mem_free(t->norm);
     mem_free(t->encoded);
     strbuf_deinit(&t->encode_buf);
@@ -236,20 +239,25 @@ static never_inline laminar_status grow_scratch(struct state_hash *t, size_t n, 
 {
     size_t rows = n > 64 ? (n > CHUNK_ROWS / 4 ? CHUNK_ROWS : CHUNK_ROWS / 4) : 64;
     if (rows < n) rows = n;
-    uint64_t *hashes = mem_alloc(rows * 8), *new_slots = mem_alloc(rows * 8);
+    uint64_t *hashes = mem_alloc(rows * 16), *new_slots = mem_alloc(rows * 8);
+    uint8_t *is_new = mem_alloc(rows);
     struct vector *norm = t->norm ? t->norm : mem_calloc(t->layout->n_keys + 1, sizeof *norm);
     struct string_view *encoded = t->n_encoded ? mem_alloc(rows * t->n_encoded * sizeof *encoded) : NULL;
-    if (!hashes || !new_slots || !norm || (t->n_encoded && !encoded)) {
+    if (!hashes || !new_slots || !is_new || !norm || (t->n_encoded && !encoded)) {
         mem_free(hashes);
         mem_free(new_slots);
+        mem_free(is_new);
         mem_free(encoded);
         if (!t->norm) mem_free(norm);
         return error_oom(err);
     }
     mem_free(t->hashes);
     mem_free(t->new_slots);
+    mem_free(t->is_new);
     mem_free(t->encoded);
     t->hashes = hashes;
+    t->second_hashes = hashes + rows;
+    t->is_new = is_new;
     t->new_slots = new_slots;
     t->norm = norm;
     t->encoded = encoded;
@@ -413,38 +421,9 @@ struct probe {
     uint8_t *is_new;
     bool is_upsert;
     bool for_write;
+    enum probe_kind kind;
     size_t n_new; /* slots added so far: in t->new_slots */
 };
-
-/* Bits that must equal the row header's null bits, for the loops with one or two keys. */
-static always_inline uint64_t null_bits(const struct probe *p, enum probe_kind kind, size_t i)
-{
-    uint64_t bits = 0;
-    if (unlikely(p->keys[0].validity != NULL) && !vector_is_valid(&p->keys[0], i)) bits |= 2;
-    if (kind == PROBE_64_64 && unlikely(p->keys[1].validity != NULL) && !vector_is_valid(&p->keys[1], i)) bits |= 4;
-    return bits;
-}
-
-static always_inline bool row_equals(const struct probe *p, enum probe_kind kind, const uint8_t *row, size_t i)
-{
-    const struct hash_layout *layout = p->t->layout;
-    if (kind == PROBE_GENERIC) return key_equal(layout, row, p->keys, i);
-    uint64_t nulls = null_bits(p, kind, i);
-    if (unlikely((row_header(row) & 0xFFFE) != nulls)) return false;
-    if (kind == PROBE_64) {
-        uint64_t a = *(const uint64_t *)(const void *)(row + 8), b = *(const uint64_t *)value_at(&p->keys[0], i, 8);
-        return a == b || nulls;
-    }
-    if (kind == PROBE_32) {
-        uint32_t a = *(const uint32_t *)(const void *)(row + 8), b = *(const uint32_t *)value_at(&p->keys[0], i, 4);
-        return a == b || nulls;
-    }
-    if (kind == PROBE_STRING)
-        return nulls || string_equal((const void *)(row + 8), value_at(&p->keys[0], i, sizeof(struct string_view)));
-    uint64_t a0 = *(const uint64_t *)(const void *)(row + 8), b0 = *(const uint64_t *)value_at(&p->keys[0], i, 8);
-    uint64_t a1 = *(const uint64_t *)(const void *)(row + 16), b1 = *(const uint64_t *)value_at(&p->keys[1], i, 8);
-    return (a0 == b0 || nulls & 2) && (a1 == b1 || nulls & 4);
-}
 
 static never_inline bool add_row(struct probe *p, size_t pos, uint64_t hash, size_t i, uint64_t *out_slot)
 {
@@ -459,7 +438,8 @@ static never_inline bool add_row(struct probe *p, size_t pos, uint64_t hash, siz
     return true;
 }
 
-static always_inline bool probe_row(struct probe *p, enum probe_kind kind, size_t i)
+/* One row, any kind of key, present or not. */
+static never_inline bool probe_row(struct probe *p, size_t i)
 {
     struct state_hash *t = p->t;
     uint64_t hash = t->hashes[i], salt = hash >> 16 & 0xFFFF, slot;
@@ -478,64 +458,182 @@ static always_inline bool probe_row(struct probe *p, enum probe_kind kind, size_
             break;
         }
         slot = (entry & ENTRY_SLOT_MASK) - 1;
-        if (entry >> 48 == salt && row_equals(p, kind, row_at(t, slot), i)) break;
+        if (entry >> 48 == salt && key_equal(t->layout, row_at(t, slot), p->keys, i)) break;
         pos = (pos + 1) & mask;
     }
     if (p->for_write && !hash_make_writable(t, slot)) return false;
     p->slots[i] = slot;
     p->rows[i] = row_at(t, slot) + t->layout->payload_offset;
-    if (p->is_new) p->is_new[i] = is_new;
+    p->is_new[i] = is_new;
+    return true;
+}
+
+/* What the fast loop reads, in registers: stores through the caller's arrays can't change it. Read again after each call of probe_row. */
+struct probe_view {
+    const uint64_t *index;
+    const uintptr_t *pages;
+    uint64_t page_mask;
+    uint32_t home_shift, page_shift, row_bytes, payload_offset;
+    uintptr_t frozen; /* bit of a page's address that sends the row to the slow path */
+};
+static always_inline struct probe_view view_of(const struct probe *p)
+{
+    const struct state_hash *t = p->t;
+    const struct hash_layout *layout = t->layout;
+    return (struct probe_view){.index = t->index, .pages = t->pages, .page_mask = ((uint64_t)1 << layout->page_shift) - 1,
+                               .home_shift = 64 - t->index_bits, .page_shift = layout->page_shift, .row_bytes = layout->row_bytes,
+                               .payload_offset = layout->payload_offset, .frozen = p->for_write};
+}
+
+/* Keys of the kinds that have a loop of their own; strides are 0 for constants. */
+struct probe_keys {
+    const char *a, *b;
+    size_t a_stride, b_stride;
+};
+static always_inline bool is_pair(enum probe_kind kind) { return kind >= PROBE_64_64; }
+static always_inline uint32_t last_width(enum probe_kind kind)
+{
+    return kind == PROBE_32 || kind == PROBE_64_32 ? 4 : kind == PROBE_STRING || kind == PROBE_64_STRING ? 16 : 8;
+}
+static always_inline bool bytes_equal(const void *a, const void *b, uint32_t width)
+{
+    if (width == 4) return *(const uint32_t *)a == *(const uint32_t *)b;
+    if (width == 8) return *(const uint64_t *)a == *(const uint64_t *)b;
+    uint64_t x[2], y[2]; /* long strings differ by their pointer: the slow path compares their bytes */
+    memcpy(x, a, 16);
+    memcpy(y, b, 16);
+    return ((x[0] ^ y[0]) | (x[1] ^ y[1])) == 0;
+}
+
+/* The usual row: its key is there, at its home in the index, not null, its page writable. Else false, and probe_row decides. */
+static always_inline bool probe_fast(const struct probe *p, const struct probe_view *v, const struct probe_keys *keys, enum probe_kind kind, size_t i,
+                                     uint64_t hash)
+{
+    uint64_t entry = v->index[hash >> v->home_shift];
+    if (unlikely(entry >> 48 != (hash >> 16 & 0xFFFF) || !entry)) return false;
+    uint64_t slot = (entry & ENTRY_SLOT_MASK) - 1;
+    uintptr_t page = v->pages[slot >> v->page_shift];
+    uint8_t *row = (uint8_t *)(page & ~(uintptr_t)1) + (slot & v->page_mask) * v->row_bytes;
+    bool is_equal = (row_header(row) & 0xFFFF) == 1;
+    if (is_pair(kind)) {
+        is_equal &= bytes_equal(row + 8, keys->a + i * keys->a_stride, 8);
+        is_equal &= bytes_equal(row + 16, keys->b + i * keys->b_stride, last_width(kind));
+    } else {
+        is_equal &= bytes_equal(row + 8, keys->a + i * keys->a_stride, last_width(kind));
+    }
+    if (unlikely(!is_equal || page & v->frozen)) return false;
+    p->slots[i] = slot;
+    p->rows[i] = row + v->payload_offset;
+    p->is_new[i] = 0;
+    return true;
+}
+
+static always_inline uint64_t hash_here(const struct probe_keys *keys, enum probe_kind kind, size_t i)
+{
+    const char *a = keys->a + i * keys->a_stride, *b = keys->b + i * keys->b_stride;
+    uint64_t hash = kind == PROBE_32 ? hash_u64(*(const uint32_t *)(const void *)a) : hash_u64(*(const uint64_t *)(const void *)a);
+    if (kind == PROBE_64_64) return hash_combine(hash, hash_u64(*(const uint64_t *)(const void *)b));
+    if (kind == PROBE_64_32) return hash_combine(hash, hash_u64(*(const uint32_t *)(const void *)b));
+    return hash;
+}
+static always_inline bool has_strings(enum probe_kind kind) { return kind == PROBE_STRING || kind == PROBE_64_STRING; }
+
+/* A table that is not in cache: hashes are there, index entries and rows are prefetched ahead. */
+static always_inline bool probe_large(struct probe *p, const struct probe_keys *keys, enum probe_kind kind, size_t *done)
+{
+    const uint64_t *hashes = p->t->hashes;
+    struct probe_view v = view_of(p);
+    size_t n = p->n, i = 0;
+    for (size_t k = 0; k < AHEAD_INDEX; k++) prefetch_read(&v.index[hashes[k] >> v.home_shift]);
+    for (; i + AHEAD_INDEX < n; i++) {
+        prefetch_read(&v.index[hashes[i + AHEAD_INDEX] >> v.home_shift]);
+        uint64_t entry = v.index[hashes[i + AHEAD_ROW] >> v.home_shift];
+        if (entry) {
+            uint64_t slot = (entry & ENTRY_SLOT_MASK) - 1;
+            const uint8_t *row = (const uint8_t *)(v.pages[slot >> v.page_shift] & ~(uintptr_t)1) + (slot & v.page_mask) * v.row_bytes;
+            prefetch_write(row);
+            prefetch_write(row + v.row_bytes - 1);
+        }
+        if (kind != PROBE_GENERIC && probe_fast(p, &v, keys, kind, i, hashes[i])) continue;
+        if (!probe_row(p, i)) return false;
+        v = view_of(p);
+    }
+    *done = i;
     return true;
 }
 
 static always_inline bool probe_loop(struct probe *p, enum probe_kind kind)
 {
-    struct state_hash *t = p->t;
+    uint64_t *hashes = p->t->hashes;
+    const struct vector *a = &p->keys[0], *b = &p->keys[is_pair(kind)];
+    uint32_t a_width = is_pair(kind) ? 8 : last_width(kind);
+    struct probe_keys keys = {a->data, b->data, a->shape == VEC_CONST ? 0 : a_width, b->shape == VEC_CONST ? 0 : last_width(kind)};
     size_t n = p->n, i = 0;
-    if (t->base.n_rows >= PREFETCH_ROWS_MIN && n > AHEAD_INDEX) {
-        uint32_t last = t->layout->row_bytes - 1;
-        for (size_t k = 0; k < AHEAD_INDEX; k++) prefetch_read(&t->index[index_home(t, t->hashes[k])]);
-        for (; i + AHEAD_INDEX < n; i++) {
-            prefetch_read(&t->index[index_home(t, t->hashes[i + AHEAD_INDEX])]);
-            uint64_t entry = t->index[index_home(t, t->hashes[i + AHEAD_ROW])];
-            if (entry) {
-                const uint8_t *row = row_at(t, (entry & ENTRY_SLOT_MASK) - 1);
-                prefetch_write(row);
-                prefetch_write(row + last);
-            }
-            if (!probe_row(p, kind, i)) return false;
-        }
+    bool is_large = p->t->base.n_rows >= PREFETCH_ROWS_MIN && n > AHEAD_INDEX;
+    if (!has_strings(kind) && is_large)
+        for (size_t k = 0; k < n; k++) hashes[k] = hash_here(&keys, kind, k);
+    if (is_large && !probe_large(p, &keys, kind, &i)) return false;
+    struct probe_view v = view_of(p);
+    for (; i < n; i++) {
+        uint64_t hash = has_strings(kind) ? hashes[i] : hash_here(&keys, kind, i);
+        if (probe_fast(p, &v, &keys, kind, i, hash)) continue;
+        hashes[i] = hash;
+        if (!probe_row(p, i)) return false;
+        v = view_of(p);
     }
-    for (; i < n; i++)
-        if (!probe_row(p, kind, i)) return false;
     return true;
 }
 
-static bool probe_all(struct probe *p)
+/* Keys with nulls, or of other types. */
+static bool probe_generic(struct probe *p)
 {
-    switch (p->t->probe) {
-    case PROBE_GENERIC: return probe_loop(p, PROBE_GENERIC);
+    size_t i = 0;
+    bool is_large = p->t->base.n_rows >= PREFETCH_ROWS_MIN && p->n > AHEAD_INDEX;
+    if (is_large && !probe_large(p, NULL, PROBE_GENERIC, &i)) return false;
+    for (; i < p->n; i++)
+        if (!probe_row(p, i)) return false;
+    return true;
+}
+
+static bool probe_all(struct probe *p, enum probe_kind kind)
+{
+    switch (kind) {
+    case PROBE_GENERIC: return probe_generic(p);
     case PROBE_64: return probe_loop(p, PROBE_64);
     case PROBE_32: return probe_loop(p, PROBE_32);
-    case PROBE_64_64: return probe_loop(p, PROBE_64_64);
     case PROBE_STRING: return probe_loop(p, PROBE_STRING);
+    case PROBE_64_64: return probe_loop(p, PROBE_64_64);
+    case PROBE_64_32: return probe_loop(p, PROBE_64_32);
+    case PROBE_64_STRING: return probe_loop(p, PROBE_64_STRING);
     }
     return false;
 }
 
 /* --- Hashing ------------------------------------------------------------------------------------------------------------------------------ */
 
-static void hash_ints(const struct vector *v, uint32_t width, size_t n, uint64_t *hashes, bool is_first)
+/* All hashes of one table must agree, whichever loop made them: integers hash as in hash_here, by their bytes, and not by kernel_hash, which gives the same to
+ * equal numbers of all widths. */
+static void hash_ints(const struct vector *v, uint32_t width, size_t n, uint64_t *hashes)
 {
-    bool is_const = v->shape == VEC_CONST;
-    size_t m = is_const ? 1 : n;
-    for (size_t i = 0; i < m; i++) {
-        uint64_t value = width == 8 ? ((const uint64_t *)v->data)[i] : ((const uint32_t *)v->data)[i];
-        uint64_t hash = hash_u64(value);
-        if (v->validity && !vector_is_valid(v, i)) hash = HASH_OF_NULL;
-        if (!is_const) hashes[i] = is_first ? hash : hash_combine(hashes[i], hash);
-        else
-            for (size_t k = 0; k < n; k++) hashes[k] = is_first ? hash : hash_combine(hashes[k], hash);
+    size_t stride = v->shape == VEC_CONST ? 0 : width;
+    const char *data = v->data;
+    for (size_t i = 0; i < n; i++, data += stride) {
+        uint64_t value = width == 8 ? *(const uint64_t *)(const void *)data : *(const uint32_t *)(const void *)data;
+        hashes[i] = v->validity && !vector_is_valid(v, i) ? HASH_OF_NULL : hash_u64(value);
+    }
+}
+
+static void hash_rows(struct state_hash *t, const struct vector *keys, size_t n)
+{
+    if (t->probe == PROBE_GENERIC) {
+        kernel_hash(keys, t->layout->n_keys, n, t->hashes);
+        return;
+    }
+    for (uint32_t k = 0; k < t->layout->n_keys; k++) {
+        uint64_t *out = k ? t->second_hashes : t->hashes;
+        if (t->layout->keys[k].form == KEY_STRING) kernel_hash_column(&keys[k], n, out, true);
+        else hash_ints(&keys[k], t->layout->keys[k].width, n, out);
+        for (size_t i = 0; k && i < n; i++) t->hashes[i] = hash_combine(t->hashes[i], out[i]);
     }
 }
 
@@ -587,16 +685,11 @@ static laminar_status prepare(struct state_hash *t, struct probe *p, const struc
         }
         p->keys = t->norm;
     }
-    switch (t->probe) {
-    case PROBE_64: hash_ints(&p->keys[0], 8, n, t->hashes, true); break;
-    case PROBE_32: hash_ints(&p->keys[0], 4, n, t->hashes, true); break;
-    case PROBE_64_64:
-        hash_ints(&p->keys[0], 8, n, t->hashes, true);
-        hash_ints(&p->keys[1], 8, n, t->hashes, false);
-        break;
-    case PROBE_STRING:
-    case PROBE_GENERIC: kernel_hash(p->keys, t->layout->n_keys, n, t->hashes); break;
-    }
+    p->kind = t->probe;
+    for (uint32_t k = 0; k < t->layout->n_keys; k++)
+        if (p->keys[k].validity || p->keys[k].type.id == LAMINAR_TYPE_NULL) p->kind = PROBE_GENERIC;
+    if (!p->is_new) p->is_new = t->is_new;
+    if (p->kind == PROBE_GENERIC || has_strings(p->kind)) hash_rows(t, p->keys, n);
     return LAMINAR_OK;
 }
 
@@ -612,7 +705,7 @@ laminar_status state_hash_upsert(struct state_hash *t, const struct vector *keys
     if (unlikely(t->n_slots + n > (uint64_t)t->pages_capacity << t->layout->page_shift) &&
         (status = hash_reserve_slots(t, t->n_slots + n, err)))
         return status;
-    if (likely(probe_all(&p))) return LAMINAR_OK;
+    if (likely(probe_all(&p, p.kind))) return LAMINAR_OK;
     state_hash_remove(t, t->new_slots, p.n_new);
     return error_oom(err);
 }
@@ -627,7 +720,7 @@ laminar_status state_hash_find(struct state_hash *t, const struct vector *keys, 
     }
     laminar_status status = prepare(t, &p, keys, n, err);
     if (status) return status;
-    return likely(probe_all(&p)) ? LAMINAR_OK : error_oom(err);
+    return likely(probe_all(&p, p.kind)) ? LAMINAR_OK : error_oom(err);
 }
 
 uint8_t *state_hash_row(struct state_hash *t, uint64_t slot)

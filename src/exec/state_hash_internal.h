@@ -34,7 +34,7 @@ struct hash_layout {
 };
 
 /* Which compiled-in probe loop serves the table. */
-enum probe_kind { PROBE_GENERIC, PROBE_64, PROBE_32, PROBE_64_64, PROBE_STRING };
+enum probe_kind { PROBE_GENERIC, PROBE_64, PROBE_32, PROBE_STRING, PROBE_64_64, PROBE_64_32, PROBE_64_STRING };
 
 struct state_hash {
     struct state base; /* first */
@@ -54,8 +54,9 @@ struct state_hash {
     const uint64_t *forced_slots; /* restore: new rows get these slots, in order */
     /* scratch of upsert and find, room for scratch_rows */
     size_t scratch_rows;
-    uint64_t *hashes;
+    uint64_t *hashes, *second_hashes;
     uint64_t *new_slots;
+    uint8_t *is_new;       /* where the caller has none */
     struct vector *norm;   /* per key: strings in place of nested values */
     struct string_view *encoded; /* n_encoded_keys x scratch_rows */
     struct strbuf encode_buf;
