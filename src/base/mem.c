@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 static _Atomic uint64_t allocation_count;
 static _Atomic int64_t live_count;
@@ -63,6 +64,16 @@ void *mem_alloc_aligned(size_t size)
 {
     void *ptr = NULL;
     if (must_fail() || posix_memalign(&ptr, 64, size ? size : 1) != 0) return NULL;
+    return counted(ptr);
+}
+
+enum { HUGE_PAGE = 2 << 20 };
+void *mem_alloc_huge(size_t size)
+{
+    void *ptr = NULL;
+    if (size < HUGE_PAGE) return mem_alloc_aligned(size);
+    if (must_fail() || posix_memalign(&ptr, HUGE_PAGE, size) != 0) return NULL;
+    madvise(ptr, size, MADV_HUGEPAGE); /* a hint: whether it is taken makes no difference but in speed */
     return counted(ptr);
 }
 

@@ -16,6 +16,8 @@ void *mem_realloc(void *ptr, size_t size);
 void mem_free(void *ptr);
 /* 64-byte aligned, for vector data; freed with mem_free too. */
 void *mem_alloc_aligned(size_t size);
+/* For large blocks that live long and are read at random: from 2 MiB on aligned to that, and on huge pages where the system has them to give. */
+void *mem_alloc_huge(size_t size);
 char *mem_strdup(const char *text);
 char *mem_strndup(const char *text, size_t size);
 

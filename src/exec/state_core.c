@@ -202,20 +202,50 @@ void state_snapshot_leave(struct state_snapshot *snapshot)
 
 /* --- Pages ------------------------------------------------------------------------------------------------------------------------------- */
 
-struct state_page *state_page_create(struct mem_account *account, size_t size)
+static struct state_page *page_open(void *memory, struct page_slab *slab, struct mem_account *account, size_t size)
 {
-    struct state_page *page = mem_alloc_aligned(sizeof *page + size);
-    if (!page) return NULL;
+    struct state_page *page = memory;
     atomic_init(&page->refs, 1);
     page->size = (uint32_t)size;
     page->account = account;
+    page->slab = slab;
     mem_account_add(account, (int64_t)(sizeof *page + size));
     return page;
+}
+
+struct state_page *state_page_create(struct mem_account *account, size_t size)
+{
+    void *memory = mem_alloc_aligned(sizeof(struct state_page) + size);
+    return memory ? page_open(memory, NULL, account, size) : NULL;
+}
+
+void page_slab_unref(struct page_slab *slab)
+{
+    if (slab && atomic_fetch_sub_explicit(&slab->refs, 1, memory_order_acq_rel) == 1) mem_free(slab);
+}
+
+struct state_page *state_page_cut(struct page_slab **slab, struct mem_account *account, size_t size)
+{
+    size_t total = (sizeof(struct state_page) + size + 63) & ~(size_t)63;
+    if (total > PAGE_SLAB_BYTES / 8) return state_page_create(account, size);
+    if (!*slab || (*slab)->used + total > PAGE_SLAB_BYTES) {
+        struct page_slab *next = mem_alloc_huge(PAGE_SLAB_BYTES);
+        if (!next) return NULL;
+        atomic_init(&next->refs, 1);
+        next->used = sizeof *next;
+        page_slab_unref(*slab);
+        *slab = next;
+    }
+    void *memory = (char *)*slab + (*slab)->used;
+    (*slab)->used += (uint32_t)total;
+    atomic_fetch_add_explicit(&(*slab)->refs, 1, memory_order_relaxed);
+    return page_open(memory, *slab, account, size);
 }
 
 void state_page_unref(struct state_page *page)
 {
     if (!page || atomic_fetch_sub_explicit(&page->refs, 1, memory_order_acq_rel) != 1) return;
     mem_account_add(page->account, -(int64_t)(sizeof *page + page->size));
-    mem_free(page);
+    if (page->slab) page_slab_unref(page->slab);
+    else mem_free(page);
 }

@@ -86,15 +86,26 @@ static inline void *state_heap_alloc(struct state_core *core, size_t size) { ret
 static inline void state_heap_free(struct state_core *core, void *ptr, size_t size) { core->heap.free(&core->heap, ptr, size); }
 
 /* --- Pages ------------------------------------------------------------------------------------------------------------------------- */
+/* Pages of large tables are cut from slabs of a huge page each, which are freed with their last page. */
+struct page_slab {
+    _Atomic uint32_t refs; /* pages, and the table that cuts from it */
+    uint32_t used;         /* bytes, this head included */
+    char pad[56];
+};
+enum { PAGE_SLAB_BYTES = 2 << 20, PAGE_SLAB_FROM = 16 /* pages that a table has by itself */ };
 struct state_page {
     _Atomic uint32_t refs; /* table + snapshots */
     uint32_t size;         /* of data */
     struct mem_account *account;
-    char pad[48];
+    struct page_slab *slab; /* NULL: an allocation of its own */
+    char pad[40];
     uint8_t data[];
 };
-static_assert(sizeof(struct state_page) == 64, "page data is cache-line aligned");
+static_assert(sizeof(struct state_page) == 64 && sizeof(struct page_slab) == 64, "page data is cache-line aligned");
 struct state_page *state_page_create(struct mem_account *account, size_t size); /* contents undefined; NULL when memory is out */
+/* The same from *slab, which is replaced when it is full. */
+struct state_page *state_page_cut(struct page_slab **slab, struct mem_account *account, size_t size);
+void page_slab_unref(struct page_slab *slab); /* NULL is fine */
 void state_page_unref(struct state_page *page);
 
 #endif

@@ -111,6 +111,8 @@ struct agg_heap *state_hash_heap(struct state_hash *table) { return &table->core
 static void drop_pages(struct state_hash *t)
 {
     for (size_t i = 0; i < t->n_pages; i++) state_page_unref(page_of_data(t->pages[i]));
+    page_slab_unref(t->slab);
+    t->slab = NULL;
     t->n_pages = 0;
     t->n_slots = 0;
     t->base.n_rows = 0;
@@ -195,8 +197,9 @@ static never_inline laminar_status grow_index(struct state_hash *t, size_t n_row
     uint32_t bits = t->index ? t->index_bits : INDEX_BITS_MIN;
     while ((double)n_rows > 0.6 * (double)((size_t)1 << bits)) bits++;
     if (bits > INDEX_BITS_MAX) return error_oom(err);
-    uint64_t *index = mem_calloc((size_t)1 << bits, sizeof *index);
+    uint64_t *index = mem_alloc_huge(sizeof *index << bits);
     if (!index) return error_oom(err);
+    memset(index, 0, sizeof *index << bits);
     for (uint64_t s = 0; s < t->n_slots; s++) {
         uint64_t ahead = s + AHEAD_INDEX < t->n_slots ? s + AHEAD_INDEX : s;
         prefetch_write(&index[row_header(row_at(t, ahead)) >> (64 - bits)]);
@@ -265,12 +268,18 @@ static never_inline laminar_status grow_scratch(struct state_hash *t, size_t n, 
     return LAMINAR_OK;
 }
 
+struct state_page *hash_new_page(struct state_hash *t)
+{
+    size_t size = (size_t)t->layout->row_bytes << t->layout->page_shift;
+    return t->n_pages < PAGE_SLAB_FROM ? state_page_create(t->base.account, size) : state_page_cut(&t->slab, t->base.account, size);
+}
+
 bool hash_unshare(struct state_hash *t, uint64_t slot)
 {
     size_t i = (size_t)(slot >> t->layout->page_shift);
     struct state_page *page = page_of_data(t->pages[i]);
     if (atomic_load_explicit(&page->refs, memory_order_acquire) > 1) {
-        struct state_page *copy = state_page_create(t->base.account, page->size);
+        struct state_page *copy = hash_new_page(t);
         if (!copy) return false;
         uint64_t first = (uint64_t)i << t->layout->page_shift, used = t->n_slots - first;
         if (used > (uint64_t)1 << t->layout->page_shift) used = (uint64_t)1 << t->layout->page_shift;
@@ -303,8 +312,7 @@ static bool take_slot(struct state_hash *t, uint64_t *out)
         slot = t->n_slots;
     }
     if ((slot >> t->layout->page_shift) >= t->n_pages) {
-        size_t size = (size_t)t->layout->row_bytes << t->layout->page_shift;
-        struct state_page *page = state_page_create(t->base.account, size);
+        struct state_page *page = hash_new_page(t);
         if (!page) return false;
         t->versions[t->n_pages] = t->core->epoch;
         t->pages[t->n_pages++] = (uintptr_t)page->data;
@@ -472,7 +480,7 @@ static never_inline bool probe_row(struct probe *p, size_t i)
 struct probe_view {
     const uint64_t *index;
     const uintptr_t *pages;
-    uint64_t page_mask;
+    uint64_t page_mask, index_mask;
     uint32_t home_shift, page_shift, row_bytes, payload_offset;
     uintptr_t frozen; /* bit of a page's address that sends the row to the slow path */
 };
@@ -481,8 +489,19 @@ static always_inline struct probe_view view_of(const struct probe *p)
     const struct state_hash *t = p->t;
     const struct hash_layout *layout = t->layout;
     return (struct probe_view){.index = t->index, .pages = t->pages, .page_mask = ((uint64_t)1 << layout->page_shift) - 1,
-                               .home_shift = 64 - t->index_bits, .page_shift = layout->page_shift, .row_bytes = layout->row_bytes,
+                               .index_mask = ((uint64_t)1 << t->index_bits) - 1, .home_shift = 64 - t->index_bits, .page_shift = layout->page_shift, .row_bytes = layout->row_bytes,
                                .payload_offset = layout->payload_offset, .frozen = p->for_write};
+}
+
+/* The first entry with the hash's salt; 0 when an empty place comes before. */
+static always_inline uint64_t find_salt(const struct probe_view *v, uint64_t hash)
+{
+    uint64_t salt = hash >> 16 & 0xFFFF, pos = hash >> v->home_shift, entry = v->index[pos];
+    while (unlikely(entry >> 48 != salt && entry)) {
+        pos = (pos + 1) & v->index_mask;
+        entry = v->index[pos];
+    }
+    return entry;
 }
 
 /* Keys of the kinds that have a loop of their own; strides are 0 for constants. */
@@ -505,12 +524,12 @@ static always_inline bool bytes_equal(const void *a, const void *b, uint32_t wid
     return ((x[0] ^ y[0]) | (x[1] ^ y[1])) == 0;
 }
 
-/* The usual row: its key is there, at its home in the index, not null, its page writable. Else false, and probe_row decides. */
+/* The usual row: its key is there, not null, its page writable. Else false, and probe_row decides. */
 static always_inline bool probe_fast(const struct probe *p, const struct probe_view *v, const struct probe_keys *keys, enum probe_kind kind, size_t i,
                                      uint64_t hash)
 {
-    uint64_t entry = v->index[hash >> v->home_shift];
-    if (unlikely(entry >> 48 != (hash >> 16 & 0xFFFF) || !entry)) return false;
+    uint64_t entry = find_salt(v, hash);
+    if (unlikely(!entry)) return false;
     uint64_t slot = (entry & ENTRY_SLOT_MASK) - 1;
     uintptr_t page = v->pages[slot >> v->page_shift];
     uint8_t *row = (uint8_t *)(page & ~(uintptr_t)1) + (slot & v->page_mask) * v->row_bytes;
@@ -547,7 +566,7 @@ static always_inline bool probe_large(struct probe *p, const struct probe_keys *
     for (size_t k = 0; k < AHEAD_INDEX; k++) prefetch_read(&v.index[hashes[k] >> v.home_shift]);
     for (; i + AHEAD_INDEX < n; i++) {
         prefetch_read(&v.index[hashes[i + AHEAD_INDEX] >> v.home_shift]);
-        uint64_t entry = v.index[hashes[i + AHEAD_ROW] >> v.home_shift];
+        uint64_t entry = find_salt(&v, hashes[i + AHEAD_ROW]);
         if (entry) {
             uint64_t slot = (entry & ENTRY_SLOT_MASK) - 1;
             const uint8_t *row = (const uint8_t *)(v.pages[slot >> v.page_shift] & ~(uintptr_t)1) + (slot & v.page_mask) * v.row_bytes;

@@ -47,6 +47,7 @@ struct state_hash {
     uint64_t *live;        /* bit per slot */
     uint64_t *has_free;    /* bit per word of `live` that has a 0 below n_slots (maybe) */
     size_t n_pages, pages_capacity;
+    struct page_slab *slab; /* of the newest pages, once there are many */
     uint64_t n_slots;      /* slots ever handed out; base.n_rows of them live */
     uint64_t *index;
     uint32_t index_bits;
@@ -98,6 +99,7 @@ extern const struct state_class state_hash_class;
 void hash_layout_unref(struct hash_layout *layout);
 /* Makes the page of `slot` writable: copies it when a snapshot shares it. False when memory is out. */
 bool hash_unshare(struct state_hash *t, uint64_t slot);
+struct state_page *hash_new_page(struct state_hash *t); /* NULL when memory is out */
 laminar_status hash_reserve_slots(struct state_hash *t, uint64_t n_slots, struct laminar_error *err) must_check;
 static inline bool hash_make_writable(struct state_hash *t, uint64_t slot)
 {

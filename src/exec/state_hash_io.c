@@ -354,7 +354,7 @@ static laminar_status add_page(struct state_hash *t, uint64_t n_slots, struct la
         laminar_status status = hash_reserve_slots(t, (uint64_t)capacity << t->layout->page_shift, err);
         if (status) return status;
     }
-    struct state_page *page = state_page_create(t->base.account, (size_t)t->layout->row_bytes << t->layout->page_shift);
+    struct state_page *page = hash_new_page(t);
     if (!page) return error_oom(err);
     t->versions[t->n_pages] = t->core->epoch;
     t->pages[t->n_pages++] = (uintptr_t)page->data;
