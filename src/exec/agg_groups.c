@@ -66,7 +66,7 @@ laminar_status groups_touch(struct agg_groups *g, size_t n, const uint8_t *is_li
 laminar_status groups_update(struct agg_groups *g, const struct vector *results, const int64_t *weights, size_t n, struct laminar_error *err)
 {
     if (g->is_retracting && !g->is_global)
-        for (size_t i = 0; i < n; i++) group_head(g->rows[i])->n_rows += weights ? weights[i] : 1;
+        for (size_t i = 0; i < n; i++) *group_n_rows(g->rows[i]) += weights ? weights[i] : 1;
     return agg_set_update(&g->set, results, g->slots, g->rows, weights, n, g->is_global, err);
 }
 
@@ -186,7 +186,7 @@ static laminar_status close_groups(struct agg_groups *g, const struct touched_gr
     laminar_status status = LAMINAR_OK;
     for (size_t i = 0; i < n; i++) {
         group_head(g->rows[i])->mark = 0;
-        if (g->is_global || !g->is_retracting || group_head(g->rows[i])->n_rows != 0) continue;
+        if (g->is_global || !g->is_retracting || *group_n_rows(g->rows[i]) != 0) continue;
         g->some_slots[n_gone] = touched[i].slot;
         g->some_rows[n_gone++] = g->rows[i];
     }

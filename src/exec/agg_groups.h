@@ -2,7 +2,7 @@
  *
  * Old rows aren't kept. The first time that a step touches a group, its finished values are put aside in columns that live until the step's end, a
  * chunk at a time; then each touched group gives -(old row) +(new row), or nothing when the two are equal.
- * Payload: struct group_head | what the operator adds | aggregate states. */
+ * Payload: struct group_head or counted_head | what the operator adds | aggregate states. */
 #ifndef EXEC_AGG_GROUPS_H
 #define EXEC_AGG_GROUPS_H
 
@@ -12,7 +12,10 @@
 struct group_head {
     uint32_t mark;    /* number in this step's list + 1; 0 between steps */
     uint32_t reserved;
-    int64_t n_rows;   /* weights summed; kept only where the input retracts */
+};
+struct counted_head {
+    struct group_head head; /* first */
+    int64_t n_rows;   /* weights summed; only where the input retracts, or the operator always has it */
 };
 
 struct touched_group {
@@ -25,7 +28,7 @@ struct agg_groups_options {
     const struct plan *plan;
     uint32_t n_lead_keys;   /* keys in front of the plan's: 0, or 1 BIGINT (the window) */
     uint32_t n_lead_cols;   /* output columns in front of the plan's keys */
-    uint32_t header_bytes;  /* of the payload, group_head included; a multiple of 8 */
+    uint32_t header_bytes;  /* of the payload: group_head, or counted_head where the input retracts, and more; a multiple of 8 */
     struct expr *lead_expr; /* one more expression for the program, result 0; or NULL */
     bool is_stream;         /* emits changes; else only groups_emit_new is used */
     /* Fills the leading output columns for groups with these leading keys. */
@@ -82,9 +85,10 @@ laminar_status groups_touch(struct agg_groups *g, size_t n, const uint8_t *is_li
 laminar_status groups_update(struct agg_groups *g, const struct vector *results, const int64_t *weights, size_t n, struct laminar_error *err) must_check;
 
 static inline struct group_head *group_head(uint8_t *row) { return (struct group_head *)(void *)row; }
+static inline int64_t *group_n_rows(uint8_t *row) { return &((struct counted_head *)(void *)row)->n_rows; }
 static inline bool group_has_row(const struct agg_groups *g, uint8_t *row)
 {
-    return g->is_global || !g->is_retracting || group_head(row)->n_rows > 0;
+    return g->is_global || !g->is_retracting || *group_n_rows(row) > 0;
 }
 /* Emits the rows of n <= CHUNK_ROWS groups, weight +1. */
 laminar_status groups_emit_new(struct agg_groups *g, struct step *step, const uint64_t *slots, uint8_t **rows, size_t n) must_check;

@@ -20,7 +20,7 @@
 #include "exec/window_time.h"
 
 struct window_head { /* of the payload */
-    struct group_head head; /* first */
+    struct counted_head head; /* first */
     uint64_t next, previous; /* groups of the pane: slot + 1, 0 = none */
 };
 struct pane {
@@ -399,7 +399,7 @@ static laminar_status merge_pane(struct window_aggregate *w, int64_t window, int
         }
         if (!status) status = state_hash_upsert(w->merged, w->merge_vecs, n, w->merge_slots, w->merge_rows, NULL, err);
         for (size_t i = 0; i < n && !status; i++) {
-            group_head(w->merge_rows[i])->n_rows += group_head(g->rows[i])->n_rows;
+            *group_n_rows(w->merge_rows[i]) += *group_n_rows(g->rows[i]);
             status = agg_set_combine(&g->set, state_hash_heap(w->merged), w->merge_rows[i], g->rows[i], err);
         }
     }

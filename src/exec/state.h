@@ -54,7 +54,7 @@ laminar_status state_restore(struct state *state, struct state_source *source, s
 
 /* --- state_hash ----------------------------------------------------------------------------------------------------------------------- */
 /* Distinct keys -> dense slot number -> row: [key columns, fixed part][payload bytes]. Index: linear probing over 8-byte entries, 16-bit
- * salt of the hash and 48-bit slot, load <= 0.6; probing is done for a chunk at a time: hash, prefetch, compare salts, then keys
+ * salt of the hash and 48-bit slot, load <= 0.7; probing is done for a chunk at a time: hash, prefetch, compare salts, then keys
  * column by column. Freed slots are reused. Row addresses are stable while no freeze happens; a frozen page moves on the first write. */
 struct state_hash;
 struct state_hash_options {

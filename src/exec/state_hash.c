@@ -1,6 +1,6 @@
 /* state_hash.c - see state.h and state_hash_internal.h: keys -> dense slots -> rows.
  *
- * The index is one array of 8-byte entries, linear probing, load <= 0.6; removal shifts back, so there are no tombstones. A chunk is probed in
+ * The index is one array of 8-byte entries, linear probing, load <= 0.7; removal shifts back, so there are no tombstones. A chunk is probed in
  * a software pipeline: index entries are prefetched 32 rows ahead, the rows that they point to 16 ahead. One int64, int32, string key and two
  * int64 have loops of their own; all else compares column by column.
  * Cost: one index line and one row (one or two lines) per key. The index doubles in one go: about 10 ms at a million rows.
@@ -11,6 +11,7 @@
 #include <math.h>
 #include <string.h>
 
+#define INDEX_LOAD_MAX 0.7
 #define HASH_OF_NULL 0x2545F4914F6CDD1DULL
 enum { AHEAD_INDEX = 32, AHEAD_ROW = 16, PREFETCH_ROWS_MIN = 4096 /* below this all is in cache */ };
 
@@ -192,24 +193,34 @@ static void index_put(uint64_t *index, uint32_t bits, uint64_t hash, uint64_t sl
     index[pos] = entry_of(hash, slot);
 }
 
+/* The live rows of the page that begins with slot `first`. */
+static void fill_index(const struct state_hash *t, uint64_t *index, uint32_t bits, uint64_t first)
+{
+    uint64_t end = first + ((uint64_t)1 << t->layout->page_shift);
+    if (end > t->n_slots) end = t->n_slots;
+    if (first >= end) return;
+    const uint8_t *row = row_at(t, first);
+    size_t row_bytes = t->layout->row_bytes;
+    for (uint64_t s = first; s < end; s++, row += row_bytes) {
+        if (s + AHEAD_INDEX < end) prefetch_write(&index[row_header(row + AHEAD_INDEX * row_bytes) >> (64 - bits)]);
+        if (slot_is_live(t, s)) index_put(index, bits, row_header(row), s);
+    }
+}
+
 static never_inline laminar_status grow_index(struct state_hash *t, size_t n_rows, struct laminar_error *err)
 {
     uint32_t bits = t->index ? t->index_bits : INDEX_BITS_MIN;
-    while ((double)n_rows > 0.6 * (double)((size_t)1 << bits)) bits++;
+    while ((double)n_rows > INDEX_LOAD_MAX * (double)((size_t)1 << bits)) bits++;
     if (bits > INDEX_BITS_MAX) return error_oom(err);
     uint64_t *index = mem_alloc_huge(sizeof *index << bits);
     if (!index) return error_oom(err);
     memset(index, 0, sizeof *index << bits);
-    for (uint64_t s = 0; s < t->n_slots; s++) {
-        uint64_t ahead = s + AHEAD_INDEX < t->n_slots ? s + AHEAD_INDEX : s;
-        prefetch_write(&index[row_header(row_at(t, ahead)) >> (64 - bits)]);
-        if (slot_is_live(t, s)) index_put(index, bits, row_header(row_at(t, s)), s);
-    }
+    for (size_t page = 0; page < t->n_pages; page++) fill_index(t, index, bits, (uint64_t)page << t->layout->page_shift);
     set_bytes(t, (int64_t)(sizeof *index << bits) - (int64_t)(t->index ? sizeof *index << t->index_bits : 0));
     mem_free(t->index);
     t->index = index;
     t->index_bits = bits;
-    t->index_limit = (size_t)(0.6 * (double)((size_t)1 << bits));
+    t->index_limit = (size_t)(INDEX_LOAD_MAX * (double)((size_t)1 << bits));
     return LAMINAR_OK;
 }
 
