@@ -51,12 +51,6 @@ class Terminal:
         before, self.mark = self.mark, at + len(wanted)
         return self.text[before : self.mark]
 
-    def settle(self, seconds: float) -> None:
-        """Reads for as long as that, whatever comes."""
-        end = time.monotonic() + seconds
-        while (left := end - time.monotonic()) > 0:
-            self.read(left)
-
     def send(self, text: str) -> None:
         os.write(self.fd, text.encode())
 
