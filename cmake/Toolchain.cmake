@@ -29,8 +29,9 @@ if(LAMINAR_SANITIZE OR LAMINAR_FUZZ)
     list(APPEND LAMINAR_DEFINITIONS LAMINAR_NO_TARGET_CLONES)
     set(LAMINAR_ASSERTS ON)
 endif()
-# clang 14 has no ifunc dispatch for the clones' "arch=x86-64-v3" spelling.
+# clang 14 has no ifunc dispatch for the clones' "arch=x86-64-v3" spelling. `|` of booleans is meant: all sides are computed.
 if(CMAKE_C_COMPILER_ID MATCHES "Clang")
+    list(APPEND LAMINAR_WARNINGS -Wno-bitwise-instead-of-logical)
     list(APPEND LAMINAR_DEFINITIONS LAMINAR_NO_TARGET_CLONES)
 endif()
 list(REMOVE_DUPLICATES LAMINAR_DEFINITIONS)

@@ -17,18 +17,15 @@ struct aggregate_family {
     size_t n;
 };
 /* X(name): one line makes a family known to the registry. */
+/* clang-format off */
 #define SCALAR_FAMILY_LIST(X)                                                                      \
-    X(operators_arith)                                                                             \
-    X(operators_bit)                                                                               \
-    X(operators_compare)                                                                           \
-    X(operators_logic)                                                                             \
-    X(math)                                                                                        \
+    X(operators_arith) X(operators_bit) X(operators_compare) X(operators_logic) X(math)            \
     X(rounding) X(condition) X(window) X(date) X(time) X(time_format) X(text) X(text_build)        \
-        X(like) X(regex) X(encode) X(random) X(list) X(nested) X(json)
+    X(like) X(regex) X(encode) X(random) X(list) X(nested) X(json)
 #define AGGREGATE_FAMILY_LIST(X)                                                                   \
-    X(agg_count)                                                                                   \
-    X(agg_sum)                                                                                     \
-    X(agg_minmax) X(agg_logic) X(agg_value) X(agg_moments) X(agg_multiset) X(agg_sketch) X(agg_top)
+    X(agg_count) X(agg_sum) X(agg_minmax) X(agg_logic) X(agg_value) X(agg_moments)                 \
+    X(agg_multiset) X(agg_sketch) X(agg_top)
+/* clang-format on */
 
 #define DECLARE_SCALAR_FAMILY(name) extern const struct scalar_family family_##name;
 SCALAR_FAMILY_LIST(DECLARE_SCALAR_FAMILY)

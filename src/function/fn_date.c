@@ -200,8 +200,8 @@ static laminar_status epoch_kernel(KERNEL_ARGS)
         } else if (times->type.id ==
                    LAMINAR_TYPE_INTERVAL) { /* a year counts 365.25 days, as in PostgreSQL */
             struct laminar_interval v = ROW(struct laminar_interval, times, i);
-            double days = (double)(v.months / 12) * 365.25 + (double)(v.months % 12) * 30 +
-                          (double)v.days;
+            int32_t years = v.months / 12;
+            double days = (double)years * 365.25 + (double)(v.months % 12) * 30 + (double)v.days;
             r[i] = days * (double)SECONDS_PER_DAY + (double)v.nanos / 1e9;
         } else {
             r[i] = (double)ROW(int64_t, times, i) / per;

@@ -159,6 +159,7 @@ laminar_status matcher_create(struct arena *arena, struct matcher **out, struct 
 enum match_result regex_match(const struct regex *regex, struct matcher *matcher, const char *text,
                               size_t size, size_t from, const size_t **spans)
 {
+    /* NOLINTNEXTLINE(misc-redundant-expression): PCRE2 may be configured with another type */
     static_assert(sizeof(PCRE2_SIZE) == sizeof(size_t), "spans are handed on as they are");
     int count = pcre2_match(regex->code, (PCRE2_SPTR)text, size, from, PCRE2_NO_UTF_CHECK,
                             matcher->data, matcher->limits);

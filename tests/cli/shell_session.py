@@ -57,6 +57,13 @@ class Terminal:
     def interrupt(self) -> None:
         self.send("\x03")
 
+    def end_of_input(self) -> None:
+        """Ctrl-D. libedit shows its prompt before it takes the terminal over; what comes between is an end of input to nobody."""
+        end = time.monotonic() + 3
+        while termios.tcgetattr(self.fd)[3] & termios.ICANON and time.monotonic() < end:
+            self.read(0.01)
+        self.send("\x04")
+
     def wait(self, seconds: float = 15) -> int:
         """The exit code."""
         end = time.monotonic() + seconds

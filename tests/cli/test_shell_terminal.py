@@ -25,7 +25,7 @@ def test_prompt_and_quit(terminal) -> None:
 def test_end_of_input(terminal) -> None:
     shell = terminal()
     shell.expect("laminar> ")
-    shell.send("\x04")
+    shell.end_of_input()
     assert shell.wait() == 0
 
 
