@@ -21,8 +21,8 @@ KERNEL_FILE
         uint64_t has_value;                                                                        \
     };
 INTEGER_TYPES(EXTREME_STATE)
-EXTREME_STATE(f32, float)
-EXTREME_STATE(f64, double)
+EXTREME_STATE(f32, int32_t) /* floating point numbers as integers in the same order */
+EXTREME_STATE(f64, int64_t)
 struct extreme_i128_state {
     struct wide value;
     uint64_t has_value;
@@ -30,37 +30,25 @@ struct extreme_i128_state {
 
 #define LESS_INTEGER(v, m) ((v) < (m))
 #define GREATER_INTEGER(v, m) ((v) > (m))
-#define LESS_FLOAT(v, m) (((v) < (m)) | (((m) != (m)) & ((v) == (v))))
-#define GREATER_FLOAT(v, m) (((v) > (m)) | (((v) != (v)) & ((m) == (m))))
-
-/* Without a branch; gcc would make one for floating point numbers, and it would be mispredicted. */
-#define SELECT_INTEGER(condition, a, b) ((condition) ? (a) : (b))
-static always_inline double select_f64(bool condition, double a, double b)
-{
-    uint64_t x, y, mask = 0 - (uint64_t)condition;
-    memcpy(&x, &a, sizeof x);
-    memcpy(&y, &b, sizeof y);
-    x = (x & mask) | (y & ~mask);
-    memcpy(&a, &x, sizeof a);
-    return a;
-}
-static always_inline float select_f32(bool condition, float a, float b)
-{
-    return (float)select_f64(condition, (double)a, (double)b);
-}
+#define AS_IT_IS(x) (x)
 
 /* Loops of one operation and type, and the kernels made of them. REDUCE(data, n) gives the extreme of n > 0 values. */
-#define EXTREME_KERNELS(OP, N, T, BETTER, REDUCE, SELECT)                                          \
-    static always_inline void OP##_##N##_step(struct extreme_##N##_state *s, T value,              \
+#define EXTREME_KERNELS(OP, N, T, S, BETTER, REDUCE, LOAD)                                         \
+    static always_inline void OP##_##N##_step(struct extreme_##N##_state *s, S value,              \
                                               unused int64_t weight)                               \
     {                                                                                              \
         bool is_better = (!s->has_value) | BETTER(value, s->value);                                \
-        s->value = SELECT(is_better, value, s->value);                                             \
+        s->value = is_better ? value : s->value;                                                   \
         s->has_value = 1;                                                                          \
+    }                                                                                              \
+    static always_inline void OP##_##N##_load_step(struct extreme_##N##_state *s, T value,         \
+                                                   int64_t weight)                                 \
+    {                                                                                              \
+        OP##_##N##_step(s, LOAD(value), weight);                                                   \
     }                                                                                              \
     static laminar_status OP##_##N(UPDATE_ARGS)                                                    \
     {                                                                                              \
-        FOR_STATES(struct extreme_##N##_state, T, OP##_##N##_step);                                \
+        FOR_STATES(struct extreme_##N##_state, T, OP##_##N##_load_step);                           \
         return LAMINAR_OK;                                                                         \
     }                                                                                              \
     static laminar_status OP##_##N##_one(UPDATE_ONE_ARGS)                                          \
@@ -71,7 +59,7 @@ static always_inline float select_f32(bool condition, float a, float b)
             return LAMINAR_OK;                                                                     \
         }                                                                                          \
         for (size_t i = 0; i < n; i++)                                                             \
-            if (vector_is_valid(&args[0], i)) OP##_##N##_step(s, ROW(T, &args[0], i), 1);          \
+            if (vector_is_valid(&args[0], i)) OP##_##N##_load_step(s, ROW(T, &args[0], i), 1);     \
         return LAMINAR_OK;                                                                         \
     }                                                                                              \
     static laminar_status OP##_##N##_combine(COMBINE_ARGS)                                         \
@@ -91,10 +79,10 @@ static always_inline float select_f32(bool condition, float a, float b)
         .combine = OP##_##N##_combine,                                                             \
         .finish = extreme_##N##_finish,                                                            \
     };
-#define EXTREME_FINISH(N, T)                                                                       \
+#define EXTREME_FINISH(N, T, SHOW)                                                                 \
     static laminar_status extreme_##N##_finish(FINISH_ARGS)                                        \
     {                                                                                              \
-        FINISH_LOOP(struct extreme_##N##_state, T, s->has_value, s->value);                        \
+        FINISH_LOOP(struct extreme_##N##_state, T, s->has_value, SHOW(s->value));                  \
     }
 
 #define INTEGER_EXTREMES(N, T)                                                                     \
@@ -110,9 +98,9 @@ static always_inline float select_f32(bool condition, float a, float b)
         for (size_t i = 1; i < n; i++) m = data[i] > m ? data[i] : m;                              \
         return m;                                                                                  \
     }                                                                                              \
-    EXTREME_FINISH(N, T)                                                                           \
-    EXTREME_KERNELS(min, N, T, LESS_INTEGER, least_##N, SELECT_INTEGER)                            \
-    EXTREME_KERNELS(max, N, T, GREATER_INTEGER, greatest_##N, SELECT_INTEGER)
+    EXTREME_FINISH(N, T, AS_IT_IS)                                                                 \
+    EXTREME_KERNELS(min, N, T, T, LESS_INTEGER, least_##N, AS_IT_IS)                               \
+    EXTREME_KERNELS(max, N, T, T, GREATER_INTEGER, greatest_##N, AS_IT_IS)
 INTEGER_TYPES(INTEGER_EXTREMES)
 
 /* Floating point: as signed integers in the same order, all NaNs alike. */
@@ -131,27 +119,27 @@ INTEGER_TYPES(INTEGER_EXTREMES)
         memcpy(&x, &order, sizeof x);                                                              \
         return x;                                                                                  \
     }                                                                                              \
-    MULTI_TARGET static T least_##N(const T *data, size_t n)                                       \
+    MULTI_TARGET static I least_##N(const T *data, size_t n)                                       \
     {                                                                                              \
         I m = N##_order(data[0]);                                                                  \
         for (size_t i = 1; i < n; i++) {                                                           \
             I v = N##_order(data[i]);                                                              \
             m = v < m ? v : m;                                                                     \
         }                                                                                          \
-        return N##_from_order(m);                                                                  \
+        return m;                                                                                  \
     }                                                                                              \
-    MULTI_TARGET static T greatest_##N(const T *data, size_t n)                                    \
+    MULTI_TARGET static I greatest_##N(const T *data, size_t n)                                    \
     {                                                                                              \
         I m = N##_order(data[0]);                                                                  \
         for (size_t i = 1; i < n; i++) {                                                           \
             I v = N##_order(data[i]);                                                              \
             m = v > m ? v : m;                                                                     \
         }                                                                                          \
-        return N##_from_order(m);                                                                  \
+        return m;                                                                                  \
     }                                                                                              \
-    EXTREME_FINISH(N, T)                                                                           \
-    EXTREME_KERNELS(min, N, T, LESS_FLOAT, least_##N, select_##N)                                  \
-    EXTREME_KERNELS(max, N, T, GREATER_FLOAT, greatest_##N, select_##N)
+    EXTREME_FINISH(N, T, N##_from_order)                                                           \
+    EXTREME_KERNELS(min, N, T, I, LESS_INTEGER, least_##N, N##_order)                              \
+    EXTREME_KERNELS(max, N, T, I, GREATER_INTEGER, greatest_##N, N##_order)
 FLOAT_EXTREMES(f32, float, int32_t, 0x7fc00000, INT32_MAX)
 FLOAT_EXTREMES(f64, double, int64_t, 0x7ff8000000000000, INT64_MAX)
 
