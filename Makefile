@@ -47,7 +47,7 @@ sanitize: bootstrap
 
 # The concurrent C tests under ThreadSanitizer.
 tsan: bootstrap
-	@scripts/build build-tsan -DLAMINAR_SANITIZE=thread -DLAMINAR_PYTHON=OFF
+	@TARGETS=concurrent_tests scripts/build build-tsan -DLAMINAR_SANITIZE=thread -DLAMINAR_PYTHON=OFF
 	@TSAN_OPTIONS=halt_on_error=1 ctest --test-dir build-tsan --output-on-failure -L tsan --no-tests=error
 
 fuzz:
