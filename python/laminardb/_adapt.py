@@ -148,16 +148,21 @@ def _pandas_frame(data: Any) -> Any:
     except ImportError:
         return {name: column(data[name]) for name in data.columns}
     try:
-        table = pyarrow.Table.from_pandas(data, preserve_index=False)
-    except (pyarrow.ArrowException, TypeError):
+        arrays = [_pandas_array(pyarrow, data[name]) for name in data.columns]
+    except (pyarrow.ArrowException, TypeError, ValueError, OverflowError):
         # A column of mixed objects: value by value, so that the error names column and row.
         return {name: column(data[name]) for name in data.columns}
-    # numpy's memory can be changed by the program later, so it is copied; what lies in Arrow memory is shared.
-    for i, name in enumerate(data.columns):
-        if type(data.dtypes.iloc[i]).__module__.partition(".")[0] == "numpy" and data.dtypes.iloc[i].kind in "biufmM":
-            chunks = [pyarrow.concat_arrays([chunk, chunk[:0]]) for chunk in table.column(i).chunks]
-            table = table.set_column(i, table.schema.field(i), pyarrow.chunked_array(chunks, table.schema.field(i).type))
-    return table
+    return pyarrow.Table.from_arrays(arrays, names=list(data.columns))
+
+
+def _pandas_array(pyarrow: Any, series: Any) -> Any:
+    """The column as an Arrow array; NaN, NaT and NA are null. numpy's memory can be changed by the program later, so it is copied;
+    what lies in Arrow memory is shared."""
+    dtype = series.dtype
+    if type(dtype).__module__.partition(".")[0] == "numpy":
+        return pyarrow.array(series.to_numpy().copy() if dtype.kind in "biufmM" else series.to_numpy(), from_pandas=True)
+    array = series.array if type(series.array).__name__.startswith("Arrow") else series.array.copy()
+    return pyarrow.array(array, from_pandas=True)
 
 
 def nested(value: Any, schema_capsule: Any) -> tuple[Any, Any]:

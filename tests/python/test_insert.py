@@ -300,6 +300,21 @@ def test_numpy_memory_may_change_after_insert(db):
     assert sorted(row[0] for row in rows(db)) == sorted([*range(10), *range(10)])
 
 
+def test_pandas_memory_may_change_after_insert(wide):
+    frame = pd.DataFrame({"i64": pd.array([1, 2], dtype="Int64"), "b": pd.array([True, False], dtype="boolean"), "v": ["x", "y"],
+                          "tz": pd.to_datetime(["2024-01-01", "2024-01-02"], utc=True), "d": [1.5, 2.5]})
+    wide.insert("t", frame)
+    before = rows(wide, "i64, b, v, tz, d")
+    for name, value in (("i64", 9), ("b", True), ("tz", pd.Timestamp("2030-01-01", tz="UTC")), ("d", 9.5)):
+        array = frame[name].array
+        try:
+            array[0] = value
+            array[1] = value
+        except ValueError:
+            frame.loc[:, name] = value  # read-only views of copy-on-write
+    assert rows(wide, "i64, b, v, tz, d") == before
+
+
 def test_numpy_of_other_types_goes_by_value(wide):
     assert wide.insert("t", {"v": np.array(["a", None], dtype=object), "i64": np.array([1, 2], dtype=">i8")}) == 2
     assert wide.insert("t", {"ts": np.array(["2024-01-01"], dtype="datetime64[D]"), "v": ["x"]}) == 1
