@@ -23,6 +23,10 @@ else()
         file(CREATE_LINK ${CMAKE_SOURCE_DIR}/python/laminardb/${file} ${CMAKE_BINARY_DIR}/python/laminardb/${file} SYMBOLIC)
     endforeach()
     # Byte code for an import in milliseconds, also where Python may not write it.
-    add_custom_command(TARGET _laminar POST_BUILD VERBATIM
-        COMMAND Python3::Interpreter -m compileall -q ${CMAKE_BINARY_DIR}/python/laminardb)
+    list(TRANSFORM package_files PREPEND ${CMAKE_SOURCE_DIR}/python/laminardb/)
+    add_custom_command(OUTPUT ${CMAKE_BINARY_DIR}/python/compiled.stamp VERBATIM
+        COMMAND Python3::Interpreter -m compileall -q ${CMAKE_BINARY_DIR}/python/laminardb
+        COMMAND ${CMAKE_COMMAND} -E touch ${CMAKE_BINARY_DIR}/python/compiled.stamp
+        DEPENDS ${package_files})
+    add_custom_target(python_bytecode ALL DEPENDS ${CMAKE_BINARY_DIR}/python/compiled.stamp)
 endif()

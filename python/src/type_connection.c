@@ -306,7 +306,8 @@ static PyObject *connection_cancel_query(struct connection *self, PyObject *arg)
 
 /* --- Rows in ------------------------------------------------------------------------------------------------------------ */
 
-static struct row_writer *new_writer(struct module_state *state, struct connection *self, PyObject *table)
+static struct row_writer *new_writer(struct module_state *state, struct connection *self,
+                                     PyObject *table)
 {
     struct row_writer *rows = row_writer_create(state, self->db, table);
     if (rows || !laminar_is_closed(self->db)) return rows;
