@@ -151,8 +151,8 @@ LAMINAR_API void laminar_subscription_free(laminar_subscription *sub);
 /* --- Options ------------------------------------------------------------------------------------------------------ */
 LAMINAR_API LAMINAR_MUST_CHECK laminar_status laminar_config_create(laminar_config **out, laminar_error *err);
 LAMINAR_API void laminar_config_free(laminar_config *config);
-/* Sets an option by name, with the value as text: "buffer_size" (rows a source queues), "workers", "memory_limit" ("1gb"),
- * "insert_timeout_ms", "profile" (bare_metal, embedded, durable), ... An unknown name or a bad value is
+/* Sets an option by name, with the value as text: "buffer_size" (rows that wait for a step), "subscription_capacity",
+ * "memory_limit" ("1gb"), "insert_timeout_ms", "on_error", ... or "profile" (embedded, bare_metal). An unknown name or a bad value is
  * LAMINAR_INVALID_ARGUMENT with the nearest name in the hint. `SHOW ALL` lists the options of an open database. */
 LAMINAR_API LAMINAR_MUST_CHECK laminar_status laminar_config_set(laminar_config *config, const char *name,
                                                                  const char *value, laminar_error *err);

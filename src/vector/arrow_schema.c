@@ -1,13 +1,13 @@
 /* arrow_schema.c - Arrow schemas to types and back: see arrow.h.
  *
  * A schema that comes in is taken for hostile as far as C allows: pointers, counts, depth and names are checked; what can't be checked
- * (that strings end) is the C data interface's promise. One that goes out lives in one arena, which all its nodes share by a counter,
- * as each node may be moved away and released on its own. */
+ * (that strings end) is the C data interface's promise. For one that goes out nanoarrow keeps the books: each node owns its strings and
+ * children, and may be moved away and released on its own. */
 #include "base/strmap.h"
 #include "vector/arrow.h"
 #include "vector/arrow_format.h"
 #include "vector/text.h"
-#include <stdatomic.h>
+#include <nanoarrow/nanoarrow.h>
 #include <stdio.h>
 
 enum {
@@ -394,44 +394,16 @@ done:
 
 /* --- Export ------------------------------------------------------------------------------------------------------------------------ */
 
-struct schema_holder {
-    _Atomic uint32_t refs; /* nodes not yet released */
-    struct arena arena;    /* this struct's memory is not in it */
-};
-
-/* @thread any */
-static void schema_node_release(struct ArrowSchema *node)
-{
-    for (int64_t i = 0; i < node->n_children; i++)
-        if (node->children[i]->release) node->children[i]->release(node->children[i]);
-    struct schema_holder *holder = node->private_data;
-    node->release = NULL;
-    if (atomic_fetch_sub_explicit(&holder->refs, 1, memory_order_acq_rel) != 1) return;
-    arena_deinit(&holder->arena);
-    mem_free(holder);
-}
-
-static char *put_pair(char *at, const char *key, const char *value)
-{
-    const char *texts[2] = {key, value};
-    for (int i = 0; i < 2; i++) {
-        int32_t size = (int32_t)strlen(texts[i]);
-        memcpy(at, &size, 4);
-        memcpy(at + 4, texts[i], (size_t)size);
-        at += 4 + size;
-    }
-    return at;
-}
-
 /* Metadata that names an extension type without parameters. */
-static const char *extension_metadata(struct arena *arena, const char *name)
+static bool set_extension(struct ArrowSchema *node, const char *name)
 {
-    size_t size = 4 + 4 * 4 + strlen(EXTENSION_KEY) + strlen(name) + strlen(EXTENSION_METADATA_KEY);
-    char *metadata = arena_alloc(arena, size);
-    if (!metadata) return NULL;
-    memcpy(metadata, &(int32_t){2}, 4);
-    put_pair(put_pair(metadata + 4, EXTENSION_KEY, name), EXTENSION_METADATA_KEY, "");
-    return metadata;
+    struct ArrowBuffer metadata;
+    bool is_ok = ArrowMetadataBuilderInit(&metadata, NULL) == NANOARROW_OK &&
+                 ArrowMetadataBuilderAppend(&metadata, ArrowCharView(EXTENSION_KEY), ArrowCharView(name)) == NANOARROW_OK &&
+                 ArrowMetadataBuilderAppend(&metadata, ArrowCharView(EXTENSION_METADATA_KEY), ArrowCharView("")) == NANOARROW_OK &&
+                 ArrowSchemaSetMetadata(node, (const char *)metadata.data) == NANOARROW_OK;
+    ArrowBufferReset(&metadata);
+    return is_ok;
 }
 
 /* NULL when memory is out. */
@@ -469,65 +441,51 @@ static const char *format_of(struct data_type t, unsigned flags, struct arena *a
     return "n";
 }
 
-static bool export_children(struct schema_holder *holder, struct ArrowSchema *node, const struct type_field *fields, uint32_t n,
-                            unsigned flags);
+static bool export_children(struct ArrowSchema *node, const struct type_field *fields, uint32_t n, unsigned flags);
 
-/* Fills a node; counts it in the holder. False when memory is out: what was filled can be released. */
-static bool export_node(struct schema_holder *holder, struct ArrowSchema *node, const char *name, struct data_type type,
-                        bool is_nullable, unsigned flags)
+/* Fills an initialised node. False when memory is out: what was filled can be released. */
+static bool export_node(struct ArrowSchema *node, const char *name, struct data_type type, bool is_nullable, unsigned flags)
 {
-    struct arena *arena = &holder->arena;
-    *node = (struct ArrowSchema){.flags = is_nullable ? ARROW_FLAG_NULLABLE : 0};
-    node->format = format_of(type, flags, arena);
-    node->name = arena_strndup(arena, name, strlen(name));
-    if (type.id == LAMINAR_TYPE_JSON || type.id == LAMINAR_TYPE_UUID) {
-        node->metadata = extension_metadata(arena, type.id == LAMINAR_TYPE_JSON ? "arrow.json" : "arrow.uuid");
-        if (!node->metadata) return false;
-    }
-    if (!node->format || !node->name) return false;
-    node->release = schema_node_release;
-    node->private_data = holder;
-    atomic_fetch_add_explicit(&holder->refs, 1, memory_order_relaxed);
+    struct arena arena = {0};
+    const char *format = format_of(type, flags, &arena);
+    bool is_ok = format && ArrowSchemaSetFormat(node, format) == NANOARROW_OK && ArrowSchemaSetName(node, name) == NANOARROW_OK;
+    arena_deinit(&arena);
+    node->flags = is_nullable ? ARROW_FLAG_NULLABLE : 0;
+    if (is_ok && type.id == LAMINAR_TYPE_JSON) is_ok = set_extension(node, "arrow.json");
+    if (is_ok && type.id == LAMINAR_TYPE_UUID) is_ok = set_extension(node, "arrow.uuid");
+    if (!is_ok) return false;
     if (type.id == LAMINAR_TYPE_MAP) {
         struct type_field entries = {"entries", TYPE(STRUCT), false};
-        return export_children(holder, node, &entries, 1, flags) &&
-               export_children(holder, node->children[0], type.info->fields, 2, flags);
+        return export_children(node, &entries, 1, flags) && export_children(node->children[0], type.info->fields, 2, flags);
     }
-    return !type_is_nested(type) || !type.info || export_children(holder, node, type.info->fields, type.info->n_fields, flags);
+    return !type_is_nested(type) || !type.info || export_children(node, type.info->fields, type.info->n_fields, flags);
 }
 
-static bool export_children(struct schema_holder *holder, struct ArrowSchema *node, const struct type_field *fields, uint32_t n,
-                            unsigned flags)
+static bool export_children(struct ArrowSchema *node, const struct type_field *fields, uint32_t n, unsigned flags)
 {
-    node->children = ARENA_ARRAY(&holder->arena, struct ArrowSchema *, n);
-    struct ArrowSchema *children = ARENA_ARRAY(&holder->arena, struct ArrowSchema, n);
-    if (!node->children || !children) return false;
-    for (uint32_t i = 0; i < n; i++) node->children[i] = &children[i];
-    node->n_children = n;
+    if (ArrowSchemaAllocateChildren(node, n) != NANOARROW_OK) return false;
+    for (uint32_t i = 0; i < n; i++) ArrowSchemaInit(node->children[i]);
     for (uint32_t i = 0; i < n; i++)
-        if (!export_node(holder, &children[i], fields[i].name, fields[i].type, fields[i].is_nullable, flags)) return false;
+        if (!export_node(node->children[i], fields[i].name, fields[i].type, fields[i].is_nullable, flags)) return false;
     return true;
 }
 
 laminar_status arrow_export_schema(const struct schema *schema, unsigned flags, struct ArrowSchema *out, struct laminar_error *err)
 {
     uint32_t n = schema->n_columns + ((flags & ARROW_EXPORT_WEIGHT) != 0);
-    struct schema_holder *holder = mem_calloc(1, sizeof *holder);
     struct type_field *fields = mem_calloc(n, sizeof *fields);
-    if (!holder || !fields) {
-        mem_free(holder);
-        mem_free(fields);
-        return error_oom(err);
-    }
+    if (!fields) return error_oom(err);
     for (uint32_t i = 0; i < schema->n_columns; i++)
         fields[i] = (struct type_field){schema->columns[i].name, schema->columns[i].type, schema->columns[i].is_nullable};
     if (n > schema->n_columns) fields[n - 1] = (struct type_field){ARROW_WEIGHT_NAME, TYPE(INT64), false};
-    struct ArrowSchema root = {.format = "+s", .name = "", .release = schema_node_release, .private_data = holder};
-    atomic_init(&holder->refs, 1);
-    bool ok = export_children(holder, &root, fields, n, flags);
+    struct ArrowSchema root;
+    ArrowSchemaInit(&root);
+    bool is_ok = ArrowSchemaSetFormat(&root, "+s") == NANOARROW_OK && ArrowSchemaSetName(&root, "") == NANOARROW_OK &&
+                 export_children(&root, fields, n, flags);
+    root.flags = 0;
     mem_free(fields);
-    if (!ok) {
-        root.release(&root);
+    if (!is_ok) {
+        ArrowSchemaRelease(&root);
         return error_oom(err);
     }
     *out = root;
