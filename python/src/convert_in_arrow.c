@@ -249,7 +249,9 @@ static int add_column(struct module_state *state, PyObject *key, PyObject *value
         return -1;
     }
     int result = -1;
-    if (array->n_children > 0 && view.shape[0] != array->length) {
+    if (view.ndim != 1 || view.itemsize != type->width) {
+        PyErr_SetString(PyExc_TypeError, "an array's memory is not what its dtype says");
+    } else if (array->n_children > 0 && view.shape[0] != array->length) {
         raise_code(state, LAMINAR_BATCH_SCHEMA_MISMATCH,
                    "give every column the same number of values",
                    "column '%s' has %zd values, and those before it %lld", name, view.shape[0],

@@ -180,9 +180,11 @@ static int collect_columns(struct module_state *state, struct row_writer *rows, 
         if (find_column(state, rows, key, &column) < 0) return -1;
         if (rows->row_stamps[column] == rows->stamp) return twice(state, rows, column);
         rows->row_stamps[column] = rows->stamp;
+        Py_INCREF(value); /* what is called may change the dict */
         PyObject *values = PyList_Check(value) || PyTuple_Check(value)
                                ? Py_NewRef(value)
                                : adapt_call("column", value, NULL);
+        Py_DECREF(value);
         if (!values) return -1;
         struct in_column *first = &out[0], *in = &out[(*out_n)++];
         *in = (struct in_column){column, values};
@@ -254,7 +256,7 @@ static int append_array(struct module_state *state, struct row_writer *rows,
 
 static int stream_failed(struct module_state *state, struct ArrowArrayStream *stream, int code)
 {
-    const char *text = stream->get_last_error(stream);
+    const char *text = stream->get_last_error ? stream->get_last_error(stream) : NULL;
     raise_code(state, LAMINAR_INGESTION_FAILED, NULL, "the Arrow stream failed: %.500s",
                text ? text : strerror(code));
     return -1;
@@ -317,7 +319,9 @@ static int is_column_value(PyObject *value)
         return 0;
     if (PyList_Check(value) || PyTuple_CheckExact(value)) return 1;
     if (PyDict_Check(value) || PyBytes_Check(value) || PyTuple_Check(value)) return 0;
+    Py_INCREF(value); /* what is called may change the dict */
     PyObject *answer = adapt_call("is_column", value, NULL);
+    Py_DECREF(value);
     int result = answer ? PyObject_IsTrue(answer) : -1;
     Py_XDECREF(answer);
     return result;

@@ -1,5 +1,6 @@
 """insert: every shape of data, every type of value, and what is refused."""
 
+import array
 import collections
 import datetime as dt
 import decimal
@@ -424,6 +425,33 @@ def test_conversion_that_changes_the_list(trades):
 
     data["qty"][1] = Clears()
     with pytest.raises(RuntimeError):
+        trades.insert("trades", data)
+    assert rows(trades, "count(*)", "trades") == [(0,)]
+
+
+def test_array_that_lies_about_its_type(trades):
+    liar = type("numpy.ndarray", (array.array,), {"ndim": 1, "dtype": np.dtype("f8")})("b", b"12345678")
+    with pytest.raises(TypeError):
+        trades.insert("trades", {"price": liar})
+    assert rows(trades, "count(*)", "trades") == [(0,)]
+
+
+def test_conversion_that_changes_the_dict(trades):
+    data = {}
+
+    class Clears:
+        ndim = 1
+
+        def __len__(self):
+            return 1
+
+        def tolist(self):
+            data.clear()
+            data.update({f"x{i}": [i] for i in range(1000)})
+            return [1]
+
+    data.update({"qty": Clears(), "sym": ["a"]})
+    with pytest.raises(laminardb.LaminarError):
         trades.insert("trades", data)
     assert rows(trades, "count(*)", "trades") == [(0,)]
 
