@@ -659,7 +659,7 @@ static laminar_status create_anonymous(struct database *db, const struct ast_scr
     uint32_t n_inputs = 0;
     struct relation **inputs = NULL;
     TRY(plan_inputs(plan, &arena, &inputs, &n_inputs));
-    relation->inputs = mem_calloc(n_inputs + 1, sizeof(struct relation *));
+    relation->inputs = ARENA_ARRAY(&relation->arena, struct relation *, n_inputs + 1);
     if (!relation->inputs) TRY(error_oom(err));
     for (uint32_t i = 0; i < n_inputs; i++) relation->inputs[i] = relation_ref(inputs[i]);
     relation->n_inputs = n_inputs;
