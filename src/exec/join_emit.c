@@ -20,6 +20,15 @@ static void compact_pairs(struct join_scratch *scratch, const uint32_t *sel, siz
     }
 }
 
+size_t join_match_keys(struct op_join *join, uint32_t port, size_t n)
+{
+    struct join_scratch *scratch = join->scratch;
+    if (join->n_keys == 0) return n;
+    size_t n_match = multimap_match(join->sides[1 - port].map, join->sides[port].in.keys, scratch->pair_rows, scratch->pair_slots, n, scratch->pair_sel);
+    if (n_match < n) compact_pairs(scratch, scratch->pair_sel, n_match);
+    return n_match;
+}
+
 static size_t filter_interval(struct op_join *join, uint32_t port, size_t n)
 {
     struct join_scratch *scratch = join->scratch;

@@ -62,6 +62,8 @@ struct join_scratch {
     uint32_t seen[CHUNK_ROWS * 2]; /* set of head slots */
 };
 
+/* Keeps of the pairs [0, n) those whose keys are equal, where the other side's groups are by hash; returns how many. */
+size_t join_match_keys(struct op_join *join, uint32_t port, size_t n);
 /* Keeps of the pairs [0, n) (scratch->pair_rows, pair_slots; rows are of `chunk` on side `port`) those that pass the residual. */
 laminar_status join_filter_pairs(struct op_join *join, struct step *step, uint32_t port, const struct chunk *chunk, size_t *n) must_check;
 /* Emits the pairs as joined rows. */

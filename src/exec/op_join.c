@@ -115,6 +115,7 @@ static laminar_status flush_pairs(struct op_join *join, struct step *step, uint3
     laminar_status status = LAMINAR_OK;
     size_t n_list = 0;
     TRY(step_check(step));
+    if (join->sides[1 - port].map->is_by_hash) n = join_match_keys(join, port, n);
     if (join->has_residual) TRY(join_filter_pairs(join, step, port, chunk, &n));
     if (join->sides[1 - port].has_counters || (join->has_residual && is_output_side(join, port)))
         TRY(count_pairs(join, step, port, chunk, n, &n_list));
@@ -134,6 +135,7 @@ static laminar_status join_pairs(struct op_join *join, struct step *step, uint32
     for (size_t k = 0; k < n_sel; k++) {
         uint32_t row = scratch->rows.sel[k];
         for (uint32_t slot = scratch->heads[row]; slot != ROW_NONE; slot = is_unique ? ROW_NONE : multimap_next(other, slot)) {
+            if (!is_unique) prefetch_read(state_rows_at(&other->rows, slot)); /* of heads that has been done */
             scratch->pair_rows[n] = row;
             scratch->pair_slots[n++] = slot;
             if (n < CHUNK_ROWS) continue;
@@ -445,6 +447,8 @@ static laminar_status side_keep(struct op_join *join, uint32_t port, const struc
                                        .flags = side->has_counters ? STATE_ROWS_COUNTER : STATE_ROWS_PLAIN,
                                        .has_group_weights = !join->has_residual && is_output_side(join, 1 - port),
                                        .account = circuit_account(join->base.circuit)};
+    /* Without a residual, rows that come out without a match, or because of one, are walked as a group when the group's match changes. */
+    options.has_hash_groups = !options.has_group_weights && (join->has_residual || join->is_one_shot || !is_output_side(join, port));
     if (side->keeps_keys_only || keys_are_unique(join, side, input)) options.mode = MULTIMAP_CHAIN;
     else options.mode = join->is_one_shot || input->props.is_append_only ? MULTIMAP_APPEND : MULTIMAP_INDEXED;
     TRY(multimap_create(&options, &side->map, err));

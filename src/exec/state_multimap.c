@@ -44,7 +44,7 @@ static never_inline laminar_status table_grow(struct state_multimap *map, struct
         grown.shift--;
     }
     int64_t *grown_weights = NULL;
-    grown.entries = mem_alloc_aligned(grown.capacity * sizeof *grown.entries);
+    grown.entries = mem_alloc_huge(grown.capacity * sizeof *grown.entries);
     if (weights && grown.entries) grown_weights = mem_alloc_aligned(grown.capacity * sizeof *grown_weights);
     if (!grown.entries || (weights && !grown_weights)) {
         mem_free(grown.entries);
@@ -106,6 +106,7 @@ static size_t probe_round(struct state_multimap *map, const uint64_t *hashes, si
 {
     const struct multimap_table *table = &map->groups;
     size_t mask = table->capacity - 1, n_found = 0;
+    bool has_lists = !multimap_is_unique(map);
     for (size_t k = 0; k < n; k++) {
         uint32_t row = todo[k], hash = hash32(hashes[row]);
         size_t i = positions[row];
@@ -115,6 +116,7 @@ static size_t probe_round(struct state_multimap *map, const uint64_t *hashes, si
         if (heads[row] == ROW_NONE) continue;
         todo[n_found++] = row;
         prefetch_read(state_rows_at(&map->rows, heads[row]));
+        if (has_lists) prefetch_read(state_rows_link(&map->rows, heads[row]));
     }
     return n_found;
 }
@@ -137,6 +139,7 @@ static void find_positions(struct state_multimap *map, const struct vector *keys
     }
     while (n > 0) {
         n = probe_round(map, hashes, positions, todo, n, heads);
+        if (map->is_by_hash) return;
         for (size_t k = 0; k < n; k++) addresses[todo[k]] = state_rows_at(&map->rows, heads[todo[k]]);
         memcpy(match, todo, n * sizeof *todo);
         size_t n_match = n;
@@ -154,6 +157,18 @@ static void find_positions(struct state_multimap *map, const struct vector *keys
         }
         n = n_left;
     }
+}
+
+size_t multimap_match(struct state_multimap *map, const struct vector *keys, const uint32_t *rows, const uint32_t *slots, size_t n, uint32_t *match)
+{
+    const uint8_t *addresses[CHUNK_ROWS];
+    size_t n_match = n;
+    for (size_t i = 0; i < n; i++) {
+        addresses[i] = state_rows_at(&map->rows, slots[i]);
+        match[i] = (uint32_t)i;
+    }
+    for (uint32_t c = 0; c < map->n_keys; c++) n_match = row_match(&map->rows, map->key_cols[c], addresses, &keys[c], rows, match, n_match);
+    return n_match;
 }
 
 void multimap_find(struct state_multimap *map, const struct vector *keys, const uint64_t *hashes, const uint32_t *sel, size_t n,
@@ -176,6 +191,7 @@ static size_t group_at(const struct state_multimap *map, uint32_t hash, uint32_t
     for (;; i = (i + 1) & mask) {
         if (table->entries[i].slot == ROW_NONE) return i;
         if (table->entries[i].hash != hash) continue;
+        if (map->is_by_hash) return i;
         if (row_equal(&map->rows.layout, row, state_rows_at(&map->rows, table->entries[i].slot), map->key_cols, map->n_keys)) return i;
     }
 }
@@ -251,6 +267,35 @@ uint32_t multimap_find_row(struct state_multimap *map, const struct vector *cols
 
 /* --- Linking ----------------------------------------------------------------------------------------------------------------------------- */
 
+/* New rows come in front, so that linking touches nothing but the entry and the new row. */
+static void link_by_hash(struct state_multimap *map, const uint64_t *hashes, const uint32_t *sel, size_t n, const uint32_t *slots)
+{
+    struct multimap_table *table = &map->groups;
+    size_t mask = table->capacity - 1;
+    for (size_t k = 0; k < n; k++) {
+        uint32_t hash = hash32(hashes[sel ? sel[k] : k]);
+        size_t i = hash >> table->shift;
+        while (table->entries[i].slot != ROW_NONE && table->entries[i].hash != hash) i = (i + 1) & mask;
+        *state_rows_link(&map->rows, slots[k]) = (struct row_link){.next = table->entries[i].slot, .prev = ROW_NONE};
+        table->n += table->entries[i].slot == ROW_NONE;
+        table->entries[i] = (struct multimap_entry){hash, slots[k]};
+    }
+}
+
+static void unlink_by_hash(struct state_multimap *map, uint32_t slot, uint32_t hash)
+{
+    uint32_t next = state_rows_link(&map->rows, slot)->next;
+    size_t i = group_at(map, hash, slot);
+    uint32_t before = map->groups.entries[i].slot;
+    if (before == slot) {
+        if (next == ROW_NONE) table_delete(&map->groups, i, NULL);
+        else map->groups.entries[i].slot = next;
+        return;
+    }
+    while (multimap_next(map, before) != slot) before = multimap_next(map, before);
+    state_rows_link(&map->rows, before)->next = next;
+}
+
 /* An equal row that is linked already, for the new row `slot`; group entry i is occupied. */
 static uint32_t find_equal(const struct state_multimap *map, size_t i, uint32_t slot, uint32_t whole_hash)
 {
@@ -288,6 +333,11 @@ static laminar_status merge_weight(struct state_multimap *map, uint32_t *slot, u
 static laminar_status link_row(struct state_multimap *map, uint32_t *to, size_t i, uint32_t hash, uint32_t whole_hash, struct laminar_error *err)
 {
     uint32_t slot = *to;
+    if (map->is_by_hash) {
+        uint64_t whole = (uint64_t)hash << 32;
+        link_by_hash(map, &whole, NULL, 1, &slot);
+        return LAMINAR_OK;
+    }
     int64_t weight = row_weight(state_rows_at(&map->rows, slot));
     struct multimap_entry *entries = map->groups.entries;
     if (i == POSITION_UNKNOWN) i = group_at(map, hash, slot);
@@ -321,6 +371,10 @@ static void unlink_row(struct state_multimap *map, uint32_t slot, uint32_t hash)
 {
     int64_t weight = row_weight(state_rows_at(&map->rows, slot));
     struct row_link *link = state_rows_link(&map->rows, slot);
+    if (map->is_by_hash) {
+        unlink_by_hash(map, slot, hash);
+        return;
+    }
     if (map->group_weights) map->group_weights[group_at(map, hash, slot)] -= weight;
     if (link->prev != ROW_NONE) {
         state_rows_link(&map->rows, link->prev)->next = link->next;
@@ -383,6 +437,11 @@ static laminar_status link_rows(struct state_multimap *map, const struct vector 
     uint32_t heads[CHUNK_ROWS];
     size_t positions[CHUNK_ROWS];
     laminar_status status = LAMINAR_OK;
+    if (map->is_by_hash) {
+        for (size_t k = 0; k < n; k++) prefetch_write(&map->groups.entries[hash32(hashes[sel ? sel[k] : k]) >> map->groups.shift]);
+        link_by_hash(map, hashes, sel, n, slots);
+        return LAMINAR_OK;
+    }
     find_positions(map, keys, hashes, sel, n, heads, positions);
     for (size_t k = 0; k < n; k++) {
         uint32_t row = sel ? sel[k] : (uint32_t)k;
@@ -408,9 +467,11 @@ static laminar_status apply_insertions(struct state_multimap *map, const struct 
     struct vector some[KEYS_ON_STACK], *keys = some;
     bool is_indexed = map->mode == MULTIMAP_INDEXED;
     laminar_status status = LAMINAR_OK;
-    bool may_wait = map->mode == MULTIMAP_APPEND && !map->group_weights && map->rows.free_head == ROW_NONE;
+    bool may_wait = map->is_by_hash && map->rows.free_head == ROW_NONE;
     bool is_waiting = map->n_linked_slots < map->rows.n_slots;
-    if (may_wait && (n >= LAZY_ROWS || is_waiting)) {
+    if (map->n_eager > 0 && !is_waiting) {
+        map->n_eager--;
+    } else if (may_wait && (n >= LAZY_ROWS || is_waiting)) {
         TRY(state_rows_add(&map->rows, cols, sel, n, weights, slots, err));
         return n >= LAZY_ROWS ? LAMINAR_OK : multimap_catch_up_slow(map, 2 * n, err); /* small steps work the backlog off */
     }
@@ -431,8 +492,10 @@ done:
 /* Links waiting rows, up to n_max of them. */
 laminar_status multimap_catch_up_slow(struct state_multimap *map, size_t n_max, struct laminar_error *err)
 {
+    enum { EAGER_CHUNKS = 64 };
     struct state_rows *rows = &map->rows;
     laminar_status status = LAMINAR_OK;
+    if (n_max == SIZE_MAX) map->n_eager = EAGER_CHUNKS;
     uint64_t hashes[CHUNK_ROWS];
     uint32_t slots[CHUNK_ROWS];
     struct column *cols = mem_calloc(map->n_keys + 1, sizeof *cols);
@@ -523,7 +586,7 @@ static laminar_status map_rebuild(struct state_rows *rows, struct laminar_error 
     uint32_t slots[256];
     uint64_t cursor = 0, hash, whole_hash = 0;
     map->n_linked_slots = 0;
-    if (map->mode == MULTIMAP_APPEND && !map->group_weights && rows->free_head == ROW_NONE) return LAMINAR_OK; /* caught up when needed */
+    if (map->is_by_hash && rows->free_head == ROW_NONE) return LAMINAR_OK; /* caught up when needed */
     map->n_linked_slots = rows->n_slots;
     for (size_t n; (n = state_rows_scan(rows, &cursor, slots, 256)) > 0;) {
         TRY(reserve(map, n, err));
@@ -550,7 +613,9 @@ static bool map_check(const struct state_rows *rows)
         for (uint32_t slot = head; slot != ROW_NONE; prev = slot, slot = multimap_next(map, slot)) {
             if (slot >= rows->n_slots || ++n_linked > rows->state.n_rows) return false;
             const uint8_t *row = state_rows_at(rows, slot);
-            if (!row_weight(row) || state_rows_link(rows, slot)->prev != prev) return false;
+            if (!row_weight(row)) return false;
+            if (map->is_by_hash) continue;
+            if (state_rows_link(rows, slot)->prev != prev) return false;
             if (!row_equal(&rows->layout, row, state_rows_at(rows, head), map->key_cols, map->n_keys)) return false;
             sum += row_weight(row);
         }
@@ -586,6 +651,8 @@ laminar_status multimap_create(const struct multimap_options *options, struct st
     map->key_cols = mem_alloc(options->n_keys * sizeof *map->key_cols);
     if (!map->key_cols) TRY(error_oom(err));
     if (options->n_keys) memcpy(map->key_cols, options->key_cols, options->n_keys * sizeof *map->key_cols);
+    assert(!options->has_hash_groups || !options->has_group_weights);
+    map->is_by_hash = options->mode == MULTIMAP_APPEND && options->has_hash_groups;
     if (options->has_group_weights) {
         map->group_weights = mem_alloc_aligned(8);
         if (!map->group_weights) TRY(error_oom(err));

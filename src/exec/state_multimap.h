@@ -33,6 +33,8 @@ struct state_multimap {
     struct multimap_table groups;
     int64_t *group_weights; /* parallel to groups.entries: sum of the rows' weights; NULL if not asked for */
     struct multimap_table whole; /* INDEXED: hash of all columns -> slot */
+    bool is_by_hash;         /* has_hash_groups: a group is the rows of one hash; whoever walks it compares keys */
+    uint32_t n_eager;        /* so many chunks are indexed at once, because somebody has just looked for rows */
     uint32_t n_linked_slots; /* rows in slots from here on aren't in the index yet, see multimap_catch_up */
 };
 
@@ -45,12 +47,14 @@ struct multimap_options {
     enum multimap_mode mode;
     int flags;                /* STATE_ROWS_COUNTER */
     bool has_group_weights;
+    bool has_hash_groups;     /* APPEND: whoever walks a group compares keys, see is_by_hash */
     struct mem_account *account;
 };
 laminar_status multimap_create(const struct multimap_options *options, struct state_multimap **out, struct laminar_error *err) must_check;
 void multimap_free(struct state_multimap *map);
 
-/* APPEND without group weights: rows of big chunks are only stored at first and are taken into the index when somebody wants to find them: a stream that
+/* has_hash_groups: keys aren't compared when rows are linked or looked up, which saves a cache miss each; two keys of one 32-bit hash share a
+ * group, so the rows found must be compared (multimap_match). And rows of big chunks are only stored at first and are taken into the index when somebody wants to find them: a stream that
  * is joined with a table which hardly changes never pays for it. Before finding, removing or changing rows: */
 laminar_status multimap_catch_up_slow(struct state_multimap *map, size_t n_max, struct laminar_error *err) must_check;
 static inline laminar_status multimap_catch_up(struct state_multimap *map, struct laminar_error *err)
@@ -58,11 +62,13 @@ static inline laminar_status multimap_catch_up(struct state_multimap *map, struc
     return likely(map->n_linked_slots == map->rows.n_slots) ? LAMINAR_OK : multimap_catch_up_slow(map, SIZE_MAX, err);
 }
 
-/* heads[row] = first row of the group with keys equal to row `row` of `keys`, for the rows sel[0..n) (NULL: all n), ROW_NONE if there is
+/* heads[row] = first row of the group with keys (is_by_hash: their hash) equal to row `row` of `keys`, for the rows sel[0..n) (NULL: all n), ROW_NONE if there is
  * none; other entries of heads are left alone. weights (may be NULL; needs has_group_weights): the group's weight, 0 without one. `hashes` are
  * kernel_hash over the keys, by row. */
 void multimap_find(struct state_multimap *map, const struct vector *keys, const uint64_t *hashes, const uint32_t *sel, size_t n,
                    uint32_t *heads, int64_t *weights);
+/* is_by_hash: of the pairs (input row rows[i], slots[i]) those whose keys are equal, as indexes in match, in order; returns how many. n <= CHUNK_ROWS. */
+size_t multimap_match(struct state_multimap *map, const struct vector *keys, const uint32_t *rows, const uint32_t *slots, size_t n, uint32_t *match);
 static inline uint32_t multimap_next(const struct state_multimap *map, uint32_t slot) { return state_rows_link(&map->rows, slot)->next; }
 
 /* Every group has one row: lists needn't be walked. */

@@ -71,16 +71,55 @@ laminar_status state_rows_init(struct state_rows *rows, const struct state_rows_
     return LAMINAR_OK;
 }
 
+/* Links of the pages of a large table lie together, on huge pages; those of the first pages are allocations of their own. */
+struct link_block {
+    struct link_block *next;
+    size_t used; /* bytes, this head included */
+};
+enum { LINK_BLOCK_BYTES = 2 << 20 };
+
 static size_t links_bytes(const struct state_rows *rows) { return sizeof(struct row_link) << rows->page_shift; }
+
+static bool has_own_links(const struct state_rows *rows, size_t page) { return page < PAGE_SLAB_FROM || links_bytes(rows) > LINK_BLOCK_BYTES / 8; }
+
+static struct row_link *new_links(struct state_rows *rows)
+{
+    size_t bytes = links_bytes(rows);
+    if (has_own_links(rows, rows->n_pages)) return mem_alloc(bytes);
+    struct link_block *block = rows->link_blocks;
+    if (!block || block->used + bytes > LINK_BLOCK_BYTES) {
+        block = mem_alloc_huge(LINK_BLOCK_BYTES);
+        if (!block) return NULL;
+        *block = (struct link_block){.next = rows->link_blocks, .used = 64};
+        rows->link_blocks = block;
+    }
+    struct row_link *links = (void *)((uint8_t *)block + block->used);
+    block->used += bytes;
+    return links;
+}
 
 static void free_pages(struct state_rows *rows)
 {
     for (size_t i = 0; i < rows->n_pages; i++) {
         state_page_unref(rows->pages[i].page);
-        mem_free(rows->pages[i].links);
+        if (has_own_links(rows, i)) mem_free(rows->pages[i].links);
         mem_account_add(rows->state.account, -(int64_t)links_bytes(rows));
     }
+    for (struct link_block *block = rows->link_blocks, *next; block; block = next) {
+        next = block->next;
+        mem_free(block);
+    }
+    page_slab_unref(rows->slab);
+    rows->slab = NULL;
+    rows->link_blocks = NULL;
     rows->n_pages = 0;
+}
+
+static struct state_page *new_page(struct state_rows *rows)
+{
+    size_t bytes = (size_t)rows->layout.row_bytes << rows->page_shift;
+    if (rows->n_pages < PAGE_SLAB_FROM) return state_page_create(rows->state.account, bytes);
+    return state_page_cut(&rows->slab, rows->state.account, bytes);
 }
 
 void state_rows_deinit(struct state_rows *rows)
@@ -107,12 +146,10 @@ bool state_rows_add_page(struct state_rows *rows)
 {
     if (rows->n_pages == rows->pages_capacity &&
         !array_grow((void **)&rows->pages, &rows->pages_capacity, sizeof *rows->pages, rows->n_pages + 1)) return false;
-    size_t bytes = (size_t)rows->layout.row_bytes << rows->page_shift;
-    struct state_page *page = state_page_create(rows->state.account, bytes);
-    struct row_link *links = mem_alloc(links_bytes(rows));
-    if (!page || !links) {
+    struct state_page *page = new_page(rows);
+    struct row_link *links = page ? new_links(rows) : NULL;
+    if (!links) {
         state_page_unref(page);
-        mem_free(links);
         return false;
     }
     mem_account_add(rows->state.account, (int64_t)links_bytes(rows));
@@ -125,7 +162,7 @@ bool state_rows_add_page(struct state_rows *rows)
 static never_inline bool own_page(struct state_rows *rows, struct row_page *entry)
 {
     if (atomic_load_explicit(&entry->page->refs, memory_order_acquire) > 1) { /* pairs with state_page_unref of a released snapshot */
-        struct state_page *copy = state_page_create(rows->state.account, entry->page->size);
+        struct state_page *copy = new_page(rows);
         if (!copy) return false;
         memcpy(copy->data, entry->page->data, entry->page->size);
         state_page_unref(entry->page);

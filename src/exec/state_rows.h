@@ -55,6 +55,8 @@ struct state_rows {
     struct row_page *pages;
     size_t n_pages;
     size_t pages_capacity;
+    struct page_slab *slab;  /* what pages of a large table are cut from */
+    struct link_block *link_blocks; /* and their links */
     uint32_t page_shift;     /* rows a page: 1 << page_shift */
     uint32_t n_slots;        /* used so far, free ones included */
     uint32_t free_head;

@@ -40,6 +40,7 @@ static laminar_status create_map(struct store *store, const uint32_t *key_cols, 
                                        .key_cols = store->kind == STORE_KEYED ? key_cols : all,
                                        .n_keys = store->kind == STORE_KEYED ? n_key_cols : n,
                                        .mode = store->kind == STORE_KEYED ? MULTIMAP_CHAIN : MULTIMAP_APPEND,
+                                       .has_hash_groups = store->kind == STORE_BAG,
                                        .account = account};
     TRY(multimap_create(&options, &store->map, err));
     store->keys = mem_calloc(options.n_keys, sizeof *store->keys);

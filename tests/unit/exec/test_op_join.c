@@ -2,6 +2,7 @@
 #include "law.h"
 #include "unit.h"
 #include <stdio.h>
+#include <stdlib.h>
 
 static struct arena arena;
 
@@ -167,6 +168,54 @@ static void big_chunks(void **state)
     }
 }
 
+/* Two keys whose hashes agree in the 32 bits that the index keeps. */
+static int64_t twins[2];
+static int compare_u64(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+static void find_twins(void)
+{
+    enum { N = 1 << 19 };
+    uint64_t *found = malloc(N * sizeof *found); /* 32 bits of hash, 32 of value */
+    for (int64_t from = 0; from < N; from += CHUNK_ROWS) {
+        int64_t values[CHUNK_ROWS];
+        uint64_t hashes[CHUNK_ROWS];
+        for (int64_t i = 0; i < CHUNK_ROWS; i++) values[i] = from + i;
+        struct vector v = {.type = TYPE(INT64), .data = values};
+        kernel_hash(&v, 1, CHUNK_ROWS, hashes);
+        for (int64_t i = 0; i < CHUNK_ROWS; i++) found[from + i] = (hashes[i] >> 32 << 32) | (uint64_t)values[i];
+    }
+    qsort(found, N, sizeof *found, compare_u64);
+    for (size_t i = 1; i < N; i++) {
+        if (found[i] >> 32 != found[i - 1] >> 32) continue;
+        twins[0] = (int64_t)(found[i] & UINT32_MAX);
+        twins[1] = (int64_t)(found[i - 1] & UINT32_MAX);
+    }
+    free(found);
+    assert_true(twins[0] != twins[1]);
+}
+static void twin_row(const struct law_spec *spec, struct law_random *random, uint32_t port, struct law_row *row)
+{
+    random_row(spec, random, port, row);
+    row->values[0] = law_below(random, 9) ? twins[law_below(random, 2)] : 3;
+}
+static void keys_of_one_hash(void **state)
+{
+    (void)state;
+    find_twins();
+    struct join_case c = {.n_keys = 1};
+    for (int kind = JOIN_INNER; kind <= JOIN_ANTI; kind++) {
+        for (int mode = 0; mode < 4; mode++) {
+            c.kind = (enum join_kind)kind;
+            struct law_spec spec = make(&c, mode & 1, mode & 2);
+            spec.random_row = twin_row;
+            law_run(&spec, (uint64_t)(kind * 10 + mode + 1));
+        }
+    }
+}
+
 static void memory(void **state)
 {
     (void)state;
@@ -191,6 +240,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(one_key, setup, teardown),  cmocka_unit_test_setup_teardown(two_keys, setup, teardown),
         cmocka_unit_test_setup_teardown(no_key, setup, teardown),   cmocka_unit_test_setup_teardown(residual, setup, teardown),
         cmocka_unit_test_setup_teardown(nested, setup, teardown),   cmocka_unit_test_setup_teardown(interval, setup, teardown),
-        cmocka_unit_test_setup_teardown(big_chunks, setup, teardown), cmocka_unit_test_setup_teardown(memory, setup, teardown)};
+        cmocka_unit_test_setup_teardown(big_chunks, setup, teardown), cmocka_unit_test_setup_teardown(memory, setup, teardown),
+        cmocka_unit_test_setup_teardown(keys_of_one_hash, setup, teardown)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
