@@ -1,6 +1,7 @@
 """The connection: life, statements, catalog, metrics, writers, configuration, the module's functions."""
 
 import gc
+import os
 import sys
 import threading
 
@@ -517,4 +518,5 @@ def test_memory_is_flat(trades):
         for _ in range(5):
             work()
         assert blocks() - before < 3000
-        assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - resident < 50_000
+        grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - resident
+        assert grown < 50_000 or "LAMINAR_SANITIZED" in os.environ  # a sanitizer keeps freed memory back
