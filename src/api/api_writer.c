@@ -289,16 +289,14 @@ laminar_status laminar_writer_set_text(laminar_writer *writer, size_t column, co
         int128 align;
         uint8_t bytes[16];
     } value;
-    if (col->vec.type.id == LAMINAR_TYPE_DECIMAL) {
-        bool is_exact;
-        if (text_parse_decimal(text, size, col->vec.type.precision, col->vec.type.scale, &value.align, &is_exact) == PARSE_OK && is_exact)
-            return column_append_value(col, &value, err);
-    } else if (!type_is_nested(col->vec.type) && text_parse_value(col->vec.type, text, size, &value) == PARSE_OK) {
+    bool is_exact;
+    if (!type_is_nested(col->vec.type) && text_parse_value_exact(col->vec.type, text, size, &value, &is_exact) == PARSE_OK && is_exact) {
         if (type_phys(col->vec.type) != PHYS_STRING) return column_append_value(col, &value, err);
         const struct string_view *s = (const struct string_view *)(const void *)&value;
         return column_append_string(col, string_data(s), s->size, err);
     }
     shown[0] = '\'';
+    n_shown = utf8_valid_prefix(text, n_shown);
     memcpy(shown + 1, text, n_shown);
     shown[n_shown + 1] = '\'';
     shown[n_shown + 2] = 0;

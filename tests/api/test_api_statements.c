@@ -232,6 +232,7 @@ static void test_writer(void **state)
     assert_int_equal(laminar_writer_set_int64(writer, 0, 5, &err), LAMINAR_OK);
     assert_int_equal(laminar_writer_set_text(writer, 2, "12.345", 6, &err), LAMINAR_BATCH_SCHEMA_MISMATCH);
     assert_int_equal(laminar_writer_set_text(writer, 2, "12.34", 5, &err), LAMINAR_OK);
+    assert_int_equal(laminar_writer_set_text(writer, 3, "2026-01-02T03:04:05.123456789", 29, &err), LAMINAR_BATCH_SCHEMA_MISMATCH);
     assert_int_equal(laminar_writer_set_text(writer, 3, "2026-01-02T03:04:05", 19, &err), LAMINAR_OK);
     assert_int_equal(laminar_writer_end_row(writer, &err), LAMINAR_OK);
     assert_int_equal(laminar_writer_set_text(writer, 1, "given", 5, &err), LAMINAR_OK);
