@@ -14,11 +14,35 @@ static size_t whole_characters(const char *text, size_t size)
     return needed > back + 1 ? size - 1 - back : size;
 }
 
+/* Length of the character at text[i..size), 0 where none begins or it is cut short. */
+static size_t character_at(const char *text, size_t i, size_t size)
+{
+    unsigned char lead = (unsigned char)text[i];
+    size_t n = lead < 0x80 ? 1 : lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : lead >= 0xC2 ? 2 : 0;
+    if (n == 0 || i + n > size) return 0;
+    for (size_t k = 1; k < n; k++)
+        if (((unsigned char)text[i + k] & 0xC0) != 0x80) return 0;
+    return n;
+}
+
+/* Drops what is no whole character: values in messages are cut by precision ("%.200s"), and the field's end cuts too. */
+static void keep_whole_characters(char *text)
+{
+    size_t size = strlen(text), n_kept = 0;
+    for (size_t i = 0; i < size;) {
+        size_t n = character_at(text, i, size);
+        memmove(text + n_kept, text + i, n);
+        n_kept += n;
+        i += n ? n : 1;
+    }
+    text[n_kept] = 0;
+}
+
 static void fill(char *field, size_t field_size, const char *format, va_list args)
 {
     int n = vsnprintf(field, field_size, format, args);
     if (n < 0) field[0] = 0;
-    if (n >= 0 && (size_t)n >= field_size) field[whole_characters(field, field_size - 1)] = 0;
+    keep_whole_characters(field);
 }
 
 laminar_status error_set_v(struct laminar_error *err, laminar_status code, const char *format,

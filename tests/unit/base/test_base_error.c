@@ -122,9 +122,20 @@ static void every_code_has_name_and_title(void **state)
     assert_string_equal(status_title((laminar_status)12345), "Unknown status");
 }
 
+static void test_values_are_cut_at_characters(void **state)
+{
+    (void)state;
+    struct laminar_error err = LAMINAR_ERROR_INIT;
+    error_set(&err, LAMINAR_QUERY_FAILED, "'%.4s' and '%.2s'", "ab\xc3\xa9\xc3\xa9", "\xe6\x97\xa5");
+    assert_string_equal(err.message, "'ab\xc3\xa9' and ''");
+    error_set(&err, LAMINAR_QUERY_FAILED, "%s", "\xff bad \xc3");
+    assert_string_equal(err.message, " bad ");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_values_are_cut_at_characters),
         cmocka_unit_test(set_fills_code_and_message),
         cmocka_unit_test(null_error_is_fine),
         cmocka_unit_test(long_texts_are_cut_at_characters),
