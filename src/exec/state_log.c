@@ -506,7 +506,8 @@ static laminar_status log_restore(struct state *state, struct state_source *sour
         TRY(read_piece(log, data, size, err));
     }
     if (log->n_runs == 0) log->tail_first = words[3];
-    if (log->tail_first != words[3] || (log->n_runs && run_at(log, 0)->first_row > words[2])) TRY(corrupt("rows are missing", err));
+    uint64_t oldest = log->n_runs ? run_at(log, 0)->first_row : words[3];
+    if (log->tail_first != words[3] || oldest > words[2]) TRY(corrupt("rows are missing", err));
     log->first_row = words[2];
     log->state.n_rows = (size_t)(words[3] - words[2]);
     return LAMINAR_OK;

@@ -13,6 +13,8 @@
 
 enum { ROWS_FORMAT = 1, ROWS_HEAD_BYTES = 32, PIECE_HEAD = 0, PIECE_PAGE = 1 };
 
+#define WEIGHT_MAX (INT64_C(1) << 31) /* of one row in a file, so that sums of 2^32 rows can't overflow */
+
 struct rows_snapshot {
     struct state_snapshot head;
     struct row_layout layout; /* own copy of the columns */
@@ -234,6 +236,7 @@ static laminar_status decode_page(struct state_rows *rows, size_t n, const uint8
         uint8_t *row = state_rows_at(rows, slot);
         memcpy(row, data + i * layout->row_bytes, layout->row_bytes);
         int64_t weight = row_weight(row);
+        if (weight > WEIGHT_MAX || weight < -WEIGHT_MAX) return corrupt(rows, "an impossible weight", err);
         if (weight == 0) { /* linked as free slots afterwards */
             memset(row, 0, layout->row_bytes);
             continue;

@@ -410,6 +410,31 @@ void law_restore_state(struct law_pieces *pieces, struct state *to)
     free(pieces);
 }
 
+laminar_status law_restore_damaged(struct state *from, struct state *to, struct law_random *random)
+{
+    struct piece_list list = {.sink.write = keep_piece, .source.read = give_piece};
+    struct state_snapshot *snapshot;
+    struct laminar_error err = LAMINAR_ERROR_INIT;
+    assert_int_equal(state_freeze(from, &snapshot, NULL), LAMINAR_OK);
+    assert_int_equal(state_write(snapshot, &list.sink, NULL), LAMINAR_OK);
+    state_release(snapshot);
+    size_t n_pieces = list.n;
+    struct piece *piece = &list.pieces[law_below(random, (int64_t)list.n)];
+    switch (law_below(random, 4)) {
+    case 0: list.n = (size_t)law_below(random, (int64_t)list.n); break; /* the end is missing */
+    case 1: piece->size = (size_t)law_below(random, (int64_t)piece->size) + 1; break;
+    default:
+        for (int64_t i = law_below(random, 3); i >= 0; i--) ((uint8_t *)piece->data)[law_below(random, (int64_t)piece->size)] ^= (uint8_t)(1 << law_below(random, 8));
+    }
+    laminar_status status = state_restore(to, &list.source, &err);
+    assert_true(to->cls->check(to));
+    if (status != LAMINAR_OK) assert_int_equal(to->n_rows, 0);
+    if (status != LAMINAR_OK) assert_int_equal(status, LAMINAR_CHECKPOINT_FAILED);
+    for (size_t k = 0; k < n_pieces; k++) free(list.pieces[k].data);
+    free(list.pieces);
+    return status;
+}
+
 void law_restore(struct law_pieces *pieces, struct op *to)
 {
     assert_int_equal(pieces->n_states, to->states.n);

@@ -107,5 +107,7 @@ struct law_pieces *law_freeze(struct op *op);          /* snapshots only */
 void law_restore(struct law_pieces *pieces, struct op *to); /* writes the snapshots out, releases them, restores */
 struct law_pieces *law_freeze_state(struct state *state);
 void law_restore_state(struct law_pieces *pieces, struct state *to);
+/* Restores the state's pieces into `to` with bytes changed at random: refused, or consistent. Returns the status. */
+laminar_status law_restore_damaged(struct state *from, struct state *to, struct law_random *random);
 
 #endif

@@ -399,6 +399,32 @@ static void written_out_and_restored(void **state)
     schema_unref(schema);
 }
 
+static void damaged_pieces_are_refused_or_harmless(void **state)
+{
+    (void)state;
+    struct schema *schema = make_schema();
+    struct law_random random = {99};
+    for (int kind = STORE_LOG; kind <= STORE_BAG; kind++) {
+        struct store *store = make_store((enum store_kind)kind, schema, (struct retention){RETAIN_ALL, 0});
+        size_t n_refused = 0;
+        fill(store, (enum store_kind)kind, schema, 0, 900);
+        for (int i = 0; i < 400; i++) {
+            struct store *next = make_store((enum store_kind)kind, schema, (struct retention){RETAIN_ALL, 0});
+            struct store_snapshot *snapshot;
+            if (law_restore_damaged(store_state(store), store_state(next), &random) != LAMINAR_OK) n_refused++;
+            assert_int_equal(store_snapshot_create(next, &snapshot, NULL), LAMINAR_OK);
+            read_all(snapshot, NULL);
+            store_snapshot_release(snapshot);
+            fill(next, (enum store_kind)kind, schema, 300, 50);
+            assert_true(store_state(next)->cls->check(store_state(next)));
+            store_free(next);
+        }
+        assert_true(n_refused > 100);
+        store_free(store);
+    }
+    schema_unref(schema);
+}
+
 struct fault_case {
     struct schema *schema;
     struct batch *batches[3];
@@ -459,6 +485,6 @@ int main(void)
         cmocka_unit_test(log_keeps_newest_rows_exactly), cmocka_unit_test(log_snapshots_stay_as_they_were), cmocka_unit_test(log_other_retentions),
         cmocka_unit_test(many_tiny_appends_are_merged),  cmocka_unit_test(upserts_give_the_delta),          cmocka_unit_test(an_equal_row_changes_nothing),
         cmocka_unit_test(apply_takes_either_order),      cmocka_unit_test(bag_keeps_multiplicities),        cmocka_unit_test(written_out_and_restored),
-        cmocka_unit_test(every_allocation_may_fail)};
+        cmocka_unit_test(damaged_pieces_are_refused_or_harmless), cmocka_unit_test(every_allocation_may_fail)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
