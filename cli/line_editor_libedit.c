@@ -151,9 +151,9 @@ enum editor_event line_editor_read(struct line_editor *editor, const char *promp
 {
     int n = 0;
     editor->prompt = prompt;
-    el_set(
-        editor->edit, EL_PREP_TERM,
-        1); /* libedit would do it after the prompt: keys that come between would be taken wrongly */
+    el_set(editor->edit, EL_PREP_TERM,
+           /* libedit would do it after the prompt: keys that come between would be taken wrongly */
+           1);
     const char *line = el_gets(editor->edit, &n);
     /* A whole line stands: an interrupt that came after it is for what the line does. */
     if ((!line || n <= 0 || line[n - 1] != '\n') && interrupt_take(editor->shell->interrupt)) {

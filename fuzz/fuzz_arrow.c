@@ -10,7 +10,14 @@
 #include <assert.h>
 #include <stdlib.h>
 
-enum { NODES_MAX = 24, BUFFERS_MAX = 6, CHILDREN_MAX = 3, DEPTH_MAX = 6, ROWS_PRINTED = 50, ROWS_MAX = 1 << 16 };
+enum {
+    NODES_MAX = 24,
+    BUFFERS_MAX = 6,
+    CHILDREN_MAX = 3,
+    DEPTH_MAX = 6,
+    ROWS_PRINTED = 50,
+    ROWS_MAX = 1 << 16
+};
 
 struct node {
     struct ArrowSchema schema;
@@ -44,10 +51,14 @@ static int64_t next_number(struct input *in)
 static void release_schema(struct ArrowSchema *schema) { schema->release = NULL; }
 static void release_array(struct ArrowArray *array) { array->release = NULL; }
 
-static const char *const formats[] = {"n",   "b",   "c",   "C",   "s",   "S",    "i",   "I",   "l",   "L",       "e",     "f",       "g",
-                                      "u",   "U",   "vu",  "z",   "Z",   "vz",   "w:3", "w:16", "d:9,2", "d:38,5", "d:9,2,32", "d:12,3,64",
-                                      "tdD", "tdm", "tts", "ttm", "ttu", "ttn",  "tss:", "tsm:UTC", "tsu:", "tsn:Europe/Berlin", "tDs", "tDn",
-                                      "tiM", "tiD", "tin", "+l",  "+L",  "+vl",  "+vL", "+w:2", "+s",  "+m",      "+r"};
+static const char *const formats[] = {
+    "n",     "b",      "c",        "C",         "s",       "S",    "i",
+    "I",     "l",      "L",        "e",         "f",       "g",    "u",
+    "U",     "vu",     "z",        "Z",         "vz",      "w:3",  "w:16",
+    "d:9,2", "d:38,5", "d:9,2,32", "d:12,3,64", "tdD",     "tdm",  "tts",
+    "ttm",   "ttu",    "ttn",      "tss:",      "tsm:UTC", "tsu:", "tsn:Europe/Berlin",
+    "tDs",   "tDn",    "tiM",      "tiD",       "tin",     "+l",   "+L",
+    "+vl",   "+vL",    "+w:2",     "+s",        "+m",      "+r"};
 /* Buffers of a well-formed array of that format. */
 static int usual_buffers(const char *format)
 {
@@ -67,9 +78,11 @@ static void make_buffers(struct input *in, struct node *node)
         size_t size = kind == 0 ? 0 : (size_t)kind * 2;
         uint8_t *bytes = kind ? malloc(size) : NULL;
         bool is_small = kind & 1; /* little-endian numbers that rise, as offsets should */
-        for (size_t k = 0; k < size; k++) bytes[k] = is_small ? (k % 4 ? 0 : (uint8_t)(k / 4)) : next_byte(in);
+        for (size_t k = 0; k < size; k++)
+            bytes[k] = is_small ? (k % 4 ? 0 : (uint8_t)(k / 4)) : next_byte(in);
         if (is_small)
-            for (int k = next_byte(in) % 4; k > 0; k--) bytes[(size_t)next_byte(in) % size] = next_byte(in);
+            for (int k = next_byte(in) % 4; k > 0; k--)
+                bytes[(size_t)next_byte(in) % size] = next_byte(in);
         node->buffers[i] = node->made[i] = bytes;
         in->sizes[in->n_sizes++] = (int64_t)size;
     }
@@ -90,11 +103,18 @@ static struct node *make_node(struct input *in, int depth, int64_t length)
     static const char *const names[] = {"a", "b", "c", "key", "value", ""};
     const char *format = depth == 0 ? "+s" : formats[next_byte(in) % ARRAY_LENGTH(formats)];
     uint8_t quirk = next_byte(in);
-    node->schema = (struct ArrowSchema){.format = format, .name = names[in->n_nodes % 5], .flags = quirk & ARROW_FLAG_NULLABLE,
-                                        .children = node->schema_children, .release = release_schema};
-    node->array = (struct ArrowArray){.length = quirk == 250 && depth ? next_number(in) : length, .null_count = quirk < 128 ? 0 : -1,
-                                      .offset = quirk % 16 == 3 ? next_number(in) : 0, .n_buffers = usual_buffers(format),
-                                      .buffers = node->buffers, .children = node->array_children, .release = release_array};
+    node->schema = (struct ArrowSchema){.format = format,
+                                        .name = names[in->n_nodes % 5],
+                                        .flags = quirk & ARROW_FLAG_NULLABLE,
+                                        .children = node->schema_children,
+                                        .release = release_schema};
+    node->array = (struct ArrowArray){.length = quirk == 250 && depth ? next_number(in) : length,
+                                      .null_count = quirk < 128 ? 0 : -1,
+                                      .offset = quirk % 16 == 3 ? next_number(in) : 0,
+                                      .n_buffers = usual_buffers(format),
+                                      .buffers = node->buffers,
+                                      .children = node->array_children,
+                                      .release = release_array};
     if (quirk == 251) node->array.n_buffers = next_byte(in) % (BUFFERS_MAX + 1);
     if (quirk == 252) node->array.null_count = next_number(in);
     make_buffers(in, node);
@@ -139,12 +159,14 @@ static void use_batch(struct batch *batch, struct input *in)
         column_deinit(&back);
     }
     strbuf_deinit(&text);
-    static const laminar_type targets[] = {LAMINAR_TYPE_INT64, LAMINAR_TYPE_DOUBLE, LAMINAR_TYPE_TIMESTAMP, LAMINAR_TYPE_VARCHAR,
-                                           LAMINAR_TYPE_JSON,  LAMINAR_TYPE_INT8,   LAMINAR_TYPE_DATE,      LAMINAR_TYPE_UUID};
+    static const laminar_type targets[] = {
+        LAMINAR_TYPE_INT64, LAMINAR_TYPE_DOUBLE, LAMINAR_TYPE_TIMESTAMP, LAMINAR_TYPE_VARCHAR,
+        LAMINAR_TYPE_JSON,  LAMINAR_TYPE_INT8,   LAMINAR_TYPE_DATE,      LAMINAR_TYPE_UUID};
     struct schema_column columns[CHILDREN_MAX];
     for (uint32_t i = 0; i < batch->n_cols; i++) {
         columns[i] = batch->schema->columns[i];
-        if (next_byte(in) % 2) columns[i].type = type_of(targets[next_byte(in) % ARRAY_LENGTH(targets)]);
+        if (next_byte(in) % 2)
+            columns[i].type = type_of(targets[next_byte(in) % ARRAY_LENGTH(targets)]);
         columns[i].is_nullable = next_byte(in) % 4 != 0;
     }
     struct schema *target = schema_create(columns, batch->n_cols);
@@ -152,7 +174,9 @@ static void use_batch(struct batch *batch, struct input *in)
     if (target && !batch_coerce(batch, target, NULL, &coerced, NULL)) {
         struct ArrowArray array;
         size_t offset = coerced->n_rows ? next_byte(in) % coerced->n_rows : 0;
-        if (!arrow_export_batch(coerced, offset, coerced->n_rows - offset, next_byte(in) % 4, &array, NULL)) array.release(&array);
+        if (!arrow_export_batch(coerced, offset, coerced->n_rows - offset, next_byte(in) % 4,
+                                &array, NULL))
+            array.release(&array);
     }
     batch_unref(coerced);
     schema_unref(target);
@@ -162,7 +186,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct input in = {.at = data, .end = data + size};
-    int64_t length = next_number(&in); /* columns without buffers would let few bytes ask for all memory */
+    /* columns without buffers would let few bytes ask for all memory */
+    int64_t length = next_number(&in);
     struct node *root = make_node(&in, 0, length > ROWS_MAX ? ROWS_MAX : length);
     struct laminar_error err = LAMINAR_ERROR_INIT;
     struct schema *schema = NULL;
@@ -170,9 +195,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     int64_t live = mem_live_count();
     if (!arrow_import_schema(&root->schema, &schema, &err)) {
         struct ArrowSchema exported;
-        struct arrow_import_options options = {.buffer_bytes = in.sizes, .n_buffer_bytes = in.n_sizes};
+        struct arrow_import_options options = {.buffer_bytes = in.sizes,
+                                               .n_buffer_bytes = in.n_sizes};
         if (!arrow_export_schema(schema, 0, &exported, NULL)) exported.release(&exported);
-        if (!arrow_import_batch_with(&root->schema, &root->array, schema, &options, &batch, &err)) use_batch(batch, &in);
+        if (!arrow_import_batch_with(&root->schema, &root->array, schema, &options, &batch, &err))
+            use_batch(batch, &in);
     }
     if (err.code && !err.message[0]) abort();
     batch_unref(batch);

@@ -71,12 +71,17 @@ static void view_init(struct view *view)
     static const char *const formats[] = {"tsu:", "l", "l", "g", "u"};
     memset(view, 0, sizeof *view);
     for (int i = 0; i < COLUMNS; i++) {
-        view->columns[i] = (struct ArrowSchema){
-            .format = formats[i], .name = names[i], .flags = ARROW_FLAG_NULLABLE, .release = release_schema};
+        view->columns[i] = (struct ArrowSchema){.format = formats[i],
+                                                .name = names[i],
+                                                .flags = ARROW_FLAG_NULLABLE,
+                                                .release = release_schema};
         view->column_ptrs[i] = &view->columns[i];
     }
-    view->schema = (struct ArrowSchema){
-        .format = "+s", .name = "", .n_children = COLUMNS, .children = view->column_ptrs, .release = release_schema};
+    view->schema = (struct ArrowSchema){.format = "+s",
+                                        .name = "",
+                                        .n_children = COLUMNS,
+                                        .children = view->column_ptrs,
+                                        .release = release_schema};
 }
 
 static void view_set(struct view *view, const struct data *d, int64_t at, int64_t n)
@@ -86,7 +91,10 @@ static void view_set(struct view *view, const struct data *d, int64_t at, int64_
         view->buffers[i][0] = NULL;
         view->buffers[i][1] = columns[i];
         view->buffers[i][2] = d->s + at * SYMBOL;
-        view->arrays[i] = (struct ArrowArray){.length = n, .n_buffers = i == COLUMNS - 1 ? 3 : 2, .buffers = view->buffers[i], .release = release_array};
+        view->arrays[i] = (struct ArrowArray){.length = n,
+                                              .n_buffers = i == COLUMNS - 1 ? 3 : 2,
+                                              .buffers = view->buffers[i],
+                                              .release = release_array};
         view->array_ptrs[i] = &view->arrays[i];
     }
     view->array = (struct ArrowArray){.length = n,
@@ -112,9 +120,12 @@ struct bench_case {
     const char *query;
 };
 static const struct bench_case cases[] = {
-    {"filter_project", 1000, 4000000, "", "SELECT k, s, v * q AS value FROM t WHERE v > 5000.0 AND q < 900"},
-    {"group_100", 100, 4000000, "", "SELECT k, count(*) AS n, sum(v) AS total, max(q) AS top FROM t GROUP BY k"},
-    {"group_1m", 1000000, 4000000, "", "SELECT k, count(*) AS n, sum(v) AS total, max(q) AS top FROM t GROUP BY k"},
+    {"filter_project", 1000, 4000000, "",
+     "SELECT k, s, v * q AS value FROM t WHERE v > 5000.0 AND q < 900"},
+    {"group_100", 100, 4000000, "",
+     "SELECT k, count(*) AS n, sum(v) AS total, max(q) AS top FROM t GROUP BY k"},
+    {"group_1m", 1000000, 4000000, "",
+     "SELECT k, count(*) AS n, sum(v) AS total, max(q) AS top FROM t GROUP BY k"},
     {"tumble", 100, 4000000, "",
      "SELECT TUMBLE(ts, INTERVAL '1' MINUTE) AS w, k, count(*) AS n, sum(v) AS total FROM t "
      "GROUP BY TUMBLE(ts, INTERVAL '1' MINUTE), k EMIT ON WINDOW CLOSE"},
@@ -137,7 +148,8 @@ static void run(const struct bench_case *c, int64_t rows)
     char sql[2048];
     view_init(&view);
     check(laminar_open(":memory:", NULL, &db, &err), &err);
-    const char *source = "CREATE SOURCE t (ts TIMESTAMP, k BIGINT, q BIGINT, v DOUBLE, s VARCHAR, WATERMARK FOR ts)";
+    const char *source =
+        "CREATE SOURCE t (ts TIMESTAMP, k BIGINT, q BIGINT, v DOUBLE, s VARCHAR, WATERMARK FOR ts)";
     check(laminar_execute(db, source, NULL, &err), &err);
     if (*c->setup) {
         for (int64_t at = 0; at + BATCH <= d.n && at < 400000; at += BATCH) {
@@ -163,10 +175,13 @@ static void run(const struct bench_case *c, int64_t rows)
         if (result) n_out += laminar_result_n_rows(result);
         laminar_result_free(result);
     }
-    double seconds = seconds_of(CLOCK_MONOTONIC) - start, cpu = seconds_of(CLOCK_PROCESS_CPUTIME_ID) - cpu_start;
-    printf("{\"case\": \"c_%s\", \"engine\": \"laminardb\", \"rows\": %lld, \"rows_out\": %zu, \"ns_per_row\": %.2f, "
-           "\"cpu_ns_per_row\": %.2f, \"rows_per_s\": %.0f}\n",
-           c->name, (long long)d.n, n_out, seconds * 1e9 / (double)d.n, cpu * 1e9 / (double)d.n, (double)d.n / seconds);
+    double seconds = seconds_of(CLOCK_MONOTONIC) - start,
+           cpu = seconds_of(CLOCK_PROCESS_CPUTIME_ID) - cpu_start;
+    printf(
+        "{\"case\": \"c_%s\", \"engine\": \"laminardb\", \"rows\": %lld, \"rows_out\": %zu, \"ns_per_row\": %.2f, "
+        "\"cpu_ns_per_row\": %.2f, \"rows_per_s\": %.0f}\n",
+        c->name, (long long)d.n, n_out, seconds * 1e9 / (double)d.n, cpu * 1e9 / (double)d.n,
+        (double)d.n / seconds);
     laminar_subscription_free(sub);
     laminar_db_free(db);
     free(d.ts);
@@ -180,6 +195,7 @@ static void run(const struct bench_case *c, int64_t rows)
 int main(int argc, char **argv)
 {
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-        if (argc < 2 || strcmp(argv[1], cases[i].name) == 0) run(&cases[i], argc > 2 ? atoll(argv[2]) : 0);
+        if (argc < 2 || strcmp(argv[1], cases[i].name) == 0)
+            run(&cases[i], argc > 2 ? atoll(argv[2]) : 0);
     return 0;
 }

@@ -66,7 +66,8 @@ LAMINAR_API void laminar_free(void *ptr);
 
 /* Opens a database: ":memory:" (nothing is kept) or a directory, which is made where it is missing and locked against a
  * second opener (LAMINAR_CONNECTION_IN_USE). `config` may be NULL. On success `*out_db` is the caller's to free. */
-LAMINAR_API LAMINAR_MUST_CHECK laminar_status laminar_open(const char *path, const laminar_config *config,
+LAMINAR_API LAMINAR_MUST_CHECK laminar_status laminar_open(const char *path,
+                                                           const laminar_config *config,
                                                            laminar_db **out_db, laminar_error *err);
 /* Closes: ends subscriptions (their waiting readers wake), running statements fail with LAMINAR_CONNECTION_CLOSED. The
  * handle stays allocated, so that other threads may still hold it. Twice is fine. */
@@ -77,29 +78,35 @@ LAMINAR_API bool laminar_is_closed(const laminar_db *db);
 
 /* Runs one or more statements separated by `;`. `out` may be NULL; else it takes the result of the last one. Statements
  * before a failing one stay done. */
-LAMINAR_API LAMINAR_MUST_CHECK laminar_status laminar_execute(laminar_db *db, const char *sql, laminar_result **out,
+LAMINAR_API LAMINAR_MUST_CHECK laminar_status laminar_execute(laminar_db *db, const char *sql,
+                                                              laminar_result **out,
                                                               laminar_error *err);
 
 /* What a result is. */
 typedef enum laminar_result_kind {
-    LAMINAR_RESULT_QUERY = 1,         /* rows of a SELECT */
-    LAMINAR_RESULT_ROWS_AFFECTED = 2, /* INSERT, UPDATE, DELETE, COPY: laminar_result_rows_affected */
-    LAMINAR_RESULT_DDL = 3,           /* CREATE, DROP, ALTER: laminar_result_ddl_type, _ddl_object */
-    LAMINAR_RESULT_METADATA = 4       /* SHOW, DESCRIBE, EXPLAIN: rows */
+    LAMINAR_RESULT_QUERY = 1, /* rows of a SELECT */
+    /* INSERT, UPDATE, DELETE, COPY: laminar_result_rows_affected */
+    LAMINAR_RESULT_ROWS_AFFECTED = 2,
+    /* CREATE, DROP, ALTER: laminar_result_ddl_type, _ddl_object */
+    LAMINAR_RESULT_DDL = 3,
+    LAMINAR_RESULT_METADATA = 4 /* SHOW, DESCRIBE, EXPLAIN: rows */
 } laminar_result_kind;
 
 LAMINAR_API void laminar_result_free(laminar_result *result);
 LAMINAR_API laminar_result_kind laminar_result_get_kind(const laminar_result *result);
 LAMINAR_API uint64_t laminar_result_rows_affected(const laminar_result *result);
-LAMINAR_API const char *laminar_result_ddl_type(const laminar_result *result);   /* "CREATE SOURCE"; "" if not DDL */
-LAMINAR_API const char *laminar_result_ddl_object(const laminar_result *result); /* "trades"; "" if not DDL */
+/* "CREATE SOURCE"; "" if not DDL */
+LAMINAR_API const char *laminar_result_ddl_type(const laminar_result *result);
+/* "trades"; "" if not DDL */
+LAMINAR_API const char *laminar_result_ddl_object(const laminar_result *result);
 LAMINAR_API size_t laminar_result_n_rows(const laminar_result *result);
 LAMINAR_API size_t laminar_result_n_columns(const laminar_result *result);
 LAMINAR_API size_t laminar_result_n_batches(const laminar_result *result);
 LAMINAR_API const char *laminar_result_column_name(const laminar_result *result, size_t column);
 LAMINAR_API laminar_type laminar_result_column_type(const laminar_result *result, size_t column);
 /* The SQL spelling of the column's type, "DECIMAL(10,2)". */
-LAMINAR_API const char *laminar_result_column_type_name(const laminar_result *result, size_t column);
+LAMINAR_API const char *laminar_result_column_type_name(const laminar_result *result,
+                                                        size_t column);
 
 /* Values, by row and column (0-based; out of range reads as null). The typed readers convert between the numeric types
  * where that is exact enough to be meant (int to double, decimal to double); a null or another type reads as 0. */
@@ -109,36 +116,42 @@ LAMINAR_API int64_t laminar_result_int64(const laminar_result *result, size_t ro
 LAMINAR_API uint64_t laminar_result_uint64(const laminar_result *result, size_t row, size_t column);
 LAMINAR_API double laminar_result_double(const laminar_result *result, size_t row, size_t column);
 /* VARCHAR, JSON, BINARY and UUID bytes, borrowed from the result; not zero-terminated. NULL with *size 0 for null. */
-LAMINAR_API const char *laminar_result_bytes(const laminar_result *result, size_t row, size_t column, size_t *size);
+LAMINAR_API const char *laminar_result_bytes(const laminar_result *result, size_t row,
+                                             size_t column, size_t *size);
 /* The value as SQL text ("2026-01-01 00:00:00"), in memory for laminar_free; NULL for null or out of memory. */
 LAMINAR_API char *laminar_result_text_copy(const laminar_result *result, size_t row, size_t column);
 
 /* Subscribes to a source, table, stream, sink or materialized view by name, or to a SELECT statement. Every subscriber
  * gets every change. `options` may be NULL. */
 typedef enum laminar_overflow_policy {
-    LAMINAR_OVERFLOW_BLOCK = 0,       /* the inserter waits while the subscriber drains (bounded by its insert time-out) */
+    /* the inserter waits while the subscriber drains (bounded by its insert time-out) */
+    LAMINAR_OVERFLOW_BLOCK = 0,
     LAMINAR_OVERFLOW_DROP_OLDEST = 1, /* the oldest deliveries go; counted in the metrics */
     LAMINAR_OVERFLOW_DISCONNECT = 2   /* the subscription ends with LAMINAR_SUBSCRIPTION_CLOSED */
 } laminar_overflow_policy;
 
 typedef struct laminar_subscribe_options {
     size_t struct_size;
-    bool with_snapshot;        /* deliver the current contents first, without gap or overlap (always so for SQL text) */
-    bool with_changes;         /* add the column __weight BIGINT: +1 inserted, -1 retracted */
+    /* deliver the current contents first, without gap or overlap (always so for SQL text) */
+    bool with_snapshot;
+    bool with_changes; /* add the column __weight BIGINT: +1 inserted, -1 retracted */
     laminar_overflow_policy policy;
-    uint64_t capacity_rows;    /* bound of the queue in rows; 0 = the database's default */
-    const char *filter;        /* a predicate over the relation's columns, or NULL */
-    void (*on_ready)(void *user_data); /* called when the queue turns non-empty or ends; must not block or call back */
+    uint64_t capacity_rows; /* bound of the queue in rows; 0 = the database's default */
+    const char *filter;     /* a predicate over the relation's columns, or NULL */
+    /* called when the queue turns non-empty or ends; must not block or call back */
+    void (*on_ready)(void *user_data);
     void *user_data;
 } laminar_subscribe_options;
 
-LAMINAR_API LAMINAR_MUST_CHECK laminar_status laminar_subscribe(laminar_db *db, const char *name_or_sql,
-                                                                const laminar_subscribe_options *options,
-                                                                laminar_subscription **out, laminar_error *err);
+LAMINAR_API LAMINAR_MUST_CHECK laminar_status
+laminar_subscribe(laminar_db *db, const char *name_or_sql, const laminar_subscribe_options *options,
+                  laminar_subscription **out, laminar_error *err);
 /* The next delivery: everything that is queued since the last one, at most `capacity` rows, as one result that the caller
  * frees. Time over: LAMINAR_SUBSCRIPTION_TIMEOUT. Cancelled, closed or shut down and drained: LAMINAR_OK with *out NULL. */
-LAMINAR_API LAMINAR_MUST_CHECK laminar_status laminar_subscription_next(laminar_subscription *sub, int64_t timeout_ms,
-                                                                        laminar_result **out, laminar_error *err);
+LAMINAR_API LAMINAR_MUST_CHECK laminar_status laminar_subscription_next(laminar_subscription *sub,
+                                                                        int64_t timeout_ms,
+                                                                        laminar_result **out,
+                                                                        laminar_error *err);
 /* Ends it and wakes a waiting reader; what is queued is dropped. Any thread; twice is fine. */
 LAMINAR_API void laminar_subscription_cancel(laminar_subscription *sub);
 /* Cancels, and frees. */
@@ -149,36 +162,44 @@ LAMINAR_API void laminar_subscription_free(laminar_subscription *sub);
  * ------------------------------------------------------------------------------------------------------------------ */
 
 /* --- Options ------------------------------------------------------------------------------------------------------ */
-LAMINAR_API LAMINAR_MUST_CHECK laminar_status laminar_config_create(laminar_config **out, laminar_error *err);
+LAMINAR_API LAMINAR_MUST_CHECK laminar_status laminar_config_create(laminar_config **out,
+                                                                    laminar_error *err);
 LAMINAR_API void laminar_config_free(laminar_config *config);
 /* Sets an option by name, with the value as text: "buffer_size" (rows that wait for a step), "subscription_capacity",
  * "memory_limit" ("1gb"), "insert_timeout_ms", "on_error", ... or "profile" (embedded, bare_metal). An unknown name or a bad value is
  * LAMINAR_INVALID_ARGUMENT with the nearest name in the hint. `SHOW ALL` lists the options of an open database. */
-LAMINAR_API LAMINAR_MUST_CHECK laminar_status laminar_config_set(laminar_config *config, const char *name,
-                                                                 const char *value, laminar_error *err);
+LAMINAR_API LAMINAR_MUST_CHECK laminar_status laminar_config_set(laminar_config *config,
+                                                                 const char *name,
+                                                                 const char *value,
+                                                                 laminar_error *err);
 
 /* --- Prepared statements ------------------------------------------------------------------------------------------ */
 /* Prepares one statement; parameters are `$1`, `?` or `:name`. */
-LAMINAR_API LAMINAR_MUST_CHECK laminar_status laminar_prepare(laminar_db *db, const char *sql, laminar_statement **out,
+LAMINAR_API LAMINAR_MUST_CHECK laminar_status laminar_prepare(laminar_db *db, const char *sql,
+                                                              laminar_statement **out,
                                                               laminar_error *err);
 LAMINAR_API void laminar_statement_free(laminar_statement *statement);
 LAMINAR_API size_t laminar_statement_n_parameters(const laminar_statement *statement);
 /* The 0-based position of `:name`, or SIZE_MAX. */
-LAMINAR_API size_t laminar_statement_parameter_index(const laminar_statement *statement, const char *name);
+LAMINAR_API size_t laminar_statement_parameter_index(const laminar_statement *statement,
+                                                     const char *name);
 /* Binds; index is 0-based. Bytes are copied. */
-LAMINAR_API laminar_status laminar_bind_null(laminar_statement *statement, size_t index, laminar_error *err);
-LAMINAR_API laminar_status laminar_bind_bool(laminar_statement *statement, size_t index, bool value, laminar_error *err);
-LAMINAR_API laminar_status laminar_bind_int64(laminar_statement *statement, size_t index, int64_t value,
-                                              laminar_error *err);
-LAMINAR_API laminar_status laminar_bind_double(laminar_statement *statement, size_t index, double value,
-                                               laminar_error *err);
-/* Text for VARCHAR, or for any other type through its SQL text form ("1.50" as DECIMAL, "2026-01-01" as DATE ...). */
-LAMINAR_API laminar_status laminar_bind_text(laminar_statement *statement, size_t index, laminar_type type,
-                                             const char *text, size_t size, laminar_error *err);
-LAMINAR_API laminar_status laminar_bind_blob(laminar_statement *statement, size_t index, const void *data, size_t size,
+LAMINAR_API laminar_status laminar_bind_null(laminar_statement *statement, size_t index,
                                              laminar_error *err);
-LAMINAR_API LAMINAR_MUST_CHECK laminar_status laminar_statement_execute(laminar_statement *statement,
-                                                                        laminar_result **out, laminar_error *err);
+LAMINAR_API laminar_status laminar_bind_bool(laminar_statement *statement, size_t index, bool value,
+                                             laminar_error *err);
+LAMINAR_API laminar_status laminar_bind_int64(laminar_statement *statement, size_t index,
+                                              int64_t value, laminar_error *err);
+LAMINAR_API laminar_status laminar_bind_double(laminar_statement *statement, size_t index,
+                                               double value, laminar_error *err);
+/* Text for VARCHAR, or for any other type through its SQL text form ("1.50" as DECIMAL, "2026-01-01" as DATE ...). */
+LAMINAR_API laminar_status laminar_bind_text(laminar_statement *statement, size_t index,
+                                             laminar_type type, const char *text, size_t size,
+                                             laminar_error *err);
+LAMINAR_API laminar_status laminar_bind_blob(laminar_statement *statement, size_t index,
+                                             const void *data, size_t size, laminar_error *err);
+LAMINAR_API LAMINAR_MUST_CHECK laminar_status
+laminar_statement_execute(laminar_statement *statement, laminar_result **out, laminar_error *err);
 
 /* --- Arrow --------------------------------------------------------------------------------------------------------- */
 /* How strings leave. */
@@ -187,20 +208,19 @@ typedef enum laminar_arrow_strings {
     LAMINAR_ARROW_UTF8_VIEW = 1 /* "vu": the library's own layout */
 } laminar_arrow_strings;
 /* The result's schema / one batch / all batches. The result may be freed before what was exported. */
-LAMINAR_API LAMINAR_MUST_CHECK laminar_status laminar_result_export_schema(const laminar_result *result,
-                                                                           struct ArrowSchema *out, laminar_error *err);
-LAMINAR_API LAMINAR_MUST_CHECK laminar_status laminar_result_export_batch(const laminar_result *result, size_t batch,
-                                                                          struct ArrowArray *out, laminar_error *err);
-LAMINAR_API LAMINAR_MUST_CHECK laminar_status laminar_result_export_stream(const laminar_result *result,
-                                                                           struct ArrowArrayStream *out,
-                                                                           laminar_error *err);
+LAMINAR_API LAMINAR_MUST_CHECK laminar_status laminar_result_export_schema(
+    const laminar_result *result, struct ArrowSchema *out, laminar_error *err);
+LAMINAR_API LAMINAR_MUST_CHECK laminar_status laminar_result_export_batch(
+    const laminar_result *result, size_t batch, struct ArrowArray *out, laminar_error *err);
+LAMINAR_API LAMINAR_MUST_CHECK laminar_status laminar_result_export_stream(
+    const laminar_result *result, struct ArrowArrayStream *out, laminar_error *err);
 /* The schema of a source, table, stream, sink or materialized view. Unknown: LAMINAR_TABLE_NOT_FOUND. */
-LAMINAR_API LAMINAR_MUST_CHECK laminar_status laminar_schema(laminar_db *db, const char *name, struct ArrowSchema *out,
+LAMINAR_API LAMINAR_MUST_CHECK laminar_status laminar_schema(laminar_db *db, const char *name,
+                                                             struct ArrowSchema *out,
                                                              laminar_error *err);
 /* Makes a SOURCE from a struct-typed Arrow schema. */
-LAMINAR_API LAMINAR_MUST_CHECK laminar_status laminar_create_source_arrow(laminar_db *db, const char *name,
-                                                                          const struct ArrowSchema *schema,
-                                                                          laminar_error *err);
+LAMINAR_API LAMINAR_MUST_CHECK laminar_status laminar_create_source_arrow(
+    laminar_db *db, const char *name, const struct ArrowSchema *schema, laminar_error *err);
 /* Inserts. Columns match by name in any order; a missing nullable column is null. All rows of the call become visible in
  * one step, or none does (LAMINAR_BATCH_SCHEMA_MISMATCH names column, row and both types). `array`/`stream` is consumed
  * (its release is called or taken over) whether the call succeeds or not; `schema` stays the caller's.
@@ -208,19 +228,26 @@ LAMINAR_API LAMINAR_MUST_CHECK laminar_status laminar_create_source_arrow(lamina
  * LAMINAR_INGESTION_FAILED at once. */
 LAMINAR_API LAMINAR_MUST_CHECK laminar_status laminar_insert_arrow(laminar_db *db, const char *name,
                                                                    const struct ArrowSchema *schema,
-                                                                   struct ArrowArray *array, uint64_t *out_rows,
+                                                                   struct ArrowArray *array,
+                                                                   uint64_t *out_rows,
                                                                    laminar_error *err);
-LAMINAR_API LAMINAR_MUST_CHECK laminar_status laminar_insert_stream(laminar_db *db, const char *name,
-                                                                    struct ArrowArrayStream *stream, uint64_t *out_rows,
+LAMINAR_API LAMINAR_MUST_CHECK laminar_status laminar_insert_stream(laminar_db *db,
+                                                                    const char *name,
+                                                                    struct ArrowArrayStream *stream,
+                                                                    uint64_t *out_rows,
                                                                     laminar_error *err);
 
 /* --- Text formats --------------------------------------------------------------------------------------------------- */
 /* JSON: an array of objects, one object, or objects separated by white space (lines). CSV: RFC 4180 with a header line that is
  * matched by name; an empty unquoted field is null. */
-LAMINAR_API LAMINAR_MUST_CHECK laminar_status laminar_insert_json(laminar_db *db, const char *name, const char *text,
-                                                                  size_t size, uint64_t *out_rows, laminar_error *err);
-LAMINAR_API LAMINAR_MUST_CHECK laminar_status laminar_insert_csv(laminar_db *db, const char *name, const char *text,
-                                                                 size_t size, uint64_t *out_rows, laminar_error *err);
+LAMINAR_API LAMINAR_MUST_CHECK laminar_status laminar_insert_json(laminar_db *db, const char *name,
+                                                                  const char *text, size_t size,
+                                                                  uint64_t *out_rows,
+                                                                  laminar_error *err);
+LAMINAR_API LAMINAR_MUST_CHECK laminar_status laminar_insert_csv(laminar_db *db, const char *name,
+                                                                 const char *text, size_t size,
+                                                                 uint64_t *out_rows,
+                                                                 laminar_error *err);
 
 /* --- Writers --------------------------------------------------------------------------------------------------------- */
 /* A writer collects rows and inserts them at flush, at watermark, at free, or when `flush_rows` are collected.
@@ -231,50 +258,60 @@ typedef struct laminar_writer_options {
     uint64_t flush_rows; /* 0 = 8,192; UINT64_MAX = never by size */
 } laminar_writer_options;
 
-LAMINAR_API LAMINAR_MUST_CHECK laminar_status laminar_writer_create(laminar_db *db, const char *name,
-                                                                    const laminar_writer_options *options,
-                                                                    laminar_writer **out, laminar_error *err);
+LAMINAR_API LAMINAR_MUST_CHECK laminar_status
+laminar_writer_create(laminar_db *db, const char *name, const laminar_writer_options *options,
+                      laminar_writer **out, laminar_error *err);
 /* Flushes and frees; a failing flush is reported by laminar_writer_close, which should be called first. */
 LAMINAR_API void laminar_writer_free(laminar_writer *writer);
-LAMINAR_API LAMINAR_MUST_CHECK laminar_status laminar_writer_close(laminar_writer *writer, laminar_error *err);
+LAMINAR_API LAMINAR_MUST_CHECK laminar_status laminar_writer_close(laminar_writer *writer,
+                                                                   laminar_error *err);
 LAMINAR_API const char *laminar_writer_name(const laminar_writer *writer);
 LAMINAR_API LAMINAR_MUST_CHECK laminar_status laminar_writer_schema(const laminar_writer *writer,
-                                                                    struct ArrowSchema *out, laminar_error *err);
+                                                                    struct ArrowSchema *out,
+                                                                    laminar_error *err);
 LAMINAR_API size_t laminar_writer_n_columns(const laminar_writer *writer);
 LAMINAR_API const char *laminar_writer_column_name(const laminar_writer *writer, size_t column);
 LAMINAR_API laminar_type laminar_writer_column_type(const laminar_writer *writer, size_t column);
 /* The position of a column, or SIZE_MAX. Names are compared as SQL does: exact first, then folded to lower case. */
-LAMINAR_API size_t laminar_writer_column_index(const laminar_writer *writer, const char *name, size_t size);
+LAMINAR_API size_t laminar_writer_column_index(const laminar_writer *writer, const char *name,
+                                               size_t size);
 
-LAMINAR_API laminar_status laminar_writer_set_null(laminar_writer *writer, size_t column, laminar_error *err);
-LAMINAR_API laminar_status laminar_writer_set_bool(laminar_writer *writer, size_t column, bool value, laminar_error *err);
-/* Integers convert without loss to any numeric column (else LAMINAR_BATCH_SCHEMA_MISMATCH), to TIMESTAMP as the column's unit. */
-LAMINAR_API laminar_status laminar_writer_set_int64(laminar_writer *writer, size_t column, int64_t value,
-                                                    laminar_error *err);
-LAMINAR_API laminar_status laminar_writer_set_uint64(laminar_writer *writer, size_t column, uint64_t value,
-                                                     laminar_error *err);
-LAMINAR_API laminar_status laminar_writer_set_double(laminar_writer *writer, size_t column, double value,
-                                                     laminar_error *err);
-/* Text goes into VARCHAR as it is (must be UTF-8) and into every other type through its SQL text form. */
-LAMINAR_API laminar_status laminar_writer_set_text(laminar_writer *writer, size_t column, const char *text, size_t size,
+LAMINAR_API laminar_status laminar_writer_set_null(laminar_writer *writer, size_t column,
                                                    laminar_error *err);
-LAMINAR_API laminar_status laminar_writer_set_blob(laminar_writer *writer, size_t column, const void *data, size_t size,
+LAMINAR_API laminar_status laminar_writer_set_bool(laminar_writer *writer, size_t column,
+                                                   bool value, laminar_error *err);
+/* Integers convert without loss to any numeric column (else LAMINAR_BATCH_SCHEMA_MISMATCH), to TIMESTAMP as the column's unit. */
+LAMINAR_API laminar_status laminar_writer_set_int64(laminar_writer *writer, size_t column,
+                                                    int64_t value, laminar_error *err);
+LAMINAR_API laminar_status laminar_writer_set_uint64(laminar_writer *writer, size_t column,
+                                                     uint64_t value, laminar_error *err);
+LAMINAR_API laminar_status laminar_writer_set_double(laminar_writer *writer, size_t column,
+                                                     double value, laminar_error *err);
+/* Text goes into VARCHAR as it is (must be UTF-8) and into every other type through its SQL text form. */
+LAMINAR_API laminar_status laminar_writer_set_text(laminar_writer *writer, size_t column,
+                                                   const char *text, size_t size,
+                                                   laminar_error *err);
+LAMINAR_API laminar_status laminar_writer_set_blob(laminar_writer *writer, size_t column,
+                                                   const void *data, size_t size,
                                                    laminar_error *err);
 /* Days since 1970-01-01 into DATE, TIMESTAMP. */
-LAMINAR_API laminar_status laminar_writer_set_date(laminar_writer *writer, size_t column, int32_t days, laminar_error *err);
+LAMINAR_API laminar_status laminar_writer_set_date(laminar_writer *writer, size_t column,
+                                                   int32_t days, laminar_error *err);
 /* Nanoseconds since midnight into TIME. */
-LAMINAR_API laminar_status laminar_writer_set_time(laminar_writer *writer, size_t column, int64_t nanos,
-                                                   laminar_error *err);
+LAMINAR_API laminar_status laminar_writer_set_time(laminar_writer *writer, size_t column,
+                                                   int64_t nanos, laminar_error *err);
 /* Seconds since 1970-01-01 00:00:00 (UTC, or local for TIMESTAMP without zone) and 0..999,999,999 ns, into TIMESTAMP[TZ] of any
  * precision that holds it without loss. */
-LAMINAR_API laminar_status laminar_writer_set_timestamp(laminar_writer *writer, size_t column, int64_t seconds,
-                                                        uint32_t nanos, laminar_error *err);
-LAMINAR_API laminar_status laminar_writer_set_interval(laminar_writer *writer, size_t column, laminar_interval value,
-                                                       laminar_error *err);
+LAMINAR_API laminar_status laminar_writer_set_timestamp(laminar_writer *writer, size_t column,
+                                                        int64_t seconds, uint32_t nanos,
+                                                        laminar_error *err);
+LAMINAR_API laminar_status laminar_writer_set_interval(laminar_writer *writer, size_t column,
+                                                       laminar_interval value, laminar_error *err);
 /* Any value as one-element Arrow array (lists, structs, maps and the like). The array stays the caller's. */
 LAMINAR_API laminar_status laminar_writer_set_arrow(laminar_writer *writer, size_t column,
-                                                    const struct ArrowSchema *schema, const struct ArrowArray *array,
-                                                    int64_t row, laminar_error *err);
+                                                    const struct ArrowSchema *schema,
+                                                    const struct ArrowArray *array, int64_t row,
+                                                    laminar_error *err);
 LAMINAR_API laminar_status laminar_writer_end_row(laminar_writer *writer, laminar_error *err);
 /* Forgets the cells set since the last end_row. */
 LAMINAR_API void laminar_writer_cancel_row(laminar_writer *writer);
@@ -283,26 +320,31 @@ LAMINAR_API void laminar_writer_discard(laminar_writer *writer);
 /* Forgets the cells of the open row, and all rows that were not flushed but the first n_rows. */
 LAMINAR_API void laminar_writer_truncate(laminar_writer *writer, uint64_t n_rows);
 /* Appends whole batches; same rules as laminar_insert_arrow. */
-LAMINAR_API LAMINAR_MUST_CHECK laminar_status laminar_writer_append_arrow(laminar_writer *writer,
-                                                                          const struct ArrowSchema *schema,
-                                                                          struct ArrowArray *array, laminar_error *err);
-LAMINAR_API LAMINAR_MUST_CHECK laminar_status laminar_writer_flush(laminar_writer *writer, uint64_t *out_rows,
+LAMINAR_API LAMINAR_MUST_CHECK laminar_status
+laminar_writer_append_arrow(laminar_writer *writer, const struct ArrowSchema *schema,
+                            struct ArrowArray *array, laminar_error *err);
+LAMINAR_API LAMINAR_MUST_CHECK laminar_status laminar_writer_flush(laminar_writer *writer,
+                                                                   uint64_t *out_rows,
                                                                    laminar_error *err);
 /* Says that no row with an event time below `watermark_ms` (epoch milliseconds) follows; flushes first. A value below the
  * current one is ignored. */
-LAMINAR_API LAMINAR_MUST_CHECK laminar_status laminar_writer_watermark(laminar_writer *writer, int64_t watermark_ms,
+LAMINAR_API LAMINAR_MUST_CHECK laminar_status laminar_writer_watermark(laminar_writer *writer,
+                                                                       int64_t watermark_ms,
                                                                        laminar_error *err);
-LAMINAR_API int64_t laminar_writer_current_watermark(const laminar_writer *writer); /* INT64_MIN before any */
+/* INT64_MIN before any */
+LAMINAR_API int64_t laminar_writer_current_watermark(const laminar_writer *writer);
 
 /* --- Subscriptions --------------------------------------------------------------------------------------------------- */
-LAMINAR_API LAMINAR_MUST_CHECK laminar_status laminar_subscription_schema(const laminar_subscription *sub,
-                                                                          struct ArrowSchema *out, laminar_error *err);
+LAMINAR_API LAMINAR_MUST_CHECK laminar_status laminar_subscription_schema(
+    const laminar_subscription *sub, struct ArrowSchema *out, laminar_error *err);
 typedef enum laminar_subscription_state {
     LAMINAR_SUBSCRIPTION_ACTIVE = 1,
-    LAMINAR_SUBSCRIPTION_FINISHED = 2, /* the relation was dropped, the database closed or shut down */
+    /* the relation was dropped, the database closed or shut down */
+    LAMINAR_SUBSCRIPTION_FINISHED = 2,
     LAMINAR_SUBSCRIPTION_CANCELLED = 3
 } laminar_subscription_state;
-LAMINAR_API laminar_subscription_state laminar_subscription_get_state(const laminar_subscription *sub);
+LAMINAR_API laminar_subscription_state
+laminar_subscription_get_state(const laminar_subscription *sub);
 LAMINAR_API uint64_t laminar_subscription_dropped_rows(const laminar_subscription *sub);
 /* A file descriptor (Linux: eventfd) that is readable while the queue is not empty or has ended; for poll, epoll, asyncio. It is made
  * on the first call, owned by the subscription, and must not be read or closed. -1 when it cannot be made. */
@@ -322,38 +364,41 @@ LAMINAR_API laminar_status laminar_shutdown(laminar_db *db, laminar_error *err);
 typedef struct laminar_metrics {
     size_t struct_size;
     laminar_pipeline_state state;
-    uint64_t events_ingested;  /* rows accepted by sources and tables */
-    uint64_t events_emitted;   /* rows that streams and sinks emitted */
-    uint64_t events_dropped;   /* rows dropped: late, over policy, undecodable */
-    uint64_t events_late;      /* the late ones among them */
+    uint64_t events_ingested; /* rows accepted by sources and tables */
+    uint64_t events_emitted;  /* rows that streams and sinks emitted */
+    uint64_t events_dropped;  /* rows dropped: late, over policy, undecodable */
+    uint64_t events_late;     /* the late ones among them */
     uint64_t steps;
-    uint64_t batches;          /* insert calls that were accepted */
+    uint64_t batches; /* insert calls that were accepted */
     uint64_t uptime_us;
     uint64_t n_sources, n_streams, n_sinks, n_tables;
     uint64_t n_subscriptions;
     uint64_t n_active_queries;
-    int64_t watermark_ms;      /* least over all sources with one; INT64_MIN before any */
-    uint64_t state_bytes;      /* memory in state tables and kept rows */
+    int64_t watermark_ms;        /* least over all sources with one; INT64_MIN before any */
+    uint64_t state_bytes;        /* memory in state tables and kept rows */
     uint64_t backpressure_waits; /* inserts that had to wait */
 } laminar_metrics;
-LAMINAR_API laminar_status laminar_get_metrics(laminar_db *db, laminar_metrics *out, laminar_error *err);
+LAMINAR_API laminar_status laminar_get_metrics(laminar_db *db, laminar_metrics *out,
+                                               laminar_error *err);
 
 typedef struct laminar_relation_metrics {
     size_t struct_size;
-    uint64_t total_rows;    /* ever accepted (source, table) or emitted (stream) */
-    uint64_t pending_rows;  /* queued, not yet taken by a step or by the slowest subscriber */
+    uint64_t total_rows;   /* ever accepted (source, table) or emitted (stream) */
+    uint64_t pending_rows; /* queued, not yet taken by a step or by the slowest subscriber */
     uint64_t capacity_rows;
     bool is_backpressured;
-    int64_t watermark_ms;   /* INT64_MIN before any */
-    uint64_t kept_rows;     /* what SELECT reads */
+    int64_t watermark_ms; /* INT64_MIN before any */
+    uint64_t kept_rows;   /* what SELECT reads */
     uint64_t kept_bytes;
     uint64_t late_rows;
 } laminar_relation_metrics;
 /* Unknown name: LAMINAR_TABLE_NOT_FOUND. */
-LAMINAR_API laminar_status laminar_get_relation_metrics(laminar_db *db, const char *name, laminar_relation_metrics *out,
+LAMINAR_API laminar_status laminar_get_relation_metrics(laminar_db *db, const char *name,
+                                                        laminar_relation_metrics *out,
                                                         laminar_error *err);
 /* Ends a running query or subscription by the id that `system.queries` shows. Unknown: LAMINAR_QUERY_FAILED. */
-LAMINAR_API laminar_status laminar_cancel_query(laminar_db *db, uint64_t query_id, laminar_error *err);
+LAMINAR_API laminar_status laminar_cancel_query(laminar_db *db, uint64_t query_id,
+                                                laminar_error *err);
 
 /* ---------------------------------------------------------------------------------------------------------------------
  * Experimental: may change in a minor version

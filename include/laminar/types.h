@@ -60,16 +60,17 @@ typedef enum laminar_status {
  * that succeeds leaves it alone. Every function takes NULL for it. Filling it never allocates.
  * Initialise with `laminar_error err = LAMINAR_ERROR_INIT;`. */
 typedef struct laminar_error {
-    size_t struct_size;   /* sizeof(laminar_error): lets the struct grow */
-    laminar_status code;  /* LAMINAR_OK when nothing went wrong */
-    int32_t line;         /* 1-based line in the SQL text, 0 when there is none */
-    int32_t column;       /* 1-based column in characters (code points), 0 when there is none */
-    bool is_retriable;    /* trying the same call again can succeed */
-    bool is_fatal;        /* the database handle is no longer usable */
-    char message[1024];   /* what is wrong, with the offending value; no code, no trailing full stop */
-    char hint[512];       /* what to do about it; may be empty */
-    char object[256];     /* the source, table or stream concerned; may be empty */
-    char context[512];    /* the offending SQL line with a caret line under it; may be empty */
+    size_t struct_size;  /* sizeof(laminar_error): lets the struct grow */
+    laminar_status code; /* LAMINAR_OK when nothing went wrong */
+    int32_t line;        /* 1-based line in the SQL text, 0 when there is none */
+    int32_t column;      /* 1-based column in characters (code points), 0 when there is none */
+    bool is_retriable;   /* trying the same call again can succeed */
+    bool is_fatal;       /* the database handle is no longer usable */
+    /* what is wrong, with the offending value; no code, no trailing full stop */
+    char message[1024];
+    char hint[512];    /* what to do about it; may be empty */
+    char object[256];  /* the source, table or stream concerned; may be empty */
+    char context[512]; /* the offending SQL line with a caret line under it; may be empty */
 } laminar_error;
 
 #ifdef __cplusplus
@@ -77,10 +78,7 @@ typedef struct laminar_error {
     laminar_error { sizeof(laminar_error), LAMINAR_OK, 0, 0, false, false, "", "", "", "" }
 #else
 #define LAMINAR_ERROR_INIT                                                                         \
-    (laminar_error)                                                                                \
-    {                                                                                              \
-        .struct_size = sizeof(laminar_error)                                                       \
-    }
+    (laminar_error) { .struct_size = sizeof(laminar_error) }
 #endif
 
 /* SQL types. X(name, number, SQL spelling). Numbers are stable and stored. */

@@ -46,7 +46,8 @@ static laminar_status set_profile(struct settings *settings, const char *value, 
     }
     if (found) return LAMINAR_OK;
     if (strcmp(value, "durable") == 0 || strcmp(value, "cluster") == 0) {
-        error_set(err, LAMINAR_QUERY_UNSUPPORTED, "the profile '%s' is not available in this build", value);
+        error_set(err, LAMINAR_QUERY_UNSUPPORTED, "the profile '%s' is not available in this build",
+                  value);
         error_hint(err, "use embedded or bare_metal");
         return LAMINAR_QUERY_UNSUPPORTED;
     }
@@ -55,21 +56,25 @@ static laminar_status set_profile(struct settings *settings, const char *value, 
     return LAMINAR_INVALID_ARGUMENT;
 }
 
-laminar_status laminar_config_set(laminar_config *config, const char *name, const char *value, laminar_error *err)
+laminar_status laminar_config_set(laminar_config *config, const char *name, const char *value,
+                                  laminar_error *err)
 {
-    if (!config || !name || !value) return api_null(!config ? "config" : !name ? "name" : "value", err);
+    if (!config || !name || !value)
+        return api_null(!config ? "config" : !name ? "name" : "value", err);
     if (strcmp(name, "profile") == 0) return set_profile(&config->settings, value, err);
     return settings_set(&config->settings, name, value, err);
 }
 
 /* --- Life --------------------------------------------------------------------------------------------------------------------- */
 
-laminar_status laminar_open(const char *path, const laminar_config *config, laminar_db **out_db, laminar_error *err)
+laminar_status laminar_open(const char *path, const laminar_config *config, laminar_db **out_db,
+                            laminar_error *err)
 {
     if (!out_db) return api_null("out_db", err);
     laminar_db *handle = mem_calloc(1, sizeof *handle);
     if (!handle) return error_oom(err);
-    laminar_status status = database_open(path, config ? &config->settings : NULL, &handle->db, err);
+    laminar_status status = database_open(path, config ? &config->settings : NULL, &handle->db,
+                                          err);
     if (status != LAMINAR_OK) {
         mem_free(handle);
         return status;
@@ -109,7 +114,8 @@ laminar_status laminar_shutdown(laminar_db *db, laminar_error *err)
 
 /* --- Statements ------------------------------------------------------------------------------------------------------------------ */
 
-laminar_status laminar_execute(laminar_db *db, const char *sql, laminar_result **out, laminar_error *err)
+laminar_status laminar_execute(laminar_db *db, const char *sql, laminar_result **out,
+                               laminar_error *err)
 {
     laminar_status status;
     struct arena arena = {0};
@@ -125,7 +131,8 @@ laminar_status laminar_execute(laminar_db *db, const char *sql, laminar_result *
     for (size_t i = 0; i < script->n; i++) {
         statement_result_deinit(&answer);
         answer = (struct statement_result){0};
-        struct statement_call call = {db->db, sql, script->size, script->statements[i], NULL, &answer, err};
+        struct statement_call call = {db->db, sql,     script->size, script->statements[i],
+                                      NULL,   &answer, err};
         TRY(engine_execute(&call));
     }
     if (out) TRY(result_create(&answer, out, err));
@@ -137,7 +144,8 @@ done:
 
 /* --- Schemas and metrics ------------------------------------------------------------------------------------------------------------ */
 
-laminar_status laminar_schema(laminar_db *db, const char *name, struct ArrowSchema *out, laminar_error *err)
+laminar_status laminar_schema(laminar_db *db, const char *name, struct ArrowSchema *out,
+                              laminar_error *err)
 {
     if (!db || !name || !out) return api_null(!db ? "db" : !name ? "name" : "out", err);
     struct relation *relation;
@@ -164,12 +172,15 @@ static int64_t us_to_ms(int64_t us)
 laminar_status laminar_get_metrics(laminar_db *db, laminar_metrics *out, laminar_error *err)
 {
     if (!db || !out) return api_null(!db ? "db" : "out", err);
-    if (out->struct_size < sizeof(size_t)) return error_set(err, LAMINAR_INVALID_ARGUMENT, "struct_size is not set");
+    if (out->struct_size < sizeof(size_t))
+        return error_set(err, LAMINAR_INVALID_ARGUMENT, "struct_size is not set");
     struct database *engine = db->db;
     int state = atomic_load_explicit(&engine->state, memory_order_acquire);
     if (state == DB_CLOSED) return database_check_open(engine, err);
     laminar_metrics m = {.struct_size = sizeof m};
-    m.state = state == DB_CREATED ? LAMINAR_PIPELINE_CREATED : state == DB_RUNNING ? LAMINAR_PIPELINE_RUNNING : LAMINAR_PIPELINE_STOPPED;
+    m.state = state == DB_CREATED   ? LAMINAR_PIPELINE_CREATED
+              : state == DB_RUNNING ? LAMINAR_PIPELINE_RUNNING
+                                    : LAMINAR_PIPELINE_STOPPED;
     m.events_ingested = atomic_load_explicit(&engine->events_ingested, memory_order_relaxed);
     m.events_emitted = atomic_load_explicit(&engine->events_emitted, memory_order_relaxed);
     m.steps = atomic_load_explicit(&engine->steps, memory_order_relaxed);
@@ -190,7 +201,8 @@ laminar_status laminar_get_metrics(laminar_db *db, laminar_metrics *out, laminar
         m.n_tables += relation->kind == RELATION_TABLE;
         m.n_streams += relation->kind == RELATION_STREAM || relation->kind == RELATION_VIEW;
         m.n_sinks += relation->kind == RELATION_SINK;
-        for (size_t j = 0; j < runtime->part.ops.n; j++) m.events_late += runtime->part.ops.items[j]->late_rows;
+        for (size_t j = 0; j < runtime->part.ops.n; j++)
+            m.events_late += runtime->part.ops.items[j]->late_rows;
         int64_t us = atomic_load_explicit(&runtime->watermark_us, memory_order_relaxed);
         if (runtime->is_target && us != WATERMARK_NONE) {
             has_watermark = true;
@@ -200,19 +212,23 @@ laminar_status laminar_get_metrics(laminar_db *db, laminar_metrics *out, laminar
     engine_unlock_step(engine);
     mutex_unlock(&engine->control);
     if (has_watermark) m.watermark_ms = us_to_ms(watermark);
-    m.events_dropped = atomic_load_explicit(&engine->events_dropped, memory_order_relaxed) + m.events_late;
+    m.events_dropped = atomic_load_explicit(&engine->events_dropped, memory_order_relaxed) +
+                       m.events_late;
     mutex_lock(&engine->registry);
     m.n_subscriptions = engine->all_subs.n;
-    for (struct query_entry *entry = engine->queries; entry; entry = entry->next) m.n_active_queries += entry->is_active;
+    for (struct query_entry *entry = engine->queries; entry; entry = entry->next)
+        m.n_active_queries += entry->is_active;
     mutex_unlock(&engine->registry);
     copy_sized(out, out->struct_size, &m, sizeof m);
     return LAMINAR_OK;
 }
 
-laminar_status laminar_get_relation_metrics(laminar_db *db, const char *name, laminar_relation_metrics *out, laminar_error *err)
+laminar_status laminar_get_relation_metrics(laminar_db *db, const char *name,
+                                            laminar_relation_metrics *out, laminar_error *err)
 {
     if (!db || !name || !out) return api_null(!db ? "db" : !name ? "name" : "out", err);
-    if (out->struct_size < sizeof(size_t)) return error_set(err, LAMINAR_INVALID_ARGUMENT, "struct_size is not set");
+    if (out->struct_size < sizeof(size_t))
+        return error_set(err, LAMINAR_INVALID_ARGUMENT, "struct_size is not set");
     struct database *engine = db->db;
     struct relation *relation;
     laminar_status status = engine_find_relation(engine, name, &relation, err);
@@ -227,10 +243,12 @@ laminar_status laminar_get_relation_metrics(laminar_db *db, const char *name, la
     struct relation_runtime *runtime = relation->runtime;
     if (runtime) {
         m.total_rows = atomic_load_explicit(&runtime->total_rows, memory_order_relaxed);
-        m.watermark_ms = us_to_ms(atomic_load_explicit(&runtime->watermark_us, memory_order_relaxed));
+        m.watermark_ms = us_to_ms(
+            atomic_load_explicit(&runtime->watermark_us, memory_order_relaxed));
         m.kept_rows = runtime_n_rows(runtime);
         m.kept_bytes = runtime->store ? store_bytes(runtime->store) : 0;
-        for (size_t j = 0; j < runtime->part.ops.n; j++) m.late_rows += runtime->part.ops.items[j]->late_rows;
+        for (size_t j = 0; j < runtime->part.ops.n; j++)
+            m.late_rows += runtime->part.ops.items[j]->late_rows;
         for (size_t j = 0; j < runtime->subs.n; j++) {
             uint64_t pending = subscription_pending_rows(runtime->subs.items[j]);
             if (!runtime->is_target && pending > m.pending_rows) m.pending_rows = pending;

@@ -17,12 +17,14 @@ static void release_stream(struct ArrowArrayStream *stream)
 }
 
 /* One Arrow batch, imported and fitted to the relation. Consumes the array. */
-laminar_status ingest_array(struct database *db, struct relation *relation, const struct ArrowSchema *arrow_schema, struct schema *schema,
+laminar_status ingest_array(struct database *db, struct relation *relation,
+                            const struct ArrowSchema *arrow_schema, struct schema *schema,
                             struct ArrowArray *array, struct batch **out, struct laminar_error *err)
 {
     struct batch *imported = NULL;
     struct arrow_import_options options = {.pool = db->pool};
-    laminar_status status = arrow_import_batch_with(arrow_schema, array, schema, &options, &imported, err);
+    laminar_status status = arrow_import_batch_with(arrow_schema, array, schema, &options,
+                                                    &imported, err);
     if (status != LAMINAR_OK) {
         release_array(array);
         return status;
@@ -32,7 +34,8 @@ laminar_status ingest_array(struct database *db, struct relation *relation, cons
     return status;
 }
 
-laminar_status laminar_insert_arrow(laminar_db *db, const char *name, const struct ArrowSchema *schema, struct ArrowArray *array,
+laminar_status laminar_insert_arrow(laminar_db *db, const char *name,
+                                    const struct ArrowSchema *schema, struct ArrowArray *array,
                                     uint64_t *out_rows, laminar_error *err)
 {
     laminar_status status;
@@ -63,14 +66,17 @@ struct batch_list {
     uint64_t n_rows;
 };
 
-static laminar_status stream_failed(struct ArrowArrayStream *stream, int code, struct laminar_error *err)
+static laminar_status stream_failed(struct ArrowArrayStream *stream, int code,
+                                    struct laminar_error *err)
 {
     const char *text = stream->get_last_error ? stream->get_last_error(stream) : NULL;
-    return error_set(err, LAMINAR_INGESTION_FAILED, "the Arrow stream failed: %s", text ? text : strerror(code));
+    return error_set(err, LAMINAR_INGESTION_FAILED, "the Arrow stream failed: %s",
+                     text ? text : strerror(code));
 }
 
-static laminar_status read_stream(struct database *db, struct relation *relation, struct ArrowArrayStream *stream,
-                                  struct batch_list *list, struct laminar_error *err)
+static laminar_status read_stream(struct database *db, struct relation *relation,
+                                  struct ArrowArrayStream *stream, struct batch_list *list,
+                                  struct laminar_error *err)
 {
     laminar_status status;
     struct ArrowSchema arrow_schema = {0};
@@ -97,7 +103,8 @@ done:
     return status;
 }
 
-laminar_status laminar_insert_stream(laminar_db *db, const char *name, struct ArrowArrayStream *stream, uint64_t *out_rows,
+laminar_status laminar_insert_stream(laminar_db *db, const char *name,
+                                     struct ArrowArrayStream *stream, uint64_t *out_rows,
                                      laminar_error *err)
 {
     laminar_status status;
@@ -123,7 +130,8 @@ done:
 
 /* --- Sources from schemas ---------------------------------------------------------------------------------------------------------- */
 
-laminar_status laminar_create_source_arrow(laminar_db *db, const char *name, const struct ArrowSchema *schema, laminar_error *err)
+laminar_status laminar_create_source_arrow(laminar_db *db, const char *name,
+                                           const struct ArrowSchema *schema, laminar_error *err)
 {
     laminar_status status;
     struct schema *imported = NULL;

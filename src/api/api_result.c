@@ -6,7 +6,8 @@
 #include <errno.h>
 #include <string.h>
 
-laminar_status result_create(struct statement_result *take_answer, laminar_result **out, struct laminar_error *err)
+laminar_status result_create(struct statement_result *take_answer, laminar_result **out,
+                             struct laminar_error *err)
 {
     laminar_status status = LAMINAR_OK;
     laminar_result *result = mem_calloc(1, sizeof *result);
@@ -35,22 +36,35 @@ void laminar_result_free(laminar_result *result)
 {
     if (!result) return;
     if (result->type_names && result->answer.rows.schema)
-        for (uint32_t i = 0; i < result->answer.rows.schema->n_columns; i++) mem_free(result->type_names[i]);
+        for (uint32_t i = 0; i < result->answer.rows.schema->n_columns; i++)
+            mem_free(result->type_names[i]);
     mem_free(result->type_names);
     mem_free(result->starts);
     statement_result_deinit(&result->answer);
     mem_free(result);
 }
 
-laminar_result_kind laminar_result_get_kind(const laminar_result *result) { return result->answer.kind; }
-uint64_t laminar_result_rows_affected(const laminar_result *result) { return result->answer.rows_affected; }
-const char *laminar_result_ddl_type(const laminar_result *result) { return result->answer.ddl_type; }
+laminar_result_kind laminar_result_get_kind(const laminar_result *result)
+{
+    return result->answer.kind;
+}
+uint64_t laminar_result_rows_affected(const laminar_result *result)
+{
+    return result->answer.rows_affected;
+}
+const char *laminar_result_ddl_type(const laminar_result *result)
+{
+    return result->answer.ddl_type;
+}
 const char *laminar_result_ddl_object(const laminar_result *result)
 {
     return result->answer.ddl_object ? result->answer.ddl_object : "";
 }
 size_t laminar_result_n_rows(const laminar_result *result) { return result->answer.rows.n_rows; }
-size_t laminar_result_n_batches(const laminar_result *result) { return result->answer.rows.n_batches; }
+size_t laminar_result_n_batches(const laminar_result *result)
+{
+    return result->answer.rows.n_batches;
+}
 size_t laminar_result_n_columns(const laminar_result *result)
 {
     return result->answer.rows.schema ? result->answer.rows.schema->n_columns : 0;
@@ -58,7 +72,8 @@ size_t laminar_result_n_columns(const laminar_result *result)
 
 static const struct schema_column *column_of(const laminar_result *result, size_t column)
 {
-    return column < laminar_result_n_columns(result) ? &result->answer.rows.schema->columns[column] : NULL;
+    return column < laminar_result_n_columns(result) ? &result->answer.rows.schema->columns[column]
+                                                     : NULL;
 }
 
 const char *laminar_result_column_name(const laminar_result *result, size_t column)
@@ -86,7 +101,9 @@ const char *laminar_result_column_type_name(const laminar_result *result, size_t
     char *made = strbuf_take(&buf);
     if (!made) return "";
     char *expected = NULL;
-    if (atomic_compare_exchange_strong_explicit(cell, &expected, made, memory_order_acq_rel, memory_order_acquire)) return made;
+    if (atomic_compare_exchange_strong_explicit(cell, &expected, made, memory_order_acq_rel,
+                                                memory_order_acquire))
+        return made;
     mem_free(made);
     return expected;
 }
@@ -94,7 +111,8 @@ const char *laminar_result_column_type_name(const laminar_result *result, size_t
 /* --- Cells ------------------------------------------------------------------------------------------------------------------------ */
 
 /* The vector and row of a cell; NULL out of range or null. */
-static const struct vector *cell(const laminar_result *result, size_t row, size_t column, size_t *out_row)
+static const struct vector *cell(const laminar_result *result, size_t row, size_t column,
+                                 size_t *out_row)
 {
     const struct rows *rows = &result->answer.rows;
     if (row >= rows->n_rows || column >= laminar_result_n_columns(result)) return NULL;
@@ -184,7 +202,8 @@ double laminar_result_double(const laminar_result *result, size_t row, size_t co
     }
 }
 
-const char *laminar_result_bytes(const laminar_result *result, size_t row, size_t column, size_t *size)
+const char *laminar_result_bytes(const laminar_result *result, size_t row, size_t column,
+                                 size_t *size)
 {
     size_t at;
     const struct vector *v = cell(result, row, column, &at);
@@ -214,20 +233,25 @@ char *laminar_result_text_copy(const laminar_result *result, size_t row, size_t 
 
 /* --- Arrow -------------------------------------------------------------------------------------------------------------------------- */
 
-laminar_status laminar_result_export_schema(const laminar_result *result, struct ArrowSchema *out, laminar_error *err)
+laminar_status laminar_result_export_schema(const laminar_result *result, struct ArrowSchema *out,
+                                            laminar_error *err)
 {
     if (!result || !out) return api_null(!result ? "result" : "out", err);
-    if (!result->answer.rows.schema) return error_set(err, LAMINAR_INVALID_ARGUMENT, "the result has no columns");
+    if (!result->answer.rows.schema)
+        return error_set(err, LAMINAR_INVALID_ARGUMENT, "the result has no columns");
     return arrow_export_schema(result->answer.rows.schema, false, out, err);
 }
 
-laminar_status laminar_result_export_batch(const laminar_result *result, size_t batch, struct ArrowArray *out, laminar_error *err)
+laminar_status laminar_result_export_batch(const laminar_result *result, size_t batch,
+                                           struct ArrowArray *out, laminar_error *err)
 {
     if (!result || !out) return api_null(!result ? "result" : "out", err);
     const struct rows *rows = &result->answer.rows;
     if (batch >= rows->n_batches)
-        return error_set(err, LAMINAR_INVALID_ARGUMENT, "there is no batch %zu: the result has %zu", batch, rows->n_batches);
-    return arrow_export_batch(rows->batches[batch], 0, rows->batches[batch]->n_rows, false, out, err);
+        return error_set(err, LAMINAR_INVALID_ARGUMENT, "there is no batch %zu: the result has %zu",
+                         batch, rows->n_batches);
+    return arrow_export_batch(rows->batches[batch], 0, rows->batches[batch]->n_rows, false, out,
+                              err);
 }
 
 struct result_stream {
@@ -238,7 +262,10 @@ struct result_stream {
     struct laminar_error error;
 };
 
-static int status_to_errno(laminar_status status) { return status == LAMINAR_OUT_OF_MEMORY ? ENOMEM : EINVAL; }
+static int status_to_errno(laminar_status status)
+{
+    return status == LAMINAR_OUT_OF_MEMORY ? ENOMEM : EINVAL;
+}
 
 static int stream_get_schema(struct ArrowArrayStream *stream, struct ArrowSchema *out)
 {
@@ -278,7 +305,8 @@ static void stream_release(struct ArrowArrayStream *stream)
     stream->private_data = NULL;
 }
 
-laminar_status laminar_result_export_stream(const laminar_result *result, struct ArrowArrayStream *out, laminar_error *err)
+laminar_status laminar_result_export_stream(const laminar_result *result,
+                                            struct ArrowArrayStream *out, laminar_error *err)
 {
     if (!result || !out) return api_null(!result ? "result" : "out", err);
     const struct rows *rows = &result->answer.rows;
@@ -294,6 +322,7 @@ laminar_status laminar_result_export_stream(const laminar_result *result, struct
     s->batches = batches;
     s->n_batches = rows->n_batches;
     s->schema = schema_ref(rows->schema);
-    *out = (struct ArrowArrayStream){stream_get_schema, stream_get_next, stream_get_last_error, stream_release, s};
+    *out = (struct ArrowArrayStream){stream_get_schema, stream_get_next, stream_get_last_error,
+                                     stream_release, s};
     return LAMINAR_OK;
 }

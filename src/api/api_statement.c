@@ -6,7 +6,8 @@
 #include "vector/text.h"
 #include <string.h>
 
-laminar_status laminar_prepare(laminar_db *db, const char *sql, laminar_statement **out, laminar_error *err)
+laminar_status laminar_prepare(laminar_db *db, const char *sql, laminar_statement **out,
+                               laminar_error *err)
 {
     laminar_status status;
     laminar_statement *statement = NULL;
@@ -20,7 +21,8 @@ laminar_status laminar_prepare(laminar_db *db, const char *sql, laminar_statemen
     if (!statement->sql) TRY(error_oom(err));
     TRY(sql_parse(&statement->arena, statement->sql, statement->sql_size, &statement->script, err));
     if (statement->script->n != 1) {
-        error_set(err, LAMINAR_SQL_PARSE_ERROR, "one statement is expected, and there are %zu", statement->script->n);
+        error_set(err, LAMINAR_SQL_PARSE_ERROR, "one statement is expected, and there are %zu",
+                  statement->script->n);
         error_hint(err, "prepare them one by one, or run them with laminar_execute");
         TRY(LAMINAR_SQL_PARSE_ERROR);
     }
@@ -43,7 +45,10 @@ void laminar_statement_free(laminar_statement *statement)
     mem_free(statement);
 }
 
-size_t laminar_statement_n_parameters(const laminar_statement *statement) { return statement ? statement->n_values : 0; }
+size_t laminar_statement_n_parameters(const laminar_statement *statement)
+{
+    return statement ? statement->n_values : 0;
+}
 
 size_t laminar_statement_parameter_index(const laminar_statement *statement, const char *name)
 {
@@ -55,11 +60,13 @@ size_t laminar_statement_parameter_index(const laminar_statement *statement, con
 }
 
 /* Memory of one bound value, and the check that the index exists. */
-static laminar_status start_bind(laminar_statement *statement, size_t index, void **out_mem, uint8_t **out_validity, laminar_error *err)
+static laminar_status start_bind(laminar_statement *statement, size_t index, void **out_mem,
+                                 uint8_t **out_validity, laminar_error *err)
 {
     if (!statement) return api_null("statement", err);
     if (index >= statement->n_values) {
-        error_set(err, LAMINAR_QUERY_FAILED, "there is no parameter %zu: the statement has %u", index + 1, statement->n_values);
+        error_set(err, LAMINAR_QUERY_FAILED, "there is no parameter %zu: the statement has %u",
+                  index + 1, statement->n_values);
         return LAMINAR_QUERY_FAILED;
     }
     *out_mem = arena_calloc(&statement->arena, 1, 16);
@@ -79,11 +86,13 @@ laminar_status laminar_bind_null(laminar_statement *statement, size_t index, lam
     void *mem;
     uint8_t *validity;
     laminar_status status = start_bind(statement, index, &mem, &validity, err);
-    if (status == LAMINAR_OK) statement->values[index] = vector_const_null(TYPE(NULL), mem, validity);
+    if (status == LAMINAR_OK)
+        statement->values[index] = vector_const_null(TYPE(NULL), mem, validity);
     return status;
 }
 
-laminar_status laminar_bind_bool(laminar_statement *statement, size_t index, bool value, laminar_error *err)
+laminar_status laminar_bind_bool(laminar_statement *statement, size_t index, bool value,
+                                 laminar_error *err)
 {
     void *mem;
     uint8_t *validity;
@@ -94,7 +103,8 @@ laminar_status laminar_bind_bool(laminar_statement *statement, size_t index, boo
     return status;
 }
 
-laminar_status laminar_bind_int64(laminar_statement *statement, size_t index, int64_t value, laminar_error *err)
+laminar_status laminar_bind_int64(laminar_statement *statement, size_t index, int64_t value,
+                                  laminar_error *err)
 {
     void *mem;
     uint8_t *validity;
@@ -105,7 +115,8 @@ laminar_status laminar_bind_int64(laminar_statement *statement, size_t index, in
     return status;
 }
 
-laminar_status laminar_bind_double(laminar_statement *statement, size_t index, double value, laminar_error *err)
+laminar_status laminar_bind_double(laminar_statement *statement, size_t index, double value,
+                                   laminar_error *err)
 {
     void *mem;
     uint8_t *validity;
@@ -124,14 +135,15 @@ static struct data_type bound_type(laminar_type type, const char *text, size_t s
     case LAMINAR_TYPE_DECIMAL: { /* as many digits as the text has behind the point */
         const char *point = memchr(text, '.', size);
         size_t scale = point ? (size_t)(text + size - point - 1) : 0;
-        return type_decimal(DECIMAL_PRECISION_MAX, scale > DECIMAL_PRECISION_MAX ? DECIMAL_PRECISION_MAX : (int)scale);
+        return type_decimal(DECIMAL_PRECISION_MAX,
+                            scale > DECIMAL_PRECISION_MAX ? DECIMAL_PRECISION_MAX : (int)scale);
     }
     default: return type_of(type);
     }
 }
 
-laminar_status laminar_bind_text(laminar_statement *statement, size_t index, laminar_type type, const char *text, size_t size,
-                                 laminar_error *err)
+laminar_status laminar_bind_text(laminar_statement *statement, size_t index, laminar_type type,
+                                 const char *text, size_t size, laminar_error *err)
 {
     void *mem;
     uint8_t *validity;
@@ -151,14 +163,16 @@ laminar_status laminar_bind_text(laminar_statement *statement, size_t index, lam
     }
     if (text_parse_value(bound, copy, size, mem) != PARSE_OK) {
         statement->is_bound[index] = false;
-        error_set(err, LAMINAR_QUERY_FAILED, "parameter %zu: '%.200s' is not a %s", index + 1, copy, TYPE_TEXT(bound));
+        error_set(err, LAMINAR_QUERY_FAILED, "parameter %zu: '%.200s' is not a %s", index + 1, copy,
+                  TYPE_TEXT(bound));
         return LAMINAR_QUERY_FAILED;
     }
     bind_value(statement, index, bound, mem);
     return LAMINAR_OK;
 }
 
-laminar_status laminar_bind_blob(laminar_statement *statement, size_t index, const void *data, size_t size, laminar_error *err)
+laminar_status laminar_bind_blob(laminar_statement *statement, size_t index, const void *data,
+                                 size_t size, laminar_error *err)
 {
     void *mem;
     uint8_t *validity;
@@ -172,7 +186,8 @@ laminar_status laminar_bind_blob(laminar_statement *statement, size_t index, con
     return LAMINAR_OK;
 }
 
-laminar_status laminar_statement_execute(laminar_statement *statement, laminar_result **out, laminar_error *err)
+laminar_status laminar_statement_execute(laminar_statement *statement, laminar_result **out,
+                                         laminar_error *err)
 {
     laminar_status status;
     struct statement_result answer = {0};
@@ -184,8 +199,13 @@ laminar_status laminar_statement_execute(laminar_statement *statement, laminar_r
         return LAMINAR_QUERY_FAILED;
     }
     struct plan_params params = {statement->values, statement->n_values};
-    struct statement_call call = {
-        statement->db, statement->sql, statement->sql_size, statement->script->statements[0], &params, &answer, err};
+    struct statement_call call = {statement->db,
+                                  statement->sql,
+                                  statement->sql_size,
+                                  statement->script->statements[0],
+                                  &params,
+                                  &answer,
+                                  err};
     TRY(engine_execute(&call));
     if (out) TRY(result_create(&answer, out, err));
 done:

@@ -3,10 +3,12 @@
 #include "base/error.h"
 #include "vector/arrow.h"
 
-laminar_status laminar_subscribe(laminar_db *db, const char *name_or_sql, const laminar_subscribe_options *options,
+laminar_status laminar_subscribe(laminar_db *db, const char *name_or_sql,
+                                 const laminar_subscribe_options *options,
                                  laminar_subscription **out, laminar_error *err)
 {
-    if (!db || !name_or_sql || !out) return api_null(!db ? "db" : !name_or_sql ? "name_or_sql" : "out", err);
+    if (!db || !name_or_sql || !out)
+        return api_null(!db ? "db" : !name_or_sql ? "name_or_sql" : "out", err);
     if (options && options->struct_size < sizeof(size_t))
         return error_set(err, LAMINAR_INVALID_ARGUMENT, "options->struct_size is not set");
     laminar_subscription *handle = mem_calloc(1, sizeof *handle);
@@ -20,7 +22,8 @@ laminar_status laminar_subscribe(laminar_db *db, const char *name_or_sql, const 
     return LAMINAR_OK;
 }
 
-laminar_status laminar_subscription_next(laminar_subscription *sub, int64_t timeout_ms, laminar_result **out, laminar_error *err)
+laminar_status laminar_subscription_next(laminar_subscription *sub, int64_t timeout_ms,
+                                         laminar_result **out, laminar_error *err)
 {
     if (!sub || !out) return api_null(!sub ? "sub" : "out", err);
     struct statement_result answer = {.kind = LAMINAR_RESULT_QUERY};
@@ -46,7 +49,8 @@ void laminar_subscription_free(laminar_subscription *sub)
     mem_free(sub);
 }
 
-laminar_status laminar_subscription_schema(const laminar_subscription *sub, struct ArrowSchema *out, laminar_error *err)
+laminar_status laminar_subscription_schema(const laminar_subscription *sub, struct ArrowSchema *out,
+                                           laminar_error *err)
 {
     if (!sub || !out) return api_null(!sub ? "sub" : "out", err);
     return arrow_export_schema(subscription_schema(sub->sub), false, out, err);
@@ -57,7 +61,10 @@ laminar_subscription_state laminar_subscription_get_state(const laminar_subscrip
     return sub ? subscription_state(sub->sub) : LAMINAR_SUBSCRIPTION_CANCELLED;
 }
 
-uint64_t laminar_subscription_dropped_rows(const laminar_subscription *sub) { return sub ? subscription_dropped_rows(sub->sub) : 0; }
+uint64_t laminar_subscription_dropped_rows(const laminar_subscription *sub)
+{
+    return sub ? subscription_dropped_rows(sub->sub) : 0;
+}
 
 int laminar_subscription_fd(laminar_subscription *sub, laminar_error *err)
 {

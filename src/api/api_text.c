@@ -8,7 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static laminar_status insert_filled(struct database *db, struct relation *relation, struct batch *batch, const struct missing *missing,
+static laminar_status insert_filled(struct database *db, struct relation *relation,
+                                    struct batch *batch, const struct missing *missing,
                                     uint64_t *out_rows, struct laminar_error *err)
 {
     struct batch *filled = NULL;
@@ -22,8 +23,8 @@ done:
 }
 
 /* A copy of the reader's marks for column c (it drops them with the rows), in the arena. */
-static laminar_status copy_marks(const struct json_reader *reader, uint32_t c, struct arena *arena, struct missing *out,
-                                 struct laminar_error *err)
+static laminar_status copy_marks(const struct json_reader *reader, uint32_t c, struct arena *arena,
+                                 struct missing *out, struct laminar_error *err)
 {
     size_t n_missing = 0, n_rows = json_reader_n_rows(reader);
     const uint8_t *bits = json_reader_missing(reader, c, &n_missing);
@@ -40,8 +41,9 @@ static laminar_status copy_marks(const struct json_reader *reader, uint32_t c, s
     return LAMINAR_OK;
 }
 
-static laminar_status read_json(struct database *db, struct relation *relation, const char *text, size_t size, struct missing *missing,
-                                uint64_t *out_rows, struct laminar_error *err)
+static laminar_status read_json(struct database *db, struct relation *relation, const char *text,
+                                size_t size, struct missing *missing, uint64_t *out_rows,
+                                struct laminar_error *err)
 {
     laminar_status status;
     struct json_reader *reader = NULL;
@@ -50,7 +52,8 @@ static laminar_status read_json(struct database *db, struct relation *relation, 
     struct json_options options = {.has_default = relation->has_default, .pool = db->pool};
     TRY(json_reader_create(relation->schema, &options, &reader, err));
     TRY(json_reader_feed(reader, text, size, true, err));
-    for (uint32_t c = 0; c < relation->schema->n_columns; c++) TRY(copy_marks(reader, c, &arena, &missing[c], err));
+    for (uint32_t c = 0; c < relation->schema->n_columns; c++)
+        TRY(copy_marks(reader, c, &arena, &missing[c], err));
     TRY(json_reader_take(reader, &batch, err));
     TRY(insert_filled(db, relation, batch, missing, out_rows, err));
 done:
@@ -60,8 +63,9 @@ done:
     return status;
 }
 
-static laminar_status read_csv(struct database *db, struct relation *relation, const char *text, size_t size, struct missing *missing,
-                               uint64_t *out_rows, struct laminar_error *err)
+static laminar_status read_csv(struct database *db, struct relation *relation, const char *text,
+                               size_t size, struct missing *missing, uint64_t *out_rows,
+                               struct laminar_error *err)
 {
     laminar_status status;
     struct batch *batch = NULL;
@@ -69,7 +73,8 @@ static laminar_status read_csv(struct database *db, struct relation *relation, c
     bool *is_defaulted = mem_calloc(relation->schema->n_columns + 1, sizeof(bool));
     if (!is_defaulted) return error_oom(err);
     TRY(csv_read(relation->schema, text, size, &options, &batch, is_defaulted, err));
-    for (uint32_t c = 0; c < relation->schema->n_columns; c++) missing[c] = (struct missing){.is_all = is_defaulted[c]};
+    for (uint32_t c = 0; c < relation->schema->n_columns; c++)
+        missing[c] = (struct missing){.is_all = is_defaulted[c]};
     TRY(insert_filled(db, relation, batch, missing, out_rows, err));
 done:
     batch_unref(batch);
@@ -77,8 +82,8 @@ done:
     return status;
 }
 
-static laminar_status insert_text(laminar_db *db, const char *name, const char *text, size_t size, bool is_json, uint64_t *out_rows,
-                                  laminar_error *err)
+static laminar_status insert_text(laminar_db *db, const char *name, const char *text, size_t size,
+                                  bool is_json, uint64_t *out_rows, laminar_error *err)
 {
     laminar_status status;
     struct relation *relation = NULL;
@@ -99,26 +104,33 @@ done:
     return status;
 }
 
-laminar_status laminar_insert_json(laminar_db *db, const char *name, const char *text, size_t size, uint64_t *out_rows, laminar_error *err)
+laminar_status laminar_insert_json(laminar_db *db, const char *name, const char *text, size_t size,
+                                   uint64_t *out_rows, laminar_error *err)
 {
     return insert_text(db, name, text, size, true, out_rows, err);
 }
 
-laminar_status laminar_insert_csv(laminar_db *db, const char *name, const char *text, size_t size, uint64_t *out_rows, laminar_error *err)
+laminar_status laminar_insert_csv(laminar_db *db, const char *name, const char *text, size_t size,
+                                  uint64_t *out_rows, laminar_error *err)
 {
     return insert_text(db, name, text, size, false, out_rows, err);
 }
 
 /* --- Editors ----------------------------------------------------------------------------------------------------------------------- */
 
-bool laminar_is_incomplete(const char *text, size_t size) { return text && sql_is_incomplete(text, size); }
+bool laminar_is_incomplete(const char *text, size_t size)
+{
+    return text && sql_is_incomplete(text, size);
+}
 
 static bool is_name_byte(char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' || (unsigned char)c >= 0x80;
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '.' || (unsigned char)c >= 0x80;
 }
 
-static void offer(struct strbuf *out, struct strmap *seen, const char *word, const char *prefix, size_t prefix_size)
+static void offer(struct strbuf *out, struct strmap *seen, const char *word, const char *prefix,
+                  size_t prefix_size)
 {
     if (strncasecmp(word, prefix, prefix_size) != 0 || strmap_get_z(seen, word)) return;
     if (!strmap_put(seen, word, strlen(word), (void *)(uintptr_t)1)) out->failed = true;
@@ -127,7 +139,8 @@ static void offer(struct strbuf *out, struct strmap *seen, const char *word, con
 }
 
 /* relation.column after a dot; else everything. */
-static void offer_all(struct database *db, struct strbuf *out, struct strmap *seen, const char *prefix, size_t size)
+static void offer_all(struct database *db, struct strbuf *out, struct strmap *seen,
+                      const char *prefix, size_t size)
 {
     struct relation *relation;
     const char *dot = memchr(prefix, '.', size);
@@ -140,16 +153,20 @@ static void offer_all(struct database *db, struct strbuf *out, struct strmap *se
                 continue;
             }
             char full[512];
-            if (snprintf(full, sizeof full, "%s.%s", relation->name, name) < (int)sizeof full) offer(out, seen, full, prefix, size);
+            if (snprintf(full, sizeof full, "%s.%s", relation->name, name) < (int)sizeof full)
+                offer(out, seen, full, prefix, size);
         }
     }
     if (dot) return;
-    for (int i = SQL_KW_NONE + 1; i < SQL_KEYWORD_COUNT; i++) offer(out, seen, sql_keyword_text((enum sql_keyword)i), prefix, size);
+    for (int i = SQL_KW_NONE + 1; i < SQL_KEYWORD_COUNT; i++)
+        offer(out, seen, sql_keyword_text((enum sql_keyword)i), prefix, size);
     const struct scalar_function *scalar;
     for (size_t i = 0; (scalar = function_at(i)); i++)
-        if (scalar->name[0] >= 'a' && scalar->name[0] <= 'z') offer(out, seen, scalar->name, prefix, size);
+        if (scalar->name[0] >= 'a' && scalar->name[0] <= 'z')
+            offer(out, seen, scalar->name, prefix, size);
     const struct aggregate_function *aggregate;
-    for (size_t i = 0; (aggregate = aggregate_at(i)); i++) offer(out, seen, aggregate->name, prefix, size);
+    for (size_t i = 0; (aggregate = aggregate_at(i)); i++)
+        offer(out, seen, aggregate->name, prefix, size);
 }
 
 char *laminar_complete_copy(laminar_db *db, const char *text, size_t cursor)

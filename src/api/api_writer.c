@@ -20,7 +20,7 @@ struct laminar_writer {
     uint64_t flush_rows;
     struct batch_builder *builder;
     struct vector *slice;
-    uint8_t **is_default; /* per column, a bit a row: takes the DEFAULT */
+    uint8_t **is_default;    /* per column, a bit a row: takes the DEFAULT */
     size_t default_capacity; /* rows that is_default has bits for; a multiple of 8 */
     bool *has_pending_default;
     int64_t watermark_ms;
@@ -31,7 +31,8 @@ static laminar_status check_open(const laminar_writer *writer, struct laminar_er
 {
     if (!writer) return api_null("writer", err);
     if (unlikely(writer->is_closed)) {
-        error_set(err, LAMINAR_WRITER_CLOSED, "the writer of '%s' is closed", writer->relation->name);
+        error_set(err, LAMINAR_WRITER_CLOSED, "the writer of '%s' is closed",
+                  writer->relation->name);
         error_object(err, writer->relation->name);
         error_hint(err, "make a new one");
         return LAMINAR_WRITER_CLOSED;
@@ -39,7 +40,8 @@ static laminar_status check_open(const laminar_writer *writer, struct laminar_er
     return LAMINAR_OK;
 }
 
-laminar_status laminar_writer_create(laminar_db *db, const char *name, const laminar_writer_options *options, laminar_writer **out,
+laminar_status laminar_writer_create(laminar_db *db, const char *name,
+                                     const laminar_writer_options *options, laminar_writer **out,
                                      laminar_error *err)
 {
     laminar_status status;
@@ -53,13 +55,17 @@ laminar_status laminar_writer_create(laminar_db *db, const char *name, const lam
     writer->relation = relation_ref(relation);
     writer->n_columns = relation->schema->n_columns;
     writer->watermark_ms = INT64_MIN;
-    writer->flush_rows = options && options->struct_size >= sizeof *options && options->flush_rows ? options->flush_rows : WRITER_FLUSH_ROWS;
+    writer->flush_rows = options && options->struct_size >= sizeof *options && options->flush_rows
+                             ? options->flush_rows
+                             : WRITER_FLUSH_ROWS;
     writer->columns = mem_calloc(writer->n_columns + 1, sizeof *writer->columns);
     writer->slice = mem_calloc(writer->n_columns + 1, sizeof *writer->slice);
     writer->is_default = mem_calloc(writer->n_columns + 1, sizeof *writer->is_default);
     writer->has_pending_default = mem_calloc(writer->n_columns + 1, sizeof(bool));
-    if (!writer->columns || !writer->slice || !writer->is_default || !writer->has_pending_default) TRY(error_oom(err));
-    for (uint32_t c = 0; c < writer->n_columns; c++) TRY(column_init(&writer->columns[c], relation->schema->columns[c].type, err));
+    if (!writer->columns || !writer->slice || !writer->is_default || !writer->has_pending_default)
+        TRY(error_oom(err));
+    for (uint32_t c = 0; c < writer->n_columns; c++)
+        TRY(column_init(&writer->columns[c], relation->schema->columns[c].type, err));
     TRY(batch_builder_create(relation->schema, writer->db->pool, &writer->builder, err));
     *out = writer;
     writer = NULL;
@@ -79,8 +85,10 @@ void laminar_writer_free(laminar_writer *writer)
         laminar_status status = laminar_writer_close(writer, NULL);
         (void)status;
     }
-    for (uint32_t c = 0; writer->columns && c < writer->n_columns; c++) column_deinit(&writer->columns[c]);
-    for (uint32_t c = 0; writer->is_default && c < writer->n_columns; c++) mem_free(writer->is_default[c]);
+    for (uint32_t c = 0; writer->columns && c < writer->n_columns; c++)
+        column_deinit(&writer->columns[c]);
+    for (uint32_t c = 0; writer->is_default && c < writer->n_columns; c++)
+        mem_free(writer->is_default[c]);
     mem_free(writer->columns);
     mem_free(writer->slice);
     mem_free(writer->is_default);
@@ -100,24 +108,33 @@ laminar_status laminar_writer_close(laminar_writer *writer, laminar_error *err)
     return status;
 }
 
-const char *laminar_writer_name(const laminar_writer *writer) { return writer ? writer->relation->name : NULL; }
+const char *laminar_writer_name(const laminar_writer *writer)
+{
+    return writer ? writer->relation->name : NULL;
+}
 
-laminar_status laminar_writer_schema(const laminar_writer *writer, struct ArrowSchema *out, laminar_error *err)
+laminar_status laminar_writer_schema(const laminar_writer *writer, struct ArrowSchema *out,
+                                     laminar_error *err)
 {
     if (!writer || !out) return api_null(!writer ? "writer" : "out", err);
     return arrow_export_schema(writer->relation->schema, false, out, err);
 }
 
-size_t laminar_writer_n_columns(const laminar_writer *writer) { return writer ? writer->n_columns : 0; }
+size_t laminar_writer_n_columns(const laminar_writer *writer)
+{
+    return writer ? writer->n_columns : 0;
+}
 
 const char *laminar_writer_column_name(const laminar_writer *writer, size_t column)
 {
-    return writer && column < writer->n_columns ? writer->relation->schema->columns[column].name : NULL;
+    return writer && column < writer->n_columns ? writer->relation->schema->columns[column].name
+                                                : NULL;
 }
 
 laminar_type laminar_writer_column_type(const laminar_writer *writer, size_t column)
 {
-    return writer && column < writer->n_columns ? (laminar_type)writer->columns[column].vec.type.id : LAMINAR_TYPE_NULL;
+    return writer && column < writer->n_columns ? (laminar_type)writer->columns[column].vec.type.id
+                                                : LAMINAR_TYPE_NULL;
 }
 
 size_t laminar_writer_column_index(const laminar_writer *writer, const char *name, size_t size)
@@ -130,30 +147,34 @@ size_t laminar_writer_column_index(const laminar_writer *writer, const char *nam
 /* --- Cells ---------------------------------------------------------------------------------------------------------------------------- */
 
 /* The column, with the open row's cell not set. */
-static laminar_status start_cell(laminar_writer *writer, size_t column, struct column **out, struct laminar_error *err)
+static laminar_status start_cell(laminar_writer *writer, size_t column, struct column **out,
+                                 struct laminar_error *err)
 {
     laminar_status status = check_open(writer, err);
     if (status != LAMINAR_OK) return status;
     if (column >= writer->n_columns)
-        return error_set(err, LAMINAR_BATCH_SCHEMA_MISMATCH, "'%s' has no column %zu: it has %u", writer->relation->name, column,
-                         writer->n_columns);
+        return error_set(err, LAMINAR_BATCH_SCHEMA_MISMATCH, "'%s' has no column %zu: it has %u",
+                         writer->relation->name, column, writer->n_columns);
     struct column *col = &writer->columns[column];
     if (col->n > writer->n_rows) column_truncate(col, writer->n_rows);
     *out = col;
     return LAMINAR_OK;
 }
 
-static laminar_status mismatch(const laminar_writer *writer, size_t column, const char *value, const char *from, struct laminar_error *err)
+static laminar_status mismatch(const laminar_writer *writer, size_t column, const char *value,
+                               const char *from, struct laminar_error *err)
 {
     const struct schema_column *c = &writer->relation->schema->columns[column];
-    error_set(err, LAMINAR_BATCH_SCHEMA_MISMATCH, "column '%s', row %zu: %.200s (%s) can't be stored as %s without loss", c->name,
+    error_set(err, LAMINAR_BATCH_SCHEMA_MISMATCH,
+              "column '%s', row %zu: %.200s (%s) can't be stored as %s without loss", c->name,
               writer->n_rows, value, from, TYPE_TEXT(c->type));
     error_object(err, writer->relation->name);
     error_hint(err, "give a value of the type %s", TYPE_TEXT(c->type));
     return LAMINAR_BATCH_SCHEMA_MISMATCH;
 }
 
-static laminar_status mismatch_int(const laminar_writer *writer, size_t column, int128 value, struct laminar_error *err)
+static laminar_status mismatch_int(const laminar_writer *writer, size_t column, int128 value,
+                                   struct laminar_error *err)
 {
     struct strbuf text = {0};
     text_print_decimal(&text, value, 0);
@@ -169,7 +190,8 @@ laminar_status laminar_writer_set_null(laminar_writer *writer, size_t column, la
     return status == LAMINAR_OK ? column_append_null(col, 1, err) : status;
 }
 
-laminar_status laminar_writer_set_bool(laminar_writer *writer, size_t column, bool value, laminar_error *err)
+laminar_status laminar_writer_set_bool(laminar_writer *writer, size_t column, bool value,
+                                       laminar_error *err)
 {
     struct column *col;
     laminar_status status = start_cell(writer, column, &col, err);
@@ -179,14 +201,16 @@ laminar_status laminar_writer_set_bool(laminar_writer *writer, size_t column, bo
     return mismatch(writer, column, value ? "true" : "false", "BOOLEAN", err);
 }
 
-#define STORE_INT(T, low, high)                                                                                                  \
-    do {                                                                                                                         \
-        if (value < (int128)(low) || value > (int128)(high)) return mismatch_int(writer, column, value, err);                    \
-        T stored = (T)value;                                                                                                     \
-        return column_append_value(col, &stored, err);                                                                           \
+#define STORE_INT(T, low, high)                                                                    \
+    do {                                                                                           \
+        if (value < (int128)(low) || value > (int128)(high))                                       \
+            return mismatch_int(writer, column, value, err);                                       \
+        T stored = (T)value;                                                                       \
+        return column_append_value(col, &stored, err);                                             \
     } while (0)
 
-static laminar_status set_integer(laminar_writer *writer, size_t column, int128 value, struct laminar_error *err)
+static laminar_status set_integer(laminar_writer *writer, size_t column, int128 value,
+                                  struct laminar_error *err)
 {
     struct column *col;
     laminar_status status = start_cell(writer, column, &col, err);
@@ -215,7 +239,8 @@ static laminar_status set_integer(laminar_writer *writer, size_t column, int128 
     case LAMINAR_TYPE_DECIMAL: {
         int128 scaled;
         if (__builtin_mul_overflow(value, pow10_table[col->vec.type.scale], &scaled) ||
-            scaled >= pow10_table[col->vec.type.precision] || scaled <= -pow10_table[col->vec.type.precision])
+            scaled >= pow10_table[col->vec.type.precision] ||
+            scaled <= -pow10_table[col->vec.type.precision])
             return mismatch_int(writer, column, value, err);
         return column_append_value(col, &scaled, err);
     }
@@ -235,17 +260,20 @@ static laminar_status set_integer(laminar_writer *writer, size_t column, int128 
     return mismatch_int(writer, column, value, err);
 }
 
-laminar_status laminar_writer_set_int64(laminar_writer *writer, size_t column, int64_t value, laminar_error *err)
+laminar_status laminar_writer_set_int64(laminar_writer *writer, size_t column, int64_t value,
+                                        laminar_error *err)
 {
     return set_integer(writer, column, value, err);
 }
 
-laminar_status laminar_writer_set_uint64(laminar_writer *writer, size_t column, uint64_t value, laminar_error *err)
+laminar_status laminar_writer_set_uint64(laminar_writer *writer, size_t column, uint64_t value,
+                                         laminar_error *err)
 {
     return set_integer(writer, column, (int128)value, err);
 }
 
-laminar_status laminar_writer_set_double(laminar_writer *writer, size_t column, double value, laminar_error *err)
+laminar_status laminar_writer_set_double(laminar_writer *writer, size_t column, double value,
+                                         laminar_error *err)
 {
     struct column *col;
     laminar_status status = start_cell(writer, column, &col, err);
@@ -254,8 +282,8 @@ laminar_status laminar_writer_set_double(laminar_writer *writer, size_t column, 
     if (col->vec.type.id == LAMINAR_TYPE_FLOAT) {
         float f = (float)value;
         if ((double)f == value || isnan(value)) return column_append_value(col, &f, err);
-    } else if (type_is_integer(col->vec.type) && value >= -9223372036854775808.0 && value < 18446744073709551616.0 &&
-               (double)(int128)value == value) {
+    } else if (type_is_integer(col->vec.type) && value >= -9223372036854775808.0 &&
+               value < 18446744073709551616.0 && (double)(int128)value == value) {
         return set_integer(writer, column, (int128)value, err);
     }
     struct strbuf text = {0};
@@ -263,7 +291,8 @@ laminar_status laminar_writer_set_double(laminar_writer *writer, size_t column, 
     if (col->vec.type.id == LAMINAR_TYPE_DECIMAL && text.data) {
         int128 decimal;
         bool is_exact;
-        if (text_parse_decimal(text.data, text.size, col->vec.type.precision, col->vec.type.scale, &decimal, &is_exact) == PARSE_OK &&
+        if (text_parse_decimal(text.data, text.size, col->vec.type.precision, col->vec.type.scale,
+                               &decimal, &is_exact) == PARSE_OK &&
             is_exact) {
             strbuf_deinit(&text);
             return column_append_value(col, &decimal, err);
@@ -274,7 +303,8 @@ laminar_status laminar_writer_set_double(laminar_writer *writer, size_t column, 
     return status;
 }
 
-laminar_status laminar_writer_set_text(laminar_writer *writer, size_t column, const char *text, size_t size, laminar_error *err)
+laminar_status laminar_writer_set_text(laminar_writer *writer, size_t column, const char *text,
+                                       size_t size, laminar_error *err)
 {
     struct column *col;
     laminar_status status = start_cell(writer, column, &col, err);
@@ -283,14 +313,18 @@ laminar_status laminar_writer_set_text(laminar_writer *writer, size_t column, co
     char shown[64];
     size_t n_shown = size < sizeof shown - 3 ? size : sizeof shown - 3;
     if (size > UINT32_MAX || !utf8_validate(text, size))
-        return mismatch(writer, column, size > UINT32_MAX ? "a text above 4 GiB" : "a text that is not UTF-8", "VARCHAR", err);
+        return mismatch(writer, column,
+                        size > UINT32_MAX ? "a text above 4 GiB" : "a text that is not UTF-8",
+                        "VARCHAR", err);
     if (col->vec.type.id == LAMINAR_TYPE_VARCHAR) return column_append_string(col, text, size, err);
     union {
         int128 align;
         uint8_t bytes[16];
     } value;
     bool is_exact;
-    if (!type_is_nested(col->vec.type) && text_parse_value_exact(col->vec.type, text, size, &value, &is_exact) == PARSE_OK && is_exact) {
+    if (!type_is_nested(col->vec.type) &&
+        text_parse_value_exact(col->vec.type, text, size, &value, &is_exact) == PARSE_OK &&
+        is_exact) {
         if (type_phys(col->vec.type) != PHYS_STRING) return column_append_value(col, &value, err);
         const struct string_view *s = (const struct string_view *)(const void *)&value;
         return column_append_string(col, string_data(s), s->size, err);
@@ -303,30 +337,37 @@ laminar_status laminar_writer_set_text(laminar_writer *writer, size_t column, co
     return mismatch(writer, column, shown, "VARCHAR", err);
 }
 
-laminar_status laminar_writer_set_blob(laminar_writer *writer, size_t column, const void *data, size_t size, laminar_error *err)
+laminar_status laminar_writer_set_blob(laminar_writer *writer, size_t column, const void *data,
+                                       size_t size, laminar_error *err)
 {
     struct column *col;
     laminar_status status = start_cell(writer, column, &col, err);
     if (status != LAMINAR_OK) return status;
     if (!data && size) return api_null("data", err);
-    if (col->vec.type.id == LAMINAR_TYPE_BINARY && size <= UINT32_MAX) return column_append_string(col, data ? data : "", size, err);
-    if (col->vec.type.id == LAMINAR_TYPE_UUID && size == 16) return column_append_value(col, data, err);
+    if (col->vec.type.id == LAMINAR_TYPE_BINARY && size <= UINT32_MAX)
+        return column_append_string(col, data ? data : "", size, err);
+    if (col->vec.type.id == LAMINAR_TYPE_UUID && size == 16)
+        return column_append_value(col, data, err);
     return mismatch(writer, column, "bytes", "BINARY", err);
 }
 
 static int64_t floor_div(int64_t a, int64_t b) { return a / b - (a % b < 0); }
 
-laminar_status laminar_writer_set_timestamp(laminar_writer *writer, size_t column, int64_t seconds, uint32_t nanos, laminar_error *err)
+laminar_status laminar_writer_set_timestamp(laminar_writer *writer, size_t column, int64_t seconds,
+                                            uint32_t nanos, laminar_error *err)
 {
     struct column *col;
     laminar_status status = start_cell(writer, column, &col, err);
     if (status != LAMINAR_OK) return status;
-    if (nanos > 999999999) return error_set(err, LAMINAR_INVALID_ARGUMENT, "%u is not below one second in nanoseconds", nanos);
+    if (nanos > 999999999)
+        return error_set(err, LAMINAR_INVALID_ARGUMENT, "%u is not below one second in nanoseconds",
+                         nanos);
     struct data_type type = col->vec.type;
     if (type_is_timestamp(type)) {
         int64_t per_second = unit_per_second((enum time_unit)type.unit);
         int64_t fraction_ns = 1000000000 / per_second, value;
-        if (nanos % (uint64_t)fraction_ns == 0 && !__builtin_mul_overflow(seconds, per_second, &value) &&
+        if (nanos % (uint64_t)fraction_ns == 0 &&
+            !__builtin_mul_overflow(seconds, per_second, &value) &&
             !__builtin_add_overflow(value, (int64_t)nanos / fraction_ns, &value))
             return column_append_value(col, &value, err);
     } else if (type.id == LAMINAR_TYPE_DATE && nanos == 0 && seconds % 86400 == 0) {
@@ -335,18 +376,21 @@ laminar_status laminar_writer_set_timestamp(laminar_writer *writer, size_t colum
     }
     struct strbuf text = {0};
     text_print_timestamp(&text, seconds, UNIT_SECOND, NULL);
-    status = mismatch(writer, column, text.data ? text.data : "?", nanos % 1000 ? "TIMESTAMP(9)" : "TIMESTAMP", err);
+    status = mismatch(writer, column, text.data ? text.data : "?",
+                      nanos % 1000 ? "TIMESTAMP(9)" : "TIMESTAMP", err);
     strbuf_deinit(&text);
     return status;
 }
 
-laminar_status laminar_writer_set_date(laminar_writer *writer, size_t column, int32_t days, laminar_error *err)
+laminar_status laminar_writer_set_date(laminar_writer *writer, size_t column, int32_t days,
+                                       laminar_error *err)
 {
     struct column *col;
     laminar_status status = start_cell(writer, column, &col, err);
     if (status != LAMINAR_OK) return status;
     if (col->vec.type.id == LAMINAR_TYPE_DATE) return column_append_value(col, &days, err);
-    if (type_is_timestamp(col->vec.type)) return laminar_writer_set_timestamp(writer, column, (int64_t)days * 86400, 0, err);
+    if (type_is_timestamp(col->vec.type))
+        return laminar_writer_set_timestamp(writer, column, (int64_t)days * 86400, 0, err);
     struct strbuf text = {0};
     text_print_date(&text, days);
     status = mismatch(writer, column, text.data ? text.data : "?", "DATE", err);
@@ -354,7 +398,8 @@ laminar_status laminar_writer_set_date(laminar_writer *writer, size_t column, in
     return status;
 }
 
-laminar_status laminar_writer_set_time(laminar_writer *writer, size_t column, int64_t nanos, laminar_error *err)
+laminar_status laminar_writer_set_time(laminar_writer *writer, size_t column, int64_t nanos,
+                                       laminar_error *err)
 {
     struct column *col;
     laminar_status status = start_cell(writer, column, &col, err);
@@ -371,7 +416,8 @@ laminar_status laminar_writer_set_time(laminar_writer *writer, size_t column, in
     return status;
 }
 
-laminar_status laminar_writer_set_interval(laminar_writer *writer, size_t column, laminar_interval value, laminar_error *err)
+laminar_status laminar_writer_set_interval(laminar_writer *writer, size_t column,
+                                           laminar_interval value, laminar_error *err)
 {
     struct column *col;
     laminar_status status = start_cell(writer, column, &col, err);
@@ -387,8 +433,10 @@ laminar_status laminar_writer_set_interval(laminar_writer *writer, size_t column
 static void keep_array(struct ArrowArray *array) { array->release = NULL; }
 static void keep_schema(struct ArrowSchema *schema) { schema->release = NULL; }
 
-laminar_status laminar_writer_set_arrow(laminar_writer *writer, size_t column, const struct ArrowSchema *schema,
-                                        const struct ArrowArray *array, int64_t row, laminar_error *err)
+laminar_status laminar_writer_set_arrow(laminar_writer *writer, size_t column,
+                                        const struct ArrowSchema *schema,
+                                        const struct ArrowArray *array, int64_t row,
+                                        laminar_error *err)
 {
     struct column *col;
     struct schema *wrapped = NULL, *target = NULL;
@@ -397,7 +445,8 @@ laminar_status laminar_writer_set_arrow(laminar_writer *writer, size_t column, c
     if (status != LAMINAR_OK) return status;
     if (!schema || !array) return api_null(!schema ? "schema" : "array", err);
     if (row < 0 || row >= array->length)
-        return error_set(err, LAMINAR_INVALID_ARGUMENT, "row %lld of an array of %lld", (long long)row, (long long)array->length);
+        return error_set(err, LAMINAR_INVALID_ARGUMENT, "row %lld of an array of %lld",
+                         (long long)row, (long long)array->length);
     /* The cell as a batch of one row and one column, named as the target column; it borrows the caller's array. */
     const struct schema_column *target_column = &writer->relation->schema->columns[column];
     struct ArrowSchema child_schema = *schema;
@@ -412,9 +461,17 @@ laminar_status laminar_writer_set_arrow(laminar_writer *writer, size_t column, c
     struct ArrowSchema *child_schemas[1] = {&child_schema};
     struct ArrowArray *children[1] = {&child};
     const void *no_buffers[1] = {NULL};
-    struct ArrowSchema top_schema = {.format = "+s", .name = "", .n_children = 1, .children = child_schemas, .release = keep_schema};
-    struct ArrowArray top = {
-        .length = 1, .n_buffers = 1, .buffers = no_buffers, .n_children = 1, .children = children, .release = keep_array};
+    struct ArrowSchema top_schema = {.format = "+s",
+                                     .name = "",
+                                     .n_children = 1,
+                                     .children = child_schemas,
+                                     .release = keep_schema};
+    struct ArrowArray top = {.length = 1,
+                             .n_buffers = 1,
+                             .buffers = no_buffers,
+                             .n_children = 1,
+                             .children = children,
+                             .release = keep_array};
     struct schema_column nullable = {target_column->name, target_column->type, true};
     TRY(arrow_import_schema(&top_schema, &wrapped, err));
     TRY(arrow_import_batch(&top_schema, &top, wrapped, &imported, err));
@@ -439,7 +496,8 @@ static laminar_status mark_default(laminar_writer *writer, uint32_t c, struct la
         for (uint32_t i = 0; i < writer->n_columns; i++) {
             uint8_t *grown = mem_realloc(writer->is_default[i], capacity / 8);
             if (!grown) return error_oom(err);
-            memset(grown + writer->default_capacity / 8, 0, (capacity - writer->default_capacity) / 8);
+            memset(grown + writer->default_capacity / 8, 0,
+                   (capacity - writer->default_capacity) / 8);
             writer->is_default[i] = grown;
         }
         writer->default_capacity = capacity;
@@ -457,11 +515,14 @@ laminar_status laminar_writer_end_row(laminar_writer *writer, laminar_error *err
         struct column *col = &writer->columns[c];
         const struct schema_column *column = &writer->relation->schema->columns[c];
         bool is_set = col->n > writer->n_rows;
-        if (likely(is_set && (column->is_nullable || !col->vec.validity || bitmap_get(col->vec.validity, writer->n_rows)))) continue;
+        if (likely(is_set && (column->is_nullable || !col->vec.validity ||
+                              bitmap_get(col->vec.validity, writer->n_rows))))
+            continue;
         if (!is_set && writer->relation->has_default && writer->relation->has_default[c]) {
             TRY(mark_default(writer, c, err));
         } else if (!column->is_nullable) {
-            error_set(err, LAMINAR_BATCH_SCHEMA_MISMATCH, "column '%s' (%s NOT NULL) is %s in row %zu", column->name,
+            error_set(err, LAMINAR_BATCH_SCHEMA_MISMATCH,
+                      "column '%s' (%s NOT NULL) is %s in row %zu", column->name,
                       TYPE_TEXT(column->type), is_set ? "null" : "missing", writer->n_rows);
             error_object(err, writer->relation->name);
             error_hint(err, "give a value, or declare the column without NOT NULL");
@@ -479,8 +540,10 @@ void laminar_writer_cancel_row(laminar_writer *writer)
 {
     if (!writer) return;
     for (uint32_t c = 0; c < writer->n_columns; c++) {
-        if (writer->columns[c].n > writer->n_rows) column_truncate(&writer->columns[c], writer->n_rows);
-        if (writer->n_rows < writer->default_capacity) bitmap_clear(writer->is_default[c], writer->n_rows);
+        if (writer->columns[c].n > writer->n_rows)
+            column_truncate(&writer->columns[c], writer->n_rows);
+        if (writer->n_rows < writer->default_capacity)
+            bitmap_clear(writer->is_default[c], writer->n_rows);
     }
 }
 
@@ -502,21 +565,25 @@ void laminar_writer_discard(laminar_writer *writer)
     if (!writer) return;
     for (uint32_t c = 0; c < writer->n_columns; c++) {
         column_clear(&writer->columns[c]);
-        if (writer->has_pending_default[c]) memset(writer->is_default[c], 0, writer->default_capacity / 8);
+        if (writer->has_pending_default[c])
+            memset(writer->is_default[c], 0, writer->default_capacity / 8);
         writer->has_pending_default[c] = false;
     }
     writer->n_rows = 0;
 }
 
 /* The rows that were not set take the column's DEFAULT. */
-static laminar_status fill_defaults(laminar_writer *writer, struct batch *batch, struct batch **out, struct laminar_error *err)
+static laminar_status fill_defaults(laminar_writer *writer, struct batch *batch, struct batch **out,
+                                    struct laminar_error *err)
 {
     struct missing *missing = mem_calloc(writer->n_columns + 1, sizeof *missing);
     if (!missing) return error_oom(err);
     for (uint32_t c = 0; c < writer->n_columns; c++)
         if (writer->has_pending_default[c])
-            missing[c] = (struct missing){.bits = writer->is_default[c], .n_bits = writer->default_capacity};
-    laminar_status status = engine_fill_defaults(writer->db, writer->relation, batch, missing, out, err);
+            missing[c] = (struct missing){.bits = writer->is_default[c],
+                                          .n_bits = writer->default_capacity};
+    laminar_status status = engine_fill_defaults(writer->db, writer->relation, batch, missing, out,
+                                                 err);
     mem_free(missing);
     return status;
 }
@@ -533,8 +600,10 @@ laminar_status laminar_writer_flush(laminar_writer *writer, uint64_t *out_rows, 
     }
     batch_builder_clear(writer->builder);
     for (size_t at = 0; at < n; at += CHUNK_ROWS) {
-        for (uint32_t c = 0; c < writer->n_columns; c++) writer->slice[c] = vector_slice(&writer->columns[c].vec, at);
-        struct chunk chunk = {(uint32_t)(n - at < CHUNK_ROWS ? n - at : CHUNK_ROWS), writer->n_columns, writer->slice, NULL};
+        for (uint32_t c = 0; c < writer->n_columns; c++)
+            writer->slice[c] = vector_slice(&writer->columns[c].vec, at);
+        struct chunk chunk = {(uint32_t)(n - at < CHUNK_ROWS ? n - at : CHUNK_ROWS),
+                              writer->n_columns, writer->slice, NULL};
         TRY(batch_builder_append(writer->builder, &chunk, err));
     }
     TRY(batch_builder_finish(writer->builder, &batch, err));
@@ -556,8 +625,8 @@ done:
     return status;
 }
 
-laminar_status laminar_writer_append_arrow(laminar_writer *writer, const struct ArrowSchema *schema, struct ArrowArray *array,
-                                           laminar_error *err)
+laminar_status laminar_writer_append_arrow(laminar_writer *writer, const struct ArrowSchema *schema,
+                                           struct ArrowArray *array, laminar_error *err)
 {
     laminar_status status = check_open(writer, err);
     struct schema *imported = NULL;
@@ -570,9 +639,11 @@ laminar_status laminar_writer_append_arrow(laminar_writer *writer, const struct 
     is_consumed = true;
     TRY(ingest_array(writer->db, writer->relation, schema, imported, array, &batch, err));
     for (uint32_t c = 0; c < writer->n_columns && status == LAMINAR_OK; c++)
-        status = column_append(&writer->columns[c], &batch->cols[c], 0, batch->n_rows, STRINGS_COPY, err);
+        status = column_append(&writer->columns[c], &batch->cols[c], 0, batch->n_rows, STRINGS_COPY,
+                               err);
     if (status != LAMINAR_OK) {
-        for (uint32_t c = 0; c < writer->n_columns; c++) column_truncate(&writer->columns[c], writer->n_rows);
+        for (uint32_t c = 0; c < writer->n_columns; c++)
+            column_truncate(&writer->columns[c], writer->n_rows);
         goto done;
     }
     writer->n_rows += batch->n_rows;
@@ -584,17 +655,22 @@ done:
     return status;
 }
 
-laminar_status laminar_writer_watermark(laminar_writer *writer, int64_t watermark_ms, laminar_error *err)
+laminar_status laminar_writer_watermark(laminar_writer *writer, int64_t watermark_ms,
+                                        laminar_error *err)
 {
     laminar_status status;
     TRY(laminar_writer_flush(writer, NULL, err));
     if (watermark_ms <= writer->watermark_ms) goto done;
     int64_t us;
-    if (__builtin_mul_overflow(watermark_ms, (int64_t)1000, &us)) us = watermark_ms > 0 ? WATERMARK_END - 1 : WATERMARK_NONE + 1;
+    if (__builtin_mul_overflow(watermark_ms, (int64_t)1000, &us))
+        us = watermark_ms > 0 ? WATERMARK_END - 1 : WATERMARK_NONE + 1;
     TRY(engine_watermark(writer->db, writer->relation, us, err));
     writer->watermark_ms = watermark_ms;
 done:
     return status;
 }
 
-int64_t laminar_writer_current_watermark(const laminar_writer *writer) { return writer ? writer->watermark_ms : INT64_MIN; }
+int64_t laminar_writer_current_watermark(const laminar_writer *writer)
+{
+    return writer ? writer->watermark_ms : INT64_MIN;
+}

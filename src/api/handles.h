@@ -14,11 +14,12 @@ struct laminar_config {
 
 struct laminar_result {
     struct statement_result answer;
-    size_t *starts;      /* first row of each batch, and the total behind them */
-    char **type_names;   /* per column */
+    size_t *starts;    /* first row of each batch, and the total behind them */
+    char **type_names; /* per column */
 };
 /* Moves the answer into a new result. */
-laminar_status result_create(struct statement_result *take_answer, laminar_result **out, struct laminar_error *err) must_check;
+laminar_status result_create(struct statement_result *take_answer, laminar_result **out,
+                             struct laminar_error *err) must_check;
 
 struct laminar_subscription {
     struct subscription *sub;
@@ -36,8 +37,10 @@ struct laminar_statement {
 };
 
 /* One Arrow batch, imported and fitted to the relation. Consumes the array. */
-laminar_status ingest_array(struct database *db, struct relation *relation, const struct ArrowSchema *arrow_schema, struct schema *schema,
-                            struct ArrowArray *array, struct batch **out, struct laminar_error *err) must_check;
+laminar_status ingest_array(struct database *db, struct relation *relation,
+                            const struct ArrowSchema *arrow_schema, struct schema *schema,
+                            struct ArrowArray *array, struct batch **out, struct laminar_error *err)
+    must_check;
 /* LAMINAR_INVALID_ARGUMENT for a NULL handle or pointer. */
 laminar_status api_null(const char *what, struct laminar_error *err);
 

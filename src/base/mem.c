@@ -73,7 +73,8 @@ void *mem_alloc_huge(size_t size)
     void *ptr = NULL;
     if (size < HUGE_PAGE) return mem_alloc_aligned(size);
     if (must_fail() || posix_memalign(&ptr, HUGE_PAGE, size) != 0) return NULL;
-    madvise(ptr, size, MADV_HUGEPAGE); /* a hint: whether it is taken makes no difference but in speed */
+    /* a hint: whether it is taken makes no difference but in speed */
+    madvise(ptr, size, MADV_HUGEPAGE);
     return counted(ptr);
 }
 

@@ -57,8 +57,8 @@ struct arena {
     struct arena_block *head; /* the block in use; older ones behind it */
     uint8_t *next;
     uint8_t *end;
-    size_t used_bytes;  /* handed out since init/reset */
-    size_t block_bytes; /* in blocks, held from the heap */
+    size_t used_bytes;              /* handed out since init/reset */
+    size_t block_bytes;             /* in blocks, held from the heap */
     struct arena_cleanup *cleanups; /* what to call on reset and deinit, newest first */
 };
 /* 16-byte aligned; NULL when memory is out. Contents undefined. */

@@ -59,20 +59,26 @@ laminar_status database_check_open(const struct database *db, struct laminar_err
         return LAMINAR_SHUTDOWN;
     }
     if (unlikely(db->pid != getpid())) {
-        error_set(err, LAMINAR_CONNECTION_FAILED, "the connection was opened by process %d, and this is its fork", db->pid);
+        error_set(err, LAMINAR_CONNECTION_FAILED,
+                  "the connection was opened by process %d, and this is its fork", db->pid);
         error_hint(err, "open a connection after the fork: locks and threads do not survive it");
         return LAMINAR_CONNECTION_FAILED;
     }
     return LAMINAR_OK;
 }
 
-laminar_status database_open(const char *path, const struct settings *settings, struct database **out, struct laminar_error *err)
+laminar_status database_open(const char *path, const struct settings *settings,
+                             struct database **out, struct laminar_error *err)
 {
     laminar_status status = LAMINAR_OK;
     struct database *db = NULL;
-    if (!path || !*path) return error_set(err, LAMINAR_CONNECTION_FAILED, "the path is empty: ':memory:' or a directory is expected");
+    if (!path || !*path)
+        return error_set(err, LAMINAR_CONNECTION_FAILED,
+                         "the path is empty: ':memory:' or a directory is expected");
     if (strcmp(path, ":memory:") != 0) {
-        error_set(err, LAMINAR_CONNECTION_FAILED, "cannot open '%.200s': storage directories are not available in this build", path);
+        error_set(err, LAMINAR_CONNECTION_FAILED,
+                  "cannot open '%.200s': storage directories are not available in this build",
+                  path);
         error_hint(err, "open ':memory:'");
         return LAMINAR_CONNECTION_FAILED;
     }
@@ -107,7 +113,8 @@ laminar_status database_start(struct database *db, struct laminar_error *err)
     laminar_status status = database_check_open(db, err);
     if (status != LAMINAR_OK) return status;
     int expected = DB_CREATED;
-    atomic_compare_exchange_strong_explicit(&db->state, &expected, DB_RUNNING, memory_order_acq_rel, memory_order_acquire);
+    atomic_compare_exchange_strong_explicit(&db->state, &expected, DB_RUNNING, memory_order_acq_rel,
+                                            memory_order_acquire);
     return LAMINAR_OK;
 }
 

@@ -29,23 +29,26 @@ enum database_state { DB_CREATED, DB_RUNNING, DB_STOPPED, DB_CLOSED };
 
 /* --- Settings ----------------------------------------------------------------------------------------------------------- */
 /* X(name, kind, default as text, help). */
-#define SETTING_LIST(X)                                                                                                    \
-    X(buffer_size, ROWS, "65536", "rows that may wait for a step before inserts wait")                                      \
-    X(subscription_capacity, ROWS, "1048576", "rows that a subscription queues by default")                                 \
-    X(insert_timeout_ms, MS, "5000", "how long an insert waits for a full queue that is being drained")                    \
-    X(stall_timeout_ms, MS, "50", "a full queue that nobody reads for this long fails the insert")                         \
-    X(coalesce_rows, ROWS, "65536", "rows of queued inserts that one step takes together")                                 \
-    X(retention_rows, ROWS, "1048576", "rows that an append-only relation keeps where it does not say")                    \
-    X(on_error, WORD, "fail", "what a row error does in a stream: fail, null or skip")                                     \
-    X(time_zone, TEXT, "UTC", "zone of dates and times without one")                                                       \
-    X(memory_limit, BYTES, "0", "bytes of state and kept rows at which inserts are refused; 0 = no limit")
+#define SETTING_LIST(X)                                                                            \
+    X(buffer_size, ROWS, "65536", "rows that may wait for a step before inserts wait")             \
+    X(subscription_capacity, ROWS, "1048576", "rows that a subscription queues by default")        \
+    X(insert_timeout_ms, MS, "5000",                                                               \
+      "how long an insert waits for a full queue that is being drained")                           \
+    X(stall_timeout_ms, MS, "50", "a full queue that nobody reads for this long fails the insert") \
+    X(coalesce_rows, ROWS, "65536", "rows of queued inserts that one step takes together")         \
+    X(retention_rows, ROWS, "1048576",                                                             \
+      "rows that an append-only relation keeps where it does not say")                             \
+    X(on_error, WORD, "fail", "what a row error does in a stream: fail, null or skip")             \
+    X(time_zone, TEXT, "UTC", "zone of dates and times without one")                               \
+    X(memory_limit, BYTES, "0",                                                                    \
+      "bytes of state and kept rows at which inserts are refused; 0 = no limit")
 
 enum setting_kind { SETTING_ROWS, SETTING_MS, SETTING_BYTES, SETTING_WORD, SETTING_TEXT };
 enum setting_id {
 #define SETTING_ENUM(name, kind, value, help) SETTING_ID_##name,
     SETTING_LIST(SETTING_ENUM)
 #undef SETTING_ENUM
-    SETTING_COUNT
+        SETTING_COUNT
 };
 struct setting_info {
     const char *name;
@@ -61,7 +64,8 @@ struct settings {
 };
 void settings_init(struct settings *settings);
 /* LAMINAR_INVALID_ARGUMENT for an unknown name or a bad value. value NULL = back to the default. */
-laminar_status settings_set(struct settings *settings, const char *name, const char *value, struct laminar_error *err) must_check;
+laminar_status settings_set(struct settings *settings, const char *name, const char *value,
+                            struct laminar_error *err) must_check;
 int settings_find(const char *name); /* -1 = unknown */
 
 /* --- Relations at run time ------------------------------------------------------------------------------------------------ */
@@ -69,20 +73,22 @@ struct file_sink;
 struct relation_runtime {
     struct relation *relation; /* referenced */
     struct database *db;
-    struct store *store;       /* NULL: nothing is kept, or: */
-    bool is_derived;           /* the contents are read out of the operators' state when somebody asks */
+    struct store *store; /* NULL: nothing is kept, or: */
+    /* the contents are read out of the operators' state when somebody asks */
+    bool is_derived;
     enum store_kind store_kind;
-    bool is_target;            /* SOURCE, TABLE: rows come from outside */
-    struct arena plan_arena;   /* STREAM, VIEW, SINK: */
+    bool is_target;          /* SOURCE, TABLE: rows come from outside */
+    struct arena plan_arena; /* STREAM, VIEW, SINK: */
     struct plan *plan;
     struct circuit_part part;
     struct op *output;
     ARRAY_OF(struct op *) consumers;      /* SOURCE, TABLE: scans to push accepted rows into */
     ARRAY_OF(struct subscription *) subs; /* guarded by step */
-    struct batch_builder *builder;        /* rows of this step, where somebody needs them as a batch */
+    /* rows of this step, where somebody needs them as a batch */
+    struct batch_builder *builder;
     struct file_sink *file;
-    struct vector *slice;                 /* scratch: one vector a column */
-    int64_t *weights;                     /* scratch: CHUNK_ROWS */
+    struct vector *slice; /* scratch: one vector a column */
+    int64_t *weights;     /* scratch: CHUNK_ROWS */
     bool has_failed;
     struct laminar_error failure;
     _Atomic int64_t watermark_us;
@@ -143,10 +149,12 @@ struct database {
     size_t n_queries;
     uint64_t next_query_id;
 
-    _Atomic uint64_t events_ingested, events_emitted, events_dropped, batches, steps, backpressure_waits;
+    _Atomic uint64_t events_ingested, events_emitted, events_dropped, batches, steps,
+        backpressure_waits;
 };
 
-laminar_status database_open(const char *path, const struct settings *settings, struct database **out, struct laminar_error *err) must_check;
+laminar_status database_open(const char *path, const struct settings *settings,
+                             struct database **out, struct laminar_error *err) must_check;
 struct database *database_ref(struct database *db);
 void database_unref(struct database *db);
 laminar_status database_close(struct database *db, struct laminar_error *err);
@@ -157,29 +165,35 @@ laminar_status database_check_open(const struct database *db, struct laminar_err
 
 /* --- Ingestion and steps (step.c) ------------------------------------------------------------------------------------------------ */
 /* Rows of the relation's own schema (prepared), all in one step. Takes the batch's reference over whatever happens. */
-laminar_status engine_insert(struct database *db, struct relation *relation, struct batch *take_batch, bool is_delete,
-                             struct laminar_error *err) must_check;
+laminar_status engine_insert(struct database *db, struct relation *relation,
+                             struct batch *take_batch, bool is_delete, struct laminar_error *err)
+    must_check;
 /* The same for several batches, all in one step. The array stays the caller's, the references are taken over. */
-laminar_status engine_insert_batches(struct database *db, struct relation *relation, struct batch **take_batches, size_t n,
+laminar_status engine_insert_batches(struct database *db, struct relation *relation,
+                                     struct batch **take_batches, size_t n,
                                      struct laminar_error *err) must_check;
 /* No row with an event time below watermark_us follows. */
-laminar_status engine_watermark(struct database *db, struct relation *relation, int64_t watermark_us,
-                                struct laminar_error *err) must_check;
+laminar_status engine_watermark(struct database *db, struct relation *relation,
+                                int64_t watermark_us, struct laminar_error *err) must_check;
 /* Deletes rows and inserts others (NULL = none) in one step; the caller holds step. Batches stay the caller's. */
-laminar_status engine_apply_locked(struct database *db, struct relation *relation, struct batch *deleted, struct batch *inserted,
+laminar_status engine_apply_locked(struct database *db, struct relation *relation,
+                                   struct batch *deleted, struct batch *inserted,
                                    struct laminar_error *err) must_check;
 /* Waits for the step lock and runs what is pending: the caller owns the circuit and sees every insert that had returned. */
 void engine_lock_step(struct database *db);
 /* Lets go, and runs what came in meanwhile. */
 void engine_unlock_step(struct database *db);
 /* Any relation that accepts rows, by name as the user wrote it (exact, then folded); referenced. LAMINAR_TABLE_NOT_FOUND with the nearest name. */
-laminar_status engine_find_target(struct database *db, const char *name, struct relation **out, struct laminar_error *err) must_check;
+laminar_status engine_find_target(struct database *db, const char *name, struct relation **out,
+                                  struct laminar_error *err) must_check;
 /* Any relation, the same way. */
-laminar_status engine_find_relation(struct database *db, const char *name, struct relation **out, struct laminar_error *err) must_check;
+laminar_status engine_find_relation(struct database *db, const char *name, struct relation **out,
+                                    struct laminar_error *err) must_check;
 /* The same for holders of control; not referenced; NULL if unknown. */
 struct relation *engine_lookup(struct database *db, const char *name);
 /* Batch of any schema -> the relation's, DEFAULTs filled in, NOT NULL checked. `batch` stays the caller's. */
-laminar_status engine_prepare_batch(struct database *db, struct relation *relation, struct batch *batch, struct batch **out,
+laminar_status engine_prepare_batch(struct database *db, struct relation *relation,
+                                    struct batch *batch, struct batch **out,
                                     struct laminar_error *err) must_check;
 /* Which rows of a column had no value and take its DEFAULT: all, or those whose bit is set. */
 struct missing {
@@ -188,31 +202,40 @@ struct missing {
     size_t n_bits;       /* rows from here on are not missing */
 };
 /* Puts the DEFAULTs (of the columns that have one) in the place of missing values, and checks NOT NULL. `missing` has one entry a column. */
-laminar_status engine_fill_defaults(struct database *db, struct relation *relation, struct batch *batch,
-                                    const struct missing *missing, struct batch **out, struct laminar_error *err) must_check;
+laminar_status engine_fill_defaults(struct database *db, struct relation *relation,
+                                    struct batch *batch, const struct missing *missing,
+                                    struct batch **out, struct laminar_error *err) must_check;
 
 /* --- Relations (runtime.c). The caller holds control. --------------------------------------------------------------------------------- */
 /* Makes the runtime, backfills (streams), registers in the catalog. plan_arena is taken over (moved) on success. */
-laminar_status runtime_install(struct database *db, struct relation *relation, struct plan *plan, struct arena *take_plan_arena,
-                               struct laminar_error *err) must_check;
+laminar_status runtime_install(struct database *db, struct relation *relation, struct plan *plan,
+                               struct arena *take_plan_arena, struct laminar_error *err) must_check;
 /* Takes it out: subscribers finish, operators go. It must have no dependants. */
 void runtime_remove(struct database *db, struct relation *relation);
 /* The same without a name in the catalog: SUBSCRIBE to a query. `sub` (may be NULL) gets the backfill as its first delivery. */
-laminar_status runtime_install_anonymous(struct database *db, struct relation *relation, struct plan *plan,
-                                         struct arena *take_plan_arena, struct subscription *sub, struct laminar_error *err) must_check;
-void runtime_uninstall(struct database *db, struct relation *relation); /* leaves the catalog alone */
+laminar_status runtime_install_anonymous(struct database *db, struct relation *relation,
+                                         struct plan *plan, struct arena *take_plan_arena,
+                                         struct subscription *sub, struct laminar_error *err)
+    must_check;
+/* leaves the catalog alone */
+void runtime_uninstall(struct database *db, struct relation *relation);
 void runtime_free(struct relation_runtime *runtime);
 /* All rows that the relation holds, as one batch; *out is NULL when there are none. For derived ones, and for snapshots of readers. The caller holds step. */
-laminar_status runtime_contents(struct relation_runtime *runtime, struct batch **out, struct laminar_error *err) must_check;
-size_t runtime_n_rows(struct relation_runtime *runtime); /* rows that SELECT would read; the caller holds step */
+laminar_status runtime_contents(struct relation_runtime *runtime, struct batch **out,
+                                struct laminar_error *err) must_check;
+/* rows that SELECT would read; the caller holds step */
+size_t runtime_n_rows(struct relation_runtime *runtime);
 /* A batch of new rows for the readers: subscribers. Step owner. */
 void runtime_deliver(struct relation_runtime *runtime, struct batch *batch);
 /* Pushes the contents of `relation` into a scan (backfill, one-shot). The caller holds step, or `relation` is a snapshot's. */
-laminar_status runtime_push_batch(struct relation_runtime *runtime, struct step *step, struct circuit *circuit, struct op *scan,
+laminar_status runtime_push_batch(struct relation_runtime *runtime, struct step *step,
+                                  struct circuit *circuit, struct op *scan,
                                   const struct batch *batch) must_check;
 
 /* --- Queries (query.c) -------------------------------------------------------------------------------------------------------------------- */
-struct query_entry *query_register(struct database *db, const char *sql, size_t size, bool is_subscription); /* NULL: no memory */
+/* NULL: no memory */
+struct query_entry *query_register(struct database *db, const char *sql, size_t size,
+                                   bool is_subscription);
 void query_finish(struct database *db, struct query_entry *entry);
 laminar_status query_cancel(struct database *db, uint64_t id, struct laminar_error *err) must_check;
 
@@ -225,21 +248,25 @@ struct rows {
     size_t n_rows;
 };
 void rows_deinit(struct rows *rows);
-laminar_status rows_add(struct rows *rows, struct batch *take_batch, struct laminar_error *err) must_check;
+laminar_status rows_add(struct rows *rows, struct batch *take_batch, struct laminar_error *err)
+    must_check;
 
-void engine_plan_context(struct database *db, struct arena *arena, const char *sql, size_t size, const struct plan_params *params,
-                         struct laminar_error *err, struct plan_context *out);
+void engine_plan_context(struct database *db, struct arena *arena, const char *sql, size_t size,
+                         const struct plan_params *params, struct laminar_error *err,
+                         struct plan_context *out);
 /* One-shot: plans under control, snapshots under step, runs on a private circuit. */
-laminar_status engine_query(struct database *db, const struct ast_query *query, const char *sql, size_t sql_size,
-                            const struct plan_params *params, struct rows *out, struct laminar_error *err) must_check;
+laminar_status engine_query(struct database *db, const struct ast_query *query, const char *sql,
+                            size_t sql_size, const struct plan_params *params, struct rows *out,
+                            struct laminar_error *err) must_check;
 /* Runs a finished plan. The caller holds control, or references the plan's relations. */
 struct run_options {
-    struct schema *schema;       /* of the answer, of the plan's types; NULL = made from the plan */
-    bool is_single_batch;        /* else several of RESULT_BATCH_ROWS */
-    bool holds_step;             /* the caller has locked the step */
-    _Atomic bool *is_cancelled;  /* may be NULL */
+    struct schema *schema;      /* of the answer, of the plan's types; NULL = made from the plan */
+    bool is_single_batch;       /* else several of RESULT_BATCH_ROWS */
+    bool holds_step;            /* the caller has locked the step */
+    _Atomic bool *is_cancelled; /* may be NULL */
 };
-laminar_status engine_run_plan_into(struct database *db, const struct plan *plan, const struct run_options *options, struct rows *out,
+laminar_status engine_run_plan_into(struct database *db, const struct plan *plan,
+                                    const struct run_options *options, struct rows *out,
                                     struct laminar_error *err) must_check;
 /* Schema of a plan's answer. */
 struct schema *plan_schema(const struct plan *plan);
@@ -266,32 +293,38 @@ struct statement_call {
 laminar_status engine_execute(struct statement_call *call) must_check;
 laminar_status engine_create(struct statement_call *call) must_check; /* statement_ddl.c */
 laminar_status engine_drop(struct statement_call *call) must_check;
-laminar_status engine_dml(struct statement_call *call) must_check;    /* statement_dml.c */
-laminar_status engine_insert_query(struct statement_call *call, const struct ast_insert *insert) must_check;
-laminar_status engine_show(struct statement_call *call) must_check;   /* statement_show.c: SHOW, DESCRIBE, EXPLAIN, SET */
+laminar_status engine_dml(struct statement_call *call) must_check; /* statement_dml.c */
+laminar_status engine_insert_query(struct statement_call *call, const struct ast_insert *insert)
+    must_check;
+/* statement_show.c: SHOW, DESCRIBE, EXPLAIN, SET */
+laminar_status engine_show(struct statement_call *call) must_check;
 
 /* --- System relations (system.c) ----------------------------------------------------------------------------------------------------------------- */
 laminar_status system_install(struct database *db, struct laminar_error *err) must_check;
 /* The rows of system.x now. The caller holds control and step. */
-laminar_status system_rows(struct database *db, const struct relation *relation, struct batch **out, struct laminar_error *err) must_check;
+laminar_status system_rows(struct database *db, const struct relation *relation, struct batch **out,
+                           struct laminar_error *err) must_check;
 
 /* --- Subscriptions (subscription.c) ---------------------------------------------------------------------------------------------------------------- */
-laminar_status engine_subscribe(struct database *db, const char *name_or_sql, const laminar_subscribe_options *options,
-                                struct subscription **out, struct laminar_error *err) must_check;
+laminar_status engine_subscribe(struct database *db, const char *name_or_sql,
+                                const laminar_subscribe_options *options, struct subscription **out,
+                                struct laminar_error *err) must_check;
 /* A delivery from the step owner; shares the batch. */
 void subscription_push(struct subscription *sub, struct batch *batch);
 /* No more will come: dropped relation, shutdown, close, or failure (err; else NULL). */
 void subscription_finish(struct subscription *sub, const struct laminar_error *err);
-laminar_status subscription_next(struct subscription *sub, int64_t timeout_ms, struct rows *out, struct laminar_error *err) must_check;
+laminar_status subscription_next(struct subscription *sub, int64_t timeout_ms, struct rows *out,
+                                 struct laminar_error *err) must_check;
 void subscription_cancel(struct subscription *sub);
 void subscription_unref(struct subscription *sub);
-void subscription_free(struct subscription *sub); /* the user's handle */
+void subscription_free(struct subscription *sub);                   /* the user's handle */
 struct schema *subscription_schema(const struct subscription *sub); /* borrowed */
 laminar_subscription_state subscription_state(const struct subscription *sub);
 uint64_t subscription_dropped_rows(const struct subscription *sub);
 uint64_t subscription_pending_rows(struct subscription *sub);
 /* Ends the unnamed streams that read `relation` (NULL: all). The caller holds control. */
-laminar_status subscriptions_uninstall_readers(struct database *db, const struct relation *relation, struct laminar_error *err) must_check;
+laminar_status subscriptions_uninstall_readers(struct database *db, const struct relation *relation,
+                                               struct laminar_error *err) must_check;
 uint64_t subscription_query_id(const struct subscription *sub);
 struct relation *subscription_relation(const struct subscription *sub); /* borrowed */
 bool subscription_wants_changes(const struct subscription *sub);
@@ -300,11 +333,15 @@ bool subscription_is_anonymous(const struct subscription *sub);
 void subscriptions_forget(struct relation_runtime *runtime);
 int subscription_fd(struct subscription *sub, struct laminar_error *err);
 /* Waits until no full subscription downstream of `relation` blocks it, as long as they are being drained; else LAMINAR_INGESTION_FAILED. */
-laminar_status subscriptions_wait_room(struct database *db, const struct relation *relation, struct laminar_error *err) must_check;
+laminar_status subscriptions_wait_room(struct database *db, const struct relation *relation,
+                                       struct laminar_error *err) must_check;
 
 /* --- File sinks (file_sink.c) ------------------------------------------------------------------------------------------------------------------------- */
-laminar_status file_sink_open(const struct relation *relation, struct file_sink **out, struct laminar_error *err) must_check;
-laminar_status file_sink_write(struct file_sink *sink, const struct batch *batch, struct laminar_error *err) must_check;
-laminar_status file_sink_close(struct file_sink *sink, struct laminar_error *err); /* NULL is fine */
+laminar_status file_sink_open(const struct relation *relation, struct file_sink **out,
+                              struct laminar_error *err) must_check;
+laminar_status file_sink_write(struct file_sink *sink, const struct batch *batch,
+                               struct laminar_error *err) must_check;
+/* NULL is fine */
+laminar_status file_sink_close(struct file_sink *sink, struct laminar_error *err);
 
 #endif

@@ -17,7 +17,8 @@ struct file_sink {
     struct vector *slice;
 };
 
-static laminar_status bad_option(const struct relation *relation, struct laminar_error *err, const char *what, const char *hint)
+static laminar_status bad_option(const struct relation *relation, struct laminar_error *err,
+                                 const char *what, const char *hint)
 {
     error_set(err, LAMINAR_CONNECTOR_FAILED, "sink '%s': %s", relation->name, what);
     error_object(err, relation->name);
@@ -25,7 +26,8 @@ static laminar_status bad_option(const struct relation *relation, struct laminar
     return LAMINAR_CONNECTOR_FAILED;
 }
 
-static laminar_status sink_schema(struct file_sink *sink, const struct relation *relation, struct laminar_error *err)
+static laminar_status sink_schema(struct file_sink *sink, const struct relation *relation,
+                                  struct laminar_error *err)
 {
     sink->with_weights = !relation->is_append_only;
     uint32_t n = relation->schema->n_columns;
@@ -39,43 +41,53 @@ static laminar_status sink_schema(struct file_sink *sink, const struct relation 
     return sink->schema && sink->slice ? LAMINAR_OK : error_oom(err);
 }
 
-laminar_status file_sink_open(const struct relation *relation, struct file_sink **out, struct laminar_error *err)
+laminar_status file_sink_open(const struct relation *relation, struct file_sink **out,
+                              struct laminar_error *err)
 {
     laminar_status status = LAMINAR_OK;
     const char *path = relation_option(relation, "path");
     const char *format = relation->format ? relation->format : relation_option(relation, "format");
-    if (!path || !*path) return bad_option(relation, err, "the option 'path' is missing", "name the file: WITH (connector = 'file', path = 'out.csv')");
-    bool is_json = format && (strcmp(format, "json") == 0 || strcmp(format, "jsonl") == 0 || strcmp(format, "ndjson") == 0);
+    if (!path || !*path)
+        return bad_option(relation, err, "the option 'path' is missing",
+                          "name the file: WITH (connector = 'file', path = 'out.csv')");
+    bool is_json = format && (strcmp(format, "json") == 0 || strcmp(format, "jsonl") == 0 ||
+                              strcmp(format, "ndjson") == 0);
     if (format && !is_json && strcmp(format, "csv") != 0)
-        return bad_option(relation, err, "the file connector writes csv and json", "set format = 'csv' or format = 'json'");
+        return bad_option(relation, err, "the file connector writes csv and json",
+                          "set format = 'csv' or format = 'json'");
     struct file_sink *sink = mem_calloc(1, sizeof *sink);
     if (!sink) return error_oom(err);
     size_t size = strlen(path);
-    sink->is_csv = format ? !is_json : !(size > 5 && (strcmp(path + size - 5, ".json") == 0 || strcmp(path + size - 6, ".jsonl") == 0));
+    sink->is_csv = format ? !is_json
+                          : !(size > 5 && (strcmp(path + size - 5, ".json") == 0 ||
+                                           strcmp(path + size - 6, ".jsonl") == 0));
     TRY(sink_schema(sink, relation, err));
     TRY(file_open(&sink->file, path, FILE_APPEND, err));
     uint64_t bytes = 0;
     TRY(file_size(&sink->file, &bytes, err));
-    if (sink->is_csv && bytes == 0) csv_write_header(&sink->text, sink->schema, &(struct csv_options){0});
+    if (sink->is_csv && bytes == 0)
+        csv_write_header(&sink->text, sink->schema, &(struct csv_options){0});
     if (sink->text.failed) TRY(error_oom(err));
     *out = sink;
     return LAMINAR_OK;
-done: {
+done : {
     laminar_status closed = file_sink_close(sink, NULL);
     (void)closed;
 }
     return status;
 }
 
-laminar_status file_sink_write(struct file_sink *sink, const struct batch *batch, struct laminar_error *err)
+laminar_status file_sink_write(struct file_sink *sink, const struct batch *batch,
+                               struct laminar_error *err)
 {
     static const int64_t one = 1;
     for (size_t at = 0; at < batch->n_rows; at += CHUNK_ROWS) {
         struct chunk chunk = batch_chunk(batch, at, sink->slice);
         if (sink->with_weights) {
-            sink->slice[chunk.n_cols] = (struct vector){.type = TYPE(INT64),
-                                                        .shape = chunk.weights ? VEC_FLAT : VEC_CONST,
-                                                        .data = (void *)(uintptr_t)(chunk.weights ? chunk.weights : &one)};
+            sink->slice[chunk.n_cols] = (struct vector){
+                .type = TYPE(INT64),
+                .shape = chunk.weights ? VEC_FLAT : VEC_CONST,
+                .data = (void *)(uintptr_t)(chunk.weights ? chunk.weights : &one)};
             chunk.n_cols++;
         }
         chunk.weights = NULL;
@@ -97,7 +109,9 @@ laminar_status file_sink_close(struct file_sink *sink, struct laminar_error *err
 {
     if (!sink) return LAMINAR_OK;
     laminar_status status = LAMINAR_OK;
-    if (file_is_open(&sink->file) && sink->text.size > 0) status = file_write(&sink->file, sink->text.data, sink->text.size, err); /* the header of an empty file */
+    /* the header of an empty file */
+    if (file_is_open(&sink->file) && sink->text.size > 0)
+        status = file_write(&sink->file, sink->text.data, sink->text.size, err);
     if (file_is_open(&sink->file)) {
         laminar_status closed = file_close(&sink->file, err);
         if (status == LAMINAR_OK) status = closed;

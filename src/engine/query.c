@@ -30,7 +30,8 @@ static void trim_history(struct database *db)
     }
 }
 
-struct query_entry *query_register(struct database *db, const char *sql, size_t size, bool is_subscription)
+struct query_entry *query_register(struct database *db, const char *sql, size_t size,
+                                   bool is_subscription)
 {
     struct query_entry *entry = mem_calloc(1, sizeof *entry);
     if (!entry) return NULL;
@@ -68,10 +69,12 @@ laminar_status query_cancel(struct database *db, uint64_t id, struct laminar_err
         found = true;
     }
     for (size_t i = 0; i < db->all_subs.n; i++)
-        if (subscription_query_id(db->all_subs.items[i]) == id) subscription_cancel(db->all_subs.items[i]);
+        if (subscription_query_id(db->all_subs.items[i]) == id)
+            subscription_cancel(db->all_subs.items[i]);
     mutex_unlock(&db->registry);
     if (found) return LAMINAR_OK;
-    error_set(err, LAMINAR_QUERY_FAILED, "there is no running query with the id %llu", (unsigned long long)id);
+    error_set(err, LAMINAR_QUERY_FAILED, "there is no running query with the id %llu",
+              (unsigned long long)id);
     error_hint(err, "SHOW QUERIES lists them");
     return LAMINAR_QUERY_FAILED;
 }
@@ -89,7 +92,8 @@ void rows_deinit(struct rows *rows)
 laminar_status rows_add(struct rows *rows, struct batch *take_batch, struct laminar_error *err)
 {
     if (rows->n_batches == rows->capacity &&
-        !array_grow((void **)&rows->batches, &rows->capacity, sizeof(struct batch *), rows->n_batches + 1)) {
+        !array_grow((void **)&rows->batches, &rows->capacity, sizeof(struct batch *),
+                    rows->n_batches + 1)) {
         batch_unref(take_batch);
         return error_oom(err);
     }
@@ -100,8 +104,9 @@ laminar_status rows_add(struct rows *rows, struct batch *take_batch, struct lami
 
 /* --- Running ------------------------------------------------------------------------------------------------------------------------ */
 
-void engine_plan_context(struct database *db, struct arena *arena, const char *sql, size_t size, const struct plan_params *params,
-                         struct laminar_error *err, struct plan_context *out)
+void engine_plan_context(struct database *db, struct arena *arena, const char *sql, size_t size,
+                         const struct plan_params *params, struct laminar_error *err,
+                         struct plan_context *out)
 {
     *out = (struct plan_context){.arena = arena,
                                  .catalog = &db->catalog,
@@ -118,13 +123,15 @@ struct schema *plan_schema(const struct plan *plan)
     struct schema_column *columns = mem_calloc(plan->n_cols + 1, sizeof *columns);
     if (!columns) return NULL;
     for (uint32_t i = 0; i < plan->n_cols; i++)
-        columns[i] = (struct schema_column){plan->cols[i].name, plan->cols[i].type, plan->cols[i].is_nullable};
+        columns[i] = (struct schema_column){plan->cols[i].name, plan->cols[i].type,
+                                            plan->cols[i].is_nullable};
     struct schema *schema = schema_create(columns, plan->n_cols);
     mem_free(columns);
     return schema;
 }
 
-enum { RESULT_BATCH_ROWS = 122880 }; /* of an answer: large enough for column-wise consumers, small enough to grow by */
+/* of an answer: large enough for column-wise consumers, small enough to grow by */
+enum { RESULT_BATCH_ROWS = 122880 };
 
 struct collector {
     struct rows *rows;
@@ -157,12 +164,15 @@ static laminar_status collect_chunk(void *ctx, struct step *step, const struct c
     } else {
         for (uint32_t i = 0; i < chunk->n_rows; i++) {
             if (chunk->weights[i] < 0) {
-                TRY(error_internal(step->err, __FILE__, __LINE__, "a one-shot query retracted a row"));
+                TRY(error_internal(step->err, __FILE__, __LINE__,
+                                   "a one-shot query retracted a row"));
             }
-            for (int64_t w = chunk->weights[i]; w > 0; w--) TRY(batch_builder_append_sel(c->builder, &plain, &i, 1, step->err));
+            for (int64_t w = chunk->weights[i]; w > 0; w--)
+                TRY(batch_builder_append_sel(c->builder, &plain, &i, 1, step->err));
         }
     }
-    if (c->batch_rows && batch_builder_n_rows(c->builder) >= c->batch_rows) TRY(flush(c, step->err));
+    if (c->batch_rows && batch_builder_n_rows(c->builder) >= c->batch_rows)
+        TRY(flush(c, step->err));
 done:
     return status;
 }
@@ -187,8 +197,8 @@ struct query_input {
 };
 
 /* The caller holds step (and control, for system relations). */
-static laminar_status take_snapshots(struct database *db, const struct circuit_part *part, struct query_input *inputs,
-                                     struct laminar_error *err)
+static laminar_status take_snapshots(struct database *db, const struct circuit_part *part,
+                                     struct query_input *inputs, struct laminar_error *err)
 {
     for (uint32_t i = 0; i < part->n_scans; i++) {
         struct relation *relation = part->relations[i];
@@ -211,15 +221,19 @@ static laminar_status take_snapshots(struct database *db, const struct circuit_p
     return LAMINAR_OK;
 }
 
-static laminar_status check_cancelled(struct database *db, _Atomic bool *is_cancelled, struct laminar_error *err)
+static laminar_status check_cancelled(struct database *db, _Atomic bool *is_cancelled,
+                                      struct laminar_error *err)
 {
-    if (!is_cancelled || !atomic_load_explicit(is_cancelled, memory_order_relaxed)) return LAMINAR_OK;
+    if (!is_cancelled || !atomic_load_explicit(is_cancelled, memory_order_relaxed))
+        return LAMINAR_OK;
     laminar_status status = database_check_open(db, err);
-    return status != LAMINAR_OK ? status : error_set(err, LAMINAR_QUERY_CANCELLED, "the query was cancelled");
+    return status != LAMINAR_OK
+               ? status
+               : error_set(err, LAMINAR_QUERY_CANCELLED, "the query was cancelled");
 }
 
-static laminar_status feed(struct database *db, struct circuit *circuit, struct step *step, struct op *scan, struct query_input *input,
-                           _Atomic bool *is_cancelled)
+static laminar_status feed(struct database *db, struct circuit *circuit, struct step *step,
+                           struct op *scan, struct query_input *input, _Atomic bool *is_cancelled)
 {
     laminar_status status = LAMINAR_OK;
     if (input->batch) TRY(runtime_push_batch(NULL, step, circuit, scan, input->batch));
@@ -234,7 +248,8 @@ done:
     return status;
 }
 
-laminar_status engine_run_plan_into(struct database *db, const struct plan *plan, const struct run_options *options, struct rows *out,
+laminar_status engine_run_plan_into(struct database *db, const struct plan *plan,
+                                    const struct run_options *options, struct rows *out,
                                     struct laminar_error *err)
 {
     laminar_status status = LAMINAR_OK;
@@ -243,10 +258,18 @@ laminar_status engine_run_plan_into(struct database *db, const struct plan *plan
     struct circuit_part part = {0};
     struct query_input *inputs = NULL;
     struct op *output;
-    struct collector collector = {.rows = out, .batch_rows = options->is_single_batch ? 0 : RESULT_BATCH_ROWS};
-    struct output_callbacks callbacks = {.on_chunk = collect_chunk, .on_finish = collect_finish, .on_failure = collect_failure, .ctx = &collector};
-    struct step step = {.number = 1, .time_us = clock_wall_us(), .is_last = true, .zone = db->settings.text[SETTING_ID_time_zone],
-                        .err = err, .is_cancelled = options->is_cancelled};
+    struct collector collector = {.rows = out,
+                                  .batch_rows = options->is_single_batch ? 0 : RESULT_BATCH_ROWS};
+    struct output_callbacks callbacks = {.on_chunk = collect_chunk,
+                                         .on_finish = collect_finish,
+                                         .on_failure = collect_failure,
+                                         .ctx = &collector};
+    struct step step = {.number = 1,
+                        .time_us = clock_wall_us(),
+                        .is_last = true,
+                        .zone = db->settings.text[SETTING_ID_time_zone],
+                        .err = err,
+                        .is_cancelled = options->is_cancelled};
     out->schema = options->schema ? schema_ref(options->schema) : plan_schema(plan);
     if (!out->schema) TRY(error_oom(err));
     TRY(batch_builder_create(out->schema, db->pool, &collector.builder, err));
@@ -287,8 +310,9 @@ done:
     return status;
 }
 
-laminar_status engine_query(struct database *db, const struct ast_query *query, const char *sql, size_t sql_size,
-                            const struct plan_params *params, struct rows *out, struct laminar_error *err)
+laminar_status engine_query(struct database *db, const struct ast_query *query, const char *sql,
+                            size_t sql_size, const struct plan_params *params, struct rows *out,
+                            struct laminar_error *err)
 {
     laminar_status status;
     struct arena arena = {0};
@@ -308,9 +332,11 @@ laminar_status engine_query(struct database *db, const struct ast_query *query, 
         reads_system |= inputs[i]->kind == RELATION_SYSTEM;
     }
     struct run_options options = {.is_cancelled = &entry->is_cancelled};
-    if (status == LAMINAR_OK && reads_system) status = engine_run_plan_into(db, plan, &options, out, err);
+    if (status == LAMINAR_OK && reads_system)
+        status = engine_run_plan_into(db, plan, &options, out, err);
     mutex_unlock(&db->control);
-    if (status == LAMINAR_OK && !reads_system) status = engine_run_plan_into(db, plan, &options, out, err);
+    if (status == LAMINAR_OK && !reads_system)
+        status = engine_run_plan_into(db, plan, &options, out, err);
     if (plan)
         for (uint32_t i = 0; i < n_inputs; i++) relation_unref(inputs[i]);
     arena_deinit(&arena);

@@ -17,7 +17,8 @@ laminar_status rowset_init(struct rowset *set, struct schema *schema, struct lam
 
 void rowset_deinit(struct rowset *set)
 {
-    for (uint32_t i = 0; set->schema && i < set->schema->n_columns; i++) column_deinit(&set->columns[i]);
+    for (uint32_t i = 0; set->schema && i < set->schema->n_columns; i++)
+        column_deinit(&set->columns[i]);
     set->schema = NULL;
 }
 
@@ -35,7 +36,10 @@ static void note(struct rowset *set, laminar_status status)
     if (set->status == LAMINAR_OK) set->status = status;
 }
 
-void rowset_null(struct rowset *set) { note(set, column_append_null(next_column(set, LAMINAR_TYPE_NULL), 1, NULL)); }
+void rowset_null(struct rowset *set)
+{
+    note(set, column_append_null(next_column(set, LAMINAR_TYPE_NULL), 1, NULL));
+}
 
 void rowset_text(struct rowset *set, const char *text)
 {
@@ -43,7 +47,8 @@ void rowset_text(struct rowset *set, const char *text)
         rowset_null(set);
         return;
     }
-    note(set, column_append_string(next_column(set, LAMINAR_TYPE_VARCHAR), text, strlen(text), NULL));
+    note(set,
+         column_append_string(next_column(set, LAMINAR_TYPE_VARCHAR), text, strlen(text), NULL));
 }
 
 void rowset_int(struct rowset *set, int64_t value)
@@ -72,7 +77,8 @@ laminar_status rowset_finish(struct rowset *set, struct batch **out, struct lami
     size_t n_rows = set->schema->n_columns ? set->columns[0].n : 0;
     for (size_t at = 0; at < n_rows; at += CHUNK_ROWS) {
         size_t n = n_rows - at < CHUNK_ROWS ? n_rows - at : CHUNK_ROWS;
-        for (uint32_t i = 0; i < set->schema->n_columns; i++) vectors[i] = vector_slice(&set->columns[i].vec, at);
+        for (uint32_t i = 0; i < set->schema->n_columns; i++)
+            vectors[i] = vector_slice(&set->columns[i].vec, at);
         struct chunk chunk = {(uint32_t)n, set->schema->n_columns, vectors, NULL};
         TRY(batch_builder_append(builder, &chunk, err));
     }

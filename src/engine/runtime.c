@@ -27,7 +27,8 @@ static bool wants_retractions(void *ctx)
 
 static bool wants_batches(const struct relation_runtime *runtime)
 {
-    return runtime->subs.n > 0 || runtime->file || (runtime->store && runtime->store_kind == STORE_LOG);
+    return runtime->subs.n > 0 || runtime->file ||
+           (runtime->store && runtime->store_kind == STORE_LOG);
 }
 
 static size_t count_events(const struct chunk *chunk) { return chunk->n_rows; }
@@ -39,7 +40,8 @@ static laminar_status on_chunk(void *ctx, struct step *step, const struct chunk 
     size_t n = count_events(chunk);
     atomic_fetch_add_explicit(&runtime->total_rows, n, memory_order_relaxed);
     atomic_fetch_add_explicit(&runtime->db->events_emitted, n, memory_order_relaxed);
-    if (runtime->store && runtime->store_kind != STORE_LOG) TRY(store_apply(runtime->store, chunk, step->err));
+    if (runtime->store && runtime->store_kind != STORE_LOG)
+        TRY(store_apply(runtime->store, chunk, step->err));
     if (wants_batches(runtime)) TRY(batch_builder_append(runtime->builder, chunk, step->err));
 done:
     return status;
@@ -56,7 +58,8 @@ static laminar_status on_finish(void *ctx, struct step *step, int64_t watermark_
     TRY(batch_builder_finish(runtime->builder, &batch, step->err));
     batch->step = step->number;
     batch->time_us = step->time_us;
-    if (runtime->store && runtime->store_kind == STORE_LOG) TRY(store_append(runtime->store, batch, step->err));
+    if (runtime->store && runtime->store_kind == STORE_LOG)
+        TRY(store_append(runtime->store, batch, step->err));
     if (runtime->file) TRY(file_sink_write(runtime->file, batch, step->err));
     runtime_deliver(runtime, batch);
 done:
@@ -71,17 +74,21 @@ static void on_failure(void *ctx, const struct laminar_error *err)
     runtime->has_failed = true;
     runtime->failure = *err;
     error_object(&runtime->failure, runtime->relation->name);
-    for (size_t i = 0; i < runtime->subs.n; i++) subscription_finish(runtime->subs.items[i], &runtime->failure);
+    for (size_t i = 0; i < runtime->subs.n; i++)
+        subscription_finish(runtime->subs.items[i], &runtime->failure);
 }
 
 /* --- Pushing contents ---------------------------------------------------------------------------------------------------------- */
 
-laminar_status runtime_push_batch(struct relation_runtime *runtime, struct step *step, struct circuit *circuit, struct op *scan,
+laminar_status runtime_push_batch(struct relation_runtime *runtime, struct step *step,
+                                  struct circuit *circuit, struct op *scan,
                                   const struct batch *batch)
 {
     (void)runtime;
     struct vector stack[64];
-    struct vector *slice = batch->n_cols <= ARRAY_LENGTH(stack) ? stack : mem_alloc(batch->n_cols * sizeof *slice);
+    struct vector *slice = batch->n_cols <= ARRAY_LENGTH(stack)
+                               ? stack
+                               : mem_alloc(batch->n_cols * sizeof *slice);
     if (!slice) return error_oom(step->err);
     laminar_status status = LAMINAR_OK;
     for (size_t at = 0; at < batch->n_rows && status == LAMINAR_OK; at += CHUNK_ROWS) {
@@ -101,18 +108,21 @@ static laminar_status collect_contents(void *ctx, struct step *step, const struc
     return batch_builder_append(((struct contents *)ctx)->builder, chunk, step->err);
 }
 
-static laminar_status read_derived(struct relation_runtime *runtime, struct batch_builder *builder, struct laminar_error *err)
+static laminar_status read_derived(struct relation_runtime *runtime, struct batch_builder *builder,
+                                   struct laminar_error *err)
 {
     struct contents contents = {builder};
-    struct step step = {.number = runtime->db->step_number,
-                        .time_us = clock_wall_us(),
-                        .error_mode = (enum row_error_mode)runtime->db->settings.number[SETTING_ID_on_error],
-                        .zone = runtime->db->settings.text[SETTING_ID_time_zone],
-                        .err = err};
+    struct step step = {
+        .number = runtime->db->step_number,
+        .time_us = clock_wall_us(),
+        .error_mode = (enum row_error_mode)runtime->db->settings.number[SETTING_ID_on_error],
+        .zone = runtime->db->settings.text[SETTING_ID_time_zone],
+        .err = err};
     return circuit_contents(runtime->part.root, &step, collect_contents, &contents);
 }
 
-static laminar_status read_store(struct store *store, struct batch_builder *builder, struct laminar_error *err)
+static laminar_status read_store(struct store *store, struct batch_builder *builder,
+                                 struct laminar_error *err)
 {
     laminar_status status;
     struct store_snapshot *snapshot = NULL;
@@ -128,7 +138,8 @@ done:
     return status;
 }
 
-laminar_status runtime_contents(struct relation_runtime *runtime, struct batch **out, struct laminar_error *err)
+laminar_status runtime_contents(struct relation_runtime *runtime, struct batch **out,
+                                struct laminar_error *err)
 {
     laminar_status status = LAMINAR_OK;
     struct batch_builder *builder = NULL;
@@ -159,12 +170,14 @@ size_t runtime_n_rows(struct relation_runtime *runtime)
     if (!runtime->is_derived || runtime->has_failed) return 0;
     size_t n = 0;
     struct laminar_error err = LAMINAR_ERROR_INIT;
-    struct step step = {.number = runtime->db->step_number, .time_us = clock_wall_us(), .zone = "UTC", .err = &err};
+    struct step step = {
+        .number = runtime->db->step_number, .time_us = clock_wall_us(), .zone = "UTC", .err = &err};
     laminar_status status = circuit_contents(runtime->part.root, &step, count_contents, &n);
     return status == LAMINAR_OK ? n : 0;
 }
 
-static laminar_status push_store(struct store *store, struct step *step, struct circuit *circuit, struct op *scan)
+static laminar_status push_store(struct store *store, struct step *step, struct circuit *circuit,
+                                 struct op *scan)
 {
     laminar_status status;
     struct store_snapshot *snapshot = NULL;
@@ -184,7 +197,10 @@ done:
 
 static enum store_kind choose_store(const struct relation *relation, const struct plan *plan)
 {
-    if (!plan) return relation->n_key_cols > 0 ? STORE_KEYED : relation->kind == RELATION_TABLE ? STORE_BAG : STORE_LOG;
+    if (!plan)
+        return relation->n_key_cols > 0           ? STORE_KEYED
+               : relation->kind == RELATION_TABLE ? STORE_BAG
+                                                  : STORE_LOG;
     if (plan->props.is_append_only) return STORE_LOG;
     return plan->props.has_key && plan->props.n_key_cols > 0 ? STORE_KEYED : STORE_BAG;
 }
@@ -195,8 +211,9 @@ static bool keeps_rows(const struct relation *relation, enum store_kind kind)
     return !(kind == STORE_LOG && relation->retention.kind == RETAIN_NONE);
 }
 
-static laminar_status create_runtime(struct database *db, struct relation *relation, struct plan *plan,
-                                     struct relation_runtime **out, struct laminar_error *err)
+static laminar_status create_runtime(struct database *db, struct relation *relation,
+                                     struct plan *plan, struct relation_runtime **out,
+                                     struct laminar_error *err)
 {
     laminar_status status = LAMINAR_OK;
     struct relation_runtime *runtime = mem_calloc(1, sizeof *runtime);
@@ -211,13 +228,14 @@ static laminar_status create_runtime(struct database *db, struct relation *relat
     uint32_t n_keys = runtime->store_kind == STORE_KEYED ? relation->n_key_cols : 0;
     /* A stream that retracts may be state already: that is known once its operators are there (install_operators). */
     if (keeps_rows(relation, runtime->store_kind) && (!plan || runtime->store_kind == STORE_LOG))
-        TRY(store_create(runtime->store_kind, relation->schema, keys, n_keys, relation->retention, &db->account,
-                         &runtime->store, err));
+        TRY(store_create(runtime->store_kind, relation->schema, keys, n_keys, relation->retention,
+                         &db->account, &runtime->store, err));
     TRY(batch_builder_create(relation->schema, db->pool, &runtime->builder, err));
     runtime->slice = mem_calloc(relation->schema->n_columns + 1, sizeof *runtime->slice);
     runtime->weights = mem_calloc(CHUNK_ROWS, sizeof *runtime->weights);
     if (!runtime->slice || !runtime->weights) TRY(error_oom(err));
-    if (relation->kind == RELATION_SINK && relation->connector) TRY(file_sink_open(relation, &runtime->file, err));
+    if (relation->kind == RELATION_SINK && relation->connector)
+        TRY(file_sink_open(relation, &runtime->file, err));
     *out = runtime;
     runtime = NULL;
 done:
@@ -245,7 +263,8 @@ void runtime_free(struct relation_runtime *runtime)
     mem_free(runtime);
 }
 
-static laminar_status backfill(struct database *db, struct relation_runtime *runtime, struct laminar_error *err)
+static laminar_status backfill(struct database *db, struct relation_runtime *runtime,
+                               struct laminar_error *err)
 {
     laminar_status status = LAMINAR_OK;
     struct step step = {.number = ++db->step_number,
@@ -258,14 +277,17 @@ static laminar_status backfill(struct database *db, struct relation_runtime *run
         if (input->is_derived) {
             struct batch *contents = NULL;
             TRY(runtime_contents(input, &contents, err));
-            if (contents) status = runtime_push_batch(input, &step, db->circuit, runtime->part.scans[i], contents);
+            if (contents)
+                status = runtime_push_batch(input, &step, db->circuit, runtime->part.scans[i],
+                                            contents);
             batch_unref(contents);
             if (status != LAMINAR_OK) goto done;
         } else if (input->store) {
             TRY(push_store(input->store, &step, db->circuit, runtime->part.scans[i]));
         }
         int64_t watermark = atomic_load_explicit(&input->watermark_us, memory_order_relaxed);
-        if (watermark != WATERMARK_NONE) circuit_set_watermark(db->circuit, runtime->part.scans[i], watermark);
+        if (watermark != WATERMARK_NONE)
+            circuit_set_watermark(db->circuit, runtime->part.scans[i], watermark);
     }
     circuit_finish_step(db->circuit, &step);
     if (runtime->has_failed) {
@@ -276,14 +298,16 @@ done:
     return status;
 }
 
-static laminar_status connect_inputs(struct database *db, struct relation_runtime *runtime, struct laminar_error *err)
+static laminar_status connect_inputs(struct database *db, struct relation_runtime *runtime,
+                                     struct laminar_error *err)
 {
     for (uint32_t i = 0; i < runtime->part.n_scans; i++) {
         struct relation_runtime *input = runtime->part.relations[i]->runtime;
         if (input->is_target) {
             if (!ARRAY_PUSH(&input->consumers, runtime->part.scans[i])) return error_oom(err);
         } else {
-            laminar_status status = circuit_connect(db->circuit, input->part.root, runtime->part.scans[i], 0, err);
+            laminar_status status = circuit_connect(db->circuit, input->part.root,
+                                                    runtime->part.scans[i], 0, err);
             if (status != LAMINAR_OK) return status;
         }
     }
@@ -301,12 +325,14 @@ static void disconnect_inputs(struct database *db, struct relation_runtime *runt
         }
         size_t n = 0;
         for (size_t j = 0; j < input->consumers.n; j++)
-            if (input->consumers.items[j] != runtime->part.scans[i]) input->consumers.items[n++] = input->consumers.items[j];
+            if (input->consumers.items[j] != runtime->part.scans[i])
+                input->consumers.items[n++] = input->consumers.items[j];
         input->consumers.n = n;
     }
 }
 
-static laminar_status check_inputs(const struct plan *plan, struct arena *arena, struct laminar_error *err)
+static laminar_status check_inputs(const struct plan *plan, struct arena *arena,
+                                   struct laminar_error *err)
 {
     struct relation **inputs = NULL;
     uint32_t n = 0;
@@ -320,7 +346,8 @@ static laminar_status check_inputs(const struct plan *plan, struct arena *arena,
             return LAMINAR_QUERY_UNSUPPORTED;
         }
         if (input->has_failed) {
-            error_set(err, LAMINAR_QUERY_FAILED, "'%s' has stopped: %.600s", inputs[i]->name, input->failure.message);
+            error_set(err, LAMINAR_QUERY_FAILED, "'%s' has stopped: %.600s", inputs[i]->name,
+                      input->failure.message);
             error_hint(err, "drop and create it again first");
             return LAMINAR_QUERY_FAILED;
         }
@@ -329,24 +356,30 @@ static laminar_status check_inputs(const struct plan *plan, struct arena *arena,
 }
 
 /* A stream that retracts: its rows are read out of its operators where these keep them, else out of a store of their own. */
-static laminar_status choose_keeping(struct database *db, struct relation_runtime *runtime, struct laminar_error *err)
+static laminar_status choose_keeping(struct database *db, struct relation_runtime *runtime,
+                                     struct laminar_error *err)
 {
     const struct plan *plan = runtime->plan;
-    if (runtime->store || !keeps_rows(runtime->relation, runtime->store_kind) || runtime->relation->retention.kind == RETAIN_NONE)
+    if (runtime->store || !keeps_rows(runtime->relation, runtime->store_kind) ||
+        runtime->relation->retention.kind == RETAIN_NONE)
         return LAMINAR_OK;
     /* Not yet connected, so what passes on the rows of another stream has none of its own, and gets a store. */
     runtime->is_derived = op_has_contents(runtime->part.root);
     if (runtime->is_derived) return LAMINAR_OK;
     bool is_keyed = runtime->store_kind == STORE_KEYED;
-    return store_create(runtime->store_kind, runtime->relation->schema, is_keyed ? plan->props.key_cols : NULL,
-                        is_keyed ? plan->props.n_key_cols : 0, runtime->relation->retention, &db->account, &runtime->store, err);
+    return store_create(runtime->store_kind, runtime->relation->schema,
+                        is_keyed ? plan->props.key_cols : NULL,
+                        is_keyed ? plan->props.n_key_cols : 0, runtime->relation->retention,
+                        &db->account, &runtime->store, err);
 }
 
 /* The caller holds step. */
-static laminar_status install_operators(struct database *db, struct relation_runtime *runtime, struct laminar_error *err)
+static laminar_status install_operators(struct database *db, struct relation_runtime *runtime,
+                                        struct laminar_error *err)
 {
     laminar_status status;
-    struct output_callbacks callbacks = {on_chunk, on_finish, on_failure, wants_retractions, runtime};
+    struct output_callbacks callbacks = {on_chunk, on_finish, on_failure, wants_retractions,
+                                         runtime};
     TRY(circuit_add(db->circuit, runtime->plan, CIRCUIT_STREAM, &runtime->part, err));
     TRY(choose_keeping(db, runtime, err));
     TRY(circuit_add_output(db->circuit, runtime->part.root, &callbacks, &runtime->output, err));
@@ -357,8 +390,9 @@ done:
     return status;
 }
 
-laminar_status runtime_install_anonymous(struct database *db, struct relation *relation, struct plan *plan,
-                                         struct arena *take_plan_arena, struct subscription *sub, struct laminar_error *err)
+laminar_status runtime_install_anonymous(struct database *db, struct relation *relation,
+                                         struct plan *plan, struct arena *take_plan_arena,
+                                         struct subscription *sub, struct laminar_error *err)
 {
     laminar_status status = LAMINAR_OK;
     struct relation_runtime *runtime = NULL;
@@ -384,10 +418,11 @@ done:
     return status;
 }
 
-laminar_status runtime_install(struct database *db, struct relation *relation, struct plan *plan, struct arena *take_plan_arena,
-                               struct laminar_error *err)
+laminar_status runtime_install(struct database *db, struct relation *relation, struct plan *plan,
+                               struct arena *take_plan_arena, struct laminar_error *err)
 {
-    laminar_status status = runtime_install_anonymous(db, relation, plan, take_plan_arena, NULL, err);
+    laminar_status status = runtime_install_anonymous(db, relation, plan, take_plan_arena, NULL,
+                                                      err);
     if (status != LAMINAR_OK) return status;
     status = catalog_add(&db->catalog, relation, err);
     if (status != LAMINAR_OK) runtime_uninstall(db, relation);

@@ -25,7 +25,8 @@ static bool parse_bytes(const char *text, int64_t *out)
     static const struct {
         const char *suffix;
         int shift;
-    } units[] = {{"kb", 10}, {"mb", 20}, {"gb", 30}, {"tb", 40}, {"k", 10}, {"m", 20}, {"g", 30}, {"t", 40}, {"b", 0}};
+    } units[] = {{"kb", 10}, {"mb", 20}, {"gb", 30}, {"tb", 40}, {"k", 10},
+                 {"m", 20},  {"g", 30},  {"t", 40},  {"b", 0}};
     size_t size = strlen(text);
     int shift = 0;
     for (size_t i = 0; i < ARRAY_LENGTH(units); i++) {
@@ -37,7 +38,9 @@ static bool parse_bytes(const char *text, int64_t *out)
         }
     }
     int64_t number;
-    if (text_parse_int64(text, size, &number) != PARSE_OK || number < 0 || number > (INT64_MAX >> shift)) return false;
+    if (text_parse_int64(text, size, &number) != PARSE_OK || number < 0 ||
+        number > (INT64_MAX >> shift))
+        return false;
     *out = number << shift;
     return true;
 }
@@ -71,7 +74,8 @@ static const char *kind_text(enum setting_kind kind)
     return "";
 }
 
-laminar_status settings_set(struct settings *settings, const char *name, const char *value, struct laminar_error *err)
+laminar_status settings_set(struct settings *settings, const char *name, const char *value,
+                            struct laminar_error *err)
 {
     int id = settings_find(name);
     if (id < 0) {
@@ -94,7 +98,8 @@ laminar_status settings_set(struct settings *settings, const char *name, const c
     if (!value) value = setting_table[id].value;
     int64_t number = 0;
     if (strlen(value) >= SETTING_TEXT_MAX || !parse_value(id, value, &number)) {
-        error_set(err, LAMINAR_INVALID_ARGUMENT, "'%.64s' is not a value of the setting '%s'", value, name);
+        error_set(err, LAMINAR_INVALID_ARGUMENT, "'%.64s' is not a value of the setting '%s'",
+                  value, name);
         error_hint(err, "it takes %s", kind_text(setting_table[id].kind));
         return LAMINAR_INVALID_ARGUMENT;
     }

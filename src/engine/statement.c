@@ -24,7 +24,8 @@ static laminar_status run_query(struct statement_call *call)
     call->out->kind = LAMINAR_RESULT_QUERY;
     const struct ast_span span = call->statement->span;
     (void)span;
-    return engine_query(call->db, call->statement->u.query, call->sql, call->sql_size, call->params, &call->out->rows, call->err);
+    return engine_query(call->db, call->statement->u.query, call->sql, call->sql_size, call->params,
+                        &call->out->rows, call->err);
 }
 
 laminar_status engine_execute(struct statement_call *call)
@@ -49,14 +50,23 @@ laminar_status engine_execute(struct statement_call *call)
     case AST_STMT_EXPLAIN:
     case AST_STMT_SET: return engine_show(call);
     case AST_STMT_ALTER_SOURCE: return unsupported(call, "drop the source and create it again");
-    case AST_STMT_COPY: return unsupported(call, "insert files through the shell or the API; CREATE SINK ... WITH (connector = 'file') writes them");
+    case AST_STMT_COPY:
+        return unsupported(
+            call,
+            "insert files through the shell or the API; CREATE SINK ... WITH (connector = 'file') writes them");
     case AST_STMT_CHECKPOINT:
     case AST_STMT_RESTORE: return unsupported(call, "an in-memory database has no checkpoints");
-    case AST_STMT_SUBSCRIBE: return unsupported(call, "subscribe through the API (laminar_subscribe, Connection.subscribe) or in the shell");
+    case AST_STMT_SUBSCRIBE:
+        return unsupported(
+            call,
+            "subscribe through the API (laminar_subscribe, Connection.subscribe) or in the shell");
     case AST_STMT_DECLARE_CURSOR:
     case AST_STMT_FETCH:
-    case AST_STMT_CLOSE_CURSOR: return unsupported(call, "subscribe through the API and read from the subscription");
-    case AST_STMT_TRANSACTION: return unsupported(call, "each statement is one atomic step; use a writer to insert many rows in one");
+    case AST_STMT_CLOSE_CURSOR:
+        return unsupported(call, "subscribe through the API and read from the subscription");
+    case AST_STMT_TRANSACTION:
+        return unsupported(
+            call, "each statement is one atomic step; use a writer to insert many rows in one");
     }
     return error_internal(call->err, __FILE__, __LINE__, "an unknown statement");
 }

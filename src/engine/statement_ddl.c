@@ -34,7 +34,8 @@ static struct create_head create_head(const struct ast_statement *statement)
     case AST_STMT_CREATE_MATERIALIZED_VIEW: {
         const struct ast_create_view *c = statement->u.create_view;
         return (struct create_head){c->or_replace, c->if_not_exists, &c->name,
-                                    statement->kind == AST_STMT_CREATE_STREAM ? RELATION_STREAM : RELATION_VIEW};
+                                    statement->kind == AST_STMT_CREATE_STREAM ? RELATION_STREAM
+                                                                              : RELATION_VIEW};
     }
     case AST_STMT_CREATE_SINK: {
         const struct ast_create_sink *c = statement->u.create_sink;
@@ -43,40 +44,49 @@ static struct create_head create_head(const struct ast_statement *statement)
     default: {
         const struct ast_create_relation *c = statement->u.create_relation;
         return (struct create_head){c->or_replace, c->if_not_exists, &c->name,
-                                    statement->kind == AST_STMT_CREATE_SOURCE ? RELATION_SOURCE : RELATION_TABLE};
+                                    statement->kind == AST_STMT_CREATE_SOURCE ? RELATION_SOURCE
+                                                                              : RELATION_TABLE};
     }
     }
 }
 
-static laminar_status drop_relation(struct database *db, struct relation *relation, bool is_cascade, struct laminar_error *err);
+static laminar_status drop_relation(struct database *db, struct relation *relation, bool is_cascade,
+                                    struct laminar_error *err);
 
 /* What an existing relation of the same name means. *is_done: nothing is left to do. */
-static laminar_status check_existing(struct statement_call *call, const struct create_head *head, struct relation *existing, bool *is_done)
+static laminar_status check_existing(struct statement_call *call, const struct create_head *head,
+                                     struct relation *existing, bool *is_done)
 {
     struct laminar_error *err = call->err;
     *is_done = false;
     if (!existing) return LAMINAR_OK;
     if (existing->kind != head->kind || existing->kind == RELATION_SYSTEM) {
-        error_set(err, LAMINAR_TABLE_EXISTS, "'%s' exists and is a %s", existing->name, relation_kind_name(existing->kind));
-        error_hint(err, "choose another name, or DROP %s %s first", relation_kind_name(existing->kind), existing->name);
+        error_set(err, LAMINAR_TABLE_EXISTS, "'%s' exists and is a %s", existing->name,
+                  relation_kind_name(existing->kind));
+        error_hint(err, "choose another name, or DROP %s %s first",
+                   relation_kind_name(existing->kind), existing->name);
         return at(call, LAMINAR_TABLE_EXISTS, head->name->span.start);
     }
     if (head->or_replace) {
         if (existing->dependants.n == 0) return LAMINAR_OK;
-        error_set(err, LAMINAR_TABLE_EXISTS, "'%s' can't be replaced: '%s' reads it", existing->name, existing->dependants.items[0]->name);
-        error_hint(err, "drop its readers first: DROP %s %s CASCADE drops them all", relation_kind_name(existing->kind), existing->name);
+        error_set(err, LAMINAR_TABLE_EXISTS, "'%s' can't be replaced: '%s' reads it",
+                  existing->name, existing->dependants.items[0]->name);
+        error_hint(err, "drop its readers first: DROP %s %s CASCADE drops them all",
+                   relation_kind_name(existing->kind), existing->name);
         return at(call, LAMINAR_TABLE_EXISTS, head->name->span.start);
     }
     if (head->if_not_exists) {
         *is_done = true;
         return LAMINAR_OK;
     }
-    error_set(err, LAMINAR_TABLE_EXISTS, "the %s '%s' exists", relation_kind_name(existing->kind), existing->name);
+    error_set(err, LAMINAR_TABLE_EXISTS, "the %s '%s' exists", relation_kind_name(existing->kind),
+              existing->name);
     error_hint(err, "use CREATE OR REPLACE, CREATE ... IF NOT EXISTS, or DROP it first");
     return at(call, LAMINAR_TABLE_EXISTS, head->name->span.start);
 }
 
-static laminar_status create_locked(struct statement_call *call, const struct create_head *head, bool *is_new)
+static laminar_status create_locked(struct statement_call *call, const struct create_head *head,
+                                    bool *is_new)
 {
     struct database *db = call->db;
     laminar_status status;
@@ -89,10 +99,12 @@ static laminar_status create_locked(struct statement_call *call, const struct cr
     TRY(check_existing(call, head, existing, &is_done));
     if (is_done) goto done;
     engine_plan_context(db, &arena, call->sql, call->sql_size, NULL, call->err, &ctx);
-    ctx.is_stream = head->kind == RELATION_STREAM || head->kind == RELATION_VIEW || head->kind == RELATION_SINK;
+    ctx.is_stream = head->kind == RELATION_STREAM || head->kind == RELATION_VIEW ||
+                    head->kind == RELATION_SINK;
     TRY(plan_create(&ctx, call->statement, &relation, &plan));
     relation->created_us = clock_wall_us();
-    if (head->kind == RELATION_TABLE) plan = NULL; /* CREATE TABLE ... AS: the rows are inserted once, by engine_create */
+    /* CREATE TABLE ... AS: the rows are inserted once, by engine_create */
+    if (head->kind == RELATION_TABLE) plan = NULL;
     for (uint32_t i = 0; existing && i < relation->n_inputs; i++) {
         if (relation->inputs[i] != existing) continue;
         error_set(call->err, LAMINAR_QUERY_FAILED, "'%s' reads itself", relation->name);
@@ -122,22 +134,25 @@ laminar_status engine_create(struct statement_call *call)
     mutex_unlock(&call->db->control);
     if (status != LAMINAR_OK) return status;
     if (is_new && head.kind == RELATION_TABLE && call->statement->u.create_relation->query) {
-        struct ast_insert insert = {.table = *head.name, .query = call->statement->u.create_relation->query};
+        struct ast_insert insert = {.table = *head.name,
+                                    .query = call->statement->u.create_relation->query};
         status = engine_insert_query(call, &insert);
         if (status != LAMINAR_OK) return status;
     }
-    return finish_ddl(call, sql_statement_text(call->statement->kind), ast_qname_last(head.name)->text);
+    return finish_ddl(call, sql_statement_text(call->statement->kind),
+                      ast_qname_last(head.name)->text);
 }
 
 /* --- DROP -------------------------------------------------------------------------------------------------------------------------- */
 
-static laminar_status drop_relation(struct database *db, struct relation *relation, bool is_cascade, struct laminar_error *err)
+static laminar_status drop_relation(struct database *db, struct relation *relation, bool is_cascade,
+                                    struct laminar_error *err)
 {
     while (relation->dependants.n > 0) {
         struct relation *reader = relation->dependants.items[relation->dependants.n - 1];
         if (!is_cascade) {
-            error_set(err, LAMINAR_QUERY_FAILED, "'%s' can't be dropped: the %s '%s' reads it", relation->name,
-                      relation_kind_name(reader->kind), reader->name);
+            error_set(err, LAMINAR_QUERY_FAILED, "'%s' can't be dropped: the %s '%s' reads it",
+                      relation->name, relation_kind_name(reader->kind), reader->name);
             error_object(err, relation->name);
             error_hint(err, "drop '%s' first, or use DROP ... CASCADE", reader->name);
             return LAMINAR_QUERY_FAILED;
@@ -171,17 +186,19 @@ static laminar_status drop_locked(struct statement_call *call, const struct ast_
     if (!relation) {
         if (drop->if_exists) return LAMINAR_OK;
         const char *nearest = catalog_nearest(&db->catalog, name);
-        error_set(call->err, LAMINAR_QUERY_FAILED, "there is no %s named '%s'", sql_object_text(drop->object), name);
+        error_set(call->err, LAMINAR_QUERY_FAILED, "there is no %s named '%s'",
+                  sql_object_text(drop->object), name);
         if (nearest) error_hint(call->err, "did you mean '%s'?", nearest);
         return at(call, LAMINAR_QUERY_FAILED, drop->name.span.start);
     }
     if (!kind_matches(drop->object, relation)) {
-        error_set(call->err, LAMINAR_QUERY_FAILED, "'%s' is a %s, not a %s", name, relation_kind_name(relation->kind),
-                  sql_object_text(drop->object));
+        error_set(call->err, LAMINAR_QUERY_FAILED, "'%s' is a %s, not a %s", name,
+                  relation_kind_name(relation->kind), sql_object_text(drop->object));
         error_hint(call->err, "write DROP %s %s", relation_kind_name(relation->kind), name);
         return at(call, LAMINAR_QUERY_FAILED, drop->name.span.start);
     }
-    return at(call, drop_relation(db, relation, drop->is_cascade, call->err), drop->name.span.start);
+    return at(call, drop_relation(db, relation, drop->is_cascade, call->err),
+              drop->name.span.start);
 }
 
 laminar_status engine_drop(struct statement_call *call)

@@ -14,9 +14,11 @@ static laminar_status at(struct statement_call *call, laminar_status status, uin
 }
 
 /* An unknown relation in SQL is 400, and has a position. */
-static laminar_status find_in_sql(struct statement_call *call, const struct ast_qname *name, struct relation **out)
+static laminar_status find_in_sql(struct statement_call *call, const struct ast_qname *name,
+                                  struct relation **out)
 {
-    laminar_status status = engine_find_target(call->db, ast_qname_last(name)->text, out, call->err);
+    laminar_status status = engine_find_target(call->db, ast_qname_last(name)->text, out,
+                                               call->err);
     if (status == LAMINAR_TABLE_NOT_FOUND) {
         status = LAMINAR_QUERY_FAILED;
         if (call->err) call->err->code = status;
@@ -26,7 +28,8 @@ static laminar_status find_in_sql(struct statement_call *call, const struct ast_
 
 /* --- INSERT ----------------------------------------------------------------------------------------------------------------------- */
 
-static laminar_status empty_batch(struct database *db, struct relation *relation, struct batch **out, struct laminar_error *err)
+static laminar_status empty_batch(struct database *db, struct relation *relation,
+                                  struct batch **out, struct laminar_error *err)
 {
     struct batch_builder *builder = NULL;
     laminar_status status = batch_builder_create(relation->schema, db->pool, &builder, err);
@@ -61,7 +64,8 @@ laminar_status engine_insert_query(struct statement_call *call, const struct ast
         TRY(empty_batch(db, relation, &empty, call->err));
         TRY(rows_add(&rows, empty, call->err));
     }
-    TRY(engine_fill_defaults(db, relation, rows.batches[0], none_missing, &checked, call->err)); /* NOT NULL */
+    /* NOT NULL */
+    TRY(engine_fill_defaults(db, relation, rows.batches[0], none_missing, &checked, call->err));
     call->out->kind = LAMINAR_RESULT_ROWS_AFFECTED;
     call->out->rows_affected = checked->n_rows;
     struct batch *moved = checked;
@@ -86,35 +90,40 @@ struct change {
     struct batch_builder *updated;
 };
 
-static laminar_status table_columns(struct plan_context *ctx, const struct relation *relation, const struct ast_name *alias,
-                                    struct plan_column **out)
+static laminar_status table_columns(struct plan_context *ctx, const struct relation *relation,
+                                    const struct ast_name *alias, struct plan_column **out)
 {
     const struct schema *schema = relation->schema;
     struct plan_column *cols = ARENA_ARRAY(ctx->arena, struct plan_column, schema->n_columns + 1);
     if (!cols) return error_oom(ctx->err);
     for (uint32_t c = 0; c < schema->n_columns; c++)
-        cols[c] = (struct plan_column){schema->columns[c].name, alias->text ? alias->text : relation->name, schema->columns[c].type,
-                                       schema->columns[c].is_nullable};
+        cols[c] = (struct plan_column){schema->columns[c].name,
+                                       alias->text ? alias->text : relation->name,
+                                       schema->columns[c].type, schema->columns[c].is_nullable};
     *out = cols;
     return LAMINAR_OK;
 }
 
-static laminar_status compile_condition(struct plan_context *ctx, const struct ast_expr *where, const struct plan_column *cols,
-                                        uint32_t n_cols, struct program **out)
+static laminar_status compile_condition(struct plan_context *ctx, const struct ast_expr *where,
+                                        const struct plan_column *cols, uint32_t n_cols,
+                                        struct program **out)
 {
     struct expr *condition;
     laminar_status status = plan_expr(ctx, where, cols, n_cols, &condition);
     if (status != LAMINAR_OK) return status;
     if (condition->type.id != LAMINAR_TYPE_BOOL) {
-        error_set(ctx->err, LAMINAR_QUERY_FAILED, "the condition is a %s, not a BOOLEAN", TYPE_TEXT(condition->type));
+        error_set(ctx->err, LAMINAR_QUERY_FAILED, "the condition is a %s, not a BOOLEAN",
+                  TYPE_TEXT(condition->type));
         error_position(ctx->err, ctx->sql, ctx->sql_size, where->span.start);
         return LAMINAR_QUERY_FAILED;
     }
     return program_create(&condition, 1, out, ctx->err);
 }
 
-static laminar_status compile_values(struct statement_call *call, struct plan_context *ctx, const struct relation *relation,
-                                     const struct ast_update *update, const struct plan_column *cols, struct program **out)
+static laminar_status compile_values(struct statement_call *call, struct plan_context *ctx,
+                                     const struct relation *relation,
+                                     const struct ast_update *update,
+                                     const struct plan_column *cols, struct program **out)
 {
     laminar_status status = LAMINAR_OK;
     const struct schema *schema = relation->schema;
@@ -124,16 +133,19 @@ static laminar_status compile_values(struct statement_call *call, struct plan_co
         const struct ast_assignment *assignment = &update->assignments[i];
         int32_t c = schema_find(schema, assignment->column.text);
         if (c < 0 || exprs[c]) {
-            error_set(ctx->err, LAMINAR_QUERY_FAILED, c < 0 ? "'%s' has no column '%s'" : "'%s': column '%s' is set twice",
+            error_set(ctx->err, LAMINAR_QUERY_FAILED,
+                      c < 0 ? "'%s' has no column '%s'" : "'%s': column '%s' is set twice",
                       relation->name, assignment->column.text);
             return at(call, LAMINAR_QUERY_FAILED, assignment->column.span.start);
         }
         TRY(plan_expr(ctx, assignment->value, cols, schema->n_columns, &exprs[c]));
-        TRY(plan_assign(ctx, exprs[c], schema->columns[c].type, schema->columns[c].name, &exprs[c]));
+        TRY(plan_assign(ctx, exprs[c], schema->columns[c].type, schema->columns[c].name,
+                        &exprs[c]));
     }
     for (uint32_t c = 0; c < schema->n_columns; c++) {
         if (exprs[c]) continue;
-        exprs[c] = expr_column(ctx->arena, c, schema->columns[c].type, schema->columns[c].is_nullable);
+        exprs[c] = expr_column(ctx->arena, c, schema->columns[c].type,
+                               schema->columns[c].is_nullable);
         if (!exprs[c]) TRY(error_oom(ctx->err));
     }
     TRY(program_create(exprs, schema->n_columns, out, ctx->err));
@@ -141,7 +153,8 @@ done:
     return status;
 }
 
-static laminar_status collect_changes(struct statement_call *call, struct relation_runtime *runtime, struct change *change)
+static laminar_status collect_changes(struct statement_call *call, struct relation_runtime *runtime,
+                                      struct change *change)
 {
     laminar_status status;
     struct store_snapshot *snapshot = NULL;
@@ -152,10 +165,13 @@ static laminar_status collect_changes(struct statement_call *call, struct relati
     struct column *gathered = mem_calloc(n_cols + 1, sizeof *gathered);
     struct vector *gathered_cols = mem_calloc(n_cols + 1, sizeof *gathered_cols);
     int64_t *weights = mem_alloc(CHUNK_ROWS * sizeof *weights);
-    struct eval_env env = {.err = call->err, .now_us = clock_wall_us(), .zone = call->db->settings.text[SETTING_ID_time_zone],
+    struct eval_env env = {.err = call->err,
+                           .now_us = clock_wall_us(),
+                           .zone = call->db->settings.text[SETTING_ID_time_zone],
                            .scratch = &scratch};
     if (!sel || !values || !gathered || !gathered_cols || !weights) TRY(error_oom(call->err));
-    for (uint32_t c = 0; c < n_cols; c++) TRY(column_init(&gathered[c], runtime->relation->schema->columns[c].type, call->err));
+    for (uint32_t c = 0; c < n_cols; c++)
+        TRY(column_init(&gathered[c], runtime->relation->schema->columns[c].type, call->err));
     TRY(store_snapshot_create(runtime->store, &snapshot, call->err));
     for (;;) {
         struct chunk chunk, victims;
@@ -166,7 +182,8 @@ static laminar_status collect_changes(struct statement_call *call, struct relati
         for (uint32_t i = 0; i < chunk.n_rows; i++) sel[i] = i;
         if (change->condition) TRY(program_select(change->condition, &chunk, &env, sel, &n));
         if (n == 0) continue;
-        TRY(kernel_gather_chunk(&chunk, sel, n, gathered, weights, gathered_cols, &victims, call->err));
+        TRY(kernel_gather_chunk(&chunk, sel, n, gathered, weights, gathered_cols, &victims,
+                                call->err));
         TRY(batch_builder_append(change->victims, &victims, call->err));
         if (!change->values) continue;
         TRY(program_run(change->values, &victims, &env, values));
@@ -185,11 +202,13 @@ done:
     return status;
 }
 
-static laminar_status apply_changes(struct statement_call *call, struct relation *relation, struct change *change)
+static laminar_status apply_changes(struct statement_call *call, struct relation *relation,
+                                    struct change *change)
 {
     laminar_status status = LAMINAR_OK;
     struct batch *victims = NULL, *updated = NULL, *checked = NULL;
-    struct missing *none_missing = mem_calloc(relation->schema->n_columns + 1, sizeof *none_missing);
+    struct missing *none_missing = mem_calloc(relation->schema->n_columns + 1,
+                                              sizeof *none_missing);
     call->out->kind = LAMINAR_RESULT_ROWS_AFFECTED;
     call->out->rows_affected = batch_builder_n_rows(change->victims);
     if (!none_missing) TRY(error_oom(call->err));
@@ -208,8 +227,9 @@ done:
     return status;
 }
 
-static laminar_status change_rows(struct statement_call *call, const struct ast_qname *table, const struct ast_name *alias,
-                                  const struct ast_expr *where, const struct ast_update *update)
+static laminar_status change_rows(struct statement_call *call, const struct ast_qname *table,
+                                  const struct ast_name *alias, const struct ast_expr *where,
+                                  const struct ast_update *update)
 {
     struct database *db = call->db;
     laminar_status status;
@@ -223,17 +243,26 @@ static laminar_status change_rows(struct statement_call *call, const struct ast_
     mutex_lock(&db->control);
     engine_plan_context(db, &arena, call->sql, call->sql_size, call->params, call->err, &ctx);
     if (relation->kind == RELATION_SOURCE && relation->n_key_cols == 0) {
-        error_set(call->err, LAMINAR_QUERY_UNSUPPORTED, "'%s' is append-only: its rows can't be changed", relation->name);
+        error_set(call->err, LAMINAR_QUERY_UNSUPPORTED,
+                  "'%s' is append-only: its rows can't be changed", relation->name);
         error_hint(call->err, "declare it with a PRIMARY KEY, or as a TABLE");
         status = at(call, LAMINAR_QUERY_UNSUPPORTED, table->span.start);
         goto unlock;
     }
     if ((status = table_columns(&ctx, relation, alias, &cols)) != LAMINAR_OK) goto unlock;
     uint32_t n_cols = relation->schema->n_columns;
-    if (where && (status = compile_condition(&ctx, where, cols, n_cols, &change.condition)) != LAMINAR_OK) goto unlock;
-    if (update && (status = compile_values(call, &ctx, relation, update, cols, &change.values)) != LAMINAR_OK) goto unlock;
-    if ((status = batch_builder_create(relation->schema, db->pool, &change.victims, call->err)) != LAMINAR_OK) goto unlock;
-    if ((status = batch_builder_create(relation->schema, db->pool, &change.updated, call->err)) != LAMINAR_OK) goto unlock;
+    if (where &&
+        (status = compile_condition(&ctx, where, cols, n_cols, &change.condition)) != LAMINAR_OK)
+        goto unlock;
+    if (update &&
+        (status = compile_values(call, &ctx, relation, update, cols, &change.values)) != LAMINAR_OK)
+        goto unlock;
+    if ((status = batch_builder_create(relation->schema, db->pool, &change.victims, call->err)) !=
+        LAMINAR_OK)
+        goto unlock;
+    if ((status = batch_builder_create(relation->schema, db->pool, &change.updated, call->err)) !=
+        LAMINAR_OK)
+        goto unlock;
     engine_lock_step(db);
     has_step = true;
     struct relation_runtime *runtime = relation->runtime;
@@ -262,7 +291,8 @@ laminar_status engine_dml(struct statement_call *call)
     bool is_update = statement->kind == AST_STMT_UPDATE;
     const struct ast_update *update = is_update ? statement->u.update : NULL;
     if (is_update ? update->n_from > 0 : statement->u.delete_->n_using > 0) {
-        error_set(call->err, LAMINAR_QUERY_UNSUPPORTED, "%s with a second table is not available in this build",
+        error_set(call->err, LAMINAR_QUERY_UNSUPPORTED,
+                  "%s with a second table is not available in this build",
                   is_update ? "UPDATE ... FROM" : "DELETE ... USING");
         error_hint(call->err, "use a subquery in WHERE over constants, or two statements");
         return at(call, LAMINAR_QUERY_UNSUPPORTED, statement->span.start);

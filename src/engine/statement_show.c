@@ -19,16 +19,20 @@ static const char *show_query(enum ast_show_kind kind)
     case AST_SHOW_SOURCES:
         return "SELECT name, columns, primary_key, watermark_column, connector, retention, kept_rows FROM system.sources ORDER BY name";
     case AST_SHOW_TABLES:
-    case AST_SHOW_LOOKUP_TABLES: return "SELECT name, columns, primary_key, connector, kept_rows FROM system.tables ORDER BY name";
+    case AST_SHOW_LOOKUP_TABLES:
+        return "SELECT name, columns, primary_key, connector, kept_rows FROM system.tables ORDER BY name";
     case AST_SHOW_STREAMS:
         return "SELECT name, sql, append_only, key, state_bound, kept_rows, state, error FROM system.streams WHERE kind = 'STREAM' ORDER BY name";
     case AST_SHOW_MATERIALIZED_VIEWS:
         return "SELECT name, sql, append_only, key, state_bound, kept_rows, state, error FROM system.streams "
                "WHERE kind = 'MATERIALIZED VIEW' ORDER BY name";
-    case AST_SHOW_SINKS: return "SELECT name, sql, connector, format, total_rows, state, error FROM system.sinks ORDER BY name";
+    case AST_SHOW_SINKS:
+        return "SELECT name, sql, connector, format, total_rows, state, error FROM system.sinks ORDER BY name";
     case AST_SHOW_QUERIES: return "SELECT id, sql, active, kind FROM system.queries ORDER BY id";
-    case AST_SHOW_FUNCTIONS: return "SELECT name, kind, signature, help FROM system.functions ORDER BY name, kind";
-    case AST_SHOW_CONNECTORS: return "SELECT name, is_source, is_sink, help FROM system.connectors ORDER BY name";
+    case AST_SHOW_FUNCTIONS:
+        return "SELECT name, kind, signature, help FROM system.functions ORDER BY name, kind";
+    case AST_SHOW_CONNECTORS:
+        return "SELECT name, is_source, is_sink, help FROM system.connectors ORDER BY name";
     case AST_SHOW_ALL: return "SELECT name, value, help FROM system.settings ORDER BY name";
     case AST_SHOW_CHECKPOINT_STATUS:
     case AST_SHOW_NAME: return NULL;
@@ -37,7 +41,8 @@ static const char *show_query(enum ast_show_kind kind)
 }
 
 /* A rowset under construction with the schema of the answer. */
-static laminar_status start_rows(struct statement_call *call, const struct schema_column *columns, uint32_t n, struct rowset *set)
+static laminar_status start_rows(struct statement_call *call, const struct schema_column *columns,
+                                 uint32_t n, struct rowset *set)
 {
     call->out->kind = LAMINAR_RESULT_METADATA;
     call->out->rows.schema = schema_create(columns, n);
@@ -79,8 +84,9 @@ static laminar_status show_setting(struct statement_call *call, const struct ast
 static laminar_status show_checkpoints(struct statement_call *call)
 {
     struct rowset set;
-    const struct schema_column columns[] = {
-        {"enabled", TYPE(BOOL), false}, {"last_checkpoint_id", TYPE(INT64), true}, {"note", TYPE(VARCHAR), true}};
+    const struct schema_column columns[] = {{"enabled", TYPE(BOOL), false},
+                                            {"last_checkpoint_id", TYPE(INT64), true},
+                                            {"note", TYPE(VARCHAR), true}};
     laminar_status status = start_rows(call, columns, 3, &set);
     if (status != LAMINAR_OK) return status;
     rowset_bool(&set, false);
@@ -99,14 +105,16 @@ static laminar_status show(struct statement_call *call)
     struct ast_script *script;
     laminar_status status = sql_parse(&arena, sql, strlen(sql), &script, call->err);
     if (status == LAMINAR_OK)
-        status = engine_query(call->db, script->statements[0]->u.query, sql, strlen(sql), NULL, &call->out->rows, call->err);
+        status = engine_query(call->db, script->statements[0]->u.query, sql, strlen(sql), NULL,
+                              &call->out->rows, call->err);
     call->out->kind = LAMINAR_RESULT_METADATA;
     arena_deinit(&arena);
     return status;
 }
 
 /* The relation that a statement names, or 400 with position and the nearest name. The caller holds control. */
-static laminar_status find_named(struct statement_call *call, const struct ast_qname *name, struct relation **out)
+static laminar_status find_named(struct statement_call *call, const struct ast_qname *name,
+                                 struct relation **out)
 {
     char full[512];
     const char *text = ast_qname_last(name)->text;
@@ -144,12 +152,13 @@ static laminar_status show_create(struct statement_call *call)
     const struct ast_show_create *show = call->statement->u.show_create;
     struct relation *relation;
     struct rowset set;
-    const struct schema_column columns[] = {{"name", TYPE(VARCHAR), false}, {"sql", TYPE(VARCHAR), true}};
+    const struct schema_column columns[] = {{"name", TYPE(VARCHAR), false},
+                                            {"sql", TYPE(VARCHAR), true}};
     laminar_status status = find_named(call, &show->name, &relation);
     if (status != LAMINAR_OK) return status;
     if (!object_matches(show->object, relation->kind)) {
-        error_set(call->err, LAMINAR_QUERY_FAILED, "'%s' is a %s, not a %s", relation->name, relation_kind_name(relation->kind),
-                  sql_object_text(show->object));
+        error_set(call->err, LAMINAR_QUERY_FAILED, "'%s' is a %s, not a %s", relation->name,
+                  relation_kind_name(relation->kind), sql_object_text(show->object));
         return at(call, LAMINAR_QUERY_FAILED, show->name.span.start);
     }
     status = start_rows(call, columns, 2, &set);
@@ -172,9 +181,10 @@ static laminar_status describe(struct statement_call *call)
     struct relation *relation;
     struct rowset set;
     struct strbuf text = {0};
-    const struct schema_column columns[] = {{"column_name", TYPE(VARCHAR), false}, {"data_type", TYPE(VARCHAR), false},
-                                            {"is_nullable", TYPE(BOOL), false},    {"is_key", TYPE(BOOL), false},
-                                            {"default", TYPE(VARCHAR), true},      {"watermark", TYPE(VARCHAR), true}};
+    const struct schema_column columns[] = {
+        {"column_name", TYPE(VARCHAR), false}, {"data_type", TYPE(VARCHAR), false},
+        {"is_nullable", TYPE(BOOL), false},    {"is_key", TYPE(BOOL), false},
+        {"default", TYPE(VARCHAR), true},      {"watermark", TYPE(VARCHAR), true}};
     laminar_status status = find_named(call, &describe->name, &relation);
     if (status != LAMINAR_OK) return status;
     status = start_rows(call, columns, 6, &set);
@@ -194,7 +204,8 @@ static laminar_status describe(struct statement_call *call)
         }
         if ((int32_t)c == relation->time_col) {
             strbuf_clear(&text);
-            strbuf_printf(&text, "%lld ms behind", (long long)(relation->watermark_delay_us / 1000));
+            strbuf_printf(&text, "%lld ms behind",
+                          (long long)(relation->watermark_delay_us / 1000));
             rowset_text(&set, text.failed ? NULL : text.data);
         } else {
             rowset_null(&set);
@@ -206,8 +217,8 @@ static laminar_status describe(struct statement_call *call)
 
 /* --- EXPLAIN --------------------------------------------------------------------------------------------------------------------- */
 
-static laminar_status plan_to_explain(struct statement_call *call, struct plan_context *ctx, const struct ast_statement *statement,
-                                      struct plan **out)
+static laminar_status plan_to_explain(struct statement_call *call, struct plan_context *ctx,
+                                      const struct ast_statement *statement, struct plan **out)
 {
     struct relation *relation = NULL;
     laminar_status status;
@@ -233,8 +244,11 @@ static laminar_status plan_to_explain(struct statement_call *call, struct plan_c
         break;
     default: break;
     }
-    error_set(call->err, LAMINAR_QUERY_FAILED, "%s has no plan to explain", sql_statement_text(statement->kind));
-    error_hint(call->err, "EXPLAIN takes SELECT, INSERT ... SELECT, CREATE STREAM, CREATE MATERIALIZED VIEW and CREATE SINK");
+    error_set(call->err, LAMINAR_QUERY_FAILED, "%s has no plan to explain",
+              sql_statement_text(statement->kind));
+    error_hint(
+        call->err,
+        "EXPLAIN takes SELECT, INSERT ... SELECT, CREATE STREAM, CREATE MATERIALIZED VIEW and CREATE SINK");
     return at(call, LAMINAR_QUERY_FAILED, statement->span.start);
 }
 
@@ -263,8 +277,10 @@ static laminar_status explain(struct statement_call *call)
     struct rowset set = {0};
     const struct schema_column column = {"plan", TYPE(VARCHAR), false};
     if (explain->is_analyze) {
-        error_set(call->err, LAMINAR_QUERY_UNSUPPORTED, "EXPLAIN ANALYZE is not available in this build");
-        error_hint(call->err, "EXPLAIN shows the plan; system.operators shows what running streams have done");
+        error_set(call->err, LAMINAR_QUERY_UNSUPPORTED,
+                  "EXPLAIN ANALYZE is not available in this build");
+        error_hint(call->err,
+                   "EXPLAIN shows the plan; system.operators shows what running streams have done");
         return at(call, LAMINAR_QUERY_UNSUPPORTED, call->statement->span.start);
     }
     engine_plan_context(call->db, &arena, call->sql, call->sql_size, call->params, call->err, &ctx);
@@ -286,13 +302,15 @@ static laminar_status set_setting(struct statement_call *call)
     struct database *db = call->db;
     char value[256];
     if (set->value.size >= sizeof value) {
-        error_set(call->err, LAMINAR_QUERY_FAILED, "the value is too long (%zu bytes)", set->value.size);
+        error_set(call->err, LAMINAR_QUERY_FAILED, "the value is too long (%zu bytes)",
+                  set->value.size);
         return at(call, LAMINAR_QUERY_FAILED, call->statement->span.start);
     }
     if (set->value.text) memcpy(value, set->value.text, set->value.size);
     value[set->value.text ? set->value.size : 0] = 0;
     engine_lock_step(db); /* the steps read the texts */
-    laminar_status status = settings_set(&db->settings, ast_qname_last(&set->name)->text, set->is_reset ? NULL : value, call->err);
+    laminar_status status = settings_set(&db->settings, ast_qname_last(&set->name)->text,
+                                         set->is_reset ? NULL : value, call->err);
     engine_unlock_step(db);
     if (status != LAMINAR_OK) {
         status = LAMINAR_QUERY_FAILED;

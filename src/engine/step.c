@@ -17,7 +17,8 @@
 static int64_t scaled_us(int64_t value, int64_t multiply, int64_t divide)
 {
     int64_t us;
-    if (__builtin_mul_overflow(value, multiply, &us)) return value > 0 ? INT64_MAX - 1 : INT64_MIN + 1;
+    if (__builtin_mul_overflow(value, multiply, &us))
+        return value > 0 ? INT64_MAX - 1 : INT64_MIN + 1;
     if (divide == 1) return us;
     int64_t quotient = us / divide;
     return us % divide < 0 ? quotient - 1 : quotient;
@@ -48,7 +49,8 @@ static int64_t read_integer(const struct vector *v, size_t row)
     case PHYS_U32: return ((const uint32_t *)v->data)[i];
     case PHYS_I16: return ((const int16_t *)v->data)[i];
     case PHYS_U64:
-        return ((const uint64_t *)v->data)[i] > INT64_MAX ? INT64_MAX : (int64_t)((const uint64_t *)v->data)[i];
+        return ((const uint64_t *)v->data)[i] > INT64_MAX ? INT64_MAX
+                                                          : (int64_t)((const uint64_t *)v->data)[i];
     default: return ((const int64_t *)v->data)[i];
     }
 }
@@ -74,10 +76,12 @@ static int64_t max_time_us(const struct vector *v, size_t n)
 
 /* --- One pending batch into the circuit --------------------------------------------------------------------------------------- */
 
-static laminar_status push_to_consumers(struct relation_runtime *runtime, struct step *step, const struct chunk *chunk)
+static laminar_status push_to_consumers(struct relation_runtime *runtime, struct step *step,
+                                        const struct chunk *chunk)
 {
     for (size_t i = 0; i < runtime->consumers.n; i++) {
-        laminar_status status = circuit_push(runtime->db->circuit, step, runtime->consumers.items[i], chunk);
+        laminar_status status = circuit_push(runtime->db->circuit, step,
+                                             runtime->consumers.items[i], chunk);
         if (status != LAMINAR_OK) return status;
     }
     return LAMINAR_OK;
@@ -99,7 +103,8 @@ static laminar_status on_delta(void *ctx, const struct chunk *delta)
     return push_to_consumers(c->runtime, c->step, delta);
 }
 
-static laminar_status apply_log(struct relation_runtime *runtime, struct step *step, struct batch *batch)
+static laminar_status apply_log(struct relation_runtime *runtime, struct step *step,
+                                struct batch *batch)
 {
     laminar_status status = LAMINAR_OK;
     if (runtime->store) TRY(store_append(runtime->store, batch, step->err));
@@ -114,7 +119,8 @@ done:
     return status;
 }
 
-static laminar_status apply_keyed(struct relation_runtime *runtime, struct step *step, const struct batch *batch, bool is_delete)
+static laminar_status apply_keyed(struct relation_runtime *runtime, struct step *step,
+                                  const struct batch *batch, bool is_delete)
 {
     laminar_status status = LAMINAR_OK;
     struct delta_ctx ctx = {runtime, step};
@@ -125,7 +131,8 @@ static laminar_status apply_keyed(struct relation_runtime *runtime, struct step 
             continue;
         }
         if (is_delete) {
-            for (size_t i = 0; i < chunk.n_rows; i++) runtime->weights[i] = chunk.weights ? -chunk.weights[i] : -1;
+            for (size_t i = 0; i < chunk.n_rows; i++)
+                runtime->weights[i] = chunk.weights ? -chunk.weights[i] : -1;
             chunk.weights = runtime->weights;
         }
         TRY(store_apply(runtime->store, &chunk, step->err));
@@ -163,7 +170,8 @@ static laminar_status apply_pending(struct database *db, struct step *step, stru
         if (time_col >= 0 && !p->is_delete) {
             int64_t max = max_time_us(&batch->cols[time_col], batch->n_rows);
             int64_t delayed;
-            if (max != WATERMARK_NONE && !__builtin_sub_overflow(max, p->relation->watermark_delay_us, &delayed) &&
+            if (max != WATERMARK_NONE &&
+                !__builtin_sub_overflow(max, p->relation->watermark_delay_us, &delayed) &&
                 delayed > watermark)
                 watermark = delayed;
         }
@@ -249,7 +257,8 @@ static void drain_queue(struct database *db)
         struct pending *list = take_queue(db);
         if (!list) return;
         laminar_status status = run_step(db, list, &db->step_error);
-        (void)status; /* the writers have gone: what failed is reported by the streams that stopped */
+        /* the writers have gone: what failed is reported by the streams that stopped */
+        (void)status;
         recycle(db, list);
     }
 }
@@ -265,7 +274,8 @@ void engine_unlock_step(struct database *db)
     mutex_unlock(&db->step);
     /* A writer whose try_lock failed before the unlock left its batch to us. (seq_cst: its store of has_pending, then its failed
      * try_lock; our unlock, then this load.) */
-    while (atomic_load_explicit(&db->has_pending, memory_order_seq_cst) && mutex_try_lock(&db->step)) {
+    while (atomic_load_explicit(&db->has_pending, memory_order_seq_cst) &&
+           mutex_try_lock(&db->step)) {
         drain_queue(db);
         mutex_unlock(&db->step);
     }
@@ -276,9 +286,11 @@ static laminar_status check_memory(struct database *db, struct laminar_error *er
     int64_t limit = db->settings.number[SETTING_ID_memory_limit];
     int64_t used = atomic_load_explicit(&db->account.bytes, memory_order_relaxed);
     if (likely(limit == 0 || used < limit)) return LAMINAR_OK;
-    error_set(err, LAMINAR_INGESTION_FAILED, "the memory limit is reached: %lld of %lld bytes hold state and kept rows",
+    error_set(err, LAMINAR_INGESTION_FAILED,
+              "the memory limit is reached: %lld of %lld bytes hold state and kept rows",
               (long long)used, (long long)limit);
-    error_hint(err, "raise memory_limit, keep fewer rows (WITH ('retention' = ...)), or drop streams");
+    error_hint(err,
+               "raise memory_limit, keep fewer rows (WITH ('retention' = ...)), or drop streams");
     if (err) err->is_retriable = true;
     return LAMINAR_INGESTION_FAILED;
 }
@@ -288,15 +300,19 @@ static laminar_status wait_queue_room(struct database *db, uint64_t n, struct la
 {
     uint64_t limit = (uint64_t)db->settings.number[SETTING_ID_buffer_size];
     int64_t deadline = 0;
-    while (db->queue_head && atomic_load_explicit(&db->queue_rows, memory_order_relaxed) + n > limit) {
+    while (db->queue_head &&
+           atomic_load_explicit(&db->queue_rows, memory_order_relaxed) + n > limit) {
         if (deadline == 0) {
             deadline = clock_deadline_us(db->settings.number[SETTING_ID_insert_timeout_ms]);
             atomic_fetch_add_explicit(&db->backpressure_waits, 1, memory_order_relaxed);
         }
         if (!cond_wait_until(&db->queue_room, &db->queue, deadline)) {
-            error_set(err, LAMINAR_INGESTION_FAILED, "the input buffer stayed full (%llu rows) for %lld ms",
-                      (unsigned long long)limit, (long long)db->settings.number[SETTING_ID_insert_timeout_ms]);
-            error_hint(err, "try again, raise buffer_size or insert_timeout_ms, or insert larger batches");
+            error_set(err, LAMINAR_INGESTION_FAILED,
+                      "the input buffer stayed full (%llu rows) for %lld ms",
+                      (unsigned long long)limit,
+                      (long long)db->settings.number[SETTING_ID_insert_timeout_ms]);
+            error_hint(
+                err, "try again, raise buffer_size or insert_timeout_ms, or insert larger batches");
             if (err) err->is_retriable = true;
             return LAMINAR_INGESTION_FAILED;
         }
@@ -316,7 +332,8 @@ static struct pending *new_pending(struct database *db)
 }
 
 /* Copies the list to the end of the queue, whole or not at all. */
-static laminar_status enqueue(struct database *db, const struct pending *list, struct laminar_error *err)
+static laminar_status enqueue(struct database *db, const struct pending *list,
+                              struct laminar_error *err)
 {
     uint64_t n_rows = 0;
     for (const struct pending *p = list; p; p = p->next) n_rows += p->batch ? p->batch->n_rows : 0;
@@ -364,8 +381,10 @@ static laminar_status submit(struct database *db, struct pending *list, struct l
         laminar_status status;
         if (list->relation->runtime) {
             status = run_step(db, list, err);
-        } else if ((status = database_check_open(db, err)) == LAMINAR_OK) { /* close takes the relations too */
-            status = error_set(err, LAMINAR_TABLE_NOT_FOUND, "'%s' was dropped", list->relation->name);
+        } else if ((status = database_check_open(db, err)) ==
+                   LAMINAR_OK) { /* close takes the relations too */
+            status = error_set(err, LAMINAR_TABLE_NOT_FOUND, "'%s' was dropped",
+                               list->relation->name);
             error_object(err, list->relation->name);
         }
         engine_unlock_step(db);
@@ -373,14 +392,16 @@ static laminar_status submit(struct database *db, struct pending *list, struct l
     }
     laminar_status status = enqueue(db, list, err);
     if (status != LAMINAR_OK) return status;
-    while (atomic_load_explicit(&db->has_pending, memory_order_seq_cst) && mutex_try_lock(&db->step)) {
+    while (atomic_load_explicit(&db->has_pending, memory_order_seq_cst) &&
+           mutex_try_lock(&db->step)) {
         drain_queue(db);
         mutex_unlock(&db->step);
     }
     return LAMINAR_OK;
 }
 
-static laminar_status insert_list(struct database *db, struct pending *list, struct laminar_error *err)
+static laminar_status insert_list(struct database *db, struct pending *list,
+                                  struct laminar_error *err)
 {
     laminar_status status;
     TRY(check_memory(db, err));
@@ -392,20 +413,23 @@ done:
     return status;
 }
 
-laminar_status engine_insert(struct database *db, struct relation *relation, struct batch *take_batch, bool is_delete,
-                             struct laminar_error *err)
+laminar_status engine_insert(struct database *db, struct relation *relation,
+                             struct batch *take_batch, bool is_delete, struct laminar_error *err)
 {
     laminar_status status = database_check_open(db, err);
     if (status == LAMINAR_OK && take_batch->n_rows > 0) {
-        struct pending mine = {
-            .relation = relation, .batch = take_batch, .is_delete = is_delete, .watermark_us = WATERMARK_NONE};
+        struct pending mine = {.relation = relation,
+                               .batch = take_batch,
+                               .is_delete = is_delete,
+                               .watermark_us = WATERMARK_NONE};
         status = insert_list(db, &mine, err);
     }
     batch_unref(take_batch);
     return status;
 }
 
-laminar_status engine_insert_batches(struct database *db, struct relation *relation, struct batch **take_batches, size_t n,
+laminar_status engine_insert_batches(struct database *db, struct relation *relation,
+                                     struct batch **take_batches, size_t n,
                                      struct laminar_error *err)
 {
     laminar_status status = database_check_open(db, err);
@@ -414,7 +438,8 @@ laminar_status engine_insert_batches(struct database *db, struct relation *relat
     if (!list && status == LAMINAR_OK) status = error_oom(err);
     for (size_t i = 0; i < n && status == LAMINAR_OK; i++) {
         if (take_batches[i]->n_rows == 0) continue;
-        list[n_list] = (struct pending){.relation = relation, .batch = take_batches[i], .watermark_us = WATERMARK_NONE};
+        list[n_list] = (struct pending){
+            .relation = relation, .batch = take_batches[i], .watermark_us = WATERMARK_NONE};
         if (n_list > 0) list[n_list - 1].next = &list[n_list];
         n_list++;
     }
@@ -424,7 +449,8 @@ laminar_status engine_insert_batches(struct database *db, struct relation *relat
     return status;
 }
 
-laminar_status engine_watermark(struct database *db, struct relation *relation, int64_t watermark_us, struct laminar_error *err)
+laminar_status engine_watermark(struct database *db, struct relation *relation,
+                                int64_t watermark_us, struct laminar_error *err)
 {
     laminar_status status = database_check_open(db, err);
     if (status != LAMINAR_OK) return status;
@@ -432,11 +458,16 @@ laminar_status engine_watermark(struct database *db, struct relation *relation, 
     return submit(db, &mine, err);
 }
 
-laminar_status engine_apply_locked(struct database *db, struct relation *relation, struct batch *deleted, struct batch *inserted,
+laminar_status engine_apply_locked(struct database *db, struct relation *relation,
+                                   struct batch *deleted, struct batch *inserted,
                                    struct laminar_error *err)
 {
-    struct pending insertion = {.relation = relation, .batch = inserted, .watermark_us = WATERMARK_NONE};
-    struct pending deletion = {
-        .next = inserted ? &insertion : NULL, .relation = relation, .batch = deleted, .is_delete = true, .watermark_us = WATERMARK_NONE};
+    struct pending insertion = {
+        .relation = relation, .batch = inserted, .watermark_us = WATERMARK_NONE};
+    struct pending deletion = {.next = inserted ? &insertion : NULL,
+                               .relation = relation,
+                               .batch = deleted,
+                               .is_delete = true,
+                               .watermark_us = WATERMARK_NONE};
     return run_step(db, &deletion, err);
 }

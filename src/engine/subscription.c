@@ -21,7 +21,8 @@
 struct subscription {
     _Atomic uint32_t refs;
     struct database *db; /* referenced */
-    struct relation *relation; /* referenced: what is read; for SQL text, an unnamed stream of its own */
+    /* referenced: what is read; for SQL text, an unnamed stream of its own */
+    struct relation *relation;
     bool is_anonymous;
     laminar_overflow_policy policy;
     uint64_t capacity_rows;
@@ -43,7 +44,7 @@ struct subscription {
     uint64_t n_rows; /* queued */
     uint64_t progress;
     uint64_t reader_thread; /* that last took something; 0 = none yet */
-    bool is_full;    /* counted in db->n_full_subs */
+    bool is_full;           /* counted in db->n_full_subs */
     int fd;
     bool fd_is_set;
     struct laminar_error failure;
@@ -59,7 +60,8 @@ static bool ring_put(struct subscription *sub, struct batch *batch)
         size_t size = sub->ring_size ? sub->ring_size * 2 : 16;
         struct batch **ring = mem_alloc(size * sizeof *ring);
         if (!ring) return false;
-        for (size_t i = 0; i < sub->n; i++) ring[i] = sub->ring[(sub->head + i) & (sub->ring_size - 1)];
+        for (size_t i = 0; i < sub->n; i++)
+            ring[i] = sub->ring[(sub->head + i) & (sub->ring_size - 1)];
         mem_free(sub->ring);
         sub->ring = ring;
         sub->ring_size = size;
@@ -86,7 +88,8 @@ static void note_fullness(struct subscription *sub)
                    sub->state == LAMINAR_SUBSCRIPTION_ACTIVE;
     if (is_full == sub->is_full) return;
     sub->is_full = is_full;
-    atomic_fetch_add_explicit(&sub->db->n_full_subs, is_full ? 1 : (uint64_t)-1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&sub->db->n_full_subs, is_full ? 1 : (uint64_t)-1,
+                              memory_order_relaxed);
 }
 
 static void set_fd(struct subscription *sub)
@@ -112,7 +115,8 @@ static void drop_queued(struct subscription *sub)
 }
 
 /* Ends it. The caller holds lock; returns whether it was active. */
-static bool end_locked(struct subscription *sub, laminar_subscription_state state, const struct laminar_error *err)
+static bool end_locked(struct subscription *sub, laminar_subscription_state state,
+                       const struct laminar_error *err)
 {
     if (sub->state != LAMINAR_SUBSCRIPTION_ACTIVE) return false;
     atomic_store_explicit(&sub->state, (int)state, memory_order_release);
@@ -134,13 +138,16 @@ void subscription_push(struct subscription *sub, struct batch *batch)
             while (sub->n > 0 && sub->n_rows + batch->n_rows > sub->capacity_rows) {
                 struct batch *oldest = ring_take(sub);
                 atomic_fetch_add_explicit(&sub->dropped_rows, oldest->n_rows, memory_order_relaxed);
-                atomic_fetch_add_explicit(&sub->db->events_dropped, oldest->n_rows, memory_order_relaxed);
+                atomic_fetch_add_explicit(&sub->db->events_dropped, oldest->n_rows,
+                                          memory_order_relaxed);
                 batch_unref(oldest);
             }
         }
-        if (sub->policy == LAMINAR_OVERFLOW_DISCONNECT && sub->n > 0 && sub->n_rows + batch->n_rows > sub->capacity_rows) {
+        if (sub->policy == LAMINAR_OVERFLOW_DISCONNECT && sub->n > 0 &&
+            sub->n_rows + batch->n_rows > sub->capacity_rows) {
             struct laminar_error err = LAMINAR_ERROR_INIT;
-            error_set(&err, LAMINAR_SUBSCRIPTION_CLOSED, "the subscription was disconnected: its queue of %llu rows was full",
+            error_set(&err, LAMINAR_SUBSCRIPTION_CLOSED,
+                      "the subscription was disconnected: its queue of %llu rows was full",
                       (unsigned long long)sub->capacity_rows);
             error_hint(&err, "read faster, or subscribe with a larger capacity");
             turned_ready = end_locked(sub, LAMINAR_SUBSCRIPTION_FINISHED, &err);
@@ -174,7 +181,8 @@ void subscription_cancel(struct subscription *sub)
 {
     mutex_lock(&sub->lock);
     bool ended = end_locked(sub, LAMINAR_SUBSCRIPTION_CANCELLED, NULL);
-    if (!ended && sub->state == LAMINAR_SUBSCRIPTION_FINISHED) { /* cancelled after the end: what is queued goes too */
+    /* cancelled after the end: what is queued goes too */
+    if (!ended && sub->state == LAMINAR_SUBSCRIPTION_FINISHED) {
         drop_queued(sub);
         atomic_store_explicit(&sub->state, LAMINAR_SUBSCRIPTION_CANCELLED, memory_order_release);
     }
@@ -209,17 +217,23 @@ static struct subscription *find_full(struct database *db, const struct relation
     return found;
 }
 
-static laminar_status fail_full(struct subscription *sub, const char *why, struct laminar_error *err)
+static laminar_status fail_full(struct subscription *sub, const char *why,
+                                struct laminar_error *err)
 {
-    error_set(err, LAMINAR_INGESTION_FAILED, "a subscription on '%s' is full (%llu rows are waiting) and %s",
-              sub->is_anonymous ? "a query" : sub->relation->name, (unsigned long long)sub->capacity_rows, why);
-    error_hint(err, "read it, cancel it, or subscribe with a larger capacity or with the policy drop_oldest or disconnect");
+    error_set(err, LAMINAR_INGESTION_FAILED,
+              "a subscription on '%s' is full (%llu rows are waiting) and %s",
+              sub->is_anonymous ? "a query" : sub->relation->name,
+              (unsigned long long)sub->capacity_rows, why);
+    error_hint(
+        err,
+        "read it, cancel it, or subscribe with a larger capacity or with the policy drop_oldest or disconnect");
     if (err) err->is_retriable = true;
     return LAMINAR_INGESTION_FAILED;
 }
 
 /* Waits while the reader takes something at least every stall_timeout_ms, and for insert_timeout_ms in all. */
-static laminar_status wait_one(struct database *db, struct subscription *sub, int64_t deadline, struct laminar_error *err)
+static laminar_status wait_one(struct database *db, struct subscription *sub, int64_t deadline,
+                               struct laminar_error *err)
 {
     laminar_status status = LAMINAR_OK;
     mutex_lock(&sub->lock);
@@ -240,7 +254,8 @@ static laminar_status wait_one(struct database *db, struct subscription *sub, in
     return status;
 }
 
-laminar_status subscriptions_wait_room(struct database *db, const struct relation *relation, struct laminar_error *err)
+laminar_status subscriptions_wait_room(struct database *db, const struct relation *relation,
+                                       struct laminar_error *err)
 {
     int64_t deadline = clock_deadline_us(db->settings.number[SETTING_ID_insert_timeout_ms]);
     laminar_status status = LAMINAR_OK;
@@ -273,11 +288,12 @@ static void weighted_release(struct batch_holder *holder)
     mem_free(weighted);
 }
 
-static laminar_status add_weight_column(struct subscription *sub, struct batch *source, struct batch **out,
-                                        struct laminar_error *err)
+static laminar_status add_weight_column(struct subscription *sub, struct batch *source,
+                                        struct batch **out, struct laminar_error *err)
 {
     uint32_t n_cols = source->n_cols + 1;
-    struct weighted_batch *weighted = mem_calloc(1, sizeof *weighted + n_cols * sizeof(struct vector));
+    struct weighted_batch *weighted = mem_calloc(1,
+                                                 sizeof *weighted + n_cols * sizeof(struct vector));
     if (!weighted) return error_oom(err);
     weighted->holder.release = weighted_release;
     weighted->batch = *source;
@@ -316,14 +332,16 @@ static bool has_retractions(const struct batch *batch)
 }
 
 /* The rows that pass the filter and, without changes, are inserted; a row of weight n > 1 n times. */
-static laminar_status select_rows(struct subscription *sub, const struct batch *source, struct batch **out, struct laminar_error *err)
+static laminar_status select_rows(struct subscription *sub, const struct batch *source,
+                                  struct batch **out, struct laminar_error *err)
 {
     laminar_status status = LAMINAR_OK;
     struct batch_builder *builder = NULL;
     struct vector *slice = mem_calloc(source->n_cols + 1, sizeof *slice);
     uint32_t *sel = mem_alloc(2 * CHUNK_ROWS * sizeof *sel);
     struct arena scratch = {0};
-    struct eval_env env = {.err = err, .zone = "UTC", .now_us = source->time_us, .scratch = &scratch};
+    struct eval_env env = {
+        .err = err, .zone = "UTC", .now_us = source->time_us, .scratch = &scratch};
     if (!slice || !sel) TRY(error_oom(err));
     TRY(batch_builder_create(source->schema, sub->db->pool, &builder, err));
     for (size_t at = 0; at < source->n_rows; at += CHUNK_ROWS) {
@@ -342,7 +360,8 @@ static laminar_status select_rows(struct subscription *sub, const struct batch *
         struct chunk plain = chunk;
         plain.weights = NULL;
         for (size_t i = 0; i < n; i++)
-            for (int64_t w = chunk.weights[sel[i]]; w > 0; w--) TRY(batch_builder_append_sel(builder, &plain, &sel[i], 1, err));
+            for (int64_t w = chunk.weights[sel[i]]; w > 0; w--)
+                TRY(batch_builder_append_sel(builder, &plain, &sel[i], 1, err));
     }
     if (batch_builder_n_rows(builder) > 0) {
         TRY(batch_builder_finish(builder, out, err));
@@ -358,7 +377,8 @@ done:
 }
 
 /* Takes the reference on `source`; *out is NULL where no row is left. */
-static laminar_status shape_batch(struct subscription *sub, struct batch *source, struct batch **out, struct laminar_error *err)
+static laminar_status shape_batch(struct subscription *sub, struct batch *source,
+                                  struct batch **out, struct laminar_error *err)
 {
     laminar_status status = LAMINAR_OK;
     struct batch *selected = NULL;
@@ -396,18 +416,21 @@ static size_t take_queued(struct subscription *sub, struct batch **taken, size_t
 
 enum { TAKE_MAX = 256 };
 
-static laminar_status wait_ready(struct subscription *sub, int64_t timeout_ms, int64_t deadline, struct laminar_error *err)
+static laminar_status wait_ready(struct subscription *sub, int64_t timeout_ms, int64_t deadline,
+                                 struct laminar_error *err)
 {
     while (sub->n == 0 && sub->state == LAMINAR_SUBSCRIPTION_ACTIVE) {
         if (timeout_ms == 0 || !cond_wait_until(&sub->ready, &sub->lock, deadline)) {
             if (sub->n > 0 || sub->state != LAMINAR_SUBSCRIPTION_ACTIVE) break;
-            return error_set(err, LAMINAR_SUBSCRIPTION_TIMEOUT, "timeout: nothing came within %lld ms", (long long)timeout_ms);
+            return error_set(err, LAMINAR_SUBSCRIPTION_TIMEOUT,
+                             "timeout: nothing came within %lld ms", (long long)timeout_ms);
         }
     }
     return LAMINAR_OK;
 }
 
-laminar_status subscription_next(struct subscription *sub, int64_t timeout_ms, struct rows *out, struct laminar_error *err)
+laminar_status subscription_next(struct subscription *sub, int64_t timeout_ms, struct rows *out,
+                                 struct laminar_error *err)
 {
     int64_t deadline = timeout_ms == 0 ? 0 : clock_deadline_us(timeout_ms);
     laminar_status status = LAMINAR_OK;
@@ -416,7 +439,8 @@ laminar_status subscription_next(struct subscription *sub, int64_t timeout_ms, s
         mutex_lock(&sub->lock);
         status = wait_ready(sub, timeout_ms, deadline, err);
         size_t n = status == LAMINAR_OK ? take_queued(sub, taken, TAKE_MAX) : 0;
-        if (status == LAMINAR_OK && n == 0 && sub->failure.code != LAMINAR_OK && sub->state == LAMINAR_SUBSCRIPTION_FINISHED) {
+        if (status == LAMINAR_OK && n == 0 && sub->failure.code != LAMINAR_OK &&
+            sub->state == LAMINAR_SUBSCRIPTION_FINISHED) {
             if (err) *err = sub->failure;
             status = sub->failure.code;
         }
@@ -455,7 +479,8 @@ static laminar_status output_schema(struct subscription *sub, struct laminar_err
     return sub->schema ? LAMINAR_OK : error_oom(err);
 }
 
-static laminar_status compile_filter(struct subscription *sub, const char *text, struct laminar_error *err)
+static laminar_status compile_filter(struct subscription *sub, const char *text,
+                                     struct laminar_error *err)
 {
     laminar_status status;
     const struct schema *schema = sub->relation->schema;
@@ -466,12 +491,13 @@ static laminar_status compile_filter(struct subscription *sub, const char *text,
     struct plan_column *cols = ARENA_ARRAY(&sub->arena, struct plan_column, schema->n_columns);
     if (!cols) TRY(error_oom(err));
     for (uint32_t i = 0; i < schema->n_columns; i++)
-        cols[i] = (struct plan_column){schema->columns[i].name, sub->relation->name, schema->columns[i].type,
-                                       schema->columns[i].is_nullable};
+        cols[i] = (struct plan_column){schema->columns[i].name, sub->relation->name,
+                                       schema->columns[i].type, schema->columns[i].is_nullable};
     engine_plan_context(sub->db, &sub->arena, text, strlen(text), NULL, err, &ctx);
     TRY(plan_expr(&ctx, ast, cols, schema->n_columns, &expr));
     if (expr->type.id != LAMINAR_TYPE_BOOL) {
-        error_set(err, LAMINAR_QUERY_FAILED, "the filter is a %s, not a condition", TYPE_TEXT(expr->type));
+        error_set(err, LAMINAR_QUERY_FAILED, "the filter is a %s, not a condition",
+                  TYPE_TEXT(expr->type));
         error_hint(err, "write a comparison, such as price > 10");
         TRY(LAMINAR_QUERY_FAILED);
     }
@@ -480,7 +506,8 @@ done:
     return status;
 }
 
-static laminar_status subscription_create(struct database *db, struct relation *relation, const laminar_subscribe_options *options,
+static laminar_status subscription_create(struct database *db, struct relation *relation,
+                                          const laminar_subscribe_options *options,
                                           struct subscription **out, struct laminar_error *err)
 {
     laminar_status status = LAMINAR_OK;
@@ -495,8 +522,9 @@ static laminar_status subscription_create(struct database *db, struct relation *
     sub->fd = -1;
     sub->state = LAMINAR_SUBSCRIPTION_ACTIVE;
     sub->policy = options->policy;
-    sub->capacity_rows = options->capacity_rows ? options->capacity_rows
-                                                : (uint64_t)db->settings.number[SETTING_ID_subscription_capacity];
+    sub->capacity_rows = options->capacity_rows
+                             ? options->capacity_rows
+                             : (uint64_t)db->settings.number[SETTING_ID_subscription_capacity];
     sub->with_changes = options->with_changes || relation->emit == EMIT_CHANGES;
     sub->on_ready = options->on_ready;
     sub->user_data = options->user_data;
@@ -527,7 +555,8 @@ void subscription_unref(struct subscription *sub)
 }
 
 /* Current contents into the queue, ahead of any change. The caller holds step. */
-static laminar_status push_snapshot(struct subscription *sub, struct relation_runtime *runtime, struct laminar_error *err)
+static laminar_status push_snapshot(struct subscription *sub, struct relation_runtime *runtime,
+                                    struct laminar_error *err)
 {
     struct batch *batch = NULL;
     laminar_status status = runtime_contents(runtime, &batch, err);
@@ -543,7 +572,8 @@ static laminar_status push_snapshot(struct subscription *sub, struct relation_ru
     return status;
 }
 
-static laminar_status attach(struct subscription *sub, struct relation *relation, bool with_snapshot, struct laminar_error *err)
+static laminar_status attach(struct subscription *sub, struct relation *relation,
+                             bool with_snapshot, struct laminar_error *err)
 {
     laminar_status status = LAMINAR_OK;
     engine_lock_step(sub->db);
@@ -565,7 +595,8 @@ done:
     return status;
 }
 
-static laminar_status register_subscription(struct subscription *sub, const char *sql, struct laminar_error *err)
+static laminar_status register_subscription(struct subscription *sub, const char *sql,
+                                            struct laminar_error *err)
 {
     sub->query = query_register(sub->db, sql, strlen(sql), true);
     if (!sub->query) return error_oom(err);
@@ -635,9 +666,10 @@ void subscription_free(struct subscription *sub)
 }
 
 /* SELECT ...: a stream of its own, without a name, that keeps nothing. */
-static laminar_status create_anonymous(struct database *db, const struct ast_script *script, const struct ast_query *query,
-                                       const laminar_subscribe_options *options, struct subscription **out,
-                                       struct laminar_error *err)
+static laminar_status create_anonymous(struct database *db, const struct ast_script *script,
+                                       const struct ast_query *query,
+                                       const laminar_subscribe_options *options,
+                                       struct subscription **out, struct laminar_error *err)
 {
     laminar_status status;
     struct arena arena = {0};
@@ -666,7 +698,8 @@ static laminar_status create_anonymous(struct database *db, const struct ast_scr
     TRY(subscription_create(db, relation, options, &sub, err));
     sub->is_anonymous = true;
     sub->is_attached = true;
-    atomic_fetch_add_explicit(&sub->refs, 1, memory_order_relaxed); /* the runtime's, given back by subscriptions_forget */
+    /* the runtime's, given back by subscriptions_forget */
+    atomic_fetch_add_explicit(&sub->refs, 1, memory_order_relaxed);
     status = runtime_install_anonymous(db, relation, plan, &arena, sub, err);
     if (status != LAMINAR_OK) {
         sub->is_attached = false;
@@ -692,13 +725,15 @@ static bool looks_like_query(const char *text)
     if (text[0] == '/' && text[1] == '*') return true;
     for (size_t i = 0; i < ARRAY_LENGTH(words); i++) {
         size_t n = strlen(words[i]);
-        if (strncasecmp(text, words[i], n) == 0 && (words[i][0] == '(' || (unsigned char)text[n] <= ' ' || text[n] == '('))
+        if (strncasecmp(text, words[i], n) == 0 &&
+            (words[i][0] == '(' || (unsigned char)text[n] <= ' ' || text[n] == '('))
             return true;
     }
     return false;
 }
 
-static laminar_status subscribe_name(struct database *db, const char *name, const laminar_subscribe_options *options,
+static laminar_status subscribe_name(struct database *db, const char *name,
+                                     const laminar_subscribe_options *options,
                                      struct subscription **out, struct laminar_error *err)
 {
     laminar_status status;
@@ -713,7 +748,8 @@ static laminar_status subscribe_name(struct database *db, const char *name, cons
     TRY(subscription_create(db, relation, options, &sub, err));
     /* Before start() streams hold their rows for whoever subscribes: the contents come first. */
     bool is_created = atomic_load_explicit(&db->state, memory_order_acquire) == DB_CREATED;
-    TRY(attach(sub, relation, options->with_snapshot || (is_created && relation->kind != RELATION_TABLE), err));
+    TRY(attach(sub, relation,
+               options->with_snapshot || (is_created && relation->kind != RELATION_TABLE), err));
     *out = sub;
     sub = NULL;
 done:
@@ -723,7 +759,8 @@ done:
 }
 
 /* SUBSCRIBE name [WHERE ...] or SUBSCRIBE (query), or a query alone. */
-static laminar_status subscribe_sql(struct database *db, const char *sql, const laminar_subscribe_options *options,
+static laminar_status subscribe_sql(struct database *db, const char *sql,
+                                    const laminar_subscribe_options *options,
                                     struct subscription **out, struct laminar_error *err)
 {
     laminar_status status;
@@ -732,7 +769,8 @@ static laminar_status subscribe_sql(struct database *db, const char *sql, const 
     struct ast_script *script;
     TRY(sql_parse(&arena, sql, strlen(sql), &script, err));
     if (script->n != 1) {
-        error_set(err, LAMINAR_SUBSCRIPTION_FAILED, "one statement is expected, and there are %zu", script->n);
+        error_set(err, LAMINAR_SUBSCRIPTION_FAILED, "one statement is expected, and there are %zu",
+                  script->n);
         TRY(LAMINAR_SUBSCRIPTION_FAILED);
     }
     const struct ast_statement *statement = script->statements[0];
@@ -741,7 +779,8 @@ static laminar_status subscribe_sql(struct database *db, const char *sql, const 
         goto done;
     }
     if (statement->kind != AST_STMT_SUBSCRIBE) {
-        error_set(err, LAMINAR_SUBSCRIPTION_FAILED, "%s can't be subscribed to", sql_statement_text(statement->kind));
+        error_set(err, LAMINAR_SUBSCRIPTION_FAILED, "%s can't be subscribed to",
+                  sql_statement_text(statement->kind));
         error_hint(err, "give a SELECT or the name of a relation");
         TRY(LAMINAR_SUBSCRIPTION_FAILED);
     }
@@ -755,7 +794,9 @@ static laminar_status subscribe_sql(struct database *db, const char *sql, const 
         status = create_anonymous(db, script, subscribe->query, options, out, err);
         goto done;
     }
-    if (subscribe->query) TRY(error_set(err, LAMINAR_QUERY_UNSUPPORTED, "write the condition inside the query: SUBSCRIBE (SELECT ... WHERE ...)"));
+    if (subscribe->query)
+        TRY(error_set(err, LAMINAR_QUERY_UNSUPPORTED,
+                      "write the condition inside the query: SUBSCRIBE (SELECT ... WHERE ...)"));
     laminar_subscribe_options with_filter = *options;
     if (subscribe->where) {
         if (options->filter) strbuf_printf(&filter, "(%s) AND (", options->filter);
@@ -766,23 +807,28 @@ static laminar_status subscribe_sql(struct database *db, const char *sql, const 
     }
     const char *name = ast_qname_last(&subscribe->name)->text;
     status = subscribe_name(db, name, &with_filter, out, err);
-    if (status == LAMINAR_TABLE_NOT_FOUND) error_position(err, sql, strlen(sql), subscribe->name.span.start);
+    if (status == LAMINAR_TABLE_NOT_FOUND)
+        error_position(err, sql, strlen(sql), subscribe->name.span.start);
 done:
     strbuf_deinit(&filter);
     arena_deinit(&arena);
     return status;
 }
 
-laminar_status engine_subscribe(struct database *db, const char *name_or_sql, const laminar_subscribe_options *options,
-                                struct subscription **out, struct laminar_error *err)
+laminar_status engine_subscribe(struct database *db, const char *name_or_sql,
+                                const laminar_subscribe_options *options, struct subscription **out,
+                                struct laminar_error *err)
 {
     laminar_status status;
     laminar_subscribe_options given = {0};
     struct subscription *sub = NULL;
-    if (options) memcpy(&given, options, options->struct_size < sizeof given ? options->struct_size : sizeof given);
+    if (options)
+        memcpy(&given, options,
+               options->struct_size < sizeof given ? options->struct_size : sizeof given);
     TRY(database_check_open(db, err));
     if (given.policy > LAMINAR_OVERFLOW_DISCONNECT)
-        TRY(error_set(err, LAMINAR_INVALID_ARGUMENT, "%d is not an overflow policy", (int)given.policy));
+        TRY(error_set(err, LAMINAR_INVALID_ARGUMENT, "%d is not an overflow policy",
+                      (int)given.policy));
     if (looks_like_query(name_or_sql))
         TRY(subscribe_sql(db, name_or_sql, &given, &sub, err));
     else
@@ -792,7 +838,8 @@ laminar_status engine_subscribe(struct database *db, const char *name_or_sql, co
         subscription_free(sub);
         goto done;
     }
-    if (database_check_open(db, NULL) != LAMINAR_OK) subscription_finish(sub, NULL); /* closed meanwhile */
+    /* closed meanwhile */
+    if (database_check_open(db, NULL) != LAMINAR_OK) subscription_finish(sub, NULL);
     *out = sub;
 done:
     return status;
@@ -818,11 +865,17 @@ uint64_t subscription_pending_rows(struct subscription *sub)
     return n;
 }
 
-uint64_t subscription_query_id(const struct subscription *sub) { return sub->query ? sub->query->id : 0; }
+uint64_t subscription_query_id(const struct subscription *sub)
+{
+    return sub->query ? sub->query->id : 0;
+}
 
 struct relation *subscription_relation(const struct subscription *sub) { return sub->relation; }
 
-bool subscription_wants_changes(const struct subscription *sub) { return sub->with_changes && sub->state == LAMINAR_SUBSCRIPTION_ACTIVE; }
+bool subscription_wants_changes(const struct subscription *sub)
+{
+    return sub->with_changes && sub->state == LAMINAR_SUBSCRIPTION_ACTIVE;
+}
 
 bool subscription_is_anonymous(const struct subscription *sub) { return sub->is_anonymous; }
 
@@ -832,7 +885,8 @@ int subscription_fd(struct subscription *sub, struct laminar_error *err)
     if (sub->fd < 0) {
         sub->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
         if (sub->fd < 0)
-            error_set(err, LAMINAR_SUBSCRIPTION_FAILED, "cannot make an event descriptor: %s", strerror(errno));
+            error_set(err, LAMINAR_SUBSCRIPTION_FAILED, "cannot make an event descriptor: %s",
+                      strerror(errno));
         else if (sub->n > 0 || sub->state != LAMINAR_SUBSCRIPTION_ACTIVE)
             set_fd(sub);
     }
@@ -841,7 +895,8 @@ int subscription_fd(struct subscription *sub, struct laminar_error *err)
     return fd;
 }
 
-laminar_status subscriptions_uninstall_readers(struct database *db, const struct relation *relation, struct laminar_error *err)
+laminar_status subscriptions_uninstall_readers(struct database *db, const struct relation *relation,
+                                               struct laminar_error *err)
 {
     laminar_status status = LAMINAR_OK;
     ARRAY_OF(struct subscription *) list = {0};

@@ -8,9 +8,18 @@
 #include <stdio.h>
 #include <string.h>
 
-#define TEXT(name) {name, {.id = LAMINAR_TYPE_VARCHAR}, true}
-#define INTEGER(name) {name, {.id = LAMINAR_TYPE_INT64}, true}
-#define BOOLEAN(name) {name, {.id = LAMINAR_TYPE_BOOL}, true}
+#define TEXT(name)                                                                                 \
+    {                                                                                              \
+        name, {.id = LAMINAR_TYPE_VARCHAR}, true                                                   \
+    }
+#define INTEGER(name)                                                                              \
+    {                                                                                              \
+        name, {.id = LAMINAR_TYPE_INT64}, true                                                     \
+    }
+#define BOOLEAN(name)                                                                              \
+    {                                                                                              \
+        name, {.id = LAMINAR_TYPE_BOOL}, true                                                      \
+    }
 
 static void put_optional(struct rowset *set, int64_t value, int64_t none)
 {
@@ -46,7 +55,8 @@ static void put_runtime(struct rowset *set, const struct relation *relation)
     rowset_int(set, (int64_t)atomic_load_explicit(&runtime->total_rows, memory_order_relaxed));
     rowset_int(set, (int64_t)runtime_n_rows(runtime));
     rowset_int(set, runtime->store ? (int64_t)store_bytes(runtime->store) : 0);
-    put_optional(set, to_ms(atomic_load_explicit(&runtime->watermark_us, memory_order_relaxed)), WATERMARK_NONE);
+    put_optional(set, to_ms(atomic_load_explicit(&runtime->watermark_us, memory_order_relaxed)),
+                 WATERMARK_NONE);
     rowset_int(set, (int64_t)runtime->subs.n);
 }
 
@@ -55,7 +65,8 @@ static void key_text(const struct relation *relation, char *buf, size_t size)
     size_t n = 0;
     buf[0] = 0;
     for (uint32_t i = 0; i < relation->n_key_cols && n < size; i++) {
-        int wrote = snprintf(buf + n, size - n, "%s%s", i ? ", " : "", relation->schema->columns[relation->key_cols[i]].name);
+        int wrote = snprintf(buf + n, size - n, "%s%s", i ? ", " : "",
+                             relation->schema->columns[relation->key_cols[i]].name);
         n += wrote > 0 ? (size_t)wrote : 0;
     }
 }
@@ -70,16 +81,25 @@ static void fill_targets(struct database *db, struct rowset *set, enum relation_
         rowset_int(set, relation->schema->n_columns);
         key_text(relation, buf, sizeof buf);
         rowset_text(set, buf[0] ? buf : NULL);
-        rowset_text(set, relation->time_col >= 0 ? relation->schema->columns[relation->time_col].name : NULL);
+        rowset_text(set, relation->time_col >= 0
+                             ? relation->schema->columns[relation->time_col].name
+                             : NULL);
         rowset_text(set, relation->connector);
-        rowset_text(set, kind == RELATION_TABLE ? "all" : retention_text(relation, buf, sizeof buf));
+        rowset_text(set,
+                    kind == RELATION_TABLE ? "all" : retention_text(relation, buf, sizeof buf));
         put_runtime(set, relation);
         rowset_text(set, relation->sql);
     }
 }
 
-static void fill_sources(struct database *db, struct rowset *set) { fill_targets(db, set, RELATION_SOURCE); }
-static void fill_tables(struct database *db, struct rowset *set) { fill_targets(db, set, RELATION_TABLE); }
+static void fill_sources(struct database *db, struct rowset *set)
+{
+    fill_targets(db, set, RELATION_SOURCE);
+}
+static void fill_tables(struct database *db, struct rowset *set)
+{
+    fill_targets(db, set, RELATION_TABLE);
+}
 
 static uint64_t late_rows(const struct relation_runtime *runtime)
 {
@@ -134,7 +154,9 @@ static void fill_streams(struct database *db, struct rowset *set)
 {
     struct relation *relation;
     for (size_t i = 0; (relation = catalog_next(&db->catalog, &i));)
-        if ((relation->kind == RELATION_STREAM || relation->kind == RELATION_VIEW) && relation->runtime) put_stream(set, relation);
+        if ((relation->kind == RELATION_STREAM || relation->kind == RELATION_VIEW) &&
+            relation->runtime)
+            put_stream(set, relation);
 }
 
 static void fill_sinks(struct database *db, struct rowset *set)
@@ -280,7 +302,9 @@ static void fill_columns(struct database *db, struct rowset *set)
     }
 }
 
-#define RUNTIME_COLUMNS INTEGER("total_rows"), INTEGER("kept_rows"), INTEGER("kept_bytes"), INTEGER("watermark_ms"), INTEGER("subscriptions")
+#define RUNTIME_COLUMNS                                                                            \
+    INTEGER("total_rows"), INTEGER("kept_rows"), INTEGER("kept_bytes"), INTEGER("watermark_ms"),   \
+        INTEGER("subscriptions")
 
 struct system_table {
     const char *name;
@@ -289,32 +313,40 @@ struct system_table {
 };
 static const struct system_table tables[] = {
     {"system.sources",
-     {TEXT("name"), INTEGER("columns"), TEXT("primary_key"), TEXT("watermark_column"), TEXT("connector"), TEXT("retention"),
-      RUNTIME_COLUMNS, TEXT("sql")},
+     {TEXT("name"), INTEGER("columns"), TEXT("primary_key"), TEXT("watermark_column"),
+      TEXT("connector"), TEXT("retention"), RUNTIME_COLUMNS, TEXT("sql")},
      fill_sources},
     {"system.tables",
-     {TEXT("name"), INTEGER("columns"), TEXT("primary_key"), TEXT("watermark_column"), TEXT("connector"), TEXT("retention"),
-      RUNTIME_COLUMNS, TEXT("sql")},
+     {TEXT("name"), INTEGER("columns"), TEXT("primary_key"), TEXT("watermark_column"),
+      TEXT("connector"), TEXT("retention"), RUNTIME_COLUMNS, TEXT("sql")},
      fill_tables},
     {"system.streams",
-     {TEXT("name"), TEXT("sql"), TEXT("kind"), TEXT("emit"), BOOLEAN("append_only"), TEXT("key"), TEXT("state_bound"), RUNTIME_COLUMNS,
-      INTEGER("late_rows"), TEXT("state"), TEXT("error")},
+     {TEXT("name"), TEXT("sql"), TEXT("kind"), TEXT("emit"), BOOLEAN("append_only"), TEXT("key"),
+      TEXT("state_bound"), RUNTIME_COLUMNS, INTEGER("late_rows"), TEXT("state"), TEXT("error")},
      fill_streams},
     {"system.sinks",
-     {TEXT("name"), TEXT("sql"), TEXT("connector"), TEXT("format"), INTEGER("total_rows"), INTEGER("subscriptions"), TEXT("state"),
-      TEXT("error")},
+     {TEXT("name"), TEXT("sql"), TEXT("connector"), TEXT("format"), INTEGER("total_rows"),
+      INTEGER("subscriptions"), TEXT("state"), TEXT("error")},
      fill_sinks},
     {"system.queries", {INTEGER("id"), TEXT("sql"), BOOLEAN("active"), TEXT("kind")}, fill_queries},
     {"system.operators",
-     {TEXT("relation"), INTEGER("id"), TEXT("operator"), INTEGER("rows_in"), INTEGER("rows_out"), INTEGER("late_rows"),
-      INTEGER("state_rows"), INTEGER("state_bytes"), INTEGER("watermark_ms")},
+     {TEXT("relation"), INTEGER("id"), TEXT("operator"), INTEGER("rows_in"), INTEGER("rows_out"),
+      INTEGER("late_rows"), INTEGER("state_rows"), INTEGER("state_bytes"), INTEGER("watermark_ms")},
      fill_operators},
     {"system.metrics", {TEXT("name"), INTEGER("value")}, fill_metrics},
-    {"system.functions", {TEXT("name"), TEXT("kind"), TEXT("signature"), TEXT("help")}, fill_functions},
-    {"system.settings", {TEXT("name"), TEXT("value"), TEXT("default"), TEXT("help")}, fill_settings},
-    {"system.connectors", {TEXT("name"), BOOLEAN("is_source"), BOOLEAN("is_sink"), TEXT("help")}, fill_connectors},
+    {"system.functions",
+     {TEXT("name"), TEXT("kind"), TEXT("signature"), TEXT("help")},
+     fill_functions},
+    {"system.settings",
+     {TEXT("name"), TEXT("value"), TEXT("default"), TEXT("help")},
+     fill_settings},
+    {"system.connectors",
+     {TEXT("name"), BOOLEAN("is_source"), BOOLEAN("is_sink"), TEXT("help")},
+     fill_connectors},
     {"system.edges", {TEXT("from_relation"), TEXT("to_relation")}, fill_edges},
-    {"system.columns", {TEXT("relation"), INTEGER("position"), TEXT("name"), TEXT("type"), BOOLEAN("nullable")}, fill_columns},
+    {"system.columns",
+     {TEXT("relation"), INTEGER("position"), TEXT("name"), TEXT("type"), BOOLEAN("nullable")},
+     fill_columns},
 };
 
 laminar_status system_install(struct database *db, struct laminar_error *err)
@@ -324,7 +356,9 @@ laminar_status system_install(struct database *db, struct laminar_error *err)
         uint32_t n_columns = 0;
         while (n_columns < ROWSET_COLUMNS_MAX && tables[i].columns[n_columns].name) n_columns++;
         struct schema *schema = schema_create(tables[i].columns, n_columns);
-        struct relation *relation = schema ? relation_create(RELATION_SYSTEM, tables[i].name, schema) : NULL;
+        struct relation *relation = schema
+                                        ? relation_create(RELATION_SYSTEM, tables[i].name, schema)
+                                        : NULL;
         schema_unref(schema);
         if (!relation) return error_oom(err);
         relation->retention.kind = RETAIN_ALL;
@@ -334,7 +368,8 @@ laminar_status system_install(struct database *db, struct laminar_error *err)
     return status;
 }
 
-laminar_status system_rows(struct database *db, const struct relation *relation, struct batch **out, struct laminar_error *err)
+laminar_status system_rows(struct database *db, const struct relation *relation, struct batch **out,
+                           struct laminar_error *err)
 {
     laminar_status status = LAMINAR_OK;
     struct rowset set;

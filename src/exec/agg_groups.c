@@ -6,7 +6,8 @@ enum { EMIT_GROUPS = CHUNK_ROWS / 2 };
 
 /* --- Input --------------------------------------------------------------------------------------------------------------------------------- */
 
-laminar_status groups_evaluate(struct agg_groups *g, struct step *step, const struct chunk *chunk, struct chunk *out)
+laminar_status groups_evaluate(struct agg_groups *g, struct step *step, const struct chunk *chunk,
+                               struct chunk *out)
 {
     *out = *chunk;
     struct eval_env env = rows_begin(step, &g->bad);
@@ -14,7 +15,8 @@ laminar_status groups_evaluate(struct agg_groups *g, struct step *step, const st
     if (likely(!env.n_bad_rows) || status) return status;
     g->op->bad_rows += env.n_bad_rows;
     size_t n = rows_good(&env, chunk->n_rows, g->sel);
-    status = kernel_gather_chunk(chunk, g->sel, n, g->in_cols, g->weights, g->in_vecs, out, step->err);
+    status = kernel_gather_chunk(chunk, g->sel, n, g->in_cols, g->weights, g->in_vecs, out,
+                                 step->err);
     if (status || n == 0) return status;
     env = rows_begin(step, &g->bad);
     return program_run(g->program, out, &env, g->results);
@@ -26,7 +28,8 @@ laminar_status groups_find(struct agg_groups *g, size_t n, struct laminar_error 
 }
 
 /* Puts the values of n groups aside that this step touches for the first time. */
-static laminar_status put_aside(struct agg_groups *g, const uint64_t *slots, uint8_t **rows, size_t n, struct laminar_error *err)
+static laminar_status put_aside(struct agg_groups *g, const uint64_t *slots, uint8_t **rows,
+                                size_t n, struct laminar_error *err)
 {
     for (uint32_t k = 0; k < g->set.n; k++) {
         struct column *old = &g->old_cols[k];
@@ -44,7 +47,8 @@ static laminar_status put_aside(struct agg_groups *g, const uint64_t *slots, uin
     return LAMINAR_OK;
 }
 
-laminar_status groups_touch(struct agg_groups *g, size_t n, const uint8_t *is_listed, struct laminar_error *err)
+laminar_status groups_touch(struct agg_groups *g, size_t n, const uint8_t *is_listed,
+                            struct laminar_error *err)
 {
     if (!ARRAY_RESERVE(&g->touched, g->touched.n + n)) return error_oom(err);
     struct touched_group *touched = g->touched.items;
@@ -53,7 +57,8 @@ laminar_status groups_touch(struct agg_groups *g, size_t n, const uint8_t *is_li
         uint8_t *row = g->rows[i];
         if (group_head(row)->mark || (is_listed && !is_listed[i])) continue;
         bool had_row = !g->is_new[i] && group_has_row(g, row);
-        touched[n_touched] = (struct touched_group){g->slots[i], had_row ? (uint32_t)(g->n_old + n_old) : UINT32_MAX};
+        touched[n_touched] = (struct touched_group){
+            g->slots[i], had_row ? (uint32_t)(g->n_old + n_old) : UINT32_MAX};
         group_head(row)->mark = (uint32_t)++n_touched;
         g->some_slots[n_old] = g->slots[i];
         g->some_rows[n_old] = row;
@@ -63,7 +68,8 @@ laminar_status groups_touch(struct agg_groups *g, size_t n, const uint8_t *is_li
     return n_old ? put_aside(g, g->some_slots, g->some_rows, n_old, err) : LAMINAR_OK;
 }
 
-laminar_status groups_update(struct agg_groups *g, const struct vector *results, const int64_t *weights, size_t n, struct laminar_error *err)
+laminar_status groups_update(struct agg_groups *g, const struct vector *results,
+                             const int64_t *weights, size_t n, struct laminar_error *err)
 {
     if (g->is_retracting && !g->is_global)
         for (size_t i = 0; i < n; i++) *group_n_rows(g->rows[i]) += weights ? weights[i] : 1;
@@ -73,27 +79,35 @@ laminar_status groups_update(struct agg_groups *g, const struct vector *results,
 /* --- Output ----------------------------------------------------------------------------------------------------------------------------------- */
 
 /* Leading and key columns of the groups, into out_cols (which are empty). */
-static laminar_status key_cols(struct agg_groups *g, const uint64_t *slots, size_t n, struct laminar_error *err)
+static laminar_status key_cols(struct agg_groups *g, const uint64_t *slots, size_t n,
+                               struct laminar_error *err)
 {
     laminar_status status = LAMINAR_OK;
     uint32_t n_lead = g->options.n_lead_cols, lead_keys = g->options.n_lead_keys;
     if (n_lead) {
         column_clear(&g->lead);
         if ((status = state_hash_keys(g->table, 0, slots, n, &g->lead, err))) return status;
-        if ((status = g->options.lead_cols(g->op, g->lead.vec.data, n, g->out_cols, err))) return status;
+        if ((status = g->options.lead_cols(g->op, g->lead.vec.data, n, g->out_cols, err)))
+            return status;
     }
     for (uint32_t k = lead_keys; k < g->n_keys && !status; k++)
         status = state_hash_keys(g->table, k, slots, n, &g->out_cols[n_lead + k - lead_keys], err);
     return status;
 }
 
-static laminar_status emit_columns(struct agg_groups *g, struct step *step, size_t n, const int64_t *weights)
+static laminar_status emit_columns(struct agg_groups *g, struct step *step, size_t n,
+                                   const int64_t *weights)
 {
     for (uint32_t k = 0; k < g->op->n_cols; k++) g->out_vecs[k] = g->out_cols[k].vec;
-    return op_emit(g->op, step, &(struct chunk){.n_rows = (uint32_t)n, .n_cols = g->op->n_cols, .cols = g->out_vecs, .weights = weights});
+    return op_emit(g->op, step,
+                   &(struct chunk){.n_rows = (uint32_t)n,
+                                   .n_cols = g->op->n_cols,
+                                   .cols = g->out_vecs,
+                                   .weights = weights});
 }
 
-laminar_status groups_emit_new(struct agg_groups *g, struct step *step, const uint64_t *slots, uint8_t **rows, size_t n)
+laminar_status groups_emit_new(struct agg_groups *g, struct step *step, const uint64_t *slots,
+                               uint8_t **rows, size_t n)
 {
     uint32_t first_agg = g->op->n_cols - g->set.n;
     for (uint32_t k = 0; k < g->op->n_cols; k++) column_clear(&g->out_cols[k]);
@@ -104,7 +118,8 @@ laminar_status groups_emit_new(struct agg_groups *g, struct step *step, const ui
 }
 
 /* Of the groups that had a row and have one, marks in is_new (as "equal") those whose values are the same as before. */
-static void find_equal(struct agg_groups *g, const struct touched_group *touched, size_t n, const uint32_t *new_row)
+static void find_equal(struct agg_groups *g, const struct touched_group *touched, size_t n,
+                       const uint32_t *new_row)
 {
     size_t n_both = 0;
     uint32_t *who = g->sel, *old = g->sel_old, *now = g->sel_new;
@@ -128,7 +143,8 @@ static void find_equal(struct agg_groups *g, const struct touched_group *touched
 }
 
 /* -old +new of up to EMIT_GROUPS groups: first all old rows (where anybody wants them), then all new ones. */
-static laminar_status emit_changes(struct agg_groups *g, struct step *step, const struct touched_group *touched, size_t n)
+static laminar_status emit_changes(struct agg_groups *g, struct step *step,
+                                   const struct touched_group *touched, size_t n)
 {
     uint32_t new_row[EMIT_GROUPS];
     size_t n_new = 0, n_old = 0, n_plus = 0;
@@ -142,11 +158,13 @@ static laminar_status emit_changes(struct agg_groups *g, struct step *step, cons
     }
     for (uint32_t k = 0; k < g->set.n && !status; k++) {
         column_clear(&g->new_cols[k]);
-        status = agg_set_finish(&g->set, k, g->some_slots, g->some_rows, n_new, &g->new_cols[k], step->err);
+        status = agg_set_finish(&g->set, k, g->some_slots, g->some_rows, n_new, &g->new_cols[k],
+                                step->err);
     }
     if (status) return status;
     find_equal(g, touched, n, new_row);
-    for (size_t i = 0; i < n; i++) { /* slots of the output's rows: old ones, then new ones; the latter from the end for now */
+    /* slots of the output's rows: old ones, then new ones; the latter from the end for now */
+    for (size_t i = 0; i < n; i++) {
         if (g->is_new[i]) continue;
         if (touched[i].old_row != UINT32_MAX) {
             g->slots[n_old] = touched[i].slot;
@@ -166,21 +184,27 @@ static laminar_status emit_changes(struct agg_groups *g, struct step *step, cons
     status = key_cols(g, g->slots, n_old + n_plus, step->err);
     for (uint32_t k = 0; k < g->set.n && !status; k++) {
         struct column *out = &g->out_cols[first_agg + k];
-        status = column_append_sel(out, &g->old_cols[k].vec, g->sel_old, n_old, STRINGS_BORROW, step->err);
-        if (!status) status = column_append_sel(out, &g->new_cols[k].vec, g->sel_new, n_plus, STRINGS_BORROW, step->err);
+        status = column_append_sel(out, &g->old_cols[k].vec, g->sel_old, n_old, STRINGS_BORROW,
+                                   step->err);
+        if (!status)
+            status = column_append_sel(out, &g->new_cols[k].vec, g->sel_new, n_plus, STRINGS_BORROW,
+                                       step->err);
     }
     return status ? status : emit_columns(g, step, n_old + n_plus, n_old ? g->weights : NULL);
 }
 
-laminar_status groups_remove(struct agg_groups *g, const uint64_t *slots, uint8_t **rows, size_t n, struct laminar_error *err)
+laminar_status groups_remove(struct agg_groups *g, const uint64_t *slots, uint8_t **rows, size_t n,
+                             struct laminar_error *err)
 {
-    laminar_status status = g->set.has_children ? agg_set_forget(&g->set, slots, rows, n, err) : LAMINAR_OK;
+    laminar_status status = g->set.has_children ? agg_set_forget(&g->set, slots, rows, n, err)
+                                                : LAMINAR_OK;
     if (!status) state_hash_remove(g->table, slots, n);
     return status;
 }
 
 /* Marks go; groups without rows are removed. */
-static laminar_status close_groups(struct agg_groups *g, const struct touched_group *touched, size_t n, struct laminar_error *err)
+static laminar_status close_groups(struct agg_groups *g, const struct touched_group *touched,
+                                   size_t n, struct laminar_error *err)
 {
     size_t n_gone = 0;
     laminar_status status = LAMINAR_OK;
@@ -205,12 +229,14 @@ laminar_status groups_emit_touched(struct agg_groups *g, struct step *step)
         size_t n = g->touched.n - at < EMIT_GROUPS ? g->touched.n - at : EMIT_GROUPS;
         bool all_new = !g->is_retracting;
         for (size_t i = 0; i < n; i++) {
-            g->rows[i] = state_hash_row_for_write(g->table, touched[i].slot); /* written in this step already: can't fail */
+            /* written in this step already: can't fail */
+            g->rows[i] = state_hash_row_for_write(g->table, touched[i].slot);
             ENSURE(g->rows[i], step->err);
             all_new &= touched[i].old_row == UINT32_MAX;
             g->slots[i] = touched[i].slot;
         }
-        status = all_new ? groups_emit_new(g, step, g->slots, g->rows, n) : emit_changes(g, step, touched, n);
+        status = all_new ? groups_emit_new(g, step, g->slots, g->rows, n)
+                         : emit_changes(g, step, touched, n);
         if (!status) status = close_groups(g, touched, n, step->err);
     }
     g->touched.n = 0;
@@ -254,8 +280,12 @@ static laminar_status create_table(struct agg_groups *g, struct laminar_error *e
     struct data_type *types = mem_calloc(g->n_keys + 1, sizeof *types);
     if (!types) return error_oom(err);
     for (uint32_t i = 0; i < g->options.n_lead_keys; i++) types[i] = TYPE(INT64);
-    for (uint32_t i = 0; i < plan->n_group; i++) types[g->options.n_lead_keys + i] = plan->group[i]->type;
-    struct state_hash_options options = {.name = "groups", .key_types = types, .n_keys = g->n_keys, .account = circuit_account(g->op->circuit)};
+    for (uint32_t i = 0; i < plan->n_group; i++)
+        types[g->options.n_lead_keys + i] = plan->group[i]->type;
+    struct state_hash_options options = {.name = "groups",
+                                         .key_types = types,
+                                         .n_keys = g->n_keys,
+                                         .account = circuit_account(g->op->circuit)};
     agg_set_table_options(&g->set, &options);
     laminar_status status = state_hash_create(&options, &g->table, err);
     if (!status) status = op_add_state(g->op, state_hash_base(g->table), err);
@@ -287,12 +317,14 @@ static laminar_status create_scratch(struct agg_groups *g, struct laminar_error 
     g->sel_old = mem_alloc(CHUNK_ROWS * sizeof *g->sel_old);
     g->sel_new = mem_alloc(CHUNK_ROWS * sizeof *g->sel_new);
     g->weights = mem_alloc(CHUNK_ROWS * sizeof *g->weights);
-    bool is_ok = g->results && g->keys && g->out_vecs && g->in_vecs && g->slots && g->rows && g->is_new && g->some_slots && g->some_rows &&
-                 g->sel && g->sel_old && g->sel_new && g->weights;
+    bool is_ok = g->results && g->keys && g->out_vecs && g->in_vecs && g->slots && g->rows &&
+                 g->is_new && g->some_slots && g->some_rows && g->sel && g->sel_old && g->sel_new &&
+                 g->weights;
     return is_ok ? LAMINAR_OK : error_oom(err);
 }
 
-laminar_status groups_create(struct agg_groups *g, struct op *op, const struct agg_groups_options *options, struct laminar_error *err)
+laminar_status groups_create(struct agg_groups *g, struct op *op,
+                             const struct agg_groups_options *options, struct laminar_error *err)
 {
     laminar_status status;
     const struct plan *plan = options->plan;
@@ -307,7 +339,8 @@ laminar_status groups_create(struct agg_groups *g, struct op *op, const struct a
     if (n_lead_exprs) exprs[0] = options->lead_expr;
     if (plan->n_group) memcpy(exprs + n_lead_exprs, plan->group, plan->n_group * sizeof *exprs);
     g->n_results = n_lead_exprs + plan->n_group;
-    TRY(agg_set_create(op, plan, g->is_retracting, options->header_bytes, &g->set, &exprs, &g->n_results, err));
+    TRY(agg_set_create(op, plan, g->is_retracting, options->header_bytes, &g->set, &exprs,
+                       &g->n_results, err));
     TRY(create_table(g, err));
     TRY(create_scratch(g, err));
     g->result_types = mem_calloc(g->n_results + 1, sizeof *g->result_types);

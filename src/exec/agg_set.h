@@ -20,18 +20,21 @@ struct agg_item {
     const struct aggregate_call *call;
     const struct bound_aggregate *agg;
     enum agg_form form;
-    size_t offset;         /* of the state in the payload (KERNEL, DISTINCT) */
-    uint32_t first_arg;    /* program result of the first argument; order arguments stand before: first_arg - n_order */
-    uint32_t filter;       /* program result, or NO_FILTER */
+    size_t offset; /* of the state in the payload (KERNEL, DISTINCT) */
+    /* program result of the first argument; order arguments stand before: first_arg - n_order */
+    uint32_t first_arg;
+    uint32_t filter; /* program result, or NO_FILTER */
     bool is_distinct;
     struct state_hash *distinct;
     struct state_ordered *ordered;
-    size_t chain_offset;   /* DISTINCT: in the payload, slot + 1 of the group's first pair in `distinct` */
-    struct column *cols;   /* order arguments, arguments: gathered by the filter; MULTISET, FIRST: read back */
+    /* DISTINCT: in the payload, slot + 1 of the group's first pair in `distinct` */
+    size_t chain_offset;
+    /* order arguments, arguments: gathered by the filter; MULTISET, FIRST: read back */
+    struct column *cols;
     struct column *changed_cols; /* DISTINCT: gathered pairs that appear or vanish */
     uint32_t n_cols;
-    struct vector *vecs;   /* n_cols + 1 */
-    struct column weights; /* MULTISET: of the rows read */
+    struct vector *vecs;    /* n_cols + 1 */
+    struct column weights;  /* MULTISET: of the rows read */
     struct column finished; /* MULTISET, FIRST, and strings: one result */
 };
 
@@ -56,26 +59,32 @@ struct agg_set {
 
 /* exprs gets the aggregates' expressions appended (arguments, order arguments, filters), for the operator's program; n_exprs is what is there already.
  * The payload has `header_bytes` in front, for the operator. */
-laminar_status agg_set_create(struct op *op, const struct plan *plan, bool is_retracting, uint32_t header_bytes, struct agg_set *set,
-                              struct expr ***exprs, uint32_t *n_exprs, struct laminar_error *err) must_check;
+laminar_status agg_set_create(struct op *op, const struct plan *plan, bool is_retracting,
+                              uint32_t header_bytes, struct agg_set *set, struct expr ***exprs,
+                              uint32_t *n_exprs, struct laminar_error *err) must_check;
 void agg_set_deinit(struct agg_set *set); /* child tables belong to the operator */
 /* Options of the groups table: payload size and call-backs. */
 void agg_set_table_options(struct agg_set *set, struct state_hash_options *options);
 /* Rows i of the program's results into the states at rows[i] of the groups slots[i]. */
-laminar_status agg_set_update(struct agg_set *set, const struct vector *results, const uint64_t *slots, uint8_t *const *rows, const int64_t *weights,
+laminar_status agg_set_update(struct agg_set *set, const struct vector *results,
+                              const uint64_t *slots, uint8_t *const *rows, const int64_t *weights,
                               size_t n, bool is_one_group, struct laminar_error *err) must_check;
 /* Appends aggregate a's values of n groups to out; strings may borrow the states' memory or the set's, until the next call. */
-laminar_status agg_set_finish(struct agg_set *set, uint32_t a, const uint64_t *slots, uint8_t *const *rows, size_t n, struct column *out,
+laminar_status agg_set_finish(struct agg_set *set, uint32_t a, const uint64_t *slots,
+                              uint8_t *const *rows, size_t n, struct column *out,
                               struct laminar_error *err) must_check;
 /* dst += src: panes of a window into one. dst lies in a table with heap `heap`. Only where agg_set_can_combine. */
-laminar_status agg_set_combine(struct agg_set *set, struct agg_heap *heap, uint8_t *dst, const uint8_t *src, struct laminar_error *err) must_check;
+laminar_status agg_set_combine(struct agg_set *set, struct agg_heap *heap, uint8_t *dst,
+                               const uint8_t *src, struct laminar_error *err) must_check;
 bool agg_set_can_combine(const struct agg_set *set);
 void agg_set_destroy_payload(struct agg_set *set, uint8_t *payload);
 /* Groups that are about to be removed: their rows in child tables go. */
-laminar_status agg_set_forget(struct agg_set *set, const uint64_t *slots, uint8_t *const *rows, size_t n, struct laminar_error *err) must_check;
+laminar_status agg_set_forget(struct agg_set *set, const uint64_t *slots, uint8_t *const *rows,
+                              size_t n, struct laminar_error *err) must_check;
 static inline bool agg_set_is_string(const struct agg_set *set, uint32_t a)
 {
-    return type_phys(set->items[a].agg->result) == PHYS_STRING || type_is_nested(set->items[a].agg->result);
+    return type_phys(set->items[a].agg->result) == PHYS_STRING ||
+           type_is_nested(set->items[a].agg->result);
 }
 
 #endif

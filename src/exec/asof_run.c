@@ -8,10 +8,13 @@ void asof_run_deinit(struct asof_run *run)
     *run = (struct asof_run){0};
 }
 
-laminar_status asof_run_append(struct asof_run *run, int64_t time, uint32_t slot, struct laminar_error *err)
+laminar_status asof_run_append(struct asof_run *run, int64_t time, uint32_t slot,
+                               struct laminar_error *err)
 {
     if (run->n == run->capacity) {
-        if (run->capacity > UINT32_MAX / 2) return error_set(err, LAMINAR_QUERY_FAILED, "one key of an ASOF join has more than %u rows", run->n);
+        if (run->capacity > UINT32_MAX / 2)
+            return error_set(err, LAMINAR_QUERY_FAILED,
+                             "one key of an ASOF join has more than %u rows", run->n);
         uint32_t capacity = run->capacity ? run->capacity * 2 : 4;
         struct asof_entry *items = mem_realloc(run->items, capacity * sizeof *items);
         if (!items) return error_oom(err);
@@ -22,14 +25,16 @@ laminar_status asof_run_append(struct asof_run *run, int64_t time, uint32_t slot
     return LAMINAR_OK;
 }
 
-static int compare(const struct state_rows *rows, const struct asof_entry *a, const struct asof_entry *b)
+static int compare(const struct state_rows *rows, const struct asof_entry *a,
+                   const struct asof_entry *b)
 {
     if (a->time != b->time) return a->time < b->time ? -1 : 1;
     return row_compare(&rows->layout, state_rows_at(rows, a->slot), state_rows_at(rows, b->slot));
 }
 
 /* Sorts items[0..n) using temp[0..n): insertion for short pieces, then merging. */
-static void sort_entries(const struct state_rows *rows, struct asof_entry *items, size_t n, struct asof_entry *temp)
+static void sort_entries(const struct state_rows *rows, struct asof_entry *items, size_t n,
+                         struct asof_entry *temp)
 {
     enum { PIECE = 16 };
     for (size_t from = 0; from < n; from += PIECE) {
@@ -37,7 +42,8 @@ static void sort_entries(const struct state_rows *rows, struct asof_entry *items
         for (size_t i = from + 1; i < end; i++) {
             struct asof_entry entry = items[i];
             size_t k = i;
-            for (; k > from && compare(rows, &items[k - 1], &entry) > 0; k--) items[k] = items[k - 1];
+            for (; k > from && compare(rows, &items[k - 1], &entry) > 0; k--)
+                items[k] = items[k - 1];
             items[k] = entry;
         }
     }
@@ -47,26 +53,34 @@ static void sort_entries(const struct state_rows *rows, struct asof_entry *items
             if (compare(rows, &items[middle - 1], &items[middle]) <= 0) continue;
             memcpy(temp, items + from, width * sizeof *temp);
             for (size_t a = 0, b = middle, to = from; a < width; to++)
-                items[to] = b < end && compare(rows, &items[b], &temp[a]) < 0 ? items[b++] : temp[a++];
+                items[to] = b < end && compare(rows, &items[b], &temp[a]) < 0 ? items[b++]
+                                                                              : temp[a++];
         }
     }
 }
 
-laminar_status asof_run_settle(struct asof_run *run, const struct state_rows *rows, struct asof_scratch *scratch, struct laminar_error *err)
+laminar_status asof_run_settle(struct asof_run *run, const struct state_rows *rows,
+                               struct asof_scratch *scratch, struct laminar_error *err)
 {
     uint32_t first = run->n_sorted;
-    while (first < run->n && (first == 0 || compare(rows, &run->items[first - 1], &run->items[first]) <= 0)) first++;
+    while (first < run->n &&
+           (first == 0 || compare(rows, &run->items[first - 1], &run->items[first]) <= 0))
+        first++;
     run->n_sorted = first; /* what came in order is in order */
     size_t n_new = run->n - first;
     if (n_new == 0) return LAMINAR_OK;
-    if (scratch->capacity < n_new && !array_grow((void **)&scratch->items, &scratch->capacity, sizeof *scratch->items, n_new)) return error_oom(err);
+    if (scratch->capacity < n_new &&
+        !array_grow((void **)&scratch->items, &scratch->capacity, sizeof *scratch->items, n_new))
+        return error_oom(err);
     sort_entries(rows, run->items + first, n_new, scratch->items);
     /* Merge from behind; entries before the place of the first new one stay where they are. */
     memcpy(scratch->items, run->items + first, n_new * sizeof *scratch->items);
     size_t old = first, left = n_new, to = run->n;
     while (left > 0) {
-        if (old > 0 && compare(rows, &run->items[old - 1], &scratch->items[left - 1]) > 0) run->items[--to] = run->items[--old];
-        else run->items[--to] = scratch->items[--left];
+        if (old > 0 && compare(rows, &run->items[old - 1], &scratch->items[left - 1]) > 0)
+            run->items[--to] = run->items[--old];
+        else
+            run->items[--to] = scratch->items[--left];
     }
     run->n_sorted = run->n;
     return LAMINAR_OK;
@@ -96,8 +110,10 @@ uint32_t asof_run_lower(struct asof_run *run, int64_t time)
     }
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
-        if (items[middle].time < time) low = middle + 1;
-        else high = middle;
+        if (items[middle].time < time)
+            low = middle + 1;
+        else
+            high = middle;
     }
     run->hint = low;
     return low;
@@ -116,8 +132,11 @@ bool asof_run_check(const struct asof_run *run, const struct state_rows *rows)
 {
     if (run->n_sorted > run->n || run->n > run->capacity) return false;
     for (uint32_t i = 0; i < run->n; i++) {
-        if (run->items[i].slot >= rows->n_slots || !row_weight(state_rows_at(rows, run->items[i].slot))) return false;
-        if (i > 0 && i < run->n_sorted && compare(rows, &run->items[i - 1], &run->items[i]) > 0) return false;
+        if (run->items[i].slot >= rows->n_slots ||
+            !row_weight(state_rows_at(rows, run->items[i].slot)))
+            return false;
+        if (i > 0 && i < run->n_sorted && compare(rows, &run->items[i - 1], &run->items[i]) > 0)
+            return false;
     }
     return true;
 }

@@ -24,9 +24,11 @@ struct asof_scratch { /* for merging */
 };
 static inline struct asof_run asof_run_empty(void) { return (struct asof_run){0}; }
 void asof_run_deinit(struct asof_run *run);
-laminar_status asof_run_append(struct asof_run *run, int64_t time, uint32_t slot, struct laminar_error *err) must_check;
+laminar_status asof_run_append(struct asof_run *run, int64_t time, uint32_t slot,
+                               struct laminar_error *err) must_check;
 /* Sorts in what was appended. */
-laminar_status asof_run_settle(struct asof_run *run, const struct state_rows *rows, struct asof_scratch *scratch, struct laminar_error *err) must_check;
+laminar_status asof_run_settle(struct asof_run *run, const struct state_rows *rows,
+                               struct asof_scratch *scratch, struct laminar_error *err) must_check;
 /* The first entry with time >= `time`; n if there is none. The run is settled. */
 uint32_t asof_run_lower(struct asof_run *run, int64_t time);
 static inline uint32_t asof_run_upper(struct asof_run *run, int64_t time) /* time > `time` */

@@ -13,11 +13,15 @@ struct building {
     struct laminar_error *err;
 };
 
-typedef laminar_status (*op_constructor)(struct circuit *circuit, const struct plan *plan, enum circuit_mode mode, struct op **out,
+typedef laminar_status (*op_constructor)(struct circuit *circuit, const struct plan *plan,
+                                         enum circuit_mode mode, struct op **out,
                                          struct laminar_error *err);
 
 /* A projection and the filter below it make one operator. */
-static bool is_fused(const struct plan *plan) { return plan->kind == PLAN_PROJECT && plan->inputs[0]->kind == PLAN_FILTER; }
+static bool is_fused(const struct plan *plan)
+{
+    return plan->kind == PLAN_PROJECT && plan->inputs[0]->kind == PLAN_FILTER;
+}
 
 static op_constructor constructor_of(const struct plan *plan)
 {
@@ -27,7 +31,8 @@ static op_constructor constructor_of(const struct plan *plan)
     case PLAN_VALUES: return op_values_create;
     case PLAN_FILTER: return op_filter_create;
     case PLAN_PROJECT: return op_project_create;
-    case PLAN_AGGREGATE: return plan->window.kind == WINDOW_NONE ? op_aggregate_create : op_window_aggregate_create;
+    case PLAN_AGGREGATE:
+        return plan->window.kind == WINDOW_NONE ? op_aggregate_create : op_window_aggregate_create;
     case PLAN_JOIN: return plan->strategy == STRATEGY_ASOF ? op_asof_create : op_join_create;
     case PLAN_UNION_ALL: return op_union_create;
     case PLAN_DISTINCT: return op_distinct_create;
@@ -96,11 +101,15 @@ done:
     return status;
 }
 
-laminar_status circuit_add(struct circuit *circuit, const struct plan *plan, enum circuit_mode mode, struct circuit_part *out,
-                           struct laminar_error *err)
+laminar_status circuit_add(struct circuit *circuit, const struct plan *plan, enum circuit_mode mode,
+                           struct circuit_part *out, struct laminar_error *err)
 {
     struct circuit_part part = {0};
-    struct building b = {.circuit = circuit, .mode = mode, .part = &part, .n_scans_max = count_scans(plan), .err = err};
+    struct building b = {.circuit = circuit,
+                         .mode = mode,
+                         .part = &part,
+                         .n_scans_max = count_scans(plan),
+                         .err = err};
     laminar_status status = LAMINAR_OK;
     part.scans = mem_calloc(b.n_scans_max, sizeof(struct op *));
     part.relations = mem_calloc(b.n_scans_max, sizeof(struct relation *));

@@ -12,7 +12,8 @@
  * @thread the step owner. */
 #include "exec/circuit_internal.h"
 
-laminar_status circuit_create(struct mem_account *account, struct circuit **out, struct laminar_error *err)
+laminar_status circuit_create(struct mem_account *account, struct circuit **out,
+                              struct laminar_error *err)
 {
     struct circuit *circuit = mem_calloc(1, sizeof *circuit);
     if (!circuit) return error_oom(err);
@@ -26,7 +27,8 @@ laminar_status circuit_create(struct mem_account *account, struct circuit **out,
 void circuit_free(struct circuit *circuit)
 {
     if (!circuit) return;
-    for (size_t i = circuit->ops.n; i-- > 0;) circuit->ops.items[i]->cls->free(circuit->ops.items[i]);
+    for (size_t i = circuit->ops.n; i-- > 0;)
+        circuit->ops.items[i]->cls->free(circuit->ops.items[i]);
     ARRAY_DEINIT(&circuit->ops);
     ARRAY_DEINIT(&circuit->wakers);
     mem_free(circuit->dirty);
@@ -76,7 +78,8 @@ static void unlink_edge(struct op *from, struct op *to, uint32_t port)
 {
     for (size_t i = 0; i < from->outputs.n; i++) {
         if (from->outputs.items[i].to != to || from->outputs.items[i].port != port) continue;
-        memmove(from->outputs.items + i, from->outputs.items + i + 1, (from->outputs.n - i - 1) * sizeof *from->outputs.items);
+        memmove(from->outputs.items + i, from->outputs.items + i + 1,
+                (from->outputs.n - i - 1) * sizeof *from->outputs.items);
         from->outputs.n--;
         break;
     }
@@ -91,11 +94,13 @@ static bool link_edge(struct op *from, struct op *to, uint32_t port)
     return true;
 }
 
-laminar_status circuit_add_op(struct circuit *circuit, struct op *take_op, struct op *const *inputs, struct laminar_error *err)
+laminar_status circuit_add_op(struct circuit *circuit, struct op *take_op, struct op *const *inputs,
+                              struct laminar_error *err)
 {
     struct op *op = take_op;
     assert(op->circuit == circuit);
-    bool is_ok = reserve_bits(circuit, circuit->ops.n + 1) && ARRAY_RESERVE(&circuit->ops, circuit->ops.n + 1);
+    bool is_ok = reserve_bits(circuit, circuit->ops.n + 1) &&
+                 ARRAY_RESERVE(&circuit->ops, circuit->ops.n + 1);
     for (uint32_t i = 0; is_ok && inputs && i < op->n_ports; i++)
         if (inputs[i]) is_ok = link_edge(inputs[i], op, i);
     if (!is_ok) {
@@ -106,7 +111,8 @@ laminar_status circuit_add_op(struct circuit *circuit, struct op *take_op, struc
     }
     op->index = (uint32_t)circuit->ops.n;
     circuit->ops.items[circuit->ops.n++] = op;
-    circuit_mark(circuit, op->index); /* picks up its inputs' watermark, and emits what it has of its own (VALUES) */
+    /* picks up its inputs' watermark, and emits what it has of its own (VALUES) */
+    circuit_mark(circuit, op->index);
     return LAMINAR_OK;
 }
 
@@ -137,9 +143,12 @@ static laminar_status sort_again(struct circuit *circuit, struct laminar_error *
     bool *marks = mem_calloc(n, sizeof *marks);
     laminar_status status = order && visited && marks ? LAMINAR_OK : error_oom(err);
     struct sorting sorting = {order, n};
-    for (size_t i = n; status == LAMINAR_OK && i-- > 0;) /* from the last, so that what is in order stays as it is */
+    /* from the last, so that what is in order stays as it is */
+    for (size_t i = n; status == LAMINAR_OK && i-- > 0;)
         if (!visit(&sorting, visited, circuit->ops.items[i]))
-            status = error_set(err, LAMINAR_INVALID_ARGUMENT, "the connection would make a cycle through %s", circuit->ops.items[i]->cls->name);
+            status = error_set(err, LAMINAR_INVALID_ARGUMENT,
+                               "the connection would make a cycle through %s",
+                               circuit->ops.items[i]->cls->name);
     if (status == LAMINAR_OK) renumber(circuit, order, n, marks);
     mem_free(order);
     mem_free(visited);
@@ -147,7 +156,8 @@ static laminar_status sort_again(struct circuit *circuit, struct laminar_error *
     return status;
 }
 
-laminar_status circuit_connect(struct circuit *circuit, struct op *from, struct op *to, uint32_t port, struct laminar_error *err)
+laminar_status circuit_connect(struct circuit *circuit, struct op *from, struct op *to,
+                               uint32_t port, struct laminar_error *err)
 {
     ENSURE(port < to->n_ports && !to->inputs[port], err);
     if (!link_edge(from, to, port)) return error_oom(err);
@@ -175,7 +185,8 @@ static void remove_op(struct circuit *circuit, struct op *op)
         if (op->inputs[port]) unlink_edge(op->inputs[port], op, port);
     while (op->outputs.n) unlink_edge(op, op->outputs.items[0].to, op->outputs.items[0].port);
     for (size_t i = 0; i < circuit->wakers.n; i++)
-        if (circuit->wakers.items[i] == op) circuit->wakers.items[i--] = circuit->wakers.items[--circuit->wakers.n];
+        if (circuit->wakers.items[i] == op)
+            circuit->wakers.items[i--] = circuit->wakers.items[--circuit->wakers.n];
     /* Close the gap, operators behind it move down by one, marks with them. */
     size_t n = circuit->ops.n;
     bool was_set;
@@ -202,7 +213,8 @@ void circuit_remove(struct circuit *circuit, struct circuit_part *part)
 
 /* --- Steps ------------------------------------------------------------------------------------------------------------------------------- */
 
-laminar_status circuit_push(struct circuit *circuit, struct step *step, struct op *scan, const struct chunk *chunk)
+laminar_status circuit_push(struct circuit *circuit, struct step *step, struct op *scan,
+                            const struct chunk *chunk)
 {
     if (chunk->n_rows == 0 || scan->has_failed) return LAMINAR_OK;
     if (!step->err) step->err = &circuit->err;
@@ -254,7 +266,8 @@ static void finish_op(struct circuit *circuit, struct step *step, struct op *op)
     }
     if (op->watermark_out < before) op->watermark_out = before;
     if (op->watermark_out == before) return;
-    for (size_t i = 0; i < op->outputs.n; i++) circuit_mark(circuit, op->outputs.items[i].to->index);
+    for (size_t i = 0; i < op->outputs.n; i++)
+        circuit_mark(circuit, op->outputs.items[i].to->index);
 }
 
 static void mark_due(struct circuit *circuit, const struct step *step)
@@ -274,7 +287,8 @@ void circuit_finish_step(struct circuit *circuit, struct step *step)
     if (!step->err) step->err = &circuit->err;
     mark_due(circuit, step);
     /* Marks set on the way are at higher indexes, in this word or a later one, so last_dirty is read again each time. */
-    for (size_t word = circuit->first_dirty; word != SIZE_MAX && word <= circuit->last_dirty; word++) {
+    for (size_t word = circuit->first_dirty; word != SIZE_MAX && word <= circuit->last_dirty;
+         word++) {
         while (circuit->dirty[word]) {
             unsigned bit = (unsigned)__builtin_ctzll(circuit->dirty[word]);
             circuit->dirty[word] &= circuit->dirty[word] - 1;

@@ -6,13 +6,13 @@
 
 struct circuit {
     struct mem_account *account;
-    ARRAY_OF(struct op *) ops;      /* topological order; ops.items[i]->index == i */
-    uint64_t *dirty;                /* one bit an operator: finish_step must run */
+    ARRAY_OF(struct op *) ops; /* topological order; ops.items[i]->index == i */
+    uint64_t *dirty;           /* one bit an operator: finish_step must run */
     size_t n_dirty_words;
-    size_t first_dirty;             /* no word below it has a bit */
-    size_t last_dirty;              /* no word above it has a bit */
-    ARRAY_OF(struct op *) wakers;   /* operators that have ever asked to be woken */
-    struct laminar_error err;       /* for steps that come without one */
+    size_t first_dirty;           /* no word below it has a bit */
+    size_t last_dirty;            /* no word above it has a bit */
+    ARRAY_OF(struct op *) wakers; /* operators that have ever asked to be woken */
+    struct laminar_error err;     /* for steps that come without one */
 };
 
 static inline void circuit_mark(struct circuit *circuit, uint32_t index)

@@ -5,7 +5,8 @@
 
 static void put_u32(struct strbuf *out, uint32_t v) { strbuf_append(out, (const char *)&v, 4); }
 
-static laminar_status encode_flat(const struct vector *v, size_t n, struct strbuf *out, struct laminar_error *err)
+static laminar_status encode_flat(const struct vector *v, size_t n, struct strbuf *out,
+                                  struct laminar_error *err)
 {
     strbuf_putc(out, v->validity != NULL);
     if (v->validity) strbuf_append(out, (const char *)v->validity, bitmap_bytes(n));
@@ -31,7 +32,8 @@ static laminar_status encode_flat(const struct vector *v, size_t n, struct strbu
     return out->failed ? error_oom(err) : LAMINAR_OK;
 }
 
-laminar_status column_encode(const struct vector *v, size_t from, size_t n, struct strbuf *out, struct laminar_error *err)
+laminar_status column_encode(const struct vector *v, size_t from, size_t n, struct strbuf *out,
+                             struct laminar_error *err)
 {
     struct column flat = {0};
     laminar_status status;
@@ -62,10 +64,12 @@ static laminar_status malformed(const char *what, struct laminar_error *err)
     return error_set(err, LAMINAR_CHECKPOINT_FAILED, "a kept column is malformed: %s", what);
 }
 
-static laminar_status decode_strings(struct column *out, size_t n, const uint8_t *validity, struct reader *reader, struct laminar_error *err)
+static laminar_status decode_strings(struct column *out, size_t n, const uint8_t *validity,
+                                     struct reader *reader, struct laminar_error *err)
 {
     const uint8_t *sizes = take(reader, n * 4);
-    bool is_text = out->vec.type.id == LAMINAR_TYPE_VARCHAR || out->vec.type.id == LAMINAR_TYPE_JSON;
+    bool is_text = out->vec.type.id == LAMINAR_TYPE_VARCHAR ||
+                   out->vec.type.id == LAMINAR_TYPE_JSON;
     if (!sizes) return malformed("it ends within its sizes", err);
     for (size_t i = 0; i < n; i++) {
         uint32_t size;
@@ -73,13 +77,16 @@ static laminar_status decode_strings(struct column *out, size_t n, const uint8_t
         const char *bytes = (const char *)take(reader, size);
         if (!bytes) return malformed("a string reaches beyond it", err);
         if (is_text && !utf8_validate(bytes, size)) return malformed("a string isn't UTF-8", err);
-        laminar_status status = validity && !bitmap_get(validity, i) ? column_append_null(out, 1, err) : column_append_string(out, bytes, size, err);
+        laminar_status status = validity && !bitmap_get(validity, i)
+                                    ? column_append_null(out, 1, err)
+                                    : column_append_string(out, bytes, size, err);
         if (status != LAMINAR_OK) return status;
     }
     return LAMINAR_OK;
 }
 
-static laminar_status decode_nested(struct column *out, size_t n, const uint8_t *validity, struct reader *reader, struct laminar_error *err)
+static laminar_status decode_nested(struct column *out, size_t n, const uint8_t *validity,
+                                    struct reader *reader, struct laminar_error *err)
 {
     for (size_t i = 0; i < n; i++) {
         laminar_status status;
@@ -93,14 +100,16 @@ static laminar_status decode_nested(struct column *out, size_t n, const uint8_t 
             bytes = head ? take(reader, size) : NULL;
             if (!bytes) return malformed("a value reaches beyond it", err);
             status = value_decode(out, bytes, size, &used, err);
-            if (status == LAMINAR_OK && used != size) return malformed("a nested value has another size", err);
+            if (status == LAMINAR_OK && used != size)
+                return malformed("a nested value has another size", err);
         }
         if (status != LAMINAR_OK) return status;
     }
     return LAMINAR_OK;
 }
 
-static laminar_status decode_fixed(struct column *out, size_t n, const uint8_t *validity, struct reader *reader, struct laminar_error *err)
+static laminar_status decode_fixed(struct column *out, size_t n, const uint8_t *validity,
+                                   struct reader *reader, struct laminar_error *err)
 {
     const uint8_t *values = take(reader, n * type_width(out->vec.type));
     if (!values) return malformed("it is too short", err);
@@ -121,17 +130,23 @@ done:
     return status;
 }
 
-laminar_status column_decode(struct column *out, size_t n, const uint8_t *data, size_t size, size_t *used, struct laminar_error *err)
+laminar_status column_decode(struct column *out, size_t n, const uint8_t *data, size_t size,
+                             size_t *used, struct laminar_error *err)
 {
     struct reader reader = {data, data + size};
     const uint8_t *flag = take(&reader, 1), *validity = NULL;
     if (!flag || *flag > 1) return malformed("no validity", err);
-    if (*flag && !(validity = take(&reader, bitmap_bytes(n)))) return malformed("it ends within its validity", err);
+    if (*flag && !(validity = take(&reader, bitmap_bytes(n))))
+        return malformed("it ends within its validity", err);
     laminar_status status;
-    if (type_is_nested(out->vec.type)) status = decode_nested(out, n, validity, &reader, err);
-    else if (type_phys(out->vec.type) == PHYS_STRING) status = decode_strings(out, n, validity, &reader, err);
-    else if (type_width(out->vec.type) == 0) status = column_append_null(out, n, err);
-    else status = decode_fixed(out, n, validity, &reader, err);
+    if (type_is_nested(out->vec.type))
+        status = decode_nested(out, n, validity, &reader, err);
+    else if (type_phys(out->vec.type) == PHYS_STRING)
+        status = decode_strings(out, n, validity, &reader, err);
+    else if (type_width(out->vec.type) == 0)
+        status = column_append_null(out, n, err);
+    else
+        status = decode_fixed(out, n, validity, &reader, err);
     if (status == LAMINAR_OK) *used = (size_t)(reader.at - data);
     return status;
 }

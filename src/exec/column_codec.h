@@ -8,8 +8,10 @@
 #include "vector/kernel.h"
 
 /* Rows [from, from + n) of v. On failure of memory out->failed or the status says so. */
-laminar_status column_encode(const struct vector *v, size_t from, size_t n, struct strbuf *out, struct laminar_error *err) must_check;
+laminar_status column_encode(const struct vector *v, size_t from, size_t n, struct strbuf *out,
+                             struct laminar_error *err) must_check;
 /* Appends n rows to `out` (initialised with the type); *used = bytes read. Malformed bytes: LAMINAR_CHECKPOINT_FAILED. */
-laminar_status column_decode(struct column *out, size_t n, const uint8_t *data, size_t size, size_t *used, struct laminar_error *err) must_check;
+laminar_status column_decode(struct column *out, size_t n, const uint8_t *data, size_t size,
+                             size_t *used, struct laminar_error *err) must_check;
 
 #endif

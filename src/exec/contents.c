@@ -24,7 +24,8 @@ struct saved {
 
 static laminar_status read_contents(struct op *op, struct step *step, struct op_edge to)
 {
-    struct saved saved = {op->outputs.items, op->outputs.n, op->outputs.capacity, op->has_failed, op->rows_in, op->rows_out};
+    struct saved saved = {op->outputs.items, op->outputs.n, op->outputs.capacity,
+                          op->has_failed,    op->rows_in,   op->rows_out};
     laminar_status status = LAMINAR_OK;
     op->outputs.items = &to;
     op->outputs.n = op->outputs.capacity = 1;
@@ -52,7 +53,8 @@ struct reader {
     struct laminar_error error;
 };
 
-static laminar_status reader_process(struct op *op, struct step *step, uint32_t port, const struct chunk *chunk)
+static laminar_status reader_process(struct op *op, struct step *step, uint32_t port,
+                                     const struct chunk *chunk)
 {
     (void)port;
     struct reader *reader = CONTAINER_OF(op, struct reader, op);
@@ -66,9 +68,14 @@ static laminar_status reader_process(struct op *op, struct step *step, uint32_t 
 static const struct op_class reader_class = {.name = "reader", .process = reader_process};
 
 laminar_status circuit_contents(struct op *op, struct step *step,
-                                laminar_status (*on_chunk)(void *ctx, struct step *step, const struct chunk *chunk), void *ctx)
+                                laminar_status (*on_chunk)(void *ctx, struct step *step,
+                                                           const struct chunk *chunk),
+                                void *ctx)
 {
-    struct reader reader = {.op = {.cls = &reader_class, .circuit = op->circuit, .index = op->index}, .on_chunk = on_chunk, .ctx = ctx};
+    struct reader reader = {
+        .op = {.cls = &reader_class, .circuit = op->circuit, .index = op->index},
+        .on_chunk = on_chunk,
+        .ctx = ctx};
     assert(op_has_contents(op));
     laminar_status status = read_contents(op, step, (struct op_edge){.to = &reader.op, .port = 0});
     if (status != LAMINAR_OK || reader.status == LAMINAR_OK) return status;

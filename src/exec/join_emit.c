@@ -24,7 +24,8 @@ size_t join_match_keys(struct op_join *join, uint32_t port, size_t n)
 {
     struct join_scratch *scratch = join->scratch;
     if (join->n_keys == 0) return n;
-    size_t n_match = multimap_match(join->sides[1 - port].map, join->sides[port].in.keys, scratch->pair_rows, scratch->pair_slots, n, scratch->pair_sel);
+    size_t n_match = multimap_match(join->sides[1 - port].map, join->sides[port].in.keys,
+                                    scratch->pair_rows, scratch->pair_slots, n, scratch->pair_sel);
     if (n_match < n) compact_pairs(scratch, scratch->pair_sel, n_match);
     return n_match;
 }
@@ -35,18 +36,21 @@ static size_t filter_interval(struct op_join *join, uint32_t port, size_t n)
     const struct join_side *other = &join->sides[1 - port];
     size_t n_kept = 0;
     for (size_t i = 0; i < n; i++) {
-        int64_t own = join_time_at(&join->sides[port].in.time, scratch->pair_rows[i]), theirs = stored_time(other, scratch->pair_slots[i]);
+        int64_t own = join_time_at(&join->sides[port].in.time, scratch->pair_rows[i]),
+                theirs = stored_time(other, scratch->pair_slots[i]);
         int64_t left = port == 0 ? own : theirs, right = port == 0 ? theirs : own;
         scratch->pair_rows[n_kept] = scratch->pair_rows[i];
         scratch->pair_slots[n_kept] = scratch->pair_slots[i];
-        n_kept += right >= join_saturating_add(left, join->lower) && right <= join_saturating_add(left, join->upper);
+        n_kept += right >= join_saturating_add(left, join->lower) &&
+                  right <= join_saturating_add(left, join->upper);
     }
     return n_kept;
 }
 
 /* Output column `c` (left, then right) of the pairs into `col`, or straight from the chunk. */
-static laminar_status gather_column(struct op_join *join, uint32_t port, const struct chunk *chunk, uint32_t c, size_t n, bool is_identity,
-                                    struct column *col, struct vector *out, struct laminar_error *err)
+static laminar_status gather_column(struct op_join *join, uint32_t port, const struct chunk *chunk,
+                                    uint32_t c, size_t n, bool is_identity, struct column *col,
+                                    struct vector *out, struct laminar_error *err)
 {
     struct join_scratch *scratch = join->scratch;
     uint32_t owner = c >= join->sides[1].first_out;
@@ -62,21 +66,26 @@ static laminar_status gather_column(struct op_join *join, uint32_t port, const s
         status = column_append_sel(col, v, scratch->pair_rows, n, STRINGS_BORROW, err);
     } else {
         column_clear(col);
-        status = state_rows_gather(&join->sides[owner].map->rows, i, scratch->pair_slots, n, col, err);
+        status = state_rows_gather(&join->sides[owner].map->rows, i, scratch->pair_slots, n, col,
+                                   err);
     }
     *out = col->vec;
     return status;
 }
 
-laminar_status join_filter_pairs(struct op_join *join, struct step *step, uint32_t port, const struct chunk *chunk, size_t *n)
+laminar_status join_filter_pairs(struct op_join *join, struct step *step, uint32_t port,
+                                 const struct chunk *chunk, size_t *n)
 {
     struct join_scratch *scratch = join->scratch;
     laminar_status status = LAMINAR_OK;
     if (join->is_interval) *n = filter_interval(join, port, *n);
     if (!join->residual || *n == 0) return LAMINAR_OK;
     for (uint32_t c = 0; c < join->n_out_max; c++)
-        if (join->residual_cols[c]) TRY(gather_column(join, port, chunk, c, *n, false, &join->test_cols[c], &join->test_vecs[c], step->err));
-    struct chunk pairs = {.n_rows = (uint32_t)*n, .n_cols = join->n_out_max, .cols = join->test_vecs};
+        if (join->residual_cols[c])
+            TRY(gather_column(join, port, chunk, c, *n, false, &join->test_cols[c],
+                              &join->test_vecs[c], step->err));
+    struct chunk pairs = {
+        .n_rows = (uint32_t)*n, .n_cols = join->n_out_max, .cols = join->test_vecs};
     struct eval_env env = step_eval_env(step);
     env.scratch = &scratch->rows.arena;
     env.bad_rows = scratch->rows.bad_rows;
@@ -87,7 +96,8 @@ laminar_status join_filter_pairs(struct op_join *join, struct step *step, uint32
         join->base.bad_rows += env.n_bad_rows;
         size_t n_good = 0;
         for (size_t i = 0; i < n_sel; i++)
-            if (!bitmap_get(scratch->rows.bad_rows, scratch->pair_sel[i])) scratch->pair_sel[n_good++] = scratch->pair_sel[i];
+            if (!bitmap_get(scratch->rows.bad_rows, scratch->pair_sel[i]))
+                scratch->pair_sel[n_good++] = scratch->pair_sel[i];
         n_sel = n_good;
     }
     compact_pairs(scratch, scratch->pair_sel, n_sel);
@@ -106,7 +116,8 @@ static bool is_identity_map(const uint32_t *rows, size_t n, size_t n_chunk)
     return difference == 0;
 }
 
-laminar_status join_emit_pairs(struct op_join *join, struct step *step, uint32_t port, const struct chunk *chunk, size_t n)
+laminar_status join_emit_pairs(struct op_join *join, struct step *step, uint32_t port,
+                               const struct chunk *chunk, size_t n)
 {
     if (n == 0) return LAMINAR_OK;
     struct join_scratch *scratch = join->scratch;
@@ -115,12 +126,15 @@ laminar_status join_emit_pairs(struct op_join *join, struct step *step, uint32_t
     bool is_identity = is_identity_map(scratch->pair_rows, n, chunk->n_rows);
     struct chunk out = {.n_rows = (uint32_t)n, .n_cols = join->base.n_cols, .cols = join->out_vecs};
     for (uint32_t c = 0; c < out.n_cols; c++)
-        TRY(gather_column(join, port, chunk, c, n, is_identity, &join->out_cols[c], &join->out_vecs[c], step->err));
+        TRY(gather_column(join, port, chunk, c, n, is_identity, &join->out_cols[c],
+                          &join->out_vecs[c], step->err));
     if (chunk->weights || rows->n_heavy) {
         for (size_t i = 0; i < n; i++) {
             int64_t theirs = row_weight(state_rows_at(rows, scratch->pair_slots[i]));
-            if (__builtin_mul_overflow(chunk->weights ? chunk->weights[scratch->pair_rows[i]] : 1, theirs, &scratch->out_weights[i]))
-                TRY(error_set(step->err, LAMINAR_QUERY_FAILED, "the number of equal rows in a join result exceeds 2^63"));
+            if (__builtin_mul_overflow(chunk->weights ? chunk->weights[scratch->pair_rows[i]] : 1,
+                                       theirs, &scratch->out_weights[i]))
+                TRY(error_set(step->err, LAMINAR_QUERY_FAILED,
+                              "the number of equal rows in a join result exceeds 2^63"));
         }
         out.weights = scratch->out_weights;
     }
@@ -133,10 +147,12 @@ static void pad_other(struct op_join *join, uint32_t port)
 {
     const struct join_side *other = &join->sides[1 - port];
     if (join->is_semi) return;
-    for (uint32_t i = 0; i < other->in.n_cols; i++) join->out_vecs[other->first_out + i] = other->in.nulls[i];
+    for (uint32_t i = 0; i < other->in.n_cols; i++)
+        join->out_vecs[other->first_out + i] = other->in.nulls[i];
 }
 
-laminar_status join_emit_rows(struct op_join *join, struct step *step, uint32_t port, const struct chunk *chunk, const uint32_t *rows, size_t n)
+laminar_status join_emit_rows(struct op_join *join, struct step *step, uint32_t port,
+                              const struct chunk *chunk, const uint32_t *rows, size_t n)
 {
     if (n == 0) return LAMINAR_OK;
     struct join_scratch *scratch = join->scratch;
@@ -166,7 +182,8 @@ done:
     return status;
 }
 
-laminar_status join_emit_slots(struct op_join *join, struct step *step, uint32_t port, const uint32_t *slots, const int64_t *weights, size_t n)
+laminar_status join_emit_slots(struct op_join *join, struct step *step, uint32_t port,
+                               const uint32_t *slots, const int64_t *weights, size_t n)
 {
     if (n == 0) return LAMINAR_OK;
     const struct join_side *side = &join->sides[port];
@@ -178,7 +195,10 @@ laminar_status join_emit_slots(struct op_join *join, struct step *step, uint32_t
         join->out_vecs[side->first_out + i] = col->vec;
     }
     pad_other(join, port);
-    struct chunk out = {.n_rows = (uint32_t)n, .n_cols = join->base.n_cols, .cols = join->out_vecs, .weights = weights};
+    struct chunk out = {.n_rows = (uint32_t)n,
+                        .n_cols = join->base.n_cols,
+                        .cols = join->out_vecs,
+                        .weights = weights};
     TRY(op_emit(&join->base, step, &out));
 done:
     return status;

@@ -4,7 +4,8 @@
 
 /* --- Creation ---------------------------------------------------------------------------------------------------------------------------- */
 
-static laminar_status allocate(struct join_input *input, const struct plan *plan, uint32_t n_max, struct laminar_error *err)
+static laminar_status allocate(struct join_input *input, const struct plan *plan, uint32_t n_max,
+                               struct laminar_error *err)
 {
     input->computed = mem_calloc(n_max, sizeof *input->computed);
     input->key_sources = mem_calloc(n_max, sizeof *input->key_sources);
@@ -12,17 +13,21 @@ static laminar_status allocate(struct join_input *input, const struct plan *plan
     input->keys = mem_calloc(n_max, sizeof *input->keys);
     input->stored = mem_calloc(plan->n_cols + n_max, sizeof *input->stored);
     input->stored_types = mem_calloc(plan->n_cols + n_max, sizeof *input->stored_types);
-    input->nulls = mem_calloc(plan->n_cols, sizeof *input->nulls + 32); /* vectors, then a value and a validity byte for each */
-    bool is_ok = input->computed && input->key_sources && input->key_stored && input->keys && input->stored && input->stored_types && input->nulls;
+    /* vectors, then a value and a validity byte for each */
+    input->nulls = mem_calloc(plan->n_cols, sizeof *input->nulls + 32);
+    bool is_ok = input->computed && input->key_sources && input->key_stored && input->keys &&
+                 input->stored && input->stored_types && input->nulls;
     return is_ok ? LAMINAR_OK : error_oom(err);
 }
 
-laminar_status join_input_init(struct join_input *input, const struct plan *plan, struct expr *const *keys, uint32_t n_keys, struct expr *time,
+laminar_status join_input_init(struct join_input *input, const struct plan *plan,
+                               struct expr *const *keys, uint32_t n_keys, struct expr *time,
                                struct laminar_error *err)
 {
     laminar_status status = LAMINAR_OK;
     uint32_t n_exprs = 0, n_max = n_keys + 1;
-    *input = (struct join_input){.n_cols = plan->n_cols, .n_keys = n_keys, .has_time = time != NULL};
+    *input = (struct join_input){
+        .n_cols = plan->n_cols, .n_keys = n_keys, .has_time = time != NULL};
     struct expr **exprs = mem_calloc(n_max, sizeof *exprs);
     if (!exprs) TRY(error_oom(err));
     TRY(allocate(input, plan, n_max, err));
@@ -72,15 +77,19 @@ void join_input_deinit(struct join_input *input)
 
 /* --- Reading ----------------------------------------------------------------------------------------------------------------------------- */
 
-static const struct vector *source_vector(const struct join_input *input, const struct chunk *chunk, int32_t source)
+static const struct vector *source_vector(const struct join_input *input, const struct chunk *chunk,
+                                          int32_t source)
 {
     return source >= 0 ? &chunk->cols[source] : &input->computed[-1 - source];
 }
 
-static bool may_be_null(const struct vector *v) { return v->validity || v->type.id == LAMINAR_TYPE_NULL; }
+static bool may_be_null(const struct vector *v)
+{
+    return v->validity || v->type.id == LAMINAR_TYPE_NULL;
+}
 
-static laminar_status compute(struct join_input *input, struct op *op, struct step *step, const struct chunk *chunk, struct join_rows *rows,
-                              size_t *n_bad)
+static laminar_status compute(struct join_input *input, struct op *op, struct step *step,
+                              const struct chunk *chunk, struct join_rows *rows, size_t *n_bad)
 {
     if (!input->program) return LAMINAR_OK;
     struct eval_env env = step_eval_env(step);
@@ -93,7 +102,8 @@ static laminar_status compute(struct join_input *input, struct op *op, struct st
     return status;
 }
 
-laminar_status join_input_read(struct join_input *input, struct op *op, struct step *step, const struct chunk *chunk, struct join_rows *rows)
+laminar_status join_input_read(struct join_input *input, struct op *op, struct step *step,
+                               const struct chunk *chunk, struct join_rows *rows)
 {
     size_t n_bad = 0;
     bool has_nulls = false;
@@ -107,21 +117,26 @@ laminar_status join_input_read(struct join_input *input, struct op *op, struct s
         input->time = *source_vector(input, chunk, input->time_source);
         has_nulls |= may_be_null(&input->time);
     }
-    for (uint32_t i = 0; i < input->n_stored; i++) input->stored[i] = i < input->n_cols ? chunk->cols[i] : input->computed[i - input->n_cols];
+    for (uint32_t i = 0; i < input->n_stored; i++)
+        input->stored[i] = i < input->n_cols ? chunk->cols[i] : input->computed[i - input->n_cols];
     rows->n_sel = rows->n_null = 0;
     for (uint32_t row = 0; row < chunk->n_rows; row++) {
         if (n_bad && bitmap_get(rows->bad_rows, row)) continue;
         bool is_valid = true;
-        for (uint32_t k = 0; has_nulls && k < input->n_keys; k++) is_valid &= vector_is_valid(&input->keys[k], row);
+        for (uint32_t k = 0; has_nulls && k < input->n_keys; k++)
+            is_valid &= vector_is_valid(&input->keys[k], row);
         if (has_nulls && input->has_time) is_valid &= vector_is_valid(&input->time, row);
-        if (is_valid) rows->sel[rows->n_sel++] = row;
-        else rows->null_sel[rows->n_null++] = row;
+        if (is_valid)
+            rows->sel[rows->n_sel++] = row;
+        else
+            rows->null_sel[rows->n_null++] = row;
     }
     kernel_hash(input->keys, input->n_keys, chunk->n_rows, rows->hashes);
     return LAMINAR_OK;
 }
 
-void join_input_drop_late(const struct join_input *input, struct op *op, int64_t watermark_us, struct join_rows *rows)
+void join_input_drop_late(const struct join_input *input, struct op *op, int64_t watermark_us,
+                          struct join_rows *rows)
 {
     if (watermark_us == WATERMARK_NONE) return;
     int64_t least = join_time_ceil(input->time.type, watermark_us);
@@ -150,8 +165,14 @@ static int64_t unit_us(struct data_type type)
     return 0;
 }
 
-static int64_t floor_div(int64_t a, int64_t b) { return a / b - (a % b != 0 && (a < 0) != (b < 0)); }
-static int64_t clamp_128(int128 v) { return v > INT64_MAX ? INT64_MAX : v < INT64_MIN ? INT64_MIN : (int64_t)v; }
+static int64_t floor_div(int64_t a, int64_t b)
+{
+    return a / b - (a % b != 0 && (a < 0) != (b < 0));
+}
+static int64_t clamp_128(int128 v)
+{
+    return v > INT64_MAX ? INT64_MAX : v < INT64_MIN ? INT64_MIN : (int64_t)v;
+}
 
 int64_t join_time_ceil(struct data_type type, int64_t us)
 {
@@ -177,11 +198,18 @@ bool join_input_is_late(const struct plan *plan)
 {
     switch (plan->kind) {
     case PLAN_SCAN: return false;
-    case PLAN_FILTER: case PLAN_PROJECT: case PLAN_WINDOW_TABLE: case PLAN_UNION_ALL: break;
+    case PLAN_FILTER:
+    case PLAN_PROJECT:
+    case PLAN_WINDOW_TABLE:
+    case PLAN_UNION_ALL: break;
     case PLAN_JOIN:
         if (plan->join_kind == JOIN_RIGHT || plan->join_kind == JOIN_FULL) return true;
         break;
-    case PLAN_VALUES: case PLAN_AGGREGATE: case PLAN_DISTINCT: case PLAN_TOP_N: case PLAN_SORT: return true;
+    case PLAN_VALUES:
+    case PLAN_AGGREGATE:
+    case PLAN_DISTINCT:
+    case PLAN_TOP_N:
+    case PLAN_SORT: return true;
     }
     for (uint32_t i = 0; i < plan->n_inputs; i++)
         if (join_input_is_late(plan->inputs[i])) return true;

@@ -8,7 +8,7 @@
 #include "exec/op.h"
 
 struct join_input {
-    uint32_t n_cols;         /* of the input */
+    uint32_t n_cols; /* of the input */
     uint32_t n_keys;
     bool has_time;
     struct program *program; /* keys and time that aren't plain columns; NULL = all are */
@@ -18,12 +18,12 @@ struct join_input {
     /* of the chunk at hand */
     struct vector *keys;
     struct vector time;
-    struct vector *stored;   /* columns as they are kept: input, computed */
+    struct vector *stored; /* columns as they are kept: input, computed */
     uint32_t n_stored;
-    uint32_t *key_stored;    /* which of them are the keys */
+    uint32_t *key_stored; /* which of them are the keys */
     uint32_t time_stored;
     struct data_type *stored_types;
-    struct vector *nulls;    /* a constant null for each input column */
+    struct vector *nulls; /* a constant null for each input column */
 };
 /* Working memory for one chunk. */
 struct join_rows {
@@ -32,22 +32,26 @@ struct join_rows {
     uint32_t null_sel[CHUNK_ROWS]; /* rows without: they match nothing */
     size_t n_sel, n_null;
     uint8_t bad_rows[CHUNK_ROWS / 8];
-    struct arena arena;            /* of evaluations */
+    struct arena arena; /* of evaluations */
 };
 /* `time` may be NULL. On failure join_input_deinit cleans up. */
-laminar_status join_input_init(struct join_input *input, const struct plan *plan, struct expr *const *keys, uint32_t n_keys, struct expr *time,
+laminar_status join_input_init(struct join_input *input, const struct plan *plan,
+                               struct expr *const *keys, uint32_t n_keys, struct expr *time,
                                struct laminar_error *err) must_check;
 void join_input_deinit(struct join_input *input);
 /* Fills keys, time, stored and `rows`. Rows that an expression fails for (on_error = skip) are in neither list, and counted in op->bad_rows. */
-laminar_status join_input_read(struct join_input *input, struct op *op, struct step *step, const struct chunk *chunk, struct join_rows *rows) must_check;
+laminar_status join_input_read(struct join_input *input, struct op *op, struct step *step,
+                               const struct chunk *chunk, struct join_rows *rows) must_check;
 /* Takes rows behind the watermark out of rows->sel, counting them in op->late_rows. */
-void join_input_drop_late(const struct join_input *input, struct op *op, int64_t watermark_us, struct join_rows *rows);
+void join_input_drop_late(const struct join_input *input, struct op *op, int64_t watermark_us,
+                          struct join_rows *rows);
 
 /* The time of row `row` of a time vector. */
 static inline int64_t join_time_at(const struct vector *v, size_t row)
 {
     size_t i = v->shape == VEC_CONST ? 0 : row;
-    return type_phys(v->type) == PHYS_I32 ? ((const int32_t *)v->data)[i] : ((const int64_t *)v->data)[i];
+    return type_phys(v->type) == PHYS_I32 ? ((const int32_t *)v->data)[i]
+                                          : ((const int64_t *)v->data)[i];
 }
 /* Of a stored row: `width` bytes (4: DATE) at `at`. */
 static inline int64_t join_stored_time(const uint8_t *at, uint32_t width)

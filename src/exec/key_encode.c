@@ -79,8 +79,8 @@ static void encode_bytes(const char *data, size_t size, struct strbuf *out)
     strbuf_append(out, "\0\0", 2);
 }
 
-laminar_status key_encode(const struct key_part *parts, uint32_t n_parts, const struct vector *cols, size_t row, struct strbuf *out,
-                          struct laminar_error *err)
+laminar_status key_encode(const struct key_part *parts, uint32_t n_parts, const struct vector *cols,
+                          size_t row, struct strbuf *out, struct laminar_error *err)
 {
     for (uint32_t i = 0; i < n_parts; i++) {
         const struct key_part *part = &parts[i];
@@ -131,7 +131,8 @@ static double float_of(uint64_t bits)
 
 static laminar_status malformed(struct laminar_error *err)
 {
-    return error_set(err, LAMINAR_CHECKPOINT_FAILED, "a sorted state table can't be restored: a key is malformed");
+    return error_set(err, LAMINAR_CHECKPOINT_FAILED,
+                     "a sorted state table can't be restored: a key is malformed");
 }
 
 static size_t fixed_size(enum phys_type phys)
@@ -196,7 +197,8 @@ static void unescape(const uint8_t *in, uint8_t flip, char *text, size_t size)
     }
 }
 
-static laminar_status decode_string(const struct key_part *part, const char *text, size_t size, struct column *col, struct laminar_error *err)
+static laminar_status decode_string(const struct key_part *part, const char *text, size_t size,
+                                    struct column *col, struct laminar_error *err)
 {
     if (type_is_nested(part->type)) {
         size_t used;
@@ -208,8 +210,8 @@ static laminar_status decode_string(const struct key_part *part, const char *tex
     return column_append_value(col, &view, err);
 }
 
-laminar_status key_decode(const struct key_part *parts, uint32_t n_parts, const uint8_t *data, size_t size, struct column *cols,
-                          struct laminar_error *err)
+laminar_status key_decode(const struct key_part *parts, uint32_t n_parts, const uint8_t *data,
+                          size_t size, struct column *cols, struct laminar_error *err)
 {
     const uint8_t *end = data + size;
     for (uint32_t i = 0; i < n_parts; i++) {
@@ -220,14 +222,16 @@ laminar_status key_decode(const struct key_part *parts, uint32_t n_parts, const 
         if (data == end) return malformed(err);
         uint8_t mark = *data++, flip = part->is_descending ? 0xFF : 0;
         if (mark != MARK_VALUE) {
-            if (mark != (part->is_nulls_first ? MARK_NULL_FIRST : MARK_NULL_LAST)) return malformed(err);
+            if (mark != (part->is_nulls_first ? MARK_NULL_FIRST : MARK_NULL_LAST))
+                return malformed(err);
             if (is_wanted && (status = column_append_null(col, 1, err))) return status;
             continue;
         }
         enum phys_type phys = type_phys(part->type);
         if (phys == PHYS_STRING || type_is_nested(part->type)) {
             size_t text_size, used;
-            if (!measure(data, (size_t)(end - data), flip, &text_size, &used)) return malformed(err);
+            if (!measure(data, (size_t)(end - data), flip, &text_size, &used))
+                return malformed(err);
             if (is_wanted) {
                 char *text = arena_alloc(&col->heap, text_size + 1);
                 if (!text) return error_oom(err);

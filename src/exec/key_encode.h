@@ -16,11 +16,11 @@ struct key_part { /* one column of the key, in key order */
     bool is_nulls_first;
 };
 /* Appends row `row` of cols (indexed by part->column). A failed buffer is the caller's to test. */
-laminar_status key_encode(const struct key_part *parts, uint32_t n_parts, const struct vector *cols, size_t row, struct strbuf *out,
-                          struct laminar_error *err) must_check;
+laminar_status key_encode(const struct key_part *parts, uint32_t n_parts, const struct vector *cols,
+                          size_t row, struct strbuf *out, struct laminar_error *err) must_check;
 /* Appends the values to cols[part->column]; those with n == SIZE_MAX are left out. Validates: LAMINAR_CHECKPOINT_FAILED for bytes that no row gives. Strings
  * are copied. */
-laminar_status key_decode(const struct key_part *parts, uint32_t n_parts, const uint8_t *data, size_t size, struct column *cols,
-                          struct laminar_error *err) must_check;
+laminar_status key_decode(const struct key_part *parts, uint32_t n_parts, const uint8_t *data,
+                          size_t size, struct column *cols, struct laminar_error *err) must_check;
 
 #endif

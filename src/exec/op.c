@@ -5,11 +5,15 @@
 #include "exec/circuit_internal.h"
 #include <stdatomic.h>
 
-laminar_status op_init(struct op *op, const struct op_class *cls, struct circuit *circuit, const struct plan *plan, uint32_t n_ports,
-                       struct laminar_error *err)
+laminar_status op_init(struct op *op, const struct op_class *cls, struct circuit *circuit,
+                       const struct plan *plan, uint32_t n_ports, struct laminar_error *err)
 {
     assert(cls && cls->process && cls->free);
-    *op = (struct op){.cls = cls, .circuit = circuit, .n_ports = n_ports, .watermark_in = WATERMARK_NONE, .watermark_out = WATERMARK_NONE};
+    *op = (struct op){.cls = cls,
+                      .circuit = circuit,
+                      .n_ports = n_ports,
+                      .watermark_in = WATERMARK_NONE,
+                      .watermark_out = WATERMARK_NONE};
     if (plan) {
         op->n_cols = plan->n_cols;
         op->cols = plan->cols;
@@ -37,14 +41,19 @@ laminar_status op_add_state(struct op *op, struct state *state, struct laminar_e
 
 struct eval_env step_eval_env(const struct step *step)
 {
-    return (struct eval_env){.err = step->err, .mode = step->error_mode, .now_us = step->time_us, .zone = step->zone ? step->zone : "UTC"};
+    return (struct eval_env){.err = step->err,
+                             .mode = step->error_mode,
+                             .now_us = step->time_us,
+                             .zone = step->zone ? step->zone : "UTC"};
 }
 
 void op_mark(struct op *op) { circuit_mark(op->circuit, op->index); }
 
 laminar_status step_check(const struct step *step)
 {
-    if (likely(!step->is_cancelled || !atomic_load_explicit(step->is_cancelled, memory_order_relaxed))) return LAMINAR_OK;
+    if (likely(!step->is_cancelled ||
+               !atomic_load_explicit(step->is_cancelled, memory_order_relaxed)))
+        return LAMINAR_OK;
     return error_set(step->err, LAMINAR_QUERY_CANCELLED, "the query was cancelled");
 }
 
@@ -76,7 +85,8 @@ static void fail_behind(struct op *op, const struct laminar_error *err)
 void circuit_fail(struct circuit *circuit, struct op *op, struct step *step, laminar_status status)
 {
     struct laminar_error *err = step->err ? step->err : &circuit->err;
-    if (err->code == LAMINAR_OK) error_set(err, status, "%s failed without saying why", op->cls->name);
+    if (err->code == LAMINAR_OK)
+        error_set(err, status, "%s failed without saying why", op->cls->name);
     fail_behind(op, err);
     error_clear(err);
 }

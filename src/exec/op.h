@@ -24,12 +24,13 @@ struct circuit;
 
 struct step {
     uint64_t number;
-    int64_t time_us;       /* wall clock */
-    bool is_last;          /* one-shot queries: all input is in, all watermarks are at the end */
+    int64_t time_us; /* wall clock */
+    bool is_last;    /* one-shot queries: all input is in, all watermarks are at the end */
     enum row_error_mode error_mode;
     const char *zone;
     struct laminar_error *err;
-    const _Atomic bool *is_cancelled; /* one-shot queries: set from another thread. NULL: nobody can */
+    /* one-shot queries: set from another thread. NULL: nobody can */
+    const _Atomic bool *is_cancelled;
 };
 
 /* LAMINAR_QUERY_CANCELLED once the query was cancelled. For loops that can make many rows out of one chunk. */
@@ -38,7 +39,8 @@ laminar_status step_check(const struct step *step);
 struct op_class {
     const char *name; /* "aggregate" */
     /* Takes one chunk of this step's delta on a port. The chunk is the caller's and valid during the call only. */
-    laminar_status (*process)(struct op *op, struct step *step, uint32_t port, const struct chunk *chunk);
+    laminar_status (*process)(struct op *op, struct step *step, uint32_t port,
+                              const struct chunk *chunk);
     /* All ports are in. op->watermark_in is up to date; sets op->watermark_out. NULL: passes the watermark on. */
     laminar_status (*finish_step)(struct op *op, struct step *step);
     void (*free)(struct op *op);
@@ -57,31 +59,38 @@ struct op_edge {
 struct op {
     const struct op_class *cls;
     struct circuit *circuit;
-    uint32_t index;              /* topological position in the circuit */
+    uint32_t index; /* topological position in the circuit */
     uint32_t n_ports;
-    struct op **inputs;          /* per port; NULL for entries (scan) */
+    struct op **inputs; /* per port; NULL for entries (scan) */
     ARRAY_OF(struct op_edge) outputs;
-    uint32_t n_cols;             /* of the output */
+    uint32_t n_cols;                /* of the output */
     const struct plan_column *cols; /* of the plan node */
-    int64_t watermark_in;        /* least over the ports, microseconds; never goes back */
+    int64_t watermark_in;           /* least over the ports, microseconds; never goes back */
     int64_t watermark_out;
     ARRAY_OF(struct state *) states;
     bool has_failed;
-    uint64_t rows_in, rows_out;  /* metrics; weights ignored */
-    uint64_t late_rows;          /* dropped because they were behind the watermark */
-    uint64_t bad_rows;           /* left out because an expression failed for them (on_error = skip) */
-    uint64_t wake_us;            /* wall-clock time when finish_step wants to run without input; 0 = never. Set in finish_step */
-    bool has_time;               /* the output carries a watermark (props.time_col); inputs without one don't hold watermark_in back */
-    bool is_pure;                /* its output is a function of its input's rows, each by itself: contents pass through it */
-    bool is_waker;               /* the circuit's: on its list of operators that have asked to be woken */
+    uint64_t rows_in, rows_out; /* metrics; weights ignored */
+    uint64_t late_rows;         /* dropped because they were behind the watermark */
+    /* left out because an expression failed for them (on_error = skip) */
+    uint64_t bad_rows;
+    /* wall-clock time when finish_step wants to run without input; 0 = never. Set in finish_step */
+    uint64_t wake_us;
+    /* the output carries a watermark (props.time_col); inputs without one don't hold watermark_in back */
+    bool has_time;
+    /* its output is a function of its input's rows, each by itself: contents pass through it */
+    bool is_pure;
+    /* the circuit's: on its list of operators that have asked to be woken */
+    bool is_waker;
 };
 /* For constructors: fills the head from the plan node (`cols`, n_cols, has_time) and makes the port array. op_deinit undoes it and frees the
  * states added; it is the last thing but mem_free in an operator's `free`, and safe on a zeroed struct. */
-laminar_status op_init(struct op *op, const struct op_class *cls, struct circuit *circuit, const struct plan *plan, uint32_t n_ports,
-                       struct laminar_error *err) must_check;
+laminar_status op_init(struct op *op, const struct op_class *cls, struct circuit *circuit,
+                       const struct plan *plan, uint32_t n_ports, struct laminar_error *err)
+    must_check;
 void op_deinit(struct op *op);
 /* Registers a state table, to be freed by op_deinit. On failure the state is freed at once. */
-laminar_status op_add_state(struct op *op, struct state *state, struct laminar_error *err) must_check;
+laminar_status op_add_state(struct op *op, struct state *state, struct laminar_error *err)
+    must_check;
 /* What evaluating expressions in this step needs; env->scratch and env->bad_rows are the caller's to set. */
 struct eval_env step_eval_env(const struct step *step);
 /* The account that states are charged to. */
@@ -94,7 +103,8 @@ void op_mark(struct op *op);
 /* --- Circuit ----------------------------------------------------------------------------------------------------------------------------- */
 /* Operators in topological order with a dirty mark each: a step costs what it touches, not the size of the circuit. */
 struct circuit;
-laminar_status circuit_create(struct mem_account *account, struct circuit **out, struct laminar_error *err) must_check;
+laminar_status circuit_create(struct mem_account *account, struct circuit **out,
+                              struct laminar_error *err) must_check;
 void circuit_free(struct circuit *circuit);
 
 enum circuit_mode { CIRCUIT_STREAM, CIRCUIT_ONE_SHOT };
@@ -102,29 +112,33 @@ enum circuit_mode { CIRCUIT_STREAM, CIRCUIT_ONE_SHOT };
  * forms that need their whole input in one step (joins build one side only). The plan's arena outlives the operators. */
 struct circuit_part {
     struct op *root;
-    struct op **scans;            /* entries, in the order in which a one-shot query must feed them (build sides first) */
-    struct relation **relations;  /* of each scan */
+    /* entries, in the order in which a one-shot query must feed them (build sides first) */
+    struct op **scans;
+    struct relation **relations; /* of each scan */
     uint32_t n_scans;
     ARRAY_OF(struct op *) ops;
 };
-laminar_status circuit_add(struct circuit *circuit, const struct plan *plan, enum circuit_mode mode, struct circuit_part *out,
-                           struct laminar_error *err) must_check;
+laminar_status circuit_add(struct circuit *circuit, const struct plan *plan, enum circuit_mode mode,
+                           struct circuit_part *out, struct laminar_error *err) must_check;
 /* Takes the part's operators out and frees them. Nothing else may consume its root any more. */
 void circuit_remove(struct circuit *circuit, struct circuit_part *part);
 /* Puts one operator into the circuit behind `inputs` (one a port; NULL: none yet). It is taken over: on failure it is freed. What circuit_add is
  * made of; for tests of single operators too. */
-laminar_status circuit_add_op(struct circuit *circuit, struct op *take_op, struct op *const *inputs, struct laminar_error *err) must_check;
+laminar_status circuit_add_op(struct circuit *circuit, struct op *take_op, struct op *const *inputs,
+                              struct laminar_error *err) must_check;
 /* A terminal operator that hands each delta of `from` to call-backs, e.g. a stream's store and subscribers. */
 struct output_callbacks {
     laminar_status (*on_chunk)(void *ctx, struct step *step, const struct chunk *chunk);
-    laminar_status (*on_finish)(void *ctx, struct step *step, int64_t watermark_us); /* end of each step that touched it */
+    /* end of each step that touched it */
+    laminar_status (*on_finish)(void *ctx, struct step *step, int64_t watermark_us);
     void (*on_failure)(void *ctx, const struct laminar_error *err);
     /* False: nobody behind it looks at retracted rows, so they need not come. NULL: they are wanted. Asked in every step. */
     bool (*wants_retractions)(void *ctx);
     void *ctx;
 };
-laminar_status circuit_add_output(struct circuit *circuit, struct op *from, const struct output_callbacks *callbacks,
-                                  struct op **out, struct laminar_error *err) must_check;
+laminar_status circuit_add_output(struct circuit *circuit, struct op *from,
+                                  const struct output_callbacks *callbacks, struct op **out,
+                                  struct laminar_error *err) must_check;
 /* True when some consumer of `op` looks at retracted rows. */
 bool op_wants_retractions(const struct op *op);
 /* What a relation holds now, read out of the state of the operators that make it, so that it need not be kept a second time. True where `op` can:
@@ -132,13 +146,17 @@ bool op_wants_retractions(const struct op *op);
 bool op_has_contents(const struct op *op);
 /* Hands the contents of `op` to on_chunk (weights > 0, NULL = all 1). Between steps only. */
 laminar_status circuit_contents(struct op *op, struct step *step,
-                                laminar_status (*on_chunk)(void *ctx, struct step *step, const struct chunk *chunk), void *ctx) must_check;
+                                laminar_status (*on_chunk)(void *ctx, struct step *step,
+                                                           const struct chunk *chunk),
+                                void *ctx) must_check;
 /* Connects from -> to[port] (streams on streams: the root of one part to a scan of a later one), and takes the edge away again. */
-laminar_status circuit_connect(struct circuit *circuit, struct op *from, struct op *to, uint32_t port, struct laminar_error *err) must_check;
+laminar_status circuit_connect(struct circuit *circuit, struct op *from, struct op *to,
+                               uint32_t port, struct laminar_error *err) must_check;
 void circuit_disconnect(struct circuit *circuit, struct op *from, struct op *to);
 
 /* A step: push chunks into entries (whole relation rows: the scan projects), set entries' watermarks, then finish. */
-laminar_status circuit_push(struct circuit *circuit, struct step *step, struct op *scan, const struct chunk *chunk) must_check;
+laminar_status circuit_push(struct circuit *circuit, struct step *step, struct op *scan,
+                            const struct chunk *chunk) must_check;
 void circuit_set_watermark(struct circuit *circuit, struct op *scan, int64_t watermark_us);
 /* Runs finish_step of every marked operator, in order. Failures of operators go to on_failure of the outputs behind them, not to the caller. */
 void circuit_finish_step(struct circuit *circuit, struct step *step);

@@ -12,7 +12,8 @@
 struct aggregate {
     struct op op; /* first */
     struct agg_groups g;
-    bool one_row_is_enough; /* without GROUP BY: kernels look at the first entry of slots and rows only */
+    /* without GROUP BY: kernels look at the first entry of slots and rows only */
+    bool one_row_is_enough;
 };
 
 /* The one group of a query without GROUP BY: there from the first step on. */
@@ -28,11 +29,13 @@ static laminar_status find_global(struct aggregate *a, struct laminar_error *err
         laminar_status status = groups_find(g, 1, err);
         if (status) return status;
     }
-    for (size_t i = 1; i < CHUNK_ROWS && !a->one_row_is_enough; i++) g->slots[i] = g->slots[0], g->rows[i] = g->rows[0];
+    for (size_t i = 1; i < CHUNK_ROWS && !a->one_row_is_enough; i++)
+        g->slots[i] = g->slots[0], g->rows[i] = g->rows[0];
     return LAMINAR_OK;
 }
 
-static laminar_status aggregate_process(struct op *op, struct step *step, uint32_t port, const struct chunk *chunk)
+static laminar_status aggregate_process(struct op *op, struct step *step, uint32_t port,
+                                        const struct chunk *chunk)
 {
     (void)port;
     struct aggregate *a = (struct aggregate *)op;
@@ -43,7 +46,8 @@ static laminar_status aggregate_process(struct op *op, struct step *step, uint32
     size_t n = rows.n_rows;
     memcpy(g->keys, g->results, g->n_keys * sizeof *g->keys);
     status = g->is_global ? find_global(a, step->err) : groups_find(g, n, step->err);
-    if (!status && g->options.is_stream) status = groups_touch(g, g->is_global ? 1 : n, NULL, step->err);
+    if (!status && g->options.is_stream)
+        status = groups_touch(g, g->is_global ? 1 : n, NULL, step->err);
     return status ? status : groups_update(g, g->results, rows.weights, n, step->err);
 }
 
@@ -58,7 +62,8 @@ static laminar_status emit_all(struct agg_groups *g, struct step *step)
             g->slots[kept] = g->slots[i];
             kept += group_has_row(g, g->rows[kept]);
         }
-        laminar_status status = kept ? groups_emit_new(g, step, g->slots, g->rows, kept) : LAMINAR_OK;
+        laminar_status status = kept ? groups_emit_new(g, step, g->slots, g->rows, kept)
+                                     : LAMINAR_OK;
         if (status) return status;
     }
     return LAMINAR_OK;
@@ -79,7 +84,10 @@ static laminar_status aggregate_finish(struct op *op, struct step *step)
     return step->is_last ? emit_all(g, step) : LAMINAR_OK;
 }
 
-static laminar_status aggregate_contents(struct op *op, struct step *step) { return emit_all(&((struct aggregate *)op)->g, step); }
+static laminar_status aggregate_contents(struct op *op, struct step *step)
+{
+    return emit_all(&((struct aggregate *)op)->g, step);
+}
 
 static void aggregate_free(struct op *op)
 {
@@ -92,14 +100,19 @@ static void aggregate_free(struct op *op)
 static void aggregate_explain(const struct op *op, struct strbuf *out)
 {
     const struct aggregate *a = (const struct aggregate *)op;
-    strbuf_printf(out, "aggregate by %u keys, %zu groups", a->g.n_keys, state_hash_base(a->g.table)->n_rows);
+    strbuf_printf(out, "aggregate by %u keys, %zu groups", a->g.n_keys,
+                  state_hash_base(a->g.table)->n_rows);
 }
 
-static const struct op_class aggregate_class = {
-    .name = "aggregate", .process = aggregate_process, .finish_step = aggregate_finish, .free = aggregate_free, .explain = aggregate_explain,
-    .contents = aggregate_contents};
+static const struct op_class aggregate_class = {.name = "aggregate",
+                                                .process = aggregate_process,
+                                                .finish_step = aggregate_finish,
+                                                .free = aggregate_free,
+                                                .explain = aggregate_explain,
+                                                .contents = aggregate_contents};
 
-laminar_status op_aggregate_create(struct circuit *circuit, const struct plan *plan, enum circuit_mode mode, struct op **out,
+laminar_status op_aggregate_create(struct circuit *circuit, const struct plan *plan,
+                                   enum circuit_mode mode, struct op **out,
                                    struct laminar_error *err)
 {
     assert(plan->kind == PLAN_AGGREGATE && plan->window.kind == WINDOW_NONE);
@@ -111,14 +124,17 @@ laminar_status op_aggregate_create(struct circuit *circuit, const struct plan *p
     }
     struct aggregate *a = mem_calloc(1, sizeof *a);
     if (!a) return error_oom(err);
-    uint32_t header_bytes = plan->inputs[0]->props.is_append_only ? sizeof(struct group_head) : sizeof(struct counted_head);
-    struct agg_groups_options options = {.plan = plan, .header_bytes = header_bytes, .is_stream = mode == CIRCUIT_STREAM};
+    uint32_t header_bytes = plan->inputs[0]->props.is_append_only ? sizeof(struct group_head)
+                                                                  : sizeof(struct counted_head);
+    struct agg_groups_options options = {
+        .plan = plan, .header_bytes = header_bytes, .is_stream = mode == CIRCUIT_STREAM};
     TRY(op_init(&a->op, &aggregate_class, circuit, plan, 1, err));
     TRY(groups_create(&a->g, &a->op, &options, err));
     a->one_row_is_enough = true;
     for (uint32_t k = 0; k < a->g.set.n; k++) {
         const struct agg_item *item = &a->g.set.items[k];
-        a->one_row_is_enough &= item->form == AGG_KERNEL && item->filter == NO_FILTER && item->agg->kernels->update_one;
+        a->one_row_is_enough &= item->form == AGG_KERNEL && item->filter == NO_FILTER &&
+                                item->agg->kernels->update_one;
     }
     *out = &a->op;
     return LAMINAR_OK;

@@ -33,7 +33,7 @@ struct asof_touched {
     uint32_t group;
     int64_t time_min, time_max;
 };
-struct asof_change { /* a left row whose match may change */
+struct asof_change {      /* a left row whose match may change */
     uint32_t left, right; /* slots; right: the match before, ROW_NONE = none */
     uint32_t group;
     int64_t time;
@@ -46,7 +46,7 @@ struct op_asof {
     bool is_one_shot;
     bool is_deferred; /* one-shot: left rows wait for the end of the right side */
     bool has_tolerance;
-    int64_t tolerance;    /* in the unit of the time columns */
+    int64_t tolerance; /* in the unit of the time columns */
     int64_t tolerance_us;
     struct join_input in[2];
     struct asof_rows *sides[2];  /* LEFT: NULL in one-shot queries */
@@ -67,16 +67,16 @@ struct op_asof {
     size_t n_left_rows;
     struct asof_chunk {
         struct join_rows rows;
-        uint32_t groups[CHUNK_ROWS];  /* by row */
+        uint32_t groups[CHUNK_ROWS]; /* by row */
         uint32_t missing[CHUNK_ROWS];
         uint32_t slots[CHUNK_ROWS];
         uint32_t sel[CHUNK_ROWS];
-        uint32_t left[CHUNK_ROWS];    /* to emit: rows of the chunk, or left slots */
-        uint32_t right[CHUNK_ROWS];   /* right slots */
+        uint32_t left[CHUNK_ROWS];  /* to emit: rows of the chunk, or left slots */
+        uint32_t right[CHUNK_ROWS]; /* right slots */
         int64_t weights[CHUNK_ROWS];
-        uint32_t padded[CHUNK_ROWS];  /* to emit with nulls */
+        uint32_t padded[CHUNK_ROWS]; /* to emit with nulls */
         int64_t padded_weights[CHUNK_ROWS];
-    } *scratch;
+    } * scratch;
 };
 
 /* --- Groups ------------------------------------------------------------------------------------------------------------------------------ */
@@ -85,14 +85,16 @@ static bool reserve_groups(struct op_asof *asof)
 {
     size_t n = asof->keys->rows.n_slots, before = asof->groups_capacity;
     if (n <= before) return true;
-    if (!array_grow((void **)&asof->groups, &asof->groups_capacity, sizeof *asof->groups, n)) return false;
+    if (!array_grow((void **)&asof->groups, &asof->groups_capacity, sizeof *asof->groups, n))
+        return false;
     memset(asof->groups + before, 0, (asof->groups_capacity - before) * sizeof *asof->groups);
     return true;
 }
 
 /* scratch->groups[row] for the rows in sel; ROW_NONE where the key is new and `creates` is false. */
-static laminar_status find_groups(struct op_asof *asof, const struct vector *keys, const uint64_t *hashes, const uint32_t *sel, size_t n, bool creates,
-                                  struct laminar_error *err)
+static laminar_status find_groups(struct op_asof *asof, const struct vector *keys,
+                                  const uint64_t *hashes, const uint32_t *sel, size_t n,
+                                  bool creates, struct laminar_error *err)
 {
     struct asof_chunk *scratch = asof->scratch;
     laminar_status status = LAMINAR_OK;
@@ -101,28 +103,35 @@ static laminar_status find_groups(struct op_asof *asof, const struct vector *key
     for (size_t k = 0; creates && k < n; k++)
         if (scratch->groups[sel[k]] == ROW_NONE) scratch->missing[n_missing++] = sel[k];
     if (n_missing == 0) return LAMINAR_OK;
-    TRY(multimap_apply(asof->keys, keys, hashes, scratch->missing, n_missing, NULL, scratch->slots, err));
+    TRY(multimap_apply(asof->keys, keys, hashes, scratch->missing, n_missing, NULL, scratch->slots,
+                       err));
     for (size_t k = 0; k < n_missing; k++) scratch->groups[scratch->missing[k]] = scratch->slots[k];
     if (!reserve_groups(asof)) TRY(error_oom(err));
 done:
     return status;
 }
 
-static laminar_status remove_group_if_empty(struct op_asof *asof, uint32_t group, struct laminar_error *err)
+static laminar_status remove_group_if_empty(struct op_asof *asof, uint32_t group,
+                                            struct laminar_error *err)
 {
     struct asof_group *g = &asof->groups[group];
-    if (g->runs[LEFT].n || g->runs[RIGHT].n || row_weight(state_rows_at(&asof->keys->rows, group)) == 0) return LAMINAR_OK;
-    enum { KEEP_ENTRIES = 64 }; /* small runs stay with the group's number, for the next key that gets it */
+    if (g->runs[LEFT].n || g->runs[RIGHT].n ||
+        row_weight(state_rows_at(&asof->keys->rows, group)) == 0)
+        return LAMINAR_OK;
+    /* small runs stay with the group's number, for the next key that gets it */
+    enum { KEEP_ENTRIES = 64 };
     for (uint32_t port = 0; port < 2; port++)
         if (g->runs[port].capacity > KEEP_ENTRIES) asof_run_deinit(&g->runs[port]);
     return multimap_remove(asof->keys, group, err);
 }
 
-static laminar_status touch(struct op_asof *asof, uint32_t group, int64_t time, struct laminar_error *err)
+static laminar_status touch(struct op_asof *asof, uint32_t group, int64_t time,
+                            struct laminar_error *err)
 {
     struct asof_group *g = &asof->groups[group];
     if (g->i_touched == 0) {
-        if (!ARRAY_PUSH(&asof->touched, ((struct asof_touched){group, time, time}))) return error_oom(err);
+        if (!ARRAY_PUSH(&asof->touched, ((struct asof_touched){group, time, time})))
+            return error_oom(err);
         g->i_touched = (uint32_t)asof->touched.n;
         return LAMINAR_OK;
     }
@@ -132,7 +141,8 @@ static laminar_status touch(struct op_asof *asof, uint32_t group, int64_t time, 
     return LAMINAR_OK;
 }
 
-static laminar_status settle(struct op_asof *asof, uint32_t port, struct asof_run *run, struct laminar_error *err)
+static laminar_status settle(struct op_asof *asof, uint32_t port, struct asof_run *run,
+                             struct laminar_error *err)
 {
     if (likely(run->n_sorted == run->n)) return LAMINAR_OK;
     return asof_run_settle(run, &asof->sides[port]->rows, &asof->merging, err);
@@ -166,7 +176,10 @@ static uint32_t first_from(const struct op_asof *asof, struct asof_run *run, uin
     return 0;
 }
 
-static uint64_t distance(int64_t a, int64_t b) { return a > b ? (uint64_t)a - (uint64_t)b : (uint64_t)b - (uint64_t)a; }
+static uint64_t distance(int64_t a, int64_t b)
+{
+    return a > b ? (uint64_t)a - (uint64_t)b : (uint64_t)b - (uint64_t)a;
+}
 
 /* The slot of the match of time t in a settled run of right rows. */
 static uint32_t match_of(const struct op_asof *asof, struct asof_run *run, int64_t t)
@@ -182,12 +195,15 @@ static uint32_t match_of(const struct op_asof *asof, struct asof_run *run, int64
         uint32_t split = asof_run_upper(run, t);
         found = last_before(asof, run, split);
         other = first_from(asof, run, split);
-        if (!found || (other && distance(run->items[other - 1].time, t) < distance(run->items[found - 1].time, t))) found = other;
+        if (!found || (other && distance(run->items[other - 1].time, t) <
+                                    distance(run->items[found - 1].time, t)))
+            found = other;
         break;
     }
     }
     if (!found) return ROW_NONE;
-    if (asof->has_tolerance && distance(run->items[found - 1].time, t) > (uint64_t)asof->tolerance) return ROW_NONE;
+    if (asof->has_tolerance && distance(run->items[found - 1].time, t) > (uint64_t)asof->tolerance)
+        return ROW_NONE;
     return run->items[found - 1].slot;
 }
 
@@ -202,7 +218,8 @@ static bool is_identity(const uint32_t *rows, size_t n, size_t n_chunk)
 }
 
 /* Left columns from rows of `chunk`, or (NULL) from left slots; right columns from slots, or (NULL) nulls. */
-static laminar_status emit(struct op_asof *asof, struct step *step, const struct chunk *chunk, const uint32_t *left, const uint32_t *right, size_t n,
+static laminar_status emit(struct op_asof *asof, struct step *step, const struct chunk *chunk,
+                           const uint32_t *left, const uint32_t *right, size_t n,
                            const int64_t *weights)
 {
     laminar_status status = LAMINAR_OK;
@@ -220,28 +237,37 @@ static laminar_status emit(struct op_asof *asof, struct step *step, const struct
             asof->out_vecs[c] = asof->in[RIGHT].nulls[c - n_left];
             continue;
         }
-        if (c >= n_left) TRY(state_rows_gather(&asof->sides[RIGHT]->rows, c - n_left, right, n, col, step->err));
-        else if (chunk) TRY(column_append_sel(col, &chunk->cols[c], left, n, STRINGS_BORROW, step->err));
-        else TRY(state_rows_gather(&asof->sides[LEFT]->rows, c, left, n, col, step->err));
+        if (c >= n_left)
+            TRY(state_rows_gather(&asof->sides[RIGHT]->rows, c - n_left, right, n, col, step->err));
+        else if (chunk)
+            TRY(column_append_sel(col, &chunk->cols[c], left, n, STRINGS_BORROW, step->err));
+        else
+            TRY(state_rows_gather(&asof->sides[LEFT]->rows, c, left, n, col, step->err));
         asof->out_vecs[c] = col->vec;
     }
-    struct chunk out = {.n_rows = (uint32_t)n, .n_cols = asof->base.n_cols, .cols = asof->out_vecs, .weights = weights};
+    struct chunk out = {.n_rows = (uint32_t)n,
+                        .n_cols = asof->base.n_cols,
+                        .cols = asof->out_vecs,
+                        .weights = weights};
     TRY(op_emit(&asof->base, step, &out));
 done:
     return status;
 }
 
-static laminar_status emit_padded_rows(struct op_asof *asof, struct step *step, const struct chunk *chunk, const uint32_t *rows, size_t n)
+static laminar_status emit_padded_rows(struct op_asof *asof, struct step *step,
+                                       const struct chunk *chunk, const uint32_t *rows, size_t n)
 {
     struct asof_chunk *scratch = asof->scratch;
-    for (size_t i = 0; chunk->weights && i < n; i++) scratch->padded_weights[i] = chunk->weights[rows[i]];
+    for (size_t i = 0; chunk->weights && i < n; i++)
+        scratch->padded_weights[i] = chunk->weights[rows[i]];
     return emit(asof, step, chunk, rows, NULL, n, chunk->weights ? scratch->padded_weights : NULL);
 }
 
 /* --- Keeping rows ------------------------------------------------------------------------------------------------------------------------ */
 
 /* Entry of a kept row that is equal to row `row` of the input at hand and whose weight has the other sign than `weight`; run->n if there is none. */
-static laminar_status find_opposite(struct op_asof *asof, uint32_t port, struct asof_run *run, int64_t time, uint32_t row, int64_t weight, uint32_t *out,
+static laminar_status find_opposite(struct op_asof *asof, uint32_t port, struct asof_run *run,
+                                    int64_t time, uint32_t row, int64_t weight, uint32_t *out,
                                     struct laminar_error *err)
 {
     struct state_rows *rows = &asof->sides[port]->rows;
@@ -250,7 +276,9 @@ static laminar_status find_opposite(struct op_asof *asof, uint32_t port, struct 
     uint32_t i = asof_run_lower(run, time);
     for (; i < run->n && run->items[i].time == time; i++) {
         const uint8_t *address = state_rows_at(rows, run->items[i].slot);
-        if ((row_weight(address) < 0) == (weight < 0) || !row_equals_vectors(rows, address, asof->in[port].stored, row)) continue;
+        if ((row_weight(address) < 0) == (weight < 0) ||
+            !row_equals_vectors(rows, address, asof->in[port].stored, row))
+            continue;
         *out = i;
         return LAMINAR_OK;
     }
@@ -259,7 +287,8 @@ static laminar_status find_opposite(struct op_asof *asof, uint32_t port, struct 
 }
 
 /* Settles one row against equal rows of the other sign; what is left of it becomes a row. */
-static laminar_status keep_one(struct op_asof *asof, uint32_t port, uint32_t row, int64_t weight, struct laminar_error *err)
+static laminar_status keep_one(struct op_asof *asof, uint32_t port, uint32_t row, int64_t weight,
+                               struct laminar_error *err)
 {
     struct state_rows *rows = &asof->sides[port]->rows;
     struct asof_run *run = &asof->groups[asof->scratch->groups[row]].runs[port];
@@ -275,8 +304,10 @@ static laminar_status keep_one(struct op_asof *asof, uint32_t port, uint32_t row
         }
         slot = run->items[i].slot;
         int64_t before = row_weight(state_rows_at(rows, slot)), sum = before + weight;
-        if (sum != 0 && (sum < 0) == (before < 0)) return state_rows_set_weight(rows, slot, sum, err);
-        if (!ARRAY_PUSH(&asof->dropped[port], slot)) TRY(error_oom(err)); /* its values may still have to be retracted */
+        if (sum != 0 && (sum < 0) == (before < 0))
+            return state_rows_set_weight(rows, slot, sum, err);
+        /* its values may still have to be retracted */
+        if (!ARRAY_PUSH(&asof->dropped[port], slot)) TRY(error_oom(err));
         asof_run_remove(run, i, 1);
         weight = sum;
     }
@@ -285,7 +316,8 @@ done:
 }
 
 /* Applies the rows in sel to the side's rows and runs. */
-static laminar_status keep_rows(struct op_asof *asof, uint32_t port, const uint32_t *sel, size_t n, const int64_t *weights, struct laminar_error *err)
+static laminar_status keep_rows(struct op_asof *asof, uint32_t port, const uint32_t *sel, size_t n,
+                                const int64_t *weights, struct laminar_error *err)
 {
     struct asof_chunk *scratch = asof->scratch;
     struct state_rows *rows = &asof->sides[port]->rows;
@@ -293,13 +325,15 @@ static laminar_status keep_rows(struct op_asof *asof, uint32_t port, const uint3
     bool is_insertion = rows->n_negative == 0;
     for (size_t k = 0; weights && k < n; k++) is_insertion &= weights[sel[k]] > 0;
     if (!is_insertion) {
-        for (size_t k = 0; k < n; k++) TRY(keep_one(asof, port, sel[k], weights ? weights[sel[k]] : 1, err));
+        for (size_t k = 0; k < n; k++)
+            TRY(keep_one(asof, port, sel[k], weights ? weights[sel[k]] : 1, err));
         return LAMINAR_OK;
     }
     TRY(state_rows_add(rows, asof->in[port].stored, sel, n, weights, scratch->slots, err));
     for (size_t k = 0; k < n; k++) {
         struct asof_run *run = &asof->groups[scratch->groups[sel[k]]].runs[port];
-        TRY(asof_run_append(run, join_time_at(&asof->in[port].time, sel[k]), scratch->slots[k], err));
+        TRY(asof_run_append(run, join_time_at(&asof->in[port].time, sel[k]), scratch->slots[k],
+                            err));
     }
 done:
     return status;
@@ -308,7 +342,8 @@ done:
 static laminar_status drop_rows(struct op_asof *asof, uint32_t port, struct laminar_error *err)
 {
     laminar_status status = LAMINAR_OK;
-    for (size_t i = 0; i < asof->dropped[port].n; i++) TRY(state_rows_drop(&asof->sides[port]->rows, asof->dropped[port].items[i], err));
+    for (size_t i = 0; i < asof->dropped[port].n; i++)
+        TRY(state_rows_drop(&asof->sides[port]->rows, asof->dropped[port].items[i], err));
 done:
     asof->dropped[port].n = 0;
     return status;
@@ -323,7 +358,8 @@ static laminar_status match_rows(struct op_asof *asof, struct step *step, const 
     laminar_status status = LAMINAR_OK;
     size_t n = 0, n_padded = 0;
     for (size_t k = 0; k < rows->n_sel; k++)
-        if (scratch->groups[rows->sel[k]] != ROW_NONE) prefetch_read(&asof->groups[scratch->groups[rows->sel[k]]]);
+        if (scratch->groups[rows->sel[k]] != ROW_NONE)
+            prefetch_read(&asof->groups[scratch->groups[rows->sel[k]]]);
     for (size_t k = 0; k < rows->n_sel; k++) {
         uint32_t row = rows->sel[k], group = scratch->groups[row], slot = ROW_NONE;
         if (group != ROW_NONE) {
@@ -340,7 +376,8 @@ static laminar_status match_rows(struct op_asof *asof, struct step *step, const 
         scratch->weights[n] = chunk->weights ? chunk->weights[row] : 1;
         scratch->right[n++] = slot;
     }
-    TRY(emit(asof, step, chunk, scratch->left, scratch->right, n, chunk->weights ? scratch->weights : NULL));
+    TRY(emit(asof, step, chunk, scratch->left, scratch->right, n,
+             chunk->weights ? scratch->weights : NULL));
     if (asof->is_left_join) TRY(emit_padded_rows(asof, step, chunk, scratch->padded, n_padded));
 done:
     return status;
@@ -351,16 +388,19 @@ static laminar_status left_delta(struct op_asof *asof, struct step *step, const 
     struct join_rows *rows = &asof->scratch->rows;
     laminar_status status = LAMINAR_OK;
     TRY(join_input_read(&asof->in[LEFT], &asof->base, step, chunk, rows));
-    if (!asof->is_one_shot) join_input_drop_late(&asof->in[LEFT], &asof->base, asof->watermark_us[LEFT], rows);
+    if (!asof->is_one_shot)
+        join_input_drop_late(&asof->in[LEFT], &asof->base, asof->watermark_us[LEFT], rows);
     if (asof->is_left_join) TRY(emit_padded_rows(asof, step, chunk, rows->null_sel, rows->n_null));
     if (rows->n_sel == 0) goto done;
-    TRY(find_groups(asof, asof->in[LEFT].keys, rows->hashes, rows->sel, rows->n_sel, !asof->is_one_shot, step->err));
+    TRY(find_groups(asof, asof->in[LEFT].keys, rows->hashes, rows->sel, rows->n_sel,
+                    !asof->is_one_shot, step->err));
     TRY(match_rows(asof, step, chunk));
     if (asof->is_one_shot) goto done;
     TRY(keep_rows(asof, LEFT, rows->sel, rows->n_sel, chunk->weights, step->err));
     if (asof->dropped[LEFT].n == 0) goto done;
     TRY(drop_rows(asof, LEFT, step->err));
-    for (size_t k = 0; k < rows->n_sel; k++) TRY(remove_group_if_empty(asof, asof->scratch->groups[rows->sel[k]], step->err));
+    for (size_t k = 0; k < rows->n_sel; k++)
+        TRY(remove_group_if_empty(asof, asof->scratch->groups[rows->sel[k]], step->err));
 done:
     arena_reset(&rows->arena);
     return status;
@@ -370,20 +410,26 @@ done:
 
 /* The left rows whose match may change when right rows between time_min and time_max change: entries [*from, *to) of the left run. The nearest right rows
  * beyond those times bound them, unless those are retractions that came early. */
-static void affected_range(const struct op_asof *asof, struct asof_group *group, const struct asof_touched *t, uint32_t *from, uint32_t *to)
+static void affected_range(const struct op_asof *asof, struct asof_group *group,
+                           const struct asof_touched *t, uint32_t *from, uint32_t *to)
 {
     struct asof_run *left = &group->runs[LEFT], *right = &group->runs[RIGHT];
-    bool reaches_back = asof->match == ASOF_LE || asof->match == ASOF_LT || asof->match == ASOF_NEAREST;
+    bool reaches_back = asof->match == ASOF_LE || asof->match == ASOF_LT ||
+                        asof->match == ASOF_NEAREST;
     bool reaches_on = !(asof->match == ASOF_LE || asof->match == ASOF_LT);
     bool has_bounds = asof->sides[RIGHT]->rows.n_negative == 0;
-    uint32_t before = asof_run_lower(right, t->time_min), after = asof_run_upper(right, t->time_max);
+    uint32_t before = asof_run_lower(right, t->time_min),
+             after = asof_run_upper(right, t->time_max);
     *from = reaches_back ? 0 : asof_run_lower(left, t->time_min);
-    if (reaches_back && has_bounds && before > 0) *from = asof_run_lower(left, right->items[before - 1].time);
+    if (reaches_back && has_bounds && before > 0)
+        *from = asof_run_lower(left, right->items[before - 1].time);
     *to = reaches_on ? left->n : asof_run_upper(left, t->time_max);
-    if (reaches_on && has_bounds && after < right->n) *to = asof_run_upper(left, right->items[after].time);
+    if (reaches_on && has_bounds && after < right->n)
+        *to = asof_run_upper(left, right->items[after].time);
 }
 
-static laminar_status note_matches(struct op_asof *asof, const struct asof_touched *t, struct laminar_error *err)
+static laminar_status note_matches(struct op_asof *asof, const struct asof_touched *t,
+                                   struct laminar_error *err)
 {
     struct asof_group *group = &asof->groups[t->group];
     laminar_status status = LAMINAR_OK;
@@ -396,7 +442,10 @@ static laminar_status note_matches(struct op_asof *asof, const struct asof_touch
     if (!ARRAY_RESERVE(&asof->changes, asof->changes.n + (to - from))) TRY(error_oom(err));
     for (uint32_t i = from; i < to; i++) {
         struct asof_entry entry = group->runs[LEFT].items[i];
-        struct asof_change change = {.left = entry.slot, .right = match_of(asof, &group->runs[RIGHT], entry.time), .group = t->group, .time = entry.time};
+        struct asof_change change = {.left = entry.slot,
+                                     .right = match_of(asof, &group->runs[RIGHT], entry.time),
+                                     .group = t->group,
+                                     .time = entry.time};
         asof->changes.items[asof->changes.n++] = change;
     }
 done:
@@ -412,13 +461,15 @@ static laminar_status flush(struct op_asof *asof, struct step *step, struct asof
     struct asof_chunk *scratch = asof->scratch;
     laminar_status status;
     TRY(emit(asof, step, NULL, scratch->left, scratch->right, out->n, scratch->weights));
-    if (asof->is_left_join) TRY(emit(asof, step, NULL, scratch->padded, NULL, out->n_padded, scratch->padded_weights));
+    if (asof->is_left_join)
+        TRY(emit(asof, step, NULL, scratch->padded, NULL, out->n_padded, scratch->padded_weights));
     *out = (struct asof_output){0};
 done:
     return status;
 }
 
-static laminar_status put(struct op_asof *asof, struct step *step, struct asof_output *out, uint32_t left, uint32_t right, int64_t weight)
+static laminar_status put(struct op_asof *asof, struct step *step, struct asof_output *out,
+                          uint32_t left, uint32_t right, int64_t weight)
 {
     struct asof_chunk *scratch = asof->scratch;
     if (right == ROW_NONE) {
@@ -429,7 +480,8 @@ static laminar_status put(struct op_asof *asof, struct step *step, struct asof_o
         scratch->right[out->n] = right;
         scratch->weights[out->n++] = weight;
     }
-    return out->n == CHUNK_ROWS || out->n_padded == CHUNK_ROWS ? flush(asof, step, out) : LAMINAR_OK;
+    return out->n == CHUNK_ROWS || out->n_padded == CHUNK_ROWS ? flush(asof, step, out)
+                                                               : LAMINAR_OK;
 }
 
 static laminar_status emit_changes(struct op_asof *asof, struct step *step)
@@ -443,7 +495,9 @@ static laminar_status emit_changes(struct op_asof *asof, struct step *step)
         TRY(settle(asof, RIGHT, run, step->err));
         uint32_t now = match_of(asof, run, change->time), before = change->right;
         if (now == before) continue;
-        if (now != ROW_NONE && before != ROW_NONE && row_equal(&right->layout, state_rows_at(right, now), state_rows_at(right, before), NULL, right->layout.n_cols))
+        if (now != ROW_NONE && before != ROW_NONE &&
+            row_equal(&right->layout, state_rows_at(right, now), state_rows_at(right, before), NULL,
+                      right->layout.n_cols))
             continue;
         int64_t weight = row_weight(state_rows_at(left, change->left));
         TRY(put(asof, step, &out, change->left, before, -weight));
@@ -454,23 +508,28 @@ done:
     return status;
 }
 
-static laminar_status right_delta(struct op_asof *asof, struct step *step, const struct chunk *chunk)
+static laminar_status right_delta(struct op_asof *asof, struct step *step,
+                                  const struct chunk *chunk)
 {
     struct asof_chunk *scratch = asof->scratch;
     struct join_rows *rows = &scratch->rows;
     laminar_status status = LAMINAR_OK;
     TRY(join_input_read(&asof->in[RIGHT], &asof->base, step, chunk, rows));
-    if (!asof->is_one_shot) join_input_drop_late(&asof->in[RIGHT], &asof->base, asof->watermark_us[RIGHT], rows);
+    if (!asof->is_one_shot)
+        join_input_drop_late(&asof->in[RIGHT], &asof->base, asof->watermark_us[RIGHT], rows);
     if (rows->n_sel == 0) goto done;
-    TRY(find_groups(asof, asof->in[RIGHT].keys, rows->hashes, rows->sel, rows->n_sel, true, step->err));
+    TRY(find_groups(asof, asof->in[RIGHT].keys, rows->hashes, rows->sel, rows->n_sel, true,
+                    step->err));
     if (asof->is_one_shot) {
         TRY(keep_rows(asof, RIGHT, rows->sel, rows->n_sel, chunk->weights, step->err));
         goto done;
     }
     asof->changes.n = 0;
     for (size_t k = 0; k < rows->n_sel; k++)
-        TRY(touch(asof, scratch->groups[rows->sel[k]], join_time_at(&asof->in[RIGHT].time, rows->sel[k]), step->err));
-    for (size_t i = 0; i < asof->touched.n; i++) TRY(note_matches(asof, &asof->touched.items[i], step->err));
+        TRY(touch(asof, scratch->groups[rows->sel[k]],
+                  join_time_at(&asof->in[RIGHT].time, rows->sel[k]), step->err));
+    for (size_t i = 0; i < asof->touched.n; i++)
+        TRY(note_matches(asof, &asof->touched.items[i], step->err));
     TRY(keep_rows(asof, RIGHT, rows->sel, rows->n_sel, chunk->weights, step->err));
     TRY(emit_changes(asof, step));
     TRY(drop_rows(asof, RIGHT, step->err));
@@ -489,9 +548,13 @@ done:
 static laminar_status defer_left(struct op_asof *asof, struct step *step, const struct chunk *chunk)
 {
     laminar_status status = LAMINAR_OK;
-    for (uint32_t i = 0; i < chunk->n_cols; i++) TRY(column_append(&asof->left_rows[i], &chunk->cols[i], 0, chunk->n_rows, STRINGS_COPY, step->err));
-    if (!ARRAY_RESERVE(&asof->left_weights, asof->n_left_rows + chunk->n_rows)) TRY(error_oom(step->err));
-    for (uint32_t i = 0; i < chunk->n_rows; i++) asof->left_weights.items[asof->n_left_rows + i] = chunk->weights ? chunk->weights[i] : 1;
+    for (uint32_t i = 0; i < chunk->n_cols; i++)
+        TRY(column_append(&asof->left_rows[i], &chunk->cols[i], 0, chunk->n_rows, STRINGS_COPY,
+                          step->err));
+    if (!ARRAY_RESERVE(&asof->left_weights, asof->n_left_rows + chunk->n_rows))
+        TRY(error_oom(step->err));
+    for (uint32_t i = 0; i < chunk->n_rows; i++)
+        asof->left_weights.items[asof->n_left_rows + i] = chunk->weights ? chunk->weights[i] : 1;
     asof->n_left_rows += chunk->n_rows;
 done:
     return status;
@@ -506,7 +569,10 @@ static laminar_status run_deferred(struct op_asof *asof, struct step *step)
     for (size_t from = 0; from < asof->n_left_rows; from += CHUNK_ROWS) {
         size_t n = asof->n_left_rows - from < CHUNK_ROWS ? asof->n_left_rows - from : CHUNK_ROWS;
         for (uint32_t i = 0; i < n_cols; i++) cols[i] = vector_slice(&asof->left_rows[i].vec, from);
-        struct chunk chunk = {.n_rows = (uint32_t)n, .n_cols = n_cols, .cols = cols, .weights = asof->left_weights.items + from};
+        struct chunk chunk = {.n_rows = (uint32_t)n,
+                              .n_cols = n_cols,
+                              .cols = cols,
+                              .weights = asof->left_weights.items + from};
         TRY(left_delta(asof, step, &chunk));
     }
     for (uint32_t i = 0; i < n_cols; i++) column_clear(&asof->left_rows[i]);
@@ -528,11 +594,14 @@ static bool is_final(const struct op_asof *asof, struct asof_run *right, int64_t
     if (slot == ROW_NONE) return false;
     const struct row_layout *layout = &asof->sides[RIGHT]->rows.layout;
     const struct row_col *col = &layout->cols[asof->in[RIGHT].time_stored];
-    int64_t matched = join_stored_time(state_rows_at(&asof->sides[RIGHT]->rows, slot) + col->offset, col->width);
-    return asof->match == ASOF_NEAREST ? distance(matched, t) < distance(bound, t) : matched < bound;
+    int64_t matched = join_stored_time(state_rows_at(&asof->sides[RIGHT]->rows, slot) + col->offset,
+                                       col->width);
+    return asof->match == ASOF_NEAREST ? distance(matched, t) < distance(bound, t)
+                                       : matched < bound;
 }
 
-static laminar_status sweep_left(struct op_asof *asof, struct asof_group *group, int64_t bound, struct laminar_error *err)
+static laminar_status sweep_left(struct op_asof *asof, struct asof_group *group, int64_t bound,
+                                 struct laminar_error *err)
 {
     struct asof_run *left = &group->runs[LEFT];
     laminar_status status = LAMINAR_OK;
@@ -540,8 +609,10 @@ static laminar_status sweep_left(struct op_asof *asof, struct asof_group *group,
     TRY(settle(asof, LEFT, left, err));
     TRY(settle(asof, RIGHT, &group->runs[RIGHT], err));
     for (uint32_t i = 0; i < left->n; i++) {
-        if (is_final(asof, &group->runs[RIGHT], left->items[i].time, bound)) TRY(state_rows_drop(&asof->sides[LEFT]->rows, left->items[i].slot, err));
-        else left->items[kept++] = left->items[i];
+        if (is_final(asof, &group->runs[RIGHT], left->items[i].time, bound))
+            TRY(state_rows_drop(&asof->sides[LEFT]->rows, left->items[i].slot, err));
+        else
+            left->items[kept++] = left->items[i];
     }
     left->n = left->n_sorted = kept;
     left->hint = 0;
@@ -550,7 +621,8 @@ done:
 }
 
 /* Right rows that no left row from time `bound` on, nor one that is kept, can match. */
-static laminar_status sweep_right(struct op_asof *asof, struct asof_group *group, int64_t bound, struct laminar_error *err)
+static laminar_status sweep_right(struct op_asof *asof, struct asof_group *group, int64_t bound,
+                                  struct laminar_error *err)
 {
     struct asof_run *right = &group->runs[RIGHT], *left = &group->runs[LEFT];
     laminar_status status = LAMINAR_OK;
@@ -562,7 +634,8 @@ static laminar_status sweep_right(struct op_asof *asof, struct asof_group *group
     if (looks_back && n > 0) { /* the last time before the bound is still needed */
         n = asof_run_lower(right, right->items[n - 1].time);
     }
-    for (uint32_t i = 0; i < n; i++) TRY(state_rows_drop(&asof->sides[RIGHT]->rows, right->items[i].slot, err));
+    for (uint32_t i = 0; i < n; i++)
+        TRY(state_rows_drop(&asof->sides[RIGHT]->rows, right->items[i].slot, err));
     asof_run_remove(right, 0, n);
 done:
     return status;
@@ -570,11 +643,13 @@ done:
 
 static laminar_status sweep(struct op_asof *asof, struct laminar_error *err)
 {
-    int64_t left_us = asof->watermark_us[LEFT], right_us = asof->watermark_us[RIGHT], both_us = left_us < right_us ? left_us : right_us;
+    int64_t left_us = asof->watermark_us[LEFT], right_us = asof->watermark_us[RIGHT],
+            both_us = left_us < right_us ? left_us : right_us;
     laminar_status status = LAMINAR_OK;
     size_t n[2] = {asof->sides[LEFT]->rows.state.n_rows, asof->sides[RIGHT]->rows.state.n_rows};
     bool sweeps_left = right_us != WATERMARK_NONE && n[LEFT] >= SWEEP_MIN + 2 * asof->n_swept[LEFT];
-    bool sweeps_right = both_us != WATERMARK_NONE && n[RIGHT] >= SWEEP_MIN + 2 * asof->n_swept[RIGHT];
+    bool sweeps_right = both_us != WATERMARK_NONE &&
+                        n[RIGHT] >= SWEEP_MIN + 2 * asof->n_swept[RIGHT];
     if (asof->sides[RIGHT]->rows.n_negative || (!sweeps_left && !sweeps_right)) return LAMINAR_OK;
     struct data_type type = asof->in[LEFT].stored_types[asof->in[LEFT].time_stored];
     uint32_t slots[256];
@@ -582,8 +657,10 @@ static laminar_status sweep(struct op_asof *asof, struct laminar_error *err)
     for (size_t count; (count = state_rows_scan(&asof->keys->rows, &cursor, slots, 256)) > 0;) {
         for (size_t i = 0; i < count; i++) {
             struct asof_group *group = &asof->groups[slots[i]];
-            if (right_us != WATERMARK_NONE) TRY(sweep_left(asof, group, join_time_ceil(type, right_us), err));
-            if (both_us != WATERMARK_NONE) TRY(sweep_right(asof, group, join_time_ceil(type, both_us), err));
+            if (right_us != WATERMARK_NONE)
+                TRY(sweep_left(asof, group, join_time_ceil(type, right_us), err));
+            if (both_us != WATERMARK_NONE)
+                TRY(sweep_right(asof, group, join_time_ceil(type, both_us), err));
             TRY(remove_group_if_empty(asof, slots[i], err));
         }
     }
@@ -609,7 +686,8 @@ static void set_watermark(struct op_asof *asof, const struct step *step)
 
 /* --- Operator ---------------------------------------------------------------------------------------------------------------------------- */
 
-static laminar_status asof_process(struct op *op, struct step *step, uint32_t port, const struct chunk *chunk)
+static laminar_status asof_process(struct op *op, struct step *step, uint32_t port,
+                                   const struct chunk *chunk)
 {
     struct op_asof *asof = CONTAINER_OF(op, struct op_asof, base);
     if (port == RIGHT) return right_delta(asof, step, chunk);
@@ -622,8 +700,10 @@ static laminar_status asof_finish(struct op *op, struct step *step)
     laminar_status status = LAMINAR_OK;
     if (asof->is_deferred) TRY(run_deferred(asof, step));
     for (uint32_t port = 0; port < 2 && !asof->is_one_shot; port++) {
-        if (step->is_last) asof->watermark_us[port] = WATERMARK_END;
-        else if (op->inputs[port] && op->inputs[port]->has_time) asof->watermark_us[port] = op->inputs[port]->watermark_out;
+        if (step->is_last)
+            asof->watermark_us[port] = WATERMARK_END;
+        else if (op->inputs[port] && op->inputs[port]->has_time)
+            asof->watermark_us[port] = op->inputs[port]->watermark_out;
     }
     set_watermark(asof, step);
     if (!asof->is_one_shot) TRY(sweep(asof, step->err));
@@ -671,18 +751,22 @@ static laminar_status rebuild_side(struct op_asof *asof, uint32_t port, struct l
     uint32_t *slots = mem_alloc(CHUNK_ROWS * sizeof *slots);
     uint64_t cursor = 0;
     if (!cols || !slots) TRY(error_oom(err));
-    for (uint32_t k = 0; k <= in->n_keys; k++) TRY(column_init(&cols[k], in->stored_types[k < in->n_keys ? in->key_stored[k] : in->time_stored], err));
+    for (uint32_t k = 0; k <= in->n_keys; k++)
+        TRY(column_init(
+            &cols[k], in->stored_types[k < in->n_keys ? in->key_stored[k] : in->time_stored], err));
     for (size_t n; (n = state_rows_scan(rows, &cursor, slots, CHUNK_ROWS)) > 0;) {
         for (uint32_t k = 0; k <= in->n_keys; k++) {
             column_clear(&cols[k]);
-            TRY(state_rows_gather(rows, k < in->n_keys ? in->key_stored[k] : in->time_stored, slots, n, &cols[k], err));
+            TRY(state_rows_gather(rows, k < in->n_keys ? in->key_stored[k] : in->time_stored, slots,
+                                  n, &cols[k], err));
             if (k < in->n_keys) in->keys[k] = cols[k].vec;
         }
         for (uint32_t i = 0; i < n; i++) scratch->sel[i] = i;
         kernel_hash(in->keys, in->n_keys, n, scratch->rows.hashes);
         TRY(find_groups(asof, in->keys, scratch->rows.hashes, scratch->sel, n, true, err));
         for (size_t i = 0; i < n; i++)
-            TRY(asof_run_append(&asof->groups[scratch->groups[i]].runs[port], join_time_at(&cols[in->n_keys].vec, i), slots[i], err));
+            TRY(asof_run_append(&asof->groups[scratch->groups[i]].runs[port],
+                                join_time_at(&cols[in->n_keys].vec, i), slots[i], err));
     }
 done:
     columns_free(cols, in->n_keys + 1);
@@ -702,11 +786,17 @@ done:
 
 static void asof_explain(const struct op *op, struct strbuf *out)
 {
-    static const char *const signs[] = {[ASOF_GE] = ">=", [ASOF_GT] = ">", [ASOF_LE] = "<=", [ASOF_LT] = "<", [ASOF_NEAREST] = "nearest"};
+    static const char *const signs[] = {[ASOF_GE] = ">=",
+                                        [ASOF_GT] = ">",
+                                        [ASOF_LE] = "<=",
+                                        [ASOF_LT] = "<",
+                                        [ASOF_NEAREST] = "nearest"};
     const struct op_asof *asof = CONTAINER_OF(op, struct op_asof, base);
     strbuf_printf(out, "asof join %s", signs[asof->match]);
     for (uint32_t port = 0; port < 2; port++)
-        if (asof->sides[port]) strbuf_printf(out, ", %s %zu rows", asof->sides[port]->rows.state.name, asof->sides[port]->rows.state.n_rows);
+        if (asof->sides[port])
+            strbuf_printf(out, ", %s %zu rows", asof->sides[port]->rows.state.name,
+                          asof->sides[port]->rows.state.n_rows);
 }
 
 static const struct op_class asof_class = {.name = "asof",
@@ -744,7 +834,8 @@ static void side_free(struct state_rows *rows)
     mem_free(CONTAINER_OF(rows, struct asof_rows, rows));
 }
 
-static const struct state_rows_index side_index = {.clear = side_clear, .check = side_check, .free = side_free};
+static const struct state_rows_index side_index = {
+    .clear = side_clear, .check = side_check, .free = side_free};
 
 static laminar_status side_create(struct op_asof *asof, uint32_t port, struct laminar_error *err)
 {
@@ -752,8 +843,9 @@ static laminar_status side_create(struct op_asof *asof, uint32_t port, struct la
     if (!side) return error_oom(err);
     side->asof = asof;
     side->port = port;
-    laminar_status status = state_rows_init(&side->rows, &side_index, port == LEFT ? "left" : "right", asof->in[port].stored_types,
-                                            asof->in[port].n_stored, STATE_ROWS_PLAIN, circuit_account(asof->base.circuit), err);
+    laminar_status status = state_rows_init(
+        &side->rows, &side_index, port == LEFT ? "left" : "right", asof->in[port].stored_types,
+        asof->in[port].n_stored, STATE_ROWS_PLAIN, circuit_account(asof->base.circuit), err);
     if (status != LAMINAR_OK) {
         mem_free(side);
         return status;
@@ -774,8 +866,13 @@ static laminar_status keys_create(struct op_asof *asof, struct laminar_error *er
         types[k] = in->stored_types[in->key_stored[k]];
         all[k] = k;
     }
-    struct multimap_options options = {.name = "keys", .types = types, .n_cols = in->n_keys, .key_cols = all, .n_keys = in->n_keys,
-                                       .mode = MULTIMAP_CHAIN, .account = circuit_account(asof->base.circuit)};
+    struct multimap_options options = {.name = "keys",
+                                       .types = types,
+                                       .n_cols = in->n_keys,
+                                       .key_cols = all,
+                                       .n_keys = in->n_keys,
+                                       .mode = MULTIMAP_CHAIN,
+                                       .account = circuit_account(asof->base.circuit)};
     TRY(multimap_create(&options, &asof->keys, err));
 done:
     mem_free(types);
@@ -786,18 +883,22 @@ done:
 static laminar_status check_plan(const struct plan *plan, struct laminar_error *err)
 {
     if (plan->join_kind != JOIN_INNER && plan->join_kind != JOIN_LEFT)
-        return error_set(err, LAMINAR_QUERY_UNSUPPORTED, "an ASOF join is INNER or LEFT; no other kind is supported");
+        return error_set(err, LAMINAR_QUERY_UNSUPPORTED,
+                         "an ASOF join is INNER or LEFT; no other kind is supported");
     if (plan->predicate) {
-        laminar_status status = error_set(err, LAMINAR_QUERY_UNSUPPORTED, "an ASOF join takes equalities and one comparison of times, no further condition");
-        error_hint(err, "Put conditions on one side into a derived table of that side, or into WHERE");
+        laminar_status status = error_set(
+            err, LAMINAR_QUERY_UNSUPPORTED,
+            "an ASOF join takes equalities and one comparison of times, no further condition");
+        error_hint(err,
+                   "Put conditions on one side into a derived table of that side, or into WHERE");
         return status;
     }
     ENSURE(plan->left_time && plan->right_time, err);
     return LAMINAR_OK;
 }
 
-laminar_status op_asof_create(struct circuit *circuit, const struct plan *plan, enum circuit_mode mode, struct op **out,
-                              struct laminar_error *err)
+laminar_status op_asof_create(struct circuit *circuit, const struct plan *plan,
+                              enum circuit_mode mode, struct op **out, struct laminar_error *err)
 {
     assert(plan->kind == PLAN_JOIN && plan->n_inputs == 2);
     laminar_status status = check_plan(plan, err);
@@ -817,8 +918,10 @@ laminar_status op_asof_create(struct circuit *circuit, const struct plan *plan, 
     asof->scratch = mem_calloc(1, sizeof *asof->scratch);
     asof->out_vecs = mem_calloc(plan->n_cols, sizeof *asof->out_vecs);
     if (!asof->scratch || !asof->out_vecs) TRY(error_oom(err));
-    TRY(join_input_init(&asof->in[LEFT], left, plan->left_keys, plan->n_keys, plan->left_time, err));
-    TRY(join_input_init(&asof->in[RIGHT], right, plan->right_keys, plan->n_keys, plan->right_time, err));
+    TRY(join_input_init(&asof->in[LEFT], left, plan->left_keys, plan->n_keys, plan->left_time,
+                        err));
+    TRY(join_input_init(&asof->in[RIGHT], right, plan->right_keys, plan->n_keys, plan->right_time,
+                        err));
     TRY(columns_create(plan->cols, plan->n_cols, &asof->out_cols, err));
     if (asof->is_deferred) TRY(columns_create(left->cols, left->n_cols, &asof->left_rows, err));
     TRY(keys_create(asof, err));

@@ -42,18 +42,23 @@ static laminar_status pass_new(struct distinct *d, struct step *step, const stru
         n += d->is_new[i];
     }
     if (n == 0) return LAMINAR_OK;
-    if (n == chunk->n_rows) return op_emit(&d->op, step, &(struct chunk){chunk->n_rows, chunk->n_cols, chunk->cols, NULL});
+    if (n == chunk->n_rows)
+        return op_emit(&d->op, step,
+                       &(struct chunk){chunk->n_rows, chunk->n_cols, chunk->cols, NULL});
     struct chunk out, in = {chunk->n_rows, chunk->n_cols, chunk->cols, NULL};
-    laminar_status status = kernel_gather_chunk(&in, d->sel, n, d->cols, NULL, d->vecs, &out, step->err);
+    laminar_status status = kernel_gather_chunk(&in, d->sel, n, d->cols, NULL, d->vecs, &out,
+                                                step->err);
     return status ? status : op_emit(&d->op, step, &out);
 }
 
-static laminar_status distinct_process(struct op *op, struct step *step, uint32_t port, const struct chunk *chunk)
+static laminar_status distinct_process(struct op *op, struct step *step, uint32_t port,
+                                       const struct chunk *chunk)
 {
     (void)port;
     struct distinct *d = (struct distinct *)op;
     size_t n = chunk->n_rows;
-    laminar_status status = state_hash_upsert(d->rows, chunk->cols, n, d->slots, d->payloads, d->is_new, step->err);
+    laminar_status status = state_hash_upsert(d->rows, chunk->cols, n, d->slots, d->payloads,
+                                              d->is_new, step->err);
     if (status) return status;
     if (!d->is_retracting) return pass_new(d, step, chunk);
     if (!ARRAY_RESERVE(&d->touched, d->touched.n + n)) return error_oom(step->err);
@@ -79,7 +84,9 @@ static laminar_status emit_slots(struct distinct *d, struct step *step, size_t n
     }
     for (size_t i = 0; i < n; i++) has_minus |= d->weights[i] < 0;
     if (status) return status;
-    return op_emit(&d->op, step, &(struct chunk){(uint32_t)n, d->op.n_cols, d->vecs, has_minus ? d->weights : NULL});
+    return op_emit(
+        &d->op, step,
+        &(struct chunk){(uint32_t)n, d->op.n_cols, d->vecs, has_minus ? d->weights : NULL});
 }
 
 static laminar_status distinct_finish(struct op *op, struct step *step)
@@ -91,7 +98,8 @@ static laminar_status distinct_finish(struct op *op, struct step *step)
         size_t n = d->touched.n - at < CHUNK_ROWS ? d->touched.n - at : CHUNK_ROWS, n_out = 0;
         const struct touched_row *touched = d->touched.items + at;
         for (size_t i = 0; i < n; i++) {
-            struct row_state *row = row_state(state_hash_row_for_write(d->rows, touched[i].slot)); /* written in this step: can't fail */
+            /* written in this step: can't fail */
+            struct row_state *row = row_state(state_hash_row_for_write(d->rows, touched[i].slot));
             ENSURE(row, step->err);
             row->mark = 0;
             if ((row->count > 0) == touched[i].was_there) continue;
@@ -101,7 +109,8 @@ static laminar_status distinct_finish(struct op *op, struct step *step)
         if (n_out) status = emit_slots(d, step, n_out);
         size_t n_gone = 0;
         for (size_t i = 0; i < n && !status; i++)
-            if (row_state(state_hash_row(d->rows, touched[i].slot))->count == 0) d->slots[n_gone++] = touched[i].slot;
+            if (row_state(state_hash_row(d->rows, touched[i].slot))->count == 0)
+                d->slots[n_gone++] = touched[i].slot;
         state_hash_remove(d->rows, d->slots, n_gone);
     }
     d->touched.n = 0;
@@ -143,14 +152,19 @@ static void distinct_free(struct op *op)
 
 static void distinct_explain(const struct op *op, struct strbuf *out)
 {
-    strbuf_printf(out, "distinct, %zu rows", state_hash_base(((const struct distinct *)op)->rows)->n_rows);
+    strbuf_printf(out, "distinct, %zu rows",
+                  state_hash_base(((const struct distinct *)op)->rows)->n_rows);
 }
 
-static const struct op_class distinct_class = {
-    .name = "distinct", .process = distinct_process, .finish_step = distinct_finish, .free = distinct_free, .explain = distinct_explain,
-    .contents = distinct_contents};
+static const struct op_class distinct_class = {.name = "distinct",
+                                               .process = distinct_process,
+                                               .finish_step = distinct_finish,
+                                               .free = distinct_free,
+                                               .explain = distinct_explain,
+                                               .contents = distinct_contents};
 
-laminar_status op_distinct_create(struct circuit *circuit, const struct plan *plan, enum circuit_mode mode, struct op **out,
+laminar_status op_distinct_create(struct circuit *circuit, const struct plan *plan,
+                                  enum circuit_mode mode, struct op **out,
                                   struct laminar_error *err)
 {
     (void)mode;
@@ -164,8 +178,12 @@ laminar_status op_distinct_create(struct circuit *circuit, const struct plan *pl
     types = mem_calloc(plan->n_cols + 1, sizeof *types);
     if (!types) TRY(error_oom(err));
     for (uint32_t i = 0; i < plan->n_cols; i++) types[i] = plan->cols[i].type;
-    struct state_hash_options options = {.name = "rows", .key_types = types, .n_keys = plan->n_cols, .payload_bytes = sizeof(struct row_state),
-                                         .payload_align = 8, .account = circuit_account(circuit)};
+    struct state_hash_options options = {.name = "rows",
+                                         .key_types = types,
+                                         .n_keys = plan->n_cols,
+                                         .payload_bytes = sizeof(struct row_state),
+                                         .payload_align = 8,
+                                         .account = circuit_account(circuit)};
     TRY(state_hash_create(&options, &d->rows, err));
     TRY(op_add_state(&d->op, state_hash_base(d->rows), err));
     TRY(columns_create(plan->cols, plan->n_cols, &d->cols, err));
@@ -175,7 +193,8 @@ laminar_status op_distinct_create(struct circuit *circuit, const struct plan *pl
     d->is_new = mem_alloc(CHUNK_ROWS);
     d->sel = mem_alloc(CHUNK_ROWS * sizeof *d->sel);
     d->weights = mem_alloc(CHUNK_ROWS * sizeof *d->weights);
-    if (!d->vecs || !d->slots || !d->payloads || !d->is_new || !d->sel || !d->weights) TRY(error_oom(err));
+    if (!d->vecs || !d->slots || !d->payloads || !d->is_new || !d->sel || !d->weights)
+        TRY(error_oom(err));
     *out = &d->op;
     mem_free(types);
     return LAMINAR_OK;

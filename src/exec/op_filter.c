@@ -18,7 +18,8 @@ struct filter {
     int64_t weights[CHUNK_ROWS];
 };
 
-static laminar_status filter_process(struct op *op, struct step *step, uint32_t port, const struct chunk *chunk)
+static laminar_status filter_process(struct op *op, struct step *step, uint32_t port,
+                                     const struct chunk *chunk)
 {
     (void)port;
     struct filter *f = (struct filter *)op;
@@ -53,10 +54,11 @@ static void filter_explain(const struct op *op, struct strbuf *out)
     strbuf_puts(out, "filter");
 }
 
-static const struct op_class filter_class = {.name = "filter", .process = filter_process, .free = filter_free, .explain = filter_explain};
+static const struct op_class filter_class = {
+    .name = "filter", .process = filter_process, .free = filter_free, .explain = filter_explain};
 
-laminar_status op_filter_create(struct circuit *circuit, const struct plan *plan, enum circuit_mode mode, struct op **out,
-                                struct laminar_error *err)
+laminar_status op_filter_create(struct circuit *circuit, const struct plan *plan,
+                                enum circuit_mode mode, struct op **out, struct laminar_error *err)
 {
     (void)mode;
     assert(plan->kind == PLAN_FILTER);

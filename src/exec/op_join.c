@@ -16,7 +16,8 @@
 /* --- Eviction ---------------------------------------------------------------------------------------------------------------------------- */
 
 /* Rows of `side` with time + reach < bound can't meet a row of the other side any more. */
-static laminar_status evict(struct join_side *side, int64_t reach, int64_t bound, struct laminar_error *err)
+static laminar_status evict(struct join_side *side, int64_t reach, int64_t bound,
+                            struct laminar_error *err)
 {
     enum { SWEEP_MIN = 4096 };
     const struct row_layout *layout = &side->map->rows.layout;
@@ -27,7 +28,8 @@ static laminar_status evict(struct join_side *side, int64_t reach, int64_t bound
     if (status != LAMINAR_OK) return status;
     for (size_t n; (n = state_rows_scan(&side->map->rows, &cursor, slots, 512)) > 0;) {
         for (size_t i = 0; i < n; i++) {
-            const uint8_t *at = state_rows_at(&side->map->rows, slots[i]) + layout->cols[side->in.time_stored].offset;
+            const uint8_t *at = state_rows_at(&side->map->rows, slots[i]) +
+                                layout->cols[side->in.time_stored].offset;
             int64_t time = join_stored_time(at, layout->cols[side->in.time_stored].width);
             if ((int128)time + reach >= bound) continue;
             status = multimap_remove(side->map, slots[i], err);
@@ -41,10 +43,16 @@ static laminar_status evict(struct join_side *side, int64_t reach, int64_t bound
 /* --- Rules ------------------------------------------------------------------------------------------------------------------------------- */
 
 /* Does a left row (SEMI, ANTI) or a padded row belong to the result while the weight of its matches is `weight`? */
-static bool comes_out(const struct op_join *join, int64_t weight) { return (weight == 0) != (join->kind == JOIN_SEMI); }
+static bool comes_out(const struct op_join *join, int64_t weight)
+{
+    return (weight == 0) != (join->kind == JOIN_SEMI);
+}
 
 /* Do rows of this side come out without a match, or because of one? */
-static bool is_output_side(const struct op_join *join, uint32_t port) { return join->sides[port].is_padded || (join->is_semi && port == 0); }
+static bool is_output_side(const struct op_join *join, uint32_t port)
+{
+    return join->sides[port].is_padded || (join->is_semi && port == 0);
+}
 
 static bool set_add(uint32_t *set, uint32_t value)
 {
@@ -59,7 +67,8 @@ static bool set_add(uint32_t *set, uint32_t value)
 }
 
 /* No residual: groups of `port` whose weight went from or to 0 in this chunk change what comes out of the other side's rows. */
-static laminar_status emit_transitions(struct op_join *join, struct step *step, uint32_t port, size_t n_sel)
+static laminar_status emit_transitions(struct op_join *join, struct step *step, uint32_t port,
+                                       size_t n_sel)
 {
     struct join_scratch *scratch = join->scratch;
     const struct state_multimap *other = join->sides[1 - port].map;
@@ -88,7 +97,8 @@ done:
 }
 
 /* The pairs of a residual join count for both rows; rows of the other side whose count goes from or to 0 change what comes out. */
-static laminar_status count_pairs(struct op_join *join, struct step *step, uint32_t port, const struct chunk *chunk, size_t n_pairs, size_t *n_list)
+static laminar_status count_pairs(struct op_join *join, struct step *step, uint32_t port,
+                                  const struct chunk *chunk, size_t n_pairs, size_t *n_list)
 {
     struct join_scratch *scratch = join->scratch;
     struct join_side *other = &join->sides[1 - port];
@@ -104,12 +114,14 @@ static laminar_status count_pairs(struct op_join *join, struct step *step, uint3
         *counter += chunk->weights ? chunk->weights[row] : 1;
         if (join->is_one_shot || (before == 0) == (*counter == 0)) continue;
         scratch->list[*n_list] = slot;
-        scratch->list_weights[(*n_list)++] = comes_out(join, *counter) ? row_weight(address) : -row_weight(address);
+        scratch->list_weights[(*n_list)++] = comes_out(join, *counter) ? row_weight(address)
+                                                                       : -row_weight(address);
     }
     return LAMINAR_OK;
 }
 
-static laminar_status flush_pairs(struct op_join *join, struct step *step, uint32_t port, const struct chunk *chunk, size_t n)
+static laminar_status flush_pairs(struct op_join *join, struct step *step, uint32_t port,
+                                  const struct chunk *chunk, size_t n)
 {
     struct join_scratch *scratch = join->scratch;
     laminar_status status = LAMINAR_OK;
@@ -125,7 +137,8 @@ done:
     return status;
 }
 
-static laminar_status join_pairs(struct op_join *join, struct step *step, uint32_t port, const struct chunk *chunk, size_t n_sel)
+static laminar_status join_pairs(struct op_join *join, struct step *step, uint32_t port,
+                                 const struct chunk *chunk, size_t n_sel)
 {
     struct join_scratch *scratch = join->scratch;
     const struct state_multimap *other = join->sides[1 - port].map;
@@ -134,8 +147,10 @@ static laminar_status join_pairs(struct op_join *join, struct step *step, uint32
     laminar_status status;
     for (size_t k = 0; k < n_sel; k++) {
         uint32_t row = scratch->rows.sel[k];
-        for (uint32_t slot = scratch->heads[row]; slot != ROW_NONE; slot = is_unique ? ROW_NONE : multimap_next(other, slot)) {
-            if (!is_unique) prefetch_read(state_rows_at(&other->rows, slot)); /* of heads that has been done */
+        for (uint32_t slot = scratch->heads[row]; slot != ROW_NONE;
+             slot = is_unique ? ROW_NONE : multimap_next(other, slot)) {
+            /* of heads that has been done */
+            if (!is_unique) prefetch_read(state_rows_at(&other->rows, slot));
             scratch->pair_rows[n] = row;
             scratch->pair_slots[n++] = slot;
             if (n < CHUNK_ROWS) continue;
@@ -149,7 +164,8 @@ done:
 }
 
 /* Rows of the chunk itself that come out padded, or at all (SEMI, ANTI). */
-static laminar_status emit_unmatched(struct op_join *join, struct step *step, uint32_t port, const struct chunk *chunk, size_t n_sel)
+static laminar_status emit_unmatched(struct op_join *join, struct step *step, uint32_t port,
+                                     const struct chunk *chunk, size_t n_sel)
 {
     struct join_scratch *scratch = join->scratch;
     const int64_t *weights = join->has_residual ? scratch->counts : scratch->other_weights;
@@ -161,14 +177,20 @@ static laminar_status emit_unmatched(struct op_join *join, struct step *step, ui
     return join_emit_rows(join, step, port, chunk, scratch->list, n);
 }
 
-static laminar_status keep_rows(struct op_join *join, struct step *step, uint32_t port, const struct chunk *chunk, size_t n_sel)
+static laminar_status keep_rows(struct op_join *join, struct step *step, uint32_t port,
+                                const struct chunk *chunk, size_t n_sel)
 {
     struct join_scratch *scratch = join->scratch;
     struct join_side *side = &join->sides[port];
     laminar_status status;
-    bool has_transitions = !join->is_one_shot && !join->has_residual && is_output_side(join, 1 - port);
-    if (has_transitions) multimap_find(side->map, side->in.keys, scratch->rows.hashes, scratch->rows.sel, n_sel, scratch->slots, scratch->weights_before);
-    TRY(multimap_apply(side->map, side->keeps_keys_only ? side->in.keys : side->in.stored, scratch->rows.hashes, scratch->rows.sel, n_sel, chunk->weights, scratch->slots, step->err));
+    bool has_transitions = !join->is_one_shot && !join->has_residual &&
+                           is_output_side(join, 1 - port);
+    if (has_transitions)
+        multimap_find(side->map, side->in.keys, scratch->rows.hashes, scratch->rows.sel, n_sel,
+                      scratch->slots, scratch->weights_before);
+    TRY(multimap_apply(side->map, side->keeps_keys_only ? side->in.keys : side->in.stored,
+                       scratch->rows.hashes, scratch->rows.sel, n_sel, chunk->weights,
+                       scratch->slots, step->err));
     for (size_t k = 0; side->has_counters && k < n_sel; k++) {
         if (scratch->slots[k] == ROW_NONE) continue;
         uint8_t *row = state_rows_write(&side->map->rows, scratch->slots[k]);
@@ -176,7 +198,8 @@ static laminar_status keep_rows(struct op_join *join, struct step *step, uint32_
         *row_counter(&side->map->rows.layout, row) = scratch->counts[scratch->rows.sel[k]];
     }
     if (has_transitions) {
-        multimap_find(side->map, side->in.keys, scratch->rows.hashes, scratch->rows.sel, n_sel, scratch->slots, scratch->weights_after);
+        multimap_find(side->map, side->in.keys, scratch->rows.hashes, scratch->rows.sel, n_sel,
+                      scratch->slots, scratch->weights_after);
         TRY(emit_transitions(join, step, port, n_sel));
     }
 done:
@@ -184,21 +207,27 @@ done:
 }
 
 /* One chunk of one side, against what is kept of the other. */
-static laminar_status join_delta(struct op_join *join, struct step *step, uint32_t port, const struct chunk *chunk)
+static laminar_status join_delta(struct op_join *join, struct step *step, uint32_t port,
+                                 const struct chunk *chunk)
 {
     struct join_side *side = &join->sides[port], *other = &join->sides[1 - port];
     struct join_scratch *scratch = join->scratch;
-    bool is_probing = !(join->is_one_shot && port == 1); /* the build side of a one-shot join: nothing to meet yet */
+    /* the build side of a one-shot join: nothing to meet yet */
+    bool is_probing = !(join->is_one_shot && port == 1);
     laminar_status status;
     TRY(join_input_read(&side->in, &join->base, step, chunk, &scratch->rows));
-    if (join->is_interval && !join->is_one_shot) join_input_drop_late(&side->in, &join->base, side->watermark_us, &scratch->rows);
+    if (join->is_interval && !join->is_one_shot)
+        join_input_drop_late(&side->in, &join->base, side->watermark_us, &scratch->rows);
     size_t n_sel = scratch->rows.n_sel;
-    if (scratch->rows.n_null && side->is_padded) TRY(join_emit_rows(join, step, port, chunk, scratch->rows.null_sel, scratch->rows.n_null));
-    if (join->has_residual || other->has_counters) memset(scratch->counts, 0, chunk->n_rows * sizeof *scratch->counts);
+    if (scratch->rows.n_null && side->is_padded)
+        TRY(join_emit_rows(join, step, port, chunk, scratch->rows.null_sel, scratch->rows.n_null));
+    if (join->has_residual || other->has_counters)
+        memset(scratch->counts, 0, chunk->n_rows * sizeof *scratch->counts);
     if (is_probing && n_sel) {
         bool has_weights = other->map->group_weights != NULL;
         TRY(multimap_catch_up(other->map, step->err));
-        multimap_find(other->map, side->in.keys, scratch->rows.hashes, scratch->rows.sel, n_sel, scratch->heads, has_weights ? scratch->other_weights : NULL);
+        multimap_find(other->map, side->in.keys, scratch->rows.hashes, scratch->rows.sel, n_sel,
+                      scratch->heads, has_weights ? scratch->other_weights : NULL);
         if (!join->is_semi || join->has_residual) TRY(join_pairs(join, step, port, chunk, n_sel));
         if (is_output_side(join, port)) TRY(emit_unmatched(join, step, port, chunk, n_sel));
     }
@@ -213,9 +242,13 @@ done:
 static laminar_status defer_left(struct op_join *join, struct step *step, const struct chunk *chunk)
 {
     laminar_status status = LAMINAR_OK;
-    for (uint32_t i = 0; i < chunk->n_cols; i++) TRY(column_append(&join->left_rows[i], &chunk->cols[i], 0, chunk->n_rows, STRINGS_COPY, step->err));
-    if (!ARRAY_RESERVE(&join->left_weights, join->n_left_rows + chunk->n_rows)) TRY(error_oom(step->err));
-    for (uint32_t i = 0; i < chunk->n_rows; i++) join->left_weights.items[join->n_left_rows + i] = chunk->weights ? chunk->weights[i] : 1;
+    for (uint32_t i = 0; i < chunk->n_cols; i++)
+        TRY(column_append(&join->left_rows[i], &chunk->cols[i], 0, chunk->n_rows, STRINGS_COPY,
+                          step->err));
+    if (!ARRAY_RESERVE(&join->left_weights, join->n_left_rows + chunk->n_rows))
+        TRY(error_oom(step->err));
+    for (uint32_t i = 0; i < chunk->n_rows; i++)
+        join->left_weights.items[join->n_left_rows + i] = chunk->weights ? chunk->weights[i] : 1;
     join->n_left_rows += chunk->n_rows;
 done:
     return status;
@@ -229,8 +262,12 @@ static laminar_status run_deferred(struct op_join *join, struct step *step)
     if (!cols) return error_oom(step->err);
     for (size_t from = 0; from < join->n_left_rows; from += CHUNK_ROWS) {
         size_t n = join->n_left_rows - from < CHUNK_ROWS ? join->n_left_rows - from : CHUNK_ROWS;
-        for (uint32_t i = 0; i < left->in.n_cols; i++) cols[i] = vector_slice(&join->left_rows[i].vec, from);
-        struct chunk chunk = {.n_rows = (uint32_t)n, .n_cols = left->in.n_cols, .cols = cols, .weights = join->left_weights.items + from};
+        for (uint32_t i = 0; i < left->in.n_cols; i++)
+            cols[i] = vector_slice(&join->left_rows[i].vec, from);
+        struct chunk chunk = {.n_rows = (uint32_t)n,
+                              .n_cols = left->in.n_cols,
+                              .cols = cols,
+                              .weights = join->left_weights.items + from};
         TRY(join_delta(join, step, 0, &chunk));
     }
     for (uint32_t i = 0; i < left->in.n_cols; i++) column_clear(&join->left_rows[i]);
@@ -263,7 +300,8 @@ done:
 
 /* --- Operator ---------------------------------------------------------------------------------------------------------------------------- */
 
-static laminar_status join_process(struct op *op, struct step *step, uint32_t port, const struct chunk *chunk)
+static laminar_status join_process(struct op *op, struct step *step, uint32_t port,
+                                   const struct chunk *chunk)
 {
     struct op_join *join = CONTAINER_OF(op, struct op_join, base);
     if (join->is_deferred && port == 0) return defer_left(join, step, chunk);
@@ -275,17 +313,27 @@ static laminar_status finish_interval(struct op_join *join, struct step *step)
     laminar_status status = LAMINAR_OK;
     for (uint32_t port = 0; port < 2; port++) {
         const struct op *input = join->base.inputs[port];
-        if (step->is_last) join->sides[port].watermark_us = WATERMARK_END;
-        else if (input && input->has_time) join->sides[port].watermark_us = input->watermark_out;
+        if (step->is_last)
+            join->sides[port].watermark_us = WATERMARK_END;
+        else if (input && input->has_time)
+            join->sides[port].watermark_us = input->watermark_out;
     }
     struct join_side *left = &join->sides[0], *right = &join->sides[1];
     if (left->map && right->watermark_us != WATERMARK_NONE)
-        TRY(evict(left, join->upper, join_time_ceil(left->map->rows.layout.cols[left->in.time_stored].type, right->watermark_us), step->err));
+        TRY(evict(left, join->upper,
+                  join_time_ceil(left->map->rows.layout.cols[left->in.time_stored].type,
+                                 right->watermark_us),
+                  step->err));
     if (right->map && left->watermark_us != WATERMARK_NONE)
-        TRY(evict(right, -join->lower, join_time_ceil(right->map->rows.layout.cols[right->in.time_stored].type, left->watermark_us), step->err));
+        TRY(evict(right, -join->lower,
+                  join_time_ceil(right->map->rows.layout.cols[right->in.time_stored].type,
+                                 left->watermark_us),
+                  step->err));
     /* A left row comes out as late as the watermark of the right side is behind time + upper, and the other way round. */
-    int64_t by_right = join_watermark_add(right->watermark_us, join->upper_us > 0 ? -join->upper_us : 0);
-    int64_t by_left = join_watermark_add(left->watermark_us, join->lower_us < 0 ? join->lower_us : 0);
+    int64_t by_right = join_watermark_add(right->watermark_us,
+                                          join->upper_us > 0 ? -join->upper_us : 0);
+    int64_t by_left = join_watermark_add(left->watermark_us,
+                                         join->lower_us < 0 ? join->lower_us : 0);
     join->base.watermark_out = by_left < by_right ? by_left : by_right;
 done:
     return status;
@@ -327,8 +375,9 @@ static void join_free(struct op *op)
 
 static void join_explain(const struct op *op, struct strbuf *out)
 {
-    static const char *const kinds[] = {[JOIN_INNER] = "inner", [JOIN_LEFT] = "left",  [JOIN_RIGHT] = "right", [JOIN_FULL] = "full",
-                                        [JOIN_SEMI] = "semi",   [JOIN_ANTI] = "anti", [JOIN_CROSS] = "cross"};
+    static const char *const kinds[] = {
+        [JOIN_INNER] = "inner", [JOIN_LEFT] = "left", [JOIN_RIGHT] = "right", [JOIN_FULL] = "full",
+        [JOIN_SEMI] = "semi",   [JOIN_ANTI] = "anti", [JOIN_CROSS] = "cross"};
     const struct op_join *join = CONTAINER_OF(op, struct op_join, base);
     strbuf_printf(out, "%s join", kinds[join->kind]);
     for (uint32_t port = 0; port < 2; port++) {
@@ -338,12 +387,16 @@ static void join_explain(const struct op *op, struct strbuf *out)
     }
 }
 
-static const struct op_class join_class = {
-    .name = "join", .process = join_process, .finish_step = join_finish, .free = join_free, .explain = join_explain};
+static const struct op_class join_class = {.name = "join",
+                                           .process = join_process,
+                                           .finish_step = join_finish,
+                                           .free = join_free,
+                                           .explain = join_explain};
 
 /* Rows slots[0..n) of the left side as a chunk in `cols`, against what is kept of the right. */
-static laminar_status probe_stored(struct op_join *join, struct step *step, const uint32_t *slots, size_t n, struct column *cols,
-                                   struct vector *vecs, int64_t *weights)
+static laminar_status probe_stored(struct op_join *join, struct step *step, const uint32_t *slots,
+                                   size_t n, struct column *cols, struct vector *vecs,
+                                   int64_t *weights)
 {
     struct join_side *left = &join->sides[0];
     struct join_scratch *scratch = join->scratch;
@@ -358,7 +411,8 @@ static laminar_status probe_stored(struct op_join *join, struct step *step, cons
     struct chunk chunk = {(uint32_t)n, left->in.n_cols, vecs, rows->n_heavy ? weights : NULL};
     TRY(join_input_read(&left->in, &join->base, step, &chunk, &scratch->rows));
     TRY(multimap_catch_up(join->sides[1].map, step->err));
-    multimap_find(join->sides[1].map, left->in.keys, scratch->rows.hashes, scratch->rows.sel, scratch->rows.n_sel, scratch->heads, NULL);
+    multimap_find(join->sides[1].map, left->in.keys, scratch->rows.hashes, scratch->rows.sel,
+                  scratch->rows.n_sel, scratch->heads, NULL);
     if (join->has_residual) memset(scratch->counts, 0, n * sizeof *scratch->counts);
     TRY(join_pairs(join, step, 0, &chunk, scratch->rows.n_sel));
 done:
@@ -380,7 +434,8 @@ static laminar_status inner_contents(struct op *op, struct step *step)
     uint32_t *slots = mem_alloc(CHUNK_ROWS * sizeof *slots);
     int64_t *weights = mem_alloc(CHUNK_ROWS * sizeof *weights);
     if (!cols || !vecs || !slots || !weights) TRY(error_oom(step->err));
-    for (uint32_t c = 0; c < n_cols; c++) TRY(column_init(&cols[c], left->in.stored_types[c], step->err));
+    for (uint32_t c = 0; c < n_cols; c++)
+        TRY(column_init(&cols[c], left->in.stored_types[c], step->err));
     while ((n = state_rows_scan(&left->map->rows, &cursor, slots, CHUNK_ROWS)) > 0)
         TRY(probe_stored(join, step, slots, n, cols, vecs, weights));
 done:
@@ -402,31 +457,36 @@ static const struct op_class inner_join_class = {.name = "join",
 /* --- Creation ---------------------------------------------------------------------------------------------------------------------------- */
 
 /* Columns of the left side, then of the right one. */
-static laminar_status create_columns(const struct op_join *join, const struct plan *plan, struct column **out, struct laminar_error *err)
+static laminar_status create_columns(const struct op_join *join, const struct plan *plan,
+                                     struct column **out, struct laminar_error *err)
 {
     struct column *cols = mem_calloc(join->n_out_max, sizeof *cols);
     if (!cols) return error_oom(err);
     *out = cols;
     for (uint32_t i = 0; i < join->n_out_max; i++) {
         uint32_t port = i >= join->sides[1].first_out;
-        laminar_status status = column_init(&cols[i], plan->inputs[port]->cols[i - join->sides[port].first_out].type, err);
+        laminar_status status = column_init(
+            &cols[i], plan->inputs[port]->cols[i - join->sides[port].first_out].type, err);
         if (status != LAMINAR_OK) return status;
     }
     return LAMINAR_OK;
 }
 
-static bool keys_are_unique(const struct op_join *join, const struct join_side *side, const struct plan *input)
+static bool keys_are_unique(const struct op_join *join, const struct join_side *side,
+                            const struct plan *input)
 {
     if (!input->props.has_key) return false;
     for (uint32_t i = 0; i < input->props.n_key_cols; i++) {
         bool is_key = false;
-        for (uint32_t k = 0; k < join->n_keys; k++) is_key |= side->in.key_sources[k] == (int32_t)input->props.key_cols[i];
+        for (uint32_t k = 0; k < join->n_keys; k++)
+            is_key |= side->in.key_sources[k] == (int32_t)input->props.key_cols[i];
         if (!is_key) return false;
     }
     return true;
 }
 
-static laminar_status side_keep(struct op_join *join, uint32_t port, const struct plan *plan, struct laminar_error *err)
+static laminar_status side_keep(struct op_join *join, uint32_t port, const struct plan *plan,
+                                struct laminar_error *err)
 {
     struct join_side *side = &join->sides[port];
     const struct plan *input = plan->inputs[port];
@@ -439,18 +499,24 @@ static laminar_status side_keep(struct op_join *join, uint32_t port, const struc
         key_types[k] = side->in.stored_types[side->in.key_stored[k]];
         all[k] = k;
     }
-    struct multimap_options options = {.name = port == 0 ? "left" : "right",
-                                       .types = side->keeps_keys_only ? key_types : side->in.stored_types,
-                                       .n_cols = side->keeps_keys_only ? join->n_keys : side->in.n_stored,
-                                       .key_cols = side->keeps_keys_only ? all : side->in.key_stored,
-                                       .n_keys = join->n_keys,
-                                       .flags = side->has_counters ? STATE_ROWS_COUNTER : STATE_ROWS_PLAIN,
-                                       .has_group_weights = !join->has_residual && is_output_side(join, 1 - port),
-                                       .account = circuit_account(join->base.circuit)};
+    struct multimap_options options = {
+        .name = port == 0 ? "left" : "right",
+        .types = side->keeps_keys_only ? key_types : side->in.stored_types,
+        .n_cols = side->keeps_keys_only ? join->n_keys : side->in.n_stored,
+        .key_cols = side->keeps_keys_only ? all : side->in.key_stored,
+        .n_keys = join->n_keys,
+        .flags = side->has_counters ? STATE_ROWS_COUNTER : STATE_ROWS_PLAIN,
+        .has_group_weights = !join->has_residual && is_output_side(join, 1 - port),
+        .account = circuit_account(join->base.circuit)};
     /* Without a residual, rows that come out without a match, or because of one, are walked as a group when the group's match changes. */
-    options.has_hash_groups = !options.has_group_weights && (join->has_residual || join->is_one_shot || !is_output_side(join, port));
-    if (side->keeps_keys_only || keys_are_unique(join, side, input)) options.mode = MULTIMAP_CHAIN;
-    else options.mode = join->is_one_shot || input->props.is_append_only ? MULTIMAP_APPEND : MULTIMAP_INDEXED;
+    options.has_hash_groups = !options.has_group_weights &&
+                              (join->has_residual || join->is_one_shot ||
+                               !is_output_side(join, port));
+    if (side->keeps_keys_only || keys_are_unique(join, side, input))
+        options.mode = MULTIMAP_CHAIN;
+    else
+        options.mode = join->is_one_shot || input->props.is_append_only ? MULTIMAP_APPEND
+                                                                        : MULTIMAP_INDEXED;
     TRY(multimap_create(&options, &side->map, err));
     status = op_add_state(&join->base, &side->map->rows.state, err);
     if (status != LAMINAR_OK) side->map = NULL;
@@ -480,14 +546,18 @@ static void set_kind(struct op_join *join, const struct plan *plan, enum circuit
     join->sides[1].is_padded = kind == JOIN_RIGHT || kind == JOIN_FULL;
     bool left_counts = (join->sides[0].is_padded || kind == JOIN_SEMI) && join->has_residual;
     join->sides[0].has_counters = left_counts && !join->is_one_shot;
-    join->sides[1].has_counters = join->sides[1].is_padded && (join->has_residual || join->is_one_shot);
+    join->sides[1].has_counters = join->sides[1].is_padded &&
+                                  (join->has_residual || join->is_one_shot);
     join->sides[1].first_out = plan->inputs[0]->n_cols;
 }
 
-static laminar_status set_interval(struct op_join *join, const struct plan *plan, struct laminar_error *err)
+static laminar_status set_interval(struct op_join *join, const struct plan *plan,
+                                   struct laminar_error *err)
 {
     if (!join->is_interval) return LAMINAR_OK;
-    ENSURE(plan->left_time && plan->right_time && plan->left_time->type.id == plan->right_time->type.id, err);
+    ENSURE(plan->left_time && plan->right_time &&
+               plan->left_time->type.id == plan->right_time->type.id,
+           err);
     join->lower_us = plan->lower_us;
     join->upper_us = plan->upper_us;
     join->lower = join_time_ceil(plan->left_time->type, plan->lower_us);
@@ -495,12 +565,13 @@ static laminar_status set_interval(struct op_join *join, const struct plan *plan
     return LAMINAR_OK;
 }
 
-laminar_status op_join_create(struct circuit *circuit, const struct plan *plan, enum circuit_mode mode, struct op **out,
-                              struct laminar_error *err)
+laminar_status op_join_create(struct circuit *circuit, const struct plan *plan,
+                              enum circuit_mode mode, struct op **out, struct laminar_error *err)
 {
     assert(plan->kind == PLAN_JOIN && plan->n_inputs == 2);
     if (plan->strategy == STRATEGY_TEMPORAL)
-        return error_set(err, LAMINAR_QUERY_UNSUPPORTED, "joins FOR SYSTEM_TIME AS OF are not supported yet");
+        return error_set(err, LAMINAR_QUERY_UNSUPPORTED,
+                         "joins FOR SYSTEM_TIME AS OF are not supported yet");
     struct op_join *join = mem_calloc(1, sizeof *join);
     if (!join) return error_oom(err);
     const struct plan *left = plan->inputs[0], *right = plan->inputs[1];
@@ -515,7 +586,8 @@ laminar_status op_join_create(struct circuit *circuit, const struct plan *plan, 
     join->out_vecs = mem_calloc(join->n_out_max, sizeof *join->out_vecs);
     join->test_vecs = mem_calloc(join->n_out_max, sizeof *join->test_vecs);
     join->residual_cols = mem_calloc(join->n_out_max, sizeof *join->residual_cols);
-    if (!join->scratch || !join->out_vecs || !join->test_vecs || !join->residual_cols) TRY(error_oom(err));
+    if (!join->scratch || !join->out_vecs || !join->test_vecs || !join->residual_cols)
+        TRY(error_oom(err));
     TRY(create_columns(join, plan, &join->out_cols, err));
     if (plan->predicate) {
         struct expr *predicate = plan->predicate;
@@ -525,9 +597,11 @@ laminar_status op_join_create(struct circuit *circuit, const struct plan *plan, 
         for (uint32_t c = 0; c < join->n_out_max; c++) join->test_vecs[c] = join->test_cols[c].vec;
     }
     if (join->is_deferred) TRY(columns_create(left->cols, left->n_cols, &join->left_rows, err));
-    TRY(join_input_init(&join->sides[0].in, left, plan->left_keys, plan->n_keys, join->is_interval ? plan->left_time : NULL, err));
+    TRY(join_input_init(&join->sides[0].in, left, plan->left_keys, plan->n_keys,
+                        join->is_interval ? plan->left_time : NULL, err));
     join->sides[0].watermark_us = join->sides[1].watermark_us = WATERMARK_NONE;
-    TRY(join_input_init(&join->sides[1].in, right, plan->right_keys, plan->n_keys, join->is_interval ? plan->right_time : NULL, err));
+    TRY(join_input_init(&join->sides[1].in, right, plan->right_keys, plan->n_keys,
+                        join->is_interval ? plan->right_time : NULL, err));
     if (!join->is_one_shot) TRY(side_keep(join, 0, plan, err));
     TRY(side_keep(join, 1, plan, err));
     *out = &join->base;

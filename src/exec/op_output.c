@@ -7,18 +7,23 @@ struct op_output {
     struct output_callbacks callbacks;
 };
 
-static laminar_status output_process(struct op *op, struct step *step, uint32_t port, const struct chunk *chunk)
+static laminar_status output_process(struct op *op, struct step *step, uint32_t port,
+                                     const struct chunk *chunk)
 {
     (void)port;
     struct op_output *output = CONTAINER_OF(op, struct op_output, base);
-    return output->callbacks.on_chunk ? output->callbacks.on_chunk(output->callbacks.ctx, step, chunk) : LAMINAR_OK;
+    return output->callbacks.on_chunk
+               ? output->callbacks.on_chunk(output->callbacks.ctx, step, chunk)
+               : LAMINAR_OK;
 }
 
 static laminar_status output_finish(struct op *op, struct step *step)
 {
     struct op_output *output = CONTAINER_OF(op, struct op_output, base);
     op->watermark_out = op->watermark_in;
-    return output->callbacks.on_finish ? output->callbacks.on_finish(output->callbacks.ctx, step, op->watermark_in) : LAMINAR_OK;
+    return output->callbacks.on_finish
+               ? output->callbacks.on_finish(output->callbacks.ctx, step, op->watermark_in)
+               : LAMINAR_OK;
 }
 
 static void output_free(struct op *op)
@@ -33,8 +38,11 @@ static void output_explain(const struct op *op, struct strbuf *out)
     strbuf_puts(out, "output");
 }
 
-static const struct op_class output_class = {
-    .name = "output", .process = output_process, .finish_step = output_finish, .free = output_free, .explain = output_explain};
+static const struct op_class output_class = {.name = "output",
+                                             .process = output_process,
+                                             .finish_step = output_finish,
+                                             .free = output_free,
+                                             .explain = output_explain};
 
 bool op_wants_retractions(const struct op *op)
 {
@@ -42,7 +50,8 @@ bool op_wants_retractions(const struct op *op)
         const struct op *to = op->outputs.items[i].to;
         if (to->cls == &output_class) {
             const struct output_callbacks *callbacks = &((const struct op_output *)to)->callbacks;
-            if (!callbacks->wants_retractions || callbacks->wants_retractions(callbacks->ctx)) return true;
+            if (!callbacks->wants_retractions || callbacks->wants_retractions(callbacks->ctx))
+                return true;
         } else if (!to->is_pure || op_wants_retractions(to)) {
             return true;
         }
@@ -57,7 +66,8 @@ void op_output_failed(struct op *op, const struct laminar_error *err)
     if (output->callbacks.on_failure) output->callbacks.on_failure(output->callbacks.ctx, err);
 }
 
-laminar_status circuit_add_output(struct circuit *circuit, struct op *from, const struct output_callbacks *callbacks, struct op **out,
+laminar_status circuit_add_output(struct circuit *circuit, struct op *from,
+                                  const struct output_callbacks *callbacks, struct op **out,
                                   struct laminar_error *err)
 {
     struct op_output *output = mem_calloc(1, sizeof *output);

@@ -7,14 +7,14 @@
 #include "exec/ops.h"
 
 struct project {
-    struct op op; /* first */
+    struct op op;              /* first */
     struct program *predicate; /* NULL: all rows */
     struct program *exprs;
     uint32_t n_in;
-    struct column *in_cols;    /* gathered input; those that no expression reads stay empty */
+    struct column *in_cols; /* gathered input; those that no expression reads stay empty */
     struct vector *in_vecs;
-    bool *is_read;             /* per input column */
-    struct column *out_cols;   /* for results without bad rows */
+    bool *is_read;           /* per input column */
+    struct column *out_cols; /* for results without bad rows */
     struct vector *out_vecs;
     struct bad_rows bad;
     uint32_t *sel;
@@ -27,30 +27,37 @@ static laminar_status project_rows(struct project *p, struct step *step, const s
     struct eval_env env = rows_begin(step, &p->bad);
     laminar_status status = program_run(p->exprs, input, &env, p->out_vecs);
     if (status) return status;
-    struct chunk out = {.n_rows = input->n_rows, .n_cols = p->op.n_cols, .cols = p->out_vecs, .weights = input->weights};
+    struct chunk out = {.n_rows = input->n_rows,
+                        .n_cols = p->op.n_cols,
+                        .cols = p->out_vecs,
+                        .weights = input->weights};
     if (likely(!env.n_bad_rows)) return op_emit(&p->op, step, &out);
     p->op.bad_rows += env.n_bad_rows;
     size_t n = rows_good(&env, input->n_rows, p->sel);
     struct chunk good;
-    status = kernel_gather_chunk(&out, p->sel, n, p->out_cols, p->weights, p->out_vecs, &good, step->err);
+    status = kernel_gather_chunk(&out, p->sel, n, p->out_cols, p->weights, p->out_vecs, &good,
+                                 step->err);
     return status ? status : op_emit(&p->op, step, &good);
 }
 
-static laminar_status project_process(struct op *op, struct step *step, uint32_t port, const struct chunk *chunk)
+static laminar_status project_process(struct op *op, struct step *step, uint32_t port,
+                                      const struct chunk *chunk)
 {
     (void)port;
     return project_rows((struct project *)op, step, chunk);
 }
 
 /* The rows sel[0..n) of the columns that are read. */
-static laminar_status gather_read(struct project *p, const struct chunk *chunk, size_t n, struct chunk *out, struct laminar_error *err)
+static laminar_status gather_read(struct project *p, const struct chunk *chunk, size_t n,
+                                  struct chunk *out, struct laminar_error *err)
 {
     for (uint32_t i = 0; i < p->n_in; i++) {
         if (!p->is_read[i]) continue;
         p->in_vecs[i] = chunk->cols[i];
         if (chunk->cols[i].shape == VEC_CONST) continue;
         column_clear(&p->in_cols[i]);
-        laminar_status status = column_append_sel(&p->in_cols[i], &chunk->cols[i], p->sel, n, STRINGS_BORROW, err);
+        laminar_status status = column_append_sel(&p->in_cols[i], &chunk->cols[i], p->sel, n,
+                                                  STRINGS_BORROW, err);
         if (status) return status;
         p->in_vecs[i] = p->in_cols[i].vec;
     }
@@ -60,7 +67,8 @@ static laminar_status gather_read(struct project *p, const struct chunk *chunk, 
     return LAMINAR_OK;
 }
 
-static laminar_status filter_project_process(struct op *op, struct step *step, uint32_t port, const struct chunk *chunk)
+static laminar_status filter_project_process(struct op *op, struct step *step, uint32_t port,
+                                             const struct chunk *chunk)
 {
     (void)port;
     struct project *p = (struct project *)op;
@@ -100,10 +108,14 @@ static void project_explain(const struct op *op, struct strbuf *out)
     strbuf_printf(out, "%s of %u columns", op->cls->name, op->n_cols);
 }
 
-static const struct op_class project_class = {
-    .name = "project", .process = project_process, .free = project_free, .explain = project_explain};
-static const struct op_class filter_project_class = {
-    .name = "filter and project", .process = filter_project_process, .free = project_free, .explain = project_explain};
+static const struct op_class project_class = {.name = "project",
+                                              .process = project_process,
+                                              .free = project_free,
+                                              .explain = project_explain};
+static const struct op_class filter_project_class = {.name = "filter and project",
+                                                     .process = filter_project_process,
+                                                     .free = project_free,
+                                                     .explain = project_explain};
 
 static void note_columns(const struct expr *e, bool *is_read)
 {
@@ -111,8 +123,8 @@ static void note_columns(const struct expr *e, bool *is_read)
     for (uint32_t i = 0; i < e->n_args; i++) note_columns(e->args[i], is_read);
 }
 
-static laminar_status create(struct circuit *circuit, const struct plan *plan, const struct plan *filter, struct op **out,
-                             struct laminar_error *err)
+static laminar_status create(struct circuit *circuit, const struct plan *plan,
+                             const struct plan *filter, struct op **out, struct laminar_error *err)
 {
     laminar_status status;
     const struct plan *input = filter ? filter->inputs[0] : plan->inputs[0];
@@ -141,8 +153,8 @@ done:
     return status;
 }
 
-laminar_status op_project_create(struct circuit *circuit, const struct plan *plan, enum circuit_mode mode, struct op **out,
-                                 struct laminar_error *err)
+laminar_status op_project_create(struct circuit *circuit, const struct plan *plan,
+                                 enum circuit_mode mode, struct op **out, struct laminar_error *err)
 {
     (void)mode;
     assert(plan->kind == PLAN_PROJECT);
@@ -150,7 +162,8 @@ laminar_status op_project_create(struct circuit *circuit, const struct plan *pla
 }
 
 /* plan is a projection of a filter; the operator's input is the filter's. */
-laminar_status op_filter_project_create(struct circuit *circuit, const struct plan *plan, enum circuit_mode mode, struct op **out,
+laminar_status op_filter_project_create(struct circuit *circuit, const struct plan *plan,
+                                        enum circuit_mode mode, struct op **out,
                                         struct laminar_error *err)
 {
     (void)mode;

@@ -2,7 +2,8 @@
 #include "exec/op_rows.h"
 #include "base/error.h"
 
-laminar_status columns_create(const struct plan_column *cols, uint32_t n_cols, struct column **out, struct laminar_error *err)
+laminar_status columns_create(const struct plan_column *cols, uint32_t n_cols, struct column **out,
+                              struct laminar_error *err)
 {
     struct column *columns = mem_calloc(n_cols + 1, sizeof *columns);
     if (!columns) return error_oom(err);

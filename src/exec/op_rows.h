@@ -36,7 +36,8 @@ static inline size_t rows_good(const struct eval_env *env, size_t n, uint32_t *s
 }
 
 /* Columns of a plan node, for gathering into. */
-laminar_status columns_create(const struct plan_column *cols, uint32_t n_cols, struct column **out, struct laminar_error *err) must_check;
+laminar_status columns_create(const struct plan_column *cols, uint32_t n_cols, struct column **out,
+                              struct laminar_error *err) must_check;
 void columns_free(struct column *cols, uint32_t n_cols);
 
 #endif

@@ -12,11 +12,15 @@ struct op_scan {
     bool is_identity; /* the first n columns as they are */
 };
 
-static laminar_status scan_process(struct op *op, struct step *step, uint32_t port, const struct chunk *chunk)
+static laminar_status scan_process(struct op *op, struct step *step, uint32_t port,
+                                   const struct chunk *chunk)
 {
     (void)port;
     struct op_scan *scan = CONTAINER_OF(op, struct op_scan, base);
-    struct chunk out = {.n_rows = chunk->n_rows, .n_cols = op->n_cols, .cols = chunk->cols, .weights = chunk->weights};
+    struct chunk out = {.n_rows = chunk->n_rows,
+                        .n_cols = op->n_cols,
+                        .cols = chunk->cols,
+                        .weights = chunk->weights};
     assert(!scan->is_identity || chunk->n_cols >= op->n_cols);
     if (!scan->is_identity) {
         for (uint32_t i = 0; i < op->n_cols; i++) {
@@ -42,10 +46,11 @@ static void scan_explain(const struct op *op, struct strbuf *out)
     strbuf_printf(out, "scan %s, %u columns", scan->relation_name, op->n_cols);
 }
 
-static const struct op_class scan_class = {.name = "scan", .process = scan_process, .free = scan_free, .explain = scan_explain};
+static const struct op_class scan_class = {
+    .name = "scan", .process = scan_process, .free = scan_free, .explain = scan_explain};
 
-laminar_status op_scan_create(struct circuit *circuit, const struct plan *plan, enum circuit_mode mode, struct op **out,
-                              struct laminar_error *err)
+laminar_status op_scan_create(struct circuit *circuit, const struct plan *plan,
+                              enum circuit_mode mode, struct op **out, struct laminar_error *err)
 {
     (void)mode;
     assert(plan->kind == PLAN_SCAN);

@@ -18,23 +18,28 @@ struct op_sort {
     size_t n_rows;
 };
 
-static laminar_status keep_weights(struct op_sort *sort, const struct chunk *chunk, struct laminar_error *err)
+static laminar_status keep_weights(struct op_sort *sort, const struct chunk *chunk,
+                                   struct laminar_error *err)
 {
     if (!chunk->weights && sort->weights.n == 0) return LAMINAR_OK;
     if (!ARRAY_RESERVE(&sort->weights, sort->n_rows + chunk->n_rows)) return error_oom(err);
     while (sort->weights.n < sort->n_rows) sort->weights.items[sort->weights.n++] = 1;
-    for (uint32_t i = 0; i < chunk->n_rows; i++) sort->weights.items[sort->weights.n++] = chunk->weights ? chunk->weights[i] : 1;
+    for (uint32_t i = 0; i < chunk->n_rows; i++)
+        sort->weights.items[sort->weights.n++] = chunk->weights ? chunk->weights[i] : 1;
     return LAMINAR_OK;
 }
 
-static laminar_status sort_process(struct op *op, struct step *step, uint32_t port, const struct chunk *chunk)
+static laminar_status sort_process(struct op *op, struct step *step, uint32_t port,
+                                   const struct chunk *chunk)
 {
     (void)port;
     struct op_sort *sort = CONTAINER_OF(op, struct op_sort, base);
     if (!sort->is_one_shot) return op_emit(op, step, chunk);
     laminar_status status = LAMINAR_OK;
     TRY(keep_weights(sort, chunk, step->err));
-    for (uint32_t c = 0; c < op->n_cols; c++) TRY(column_append(&sort->rows[c], &chunk->cols[c], 0, chunk->n_rows, STRINGS_COPY, step->err));
+    for (uint32_t c = 0; c < op->n_cols; c++)
+        TRY(column_append(&sort->rows[c], &chunk->cols[c], 0, chunk->n_rows, STRINGS_COPY,
+                          step->err));
     sort->n_rows += chunk->n_rows;
 done:
     return status;
@@ -51,7 +56,8 @@ static laminar_status settle(struct op_sort *sort, uint32_t *order, struct lamin
     mem_free(keys);
     for (size_t i = 1, first = 0; status == LAMINAR_OK && i < sort->n_rows; i++) {
         bool is_equal = true;
-        for (uint32_t c = 0; c < n_cols && is_equal; c++) is_equal = kernel_equal(&sort->vecs[c], order[i], &sort->vecs[c], order[first]);
+        for (uint32_t c = 0; c < n_cols && is_equal; c++)
+            is_equal = kernel_equal(&sort->vecs[c], order[i], &sort->vecs[c], order[first]);
         if (is_equal) {
             sort->weights.items[order[first]] += sort->weights.items[order[i]];
             sort->weights.items[order[i]] = 0;
@@ -67,14 +73,17 @@ static laminar_status emit_sorted(struct op_sort *sort, struct step *step, const
     int64_t weights[CHUNK_ROWS];
     uint32_t sel[CHUNK_ROWS];
     laminar_status status = LAMINAR_OK;
-    struct chunk src = {.n_rows = (uint32_t)sort->n_rows, .n_cols = sort->base.n_cols, .cols = sort->vecs,
+    struct chunk src = {.n_rows = (uint32_t)sort->n_rows,
+                        .n_cols = sort->base.n_cols,
+                        .cols = sort->vecs,
                         .weights = sort->weights.n ? sort->weights.items : NULL};
     for (size_t at = 0; at < sort->n_rows;) {
         struct chunk out;
         size_t n = 0;
         for (; at < sort->n_rows && n < CHUNK_ROWS; at++)
             if (!src.weights || src.weights[order[at]] != 0) sel[n++] = order[at];
-        TRY(kernel_gather_chunk(&src, sel, n, sort->out_cols, weights, sort->out_vecs, &out, step->err));
+        TRY(kernel_gather_chunk(&src, sel, n, sort->out_cols, weights, sort->out_vecs, &out,
+                                step->err));
         TRY(op_emit(&sort->base, step, &out));
     }
 done:
@@ -87,7 +96,10 @@ static laminar_status sort_finish(struct op *op, struct step *step)
     op->watermark_out = op->watermark_in;
     if (!sort->is_one_shot || sort->n_rows == 0) return LAMINAR_OK;
     laminar_status status = LAMINAR_OK;
-    if (sort->n_rows > UINT32_MAX) return error_set(step->err, LAMINAR_QUERY_FAILED, "ORDER BY over %zu rows: at most %u can be sorted", sort->n_rows, UINT32_MAX);
+    if (sort->n_rows > UINT32_MAX)
+        return error_set(step->err, LAMINAR_QUERY_FAILED,
+                         "ORDER BY over %zu rows: at most %u can be sorted", sort->n_rows,
+                         UINT32_MAX);
     uint32_t *order = mem_alloc(sort->n_rows * sizeof *order);
     if (!order) return error_oom(step->err);
     for (uint32_t c = 0; c < op->n_cols; c++) sort->vecs[c] = sort->rows[c].vec;
@@ -125,11 +137,14 @@ static void sort_explain(const struct op *op, struct strbuf *out)
     strbuf_puts(out, sort->is_one_shot ? "sort" : "sort (a stream has no order)");
 }
 
-static const struct op_class sort_class = {
-    .name = "sort", .process = sort_process, .finish_step = sort_finish, .free = sort_free, .explain = sort_explain};
+static const struct op_class sort_class = {.name = "sort",
+                                           .process = sort_process,
+                                           .finish_step = sort_finish,
+                                           .free = sort_free,
+                                           .explain = sort_explain};
 
-laminar_status op_sort_create(struct circuit *circuit, const struct plan *plan, enum circuit_mode mode, struct op **out,
-                              struct laminar_error *err)
+laminar_status op_sort_create(struct circuit *circuit, const struct plan *plan,
+                              enum circuit_mode mode, struct op **out, struct laminar_error *err)
 {
     assert(plan->kind == PLAN_SORT);
     struct op_sort *sort = mem_calloc(1, sizeof *sort);

@@ -20,17 +20,17 @@ struct op_top_n {
     bool is_append_only; /* rows beyond the last place are of no use */
     bool is_bare;        /* LIMIT alone over append-only input */
     uint64_t offset;
-    uint64_t end;        /* offset + limit; UINT64_MAX = none */
+    uint64_t end; /* offset + limit; UINT64_MAX = none */
     const struct sort_key *sort;
     uint32_t n_sort;
     const uint32_t *partition;
     uint32_t n_partition;
-    struct state_hash *groups;    /* NULL without partitions: group 0 */
+    struct state_hash *groups; /* NULL without partitions: group 0 */
     struct state_ordered *rows;
     struct state_ordered *shown;
     struct state_multimap *count; /* is_bare: one row, whose weight is the number of rows so far */
     ARRAY_OF(uint64_t) touched;
-    bool is_touched;              /* group 0 */
+    bool is_touched; /* group 0 */
     /* changes of the groups at hand */
     struct column *cols;
     ARRAY_OF(int64_t) weights;
@@ -47,7 +47,7 @@ struct op_top_n {
         uint8_t *payloads[CHUNK_ROWS];
         uint32_t sel[CHUNK_ROWS];
         int64_t weights[CHUNK_ROWS];
-    } *scratch;
+    } * scratch;
 };
 
 /* --- LIMIT alone ------------------------------------------------------------------------------------------------------------------------- */
@@ -61,7 +61,8 @@ static laminar_status count_rows(struct op_top_n *top, uint64_t n, struct lamina
     return multimap_apply(top->count, &v, &hash, NULL, 1, &weight, NULL, err);
 }
 
-static laminar_status bare_process(struct op_top_n *top, struct step *step, const struct chunk *chunk)
+static laminar_status bare_process(struct op_top_n *top, struct step *step,
+                                   const struct chunk *chunk)
 {
     struct top_n_scratch *scratch = top->scratch;
     uint64_t seen = (uint64_t)top->count->rows.weight_sum, first = seen;
@@ -81,8 +82,11 @@ static laminar_status bare_process(struct op_top_n *top, struct step *step, cons
     if (n == 0) return LAMINAR_OK;
     struct chunk src = *chunk, out;
     src.weights = NULL;
-    if (n == chunk->n_rows) out = src;
-    else TRY(kernel_gather_chunk(&src, scratch->sel, n, top->out_cols, NULL, top->vecs, &out, step->err));
+    if (n == chunk->n_rows)
+        out = src;
+    else
+        TRY(kernel_gather_chunk(&src, scratch->sel, n, top->out_cols, NULL, top->vecs, &out,
+                                step->err));
     out.weights = chunk->weights ? scratch->weights : NULL;
     TRY(op_emit(&top->base, step, &out));
 done:
@@ -105,7 +109,8 @@ static int compare_bound(const struct op_top_n *top, const struct chunk *chunk, 
 }
 
 /* Rows that can still come out. */
-static laminar_status turn_away(struct op_top_n *top, const struct chunk *chunk, struct chunk *out, struct laminar_error *err)
+static laminar_status turn_away(struct op_top_n *top, const struct chunk *chunk, struct chunk *out,
+                                struct laminar_error *err)
 {
     struct top_n_scratch *scratch = top->scratch;
     size_t n = 0;
@@ -116,11 +121,13 @@ static laminar_status turn_away(struct op_top_n *top, const struct chunk *chunk,
         n += compare_bound(top, chunk, i) <= 0;
     }
     if (n == chunk->n_rows) return LAMINAR_OK;
-    return kernel_gather_chunk(chunk, scratch->sel, n, top->out_cols, scratch->weights, top->vecs, out, err);
+    return kernel_gather_chunk(chunk, scratch->sel, n, top->out_cols, scratch->weights, top->vecs,
+                               out, err);
 }
 
 /* Group numbers of the rows, and which groups the step touches. */
-static laminar_status find_groups(struct op_top_n *top, const struct chunk *chunk, struct laminar_error *err)
+static laminar_status find_groups(struct op_top_n *top, const struct chunk *chunk,
+                                  struct laminar_error *err)
 {
     struct top_n_scratch *scratch = top->scratch;
     laminar_status status = LAMINAR_OK;
@@ -130,7 +137,8 @@ static laminar_status find_groups(struct op_top_n *top, const struct chunk *chun
         return LAMINAR_OK;
     }
     for (uint32_t k = 0; k < top->n_partition; k++) top->keys[k] = chunk->cols[top->partition[k]];
-    TRY(state_hash_upsert(top->groups, top->keys, chunk->n_rows, scratch->groups, scratch->payloads, NULL, err));
+    TRY(state_hash_upsert(top->groups, top->keys, chunk->n_rows, scratch->groups, scratch->payloads,
+                          NULL, err));
     for (uint32_t i = 0; i < chunk->n_rows; i++) {
         uint64_t *is_touched = (uint64_t *)(void *)scratch->payloads[i];
         if (*is_touched) continue;
@@ -143,10 +151,13 @@ done:
 
 /* --- Changes ----------------------------------------------------------------------------------------------------------------------------- */
 
-static laminar_status add_change(struct op_top_n *top, uint64_t group, const struct state_ordered_cursor *cursor, int64_t weight,
+static laminar_status add_change(struct op_top_n *top, uint64_t group,
+                                 const struct state_ordered_cursor *cursor, int64_t weight,
                                  struct laminar_error *err)
 {
-    if (!ARRAY_RESERVE(&top->weights, top->n_changes + 1) || !ARRAY_RESERVE(&top->change_groups, top->n_changes + 1)) return error_oom(err);
+    if (!ARRAY_RESERVE(&top->weights, top->n_changes + 1) ||
+        !ARRAY_RESERVE(&top->change_groups, top->n_changes + 1))
+        return error_oom(err);
     laminar_status status = state_ordered_read(cursor, top->cols, err);
     if (status != LAMINAR_OK) return status;
     top->weights.items[top->n_changes] = weight;
@@ -161,16 +172,23 @@ static void clear_changes(struct op_top_n *top)
 }
 
 /* Applies the changes to `table`, or (step) emits them. */
-static laminar_status flush_changes(struct op_top_n *top, struct state_ordered *table, struct step *emit, struct laminar_error *err)
+static laminar_status flush_changes(struct op_top_n *top, struct state_ordered *table,
+                                    struct step *emit, struct laminar_error *err)
 {
     laminar_status status = LAMINAR_OK;
     for (size_t from = 0; from < top->n_changes; from += CHUNK_ROWS) {
         size_t n = top->n_changes - from < CHUNK_ROWS ? top->n_changes - from : CHUNK_ROWS;
         const int64_t *weights = top->weights.items + from;
-        for (uint32_t c = 0; c < top->base.n_cols; c++) top->vecs[c] = vector_slice(&top->cols[c].vec, from);
-        if (table) TRY(state_ordered_add(table, top->change_groups.items + from, top->vecs, weights, n, err));
+        for (uint32_t c = 0; c < top->base.n_cols; c++)
+            top->vecs[c] = vector_slice(&top->cols[c].vec, from);
+        if (table)
+            TRY(state_ordered_add(table, top->change_groups.items + from, top->vecs, weights, n,
+                                  err));
         if (!emit) continue;
-        struct chunk out = {.n_rows = (uint32_t)n, .n_cols = top->base.n_cols, .cols = top->vecs, .weights = weights};
+        struct chunk out = {.n_rows = (uint32_t)n,
+                            .n_cols = top->base.n_cols,
+                            .cols = top->vecs,
+                            .weights = weights};
         TRY(op_emit(&top->base, emit, &out));
     }
 done:
@@ -178,7 +196,8 @@ done:
 }
 
 /* Collects the rows behind the last place, to be dropped, and notes the row at it. */
-static laminar_status collect_useless(struct op_top_n *top, uint64_t group, struct laminar_error *err)
+static laminar_status collect_useless(struct op_top_n *top, uint64_t group,
+                                      struct laminar_error *err)
 {
     struct state_ordered_cursor cursor;
     laminar_status status = LAMINAR_OK;
@@ -206,7 +225,8 @@ static laminar_status drop_useless(struct op_top_n *top, struct laminar_error *e
     return status;
 }
 
-static laminar_status top_n_process(struct op *op, struct step *step, uint32_t port, const struct chunk *chunk)
+static laminar_status top_n_process(struct op *op, struct step *step, uint32_t port,
+                                    const struct chunk *chunk)
 {
     (void)port;
     struct op_top_n *top = CONTAINER_OF(op, struct op_top_n, base);
@@ -217,9 +237,11 @@ static laminar_status top_n_process(struct op *op, struct step *step, uint32_t p
     TRY(turn_away(top, chunk, &kept, step->err));
     if (kept.n_rows == 0) return LAMINAR_OK;
     TRY(find_groups(top, &kept, step->err));
-    TRY(state_ordered_add(top->rows, top->scratch->groups, kept.cols, kept.weights, kept.n_rows, step->err));
+    TRY(state_ordered_add(top->rows, top->scratch->groups, kept.cols, kept.weights, kept.n_rows,
+                          step->err));
     size_t n_rows = state_ordered_base(top->rows)->n_rows;
-    if (!top->groups && n_rows > PRUNE_SLACK && (n_rows - PRUNE_SLACK) / 2 > top->end && top->is_append_only) {
+    if (!top->groups && n_rows > PRUNE_SLACK && (n_rows - PRUNE_SLACK) / 2 > top->end &&
+        top->is_append_only) {
         clear_changes(top);
         TRY(collect_useless(top, 0, step->err));
         TRY(drop_useless(top, step->err));
@@ -229,7 +251,8 @@ done:
 }
 
 /* How many of the places [offset, end) the row under the cursor takes; moves on to the first row that takes any. False at the end. */
-static bool next_place(const struct op_top_n *top, struct state_ordered_cursor *cursor, bool *has_row, uint64_t *seen, int64_t *n_places)
+static bool next_place(const struct op_top_n *top, struct state_ordered_cursor *cursor,
+                       bool *has_row, uint64_t *seen, int64_t *n_places)
 {
     for (; *has_row && *seen < top->end; *has_row = state_ordered_next(cursor)) {
         int64_t weight = state_ordered_weight(cursor);
@@ -247,14 +270,16 @@ static bool next_place(const struct op_top_n *top, struct state_ordered_cursor *
 static laminar_status diff_group(struct op_top_n *top, uint64_t group, struct laminar_error *err)
 {
     struct state_ordered_cursor now, before;
-    bool has_now = state_ordered_first(top->rows, group, &now), has_before = state_ordered_first(top->shown, group, &before);
+    bool has_now = state_ordered_first(top->rows, group, &now),
+         has_before = state_ordered_first(top->shown, group, &before);
     uint64_t seen = 0;
     int64_t n_places = 0;
     laminar_status status = LAMINAR_OK;
     bool has_place = next_place(top, &now, &has_now, &seen, &n_places);
     while (has_place || has_before) {
         int order = !has_place ? 1 : !has_before ? -1 : state_ordered_compare(&now, &before);
-        int64_t weight = (order <= 0 ? n_places : 0) - (order >= 0 ? state_ordered_weight(&before) : 0);
+        int64_t weight = (order <= 0 ? n_places : 0) -
+                         (order >= 0 ? state_ordered_weight(&before) : 0);
         if (weight) TRY(add_change(top, group, order <= 0 ? &now : &before, weight, err));
         if (order >= 0) has_before = state_ordered_next(&before);
         if (order > 0) continue;
@@ -280,8 +305,10 @@ static void forget_groups(struct op_top_n *top)
     struct state_ordered_cursor cursor;
     for (size_t i = 0; i < top->touched.n; i++) {
         uint64_t group = top->touched.items[i];
-        *(uint64_t *)(void *)state_hash_row_for_write(top->groups, group) = 0; /* written in this step already: can't fail */
-        if (!state_ordered_first(top->rows, group, &cursor)) state_hash_remove(top->groups, &group, 1);
+        *(uint64_t *)(void *)state_hash_row_for_write(
+            top->groups, group) = 0; /* written in this step already: can't fail */
+        if (!state_ordered_first(top->rows, group, &cursor))
+            state_hash_remove(top->groups, &group, 1);
     }
     top->touched.n = 0;
     top->is_touched = false;
@@ -302,7 +329,8 @@ static laminar_status top_n_finish(struct op *op, struct step *step)
     TRY(show_changes(top, step));
     if (top->is_append_only && !top->is_one_shot && top->end != UINT64_MAX) {
         if (top->is_touched) TRY(collect_useless(top, 0, step->err));
-        for (size_t i = 0; i < top->touched.n; i++) TRY(collect_useless(top, top->touched.items[i], step->err));
+        for (size_t i = 0; i < top->touched.n; i++)
+            TRY(collect_useless(top, top->touched.items[i], step->err));
         TRY(drop_useless(top, step->err));
     }
     forget_groups(top);
@@ -333,41 +361,60 @@ static void top_n_explain(const struct op *op, struct strbuf *out)
     const struct op_top_n *top = CONTAINER_OF(op, struct op_top_n, base);
     strbuf_printf(out, "top %llu", (unsigned long long)(top->end - top->offset));
     if (top->offset) strbuf_printf(out, " after %llu", (unsigned long long)top->offset);
-    if (top->groups) strbuf_printf(out, " of each of %zu partitions", state_hash_base(top->groups)->n_rows);
+    if (top->groups)
+        strbuf_printf(out, " of each of %zu partitions", state_hash_base(top->groups)->n_rows);
     if (top->rows) strbuf_printf(out, ", %zu rows kept", state_ordered_base(top->rows)->n_rows);
 }
 
-static const struct op_class top_n_class = {
-    .name = "top_n", .process = top_n_process, .finish_step = top_n_finish, .free = top_n_free, .explain = top_n_explain};
+static const struct op_class top_n_class = {.name = "top_n",
+                                            .process = top_n_process,
+                                            .finish_step = top_n_finish,
+                                            .free = top_n_free,
+                                            .explain = top_n_explain};
 
 static laminar_status create_count(struct op_top_n *top, struct laminar_error *err)
 {
     const struct data_type type = TYPE(INT64);
     const uint32_t key = 0;
-    struct multimap_options options = {.name = "count", .types = &type, .n_cols = 1, .key_cols = &key, .n_keys = 1, .mode = MULTIMAP_CHAIN,
+    struct multimap_options options = {.name = "count",
+                                       .types = &type,
+                                       .n_cols = 1,
+                                       .key_cols = &key,
+                                       .n_keys = 1,
+                                       .mode = MULTIMAP_CHAIN,
                                        .account = circuit_account(top->base.circuit)};
     laminar_status status = multimap_create(&options, &top->count, err);
     return status == LAMINAR_OK ? op_add_state(&top->base, &top->count->rows.state, err) : status;
 }
 
-static laminar_status create_states(struct op_top_n *top, const struct plan *plan, struct laminar_error *err)
+static laminar_status create_states(struct op_top_n *top, const struct plan *plan,
+                                    struct laminar_error *err)
 {
     struct mem_account *account = circuit_account(top->base.circuit);
     laminar_status status = LAMINAR_OK;
     struct data_type *types = mem_calloc(plan->n_cols + plan->n_partition, sizeof *types);
     if (!types) return error_oom(err);
     for (uint32_t c = 0; c < plan->n_cols; c++) types[c] = plan->cols[c].type;
-    for (uint32_t k = 0; k < plan->n_partition; k++) types[plan->n_cols + k] = plan->cols[plan->partition[k]].type;
-    struct state_ordered_options options = {
-        .name = "rows", .types = types, .n_cols = plan->n_cols, .order = plan->sort, .n_order = plan->n_sort, .account = account};
+    for (uint32_t k = 0; k < plan->n_partition; k++)
+        types[plan->n_cols + k] = plan->cols[plan->partition[k]].type;
+    struct state_ordered_options options = {.name = "rows",
+                                            .types = types,
+                                            .n_cols = plan->n_cols,
+                                            .order = plan->sort,
+                                            .n_order = plan->n_sort,
+                                            .account = account};
     TRY(state_ordered_create(&options, &top->rows, err));
     TRY(op_add_state(&top->base, state_ordered_base(top->rows), err));
     options.name = "shown";
     TRY(state_ordered_create(&options, &top->shown, err));
     TRY(op_add_state(&top->base, state_ordered_base(top->shown), err));
     if (plan->n_partition) {
-        struct state_hash_options groups = {.name = "groups", .key_types = types + plan->n_cols, .n_keys = plan->n_partition,
-                                            .payload_bytes = 8, .payload_align = 8, .account = account};
+        struct state_hash_options groups = {.name = "groups",
+                                            .key_types = types + plan->n_cols,
+                                            .n_keys = plan->n_partition,
+                                            .payload_bytes = 8,
+                                            .payload_align = 8,
+                                            .account = account};
         TRY(state_hash_create(&groups, &top->groups, err));
         TRY(op_add_state(&top->base, state_hash_base(top->groups), err));
     }
@@ -376,8 +423,8 @@ done:
     return status;
 }
 
-laminar_status op_top_n_create(struct circuit *circuit, const struct plan *plan, enum circuit_mode mode, struct op **out,
-                               struct laminar_error *err)
+laminar_status op_top_n_create(struct circuit *circuit, const struct plan *plan,
+                               enum circuit_mode mode, struct op **out, struct laminar_error *err)
 {
     assert(plan->kind == PLAN_TOP_N);
     struct op_top_n *top = mem_calloc(1, sizeof *top);
@@ -388,7 +435,8 @@ laminar_status op_top_n_create(struct circuit *circuit, const struct plan *plan,
     top->is_append_only = top->is_one_shot || plan->inputs[0]->props.is_append_only;
     top->is_bare = top->is_append_only && plan->n_sort == 0 && plan->n_partition == 0;
     top->offset = plan->offset;
-    if (!plan->has_limit || __builtin_add_overflow(plan->offset, plan->limit, &top->end)) top->end = UINT64_MAX;
+    if (!plan->has_limit || __builtin_add_overflow(plan->offset, plan->limit, &top->end))
+        top->end = UINT64_MAX;
     top->sort = plan->sort;
     top->n_sort = plan->n_sort;
     top->partition = plan->partition;

@@ -12,7 +12,8 @@ struct op_values {
     struct state_multimap *done;
 };
 
-static laminar_status values_process(struct op *op, struct step *step, uint32_t port, const struct chunk *chunk)
+static laminar_status values_process(struct op *op, struct step *step, uint32_t port,
+                                     const struct chunk *chunk)
 {
     (void)op;
     (void)port;
@@ -20,7 +21,8 @@ static laminar_status values_process(struct op *op, struct step *step, uint32_t 
     return error_internal(step->err, __FILE__, __LINE__, "VALUES has no input");
 }
 
-static laminar_status append_value(struct column *col, struct expr *e, struct step *step, struct arena *scratch)
+static laminar_status append_value(struct column *col, struct expr *e, struct step *step,
+                                   struct arena *scratch)
 {
     if (e->kind == EXPR_CONST) return column_append(col, &e->value, 0, 1, STRINGS_COPY, step->err);
     struct program *program = NULL;
@@ -31,7 +33,8 @@ static laminar_status append_value(struct column *col, struct expr *e, struct st
     laminar_status status;
     env.scratch = scratch;
     env.bad_rows = &bad;
-    if (env.mode == ROW_ERROR_SKIP) env.mode = ROW_ERROR_FAIL; /* a constant that has no value is the statement's error */
+    /* a constant that has no value is the statement's error */
+    if (env.mode == ROW_ERROR_SKIP) env.mode = ROW_ERROR_FAIL;
     TRY(program_create(&e, 1, &program, step->err));
     TRY(program_run(program, &one, &env, &value));
     TRY(column_append(col, &value, 0, 1, STRINGS_COPY, step->err));
@@ -48,12 +51,15 @@ static laminar_status emit_rows(struct op_values *values, struct step *step)
     struct column *cols = mem_calloc(op->n_cols, sizeof *cols);
     struct vector *vecs = mem_calloc(op->n_cols, sizeof *vecs);
     if (!cols || !vecs) TRY(error_oom(step->err));
-    for (uint32_t c = 0; c < op->n_cols; c++) TRY(column_init(&cols[c], op->cols[c].type, step->err));
+    for (uint32_t c = 0; c < op->n_cols; c++)
+        TRY(column_init(&cols[c], op->cols[c].type, step->err));
     for (size_t from = 0; from < values->n_rows; from += CHUNK_ROWS) {
         size_t n = values->n_rows - from < CHUNK_ROWS ? values->n_rows - from : CHUNK_ROWS;
         for (uint32_t c = 0; c < op->n_cols; c++) {
             column_clear(&cols[c]);
-            for (size_t i = 0; i < n; i++) TRY(append_value(&cols[c], values->exprs[(from + i) * op->n_cols + c], step, &scratch));
+            for (size_t i = 0; i < n; i++)
+                TRY(append_value(&cols[c], values->exprs[(from + i) * op->n_cols + c], step,
+                                 &scratch));
             vecs[c] = cols[c].vec;
         }
         struct chunk out = {.n_rows = (uint32_t)n, .n_cols = op->n_cols, .cols = vecs};
@@ -95,11 +101,14 @@ static void values_explain(const struct op *op, struct strbuf *out)
     strbuf_printf(out, "%zu constant rows", CONTAINER_OF(op, struct op_values, base)->n_rows);
 }
 
-static const struct op_class values_class = {
-    .name = "values", .process = values_process, .finish_step = values_finish, .free = values_free, .explain = values_explain};
+static const struct op_class values_class = {.name = "values",
+                                             .process = values_process,
+                                             .finish_step = values_finish,
+                                             .free = values_free,
+                                             .explain = values_explain};
 
-laminar_status op_values_create(struct circuit *circuit, const struct plan *plan, enum circuit_mode mode, struct op **out,
-                                struct laminar_error *err)
+laminar_status op_values_create(struct circuit *circuit, const struct plan *plan,
+                                enum circuit_mode mode, struct op **out, struct laminar_error *err)
 {
     (void)mode;
     assert(plan->kind == PLAN_VALUES);
@@ -107,8 +116,13 @@ laminar_status op_values_create(struct circuit *circuit, const struct plan *plan
     if (!values) return error_oom(err);
     const struct data_type type = TYPE(INT64);
     const uint32_t key = 0;
-    struct multimap_options options = {
-        .name = "done", .types = &type, .n_cols = 1, .key_cols = &key, .n_keys = 1, .mode = MULTIMAP_CHAIN, .account = circuit_account(circuit)};
+    struct multimap_options options = {.name = "done",
+                                       .types = &type,
+                                       .n_cols = 1,
+                                       .key_cols = &key,
+                                       .n_keys = 1,
+                                       .mode = MULTIMAP_CHAIN,
+                                       .account = circuit_account(circuit)};
     laminar_status status;
     TRY(op_init(&values->base, &values_class, circuit, plan, 0, err));
     values->exprs = plan->exprs;

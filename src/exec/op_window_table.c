@@ -12,7 +12,7 @@ struct window_table {
     struct op op; /* first */
     const struct window_spec *window;
     struct program *time;
-    struct column *cols;      /* gathered rows; then start, end */
+    struct column *cols; /* gathered rows; then start, end */
     struct vector *vecs;
     uint32_t n_in;
     int32_t time_col; /* output column that carries the watermark */
@@ -23,12 +23,16 @@ struct window_table {
 };
 
 /* Rows sel_window[0..n) of the chunk, with their bounds in `starts`, `ends` (microseconds). */
-static laminar_status emit_window(struct window_table *w, struct step *step, const struct chunk *chunk, size_t n)
+static laminar_status emit_window(struct window_table *w, struct step *step,
+                                  const struct chunk *chunk, size_t n)
 {
     struct chunk out = *chunk;
     laminar_status status = LAMINAR_OK;
-    if (n == chunk->n_rows) memcpy(w->vecs, chunk->cols, w->n_in * sizeof *w->vecs);
-    else status = kernel_gather_chunk(chunk, w->sel_window, n, w->cols, w->weights, w->vecs, &out, step->err);
+    if (n == chunk->n_rows)
+        memcpy(w->vecs, chunk->cols, w->n_in * sizeof *w->vecs);
+    else
+        status = kernel_gather_chunk(chunk, w->sel_window, n, w->cols, w->weights, w->vecs, &out,
+                                     step->err);
     for (uint32_t b = 0; b < 2 && !status; b++) {
         struct column *col = &w->cols[w->n_in + b];
         column_clear(col);
@@ -42,7 +46,8 @@ static laminar_status emit_window(struct window_table *w, struct step *step, con
     return op_emit(&w->op, step, &(struct chunk){(uint32_t)n, w->op.n_cols, w->vecs, out.weights});
 }
 
-static laminar_status window_table_process(struct op *op, struct step *step, uint32_t port, const struct chunk *chunk)
+static laminar_status window_table_process(struct op *op, struct step *step, uint32_t port,
+                                           const struct chunk *chunk)
 {
     (void)port;
     struct window_table *w = (struct window_table *)op;
@@ -94,7 +99,9 @@ static laminar_status window_table_finish(struct op *op, struct step *step)
     bool is_bound = w > -WINDOW_TIME_MAX && w < WINDOW_TIME_MAX;
     int64_t step_us = spec->kind == WINDOW_CUMULATE ? spec->size_us : spec->slide_us;
     int64_t last_start = is_bound ? floor_to(w, step_us, spec->offset_us) : w;
-    int64_t n_windows = spec->kind == WINDOW_CUMULATE ? 1 : (spec->size_us + spec->slide_us - 1) / spec->slide_us;
+    int64_t n_windows = spec->kind == WINDOW_CUMULATE
+                            ? 1
+                            : (spec->size_us + spec->slide_us - 1) / spec->slide_us;
     op->watermark_out = is_bound ? floor_ms(last_start - (n_windows - 1) * step_us) * 1000 : w;
     return LAMINAR_OK;
 }
@@ -121,10 +128,14 @@ static void window_table_explain(const struct op *op, struct strbuf *out)
     strbuf_puts(out, "windows of each row");
 }
 
-static const struct op_class window_table_class = {.name = "window table", .process = window_table_process, .finish_step = window_table_finish,
-                                                   .free = window_table_free, .explain = window_table_explain};
+static const struct op_class window_table_class = {.name = "window table",
+                                                   .process = window_table_process,
+                                                   .finish_step = window_table_finish,
+                                                   .free = window_table_free,
+                                                   .explain = window_table_explain};
 
-laminar_status op_window_table_create(struct circuit *circuit, const struct plan *plan, enum circuit_mode mode, struct op **out,
+laminar_status op_window_table_create(struct circuit *circuit, const struct plan *plan,
+                                      enum circuit_mode mode, struct op **out,
                                       struct laminar_error *err)
 {
     (void)mode;
@@ -132,7 +143,9 @@ laminar_status op_window_table_create(struct circuit *circuit, const struct plan
     laminar_status status;
     if (plan->window.kind == WINDOW_SESSION || plan->window.kind == WINDOW_NONE)
         return error_set(err, LAMINAR_QUERY_UNSUPPORTED, "SESSION windows as a table function");
-    ENSURE(plan->n_cols == plan->inputs[0]->n_cols + 2 && plan->window.size_us > 0 && plan->window.slide_us > 0, err);
+    ENSURE(plan->n_cols == plan->inputs[0]->n_cols + 2 && plan->window.size_us > 0 &&
+               plan->window.slide_us > 0,
+           err);
     struct window_table *w = mem_calloc(1, sizeof *w);
     if (!w) return error_oom(err);
     TRY(op_init(&w->op, &window_table_class, circuit, plan, 1, err));
@@ -148,7 +161,8 @@ laminar_status op_window_table_create(struct circuit *circuit, const struct plan
     w->sel = mem_alloc(CHUNK_ROWS * sizeof *w->sel);
     w->sel_window = mem_alloc(CHUNK_ROWS * sizeof *w->sel_window);
     w->weights = mem_alloc(CHUNK_ROWS * sizeof *w->weights);
-    if (!w->vecs || !w->times || !w->starts || !w->ends || !w->sel || !w->sel_window || !w->weights) TRY(error_oom(err));
+    if (!w->vecs || !w->times || !w->starts || !w->ends || !w->sel || !w->sel_window || !w->weights)
+        TRY(error_oom(err));
     *out = &w->op;
     return LAMINAR_OK;
 done:

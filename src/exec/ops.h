@@ -7,14 +7,16 @@
 
 #include "exec/op.h"
 
-#define OP_CONSTRUCTOR(name)                                                                                                        \
-    laminar_status op_##name##_create(struct circuit *circuit, const struct plan *plan, enum circuit_mode mode, struct op **out,     \
+#define OP_CONSTRUCTOR(name)                                                                       \
+    laminar_status op_##name##_create(struct circuit *circuit, const struct plan *plan,            \
+                                      enum circuit_mode mode, struct op **out,                     \
                                       struct laminar_error *err) must_check
-OP_CONSTRUCTOR(scan);             /* PLAN_SCAN: an entry, takes whole rows of the relation */
-OP_CONSTRUCTOR(values);           /* PLAN_VALUES: an entry without input, emits its rows once */
-OP_CONSTRUCTOR(filter);           /* PLAN_FILTER */
-OP_CONSTRUCTOR(project);          /* PLAN_PROJECT */
-OP_CONSTRUCTOR(filter_project);   /* PLAN_PROJECT over PLAN_FILTER in one; its input is the filter's */
+OP_CONSTRUCTOR(scan);    /* PLAN_SCAN: an entry, takes whole rows of the relation */
+OP_CONSTRUCTOR(values);  /* PLAN_VALUES: an entry without input, emits its rows once */
+OP_CONSTRUCTOR(filter);  /* PLAN_FILTER */
+OP_CONSTRUCTOR(project); /* PLAN_PROJECT */
+/* PLAN_PROJECT over PLAN_FILTER in one; its input is the filter's */
+OP_CONSTRUCTOR(filter_project);
 OP_CONSTRUCTOR(aggregate);        /* PLAN_AGGREGATE without a window */
 OP_CONSTRUCTOR(window_aggregate); /* PLAN_AGGREGATE with one */
 OP_CONSTRUCTOR(window_table);     /* PLAN_WINDOW_TABLE */

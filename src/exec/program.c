@@ -9,7 +9,8 @@
 /* --- Row errors -------------------------------------------------------------------------------------------------------------------------- */
 
 /* A kernel over constants: where it fails, all n rows of the block are bad. */
-static laminar_status call_const(const struct bound_function *fn, struct eval_env *env, const struct vector *args, size_t n, struct column *out)
+static laminar_status call_const(const struct bound_function *fn, struct eval_env *env,
+                                 const struct vector *args, size_t n, struct column *out)
 {
     if (!env->bad_rows || !(fn->flags & FN_FALLIBLE)) return fn->kernel(fn, env, args, 1, out);
     uint8_t own_bits[CHUNK_ROWS / 8] = {0}, *bits = env->bad_rows; /* its row may be bad already */
@@ -32,10 +33,14 @@ static laminar_status call_const(const struct bound_function *fn, struct eval_en
 
 /* --- Instructions ------------------------------------------------------------------------------------------------------------------------- */
 
-static struct column *column_of(struct block *block, uint32_t reg) { return &block->columns.items[block->regs.items[reg].column]; }
+static struct column *column_of(struct block *block, uint32_t reg)
+{
+    return &block->columns.items[block->regs.items[reg].column];
+}
 
 /* The column of a register, empty and with room for n rows. */
-static laminar_status open_column(struct block *block, uint32_t reg, size_t n, struct column **out, struct laminar_error *err)
+static laminar_status open_column(struct block *block, uint32_t reg, size_t n, struct column **out,
+                                  struct laminar_error *err)
 {
     struct column *col = column_of(block, reg);
     column_clear(col);
@@ -52,7 +57,8 @@ static void set_null(struct reg *reg)
     reg->vec = vector_const_null(reg->expr->type, reg->null_mem, &reg->null_validity);
 }
 
-static laminar_status run_call(struct block *block, struct instr *instr, size_t n, struct eval_env *env)
+static laminar_status run_call(struct block *block, struct instr *instr, size_t n,
+                               struct eval_env *env)
 {
     const struct bound_function *fn = instr->expr->fn;
     struct reg *out = &block->regs.items[instr->out];
@@ -64,7 +70,8 @@ static laminar_status run_call(struct block *block, struct instr *instr, size_t 
             is_const = false;
             has_validity |= arg->validity != NULL;
         }
-        if (fn->flags & FN_STRICT && ((arg->shape == VEC_CONST && !vector_is_valid(arg, 0)) || arg->type.id == LAMINAR_TYPE_NULL)) {
+        if (fn->flags & FN_STRICT && ((arg->shape == VEC_CONST && !vector_is_valid(arg, 0)) ||
+                                      arg->type.id == LAMINAR_TYPE_NULL)) {
             set_null(out);
             return LAMINAR_OK;
         }
@@ -80,7 +87,8 @@ static laminar_status run_call(struct block *block, struct instr *instr, size_t 
                 bitmap_and(col->vec.validity, col->vec.validity, instr->argv[i].validity, m);
     }
     if (!(fn->flags & FN_STRICT)) col->n = 0; /* such a kernel may append its rows */
-    status = is_const ? call_const(fn, env, instr->argv, n, col) : fn->kernel(fn, env, instr->argv, m, col);
+    status = is_const ? call_const(fn, env, instr->argv, n, col)
+                      : fn->kernel(fn, env, instr->argv, m, col);
     col->n = m;
     if (unlikely(status != LAMINAR_OK)) /* eval_fail may have run out of memory: the error knows */
         return env->err && env->err->code != LAMINAR_OK ? env->err->code : status;
@@ -90,7 +98,8 @@ static laminar_status run_call(struct block *block, struct instr *instr, size_t 
 }
 
 /* The operand's value for the block's rows sel[0..n) (NULL = all): *is_compact tells whether row i of it is row i of sel, or row sel[i]. */
-static laminar_status operand_value(struct program *program, struct block *block, const struct operand *operand, const uint32_t *sel, size_t n,
+static laminar_status operand_value(struct program *program, struct block *block,
+                                    const struct operand *operand, const uint32_t *sel, size_t n,
                                     struct eval_env *env, struct vector *out, bool *is_compact)
 {
     *is_compact = operand->block != NULL;
@@ -104,7 +113,8 @@ static laminar_status operand_value(struct program *program, struct block *block
 }
 
 /* AND, OR: column of the result starts as the first operand; operands with blocks see the rows that are still undecided. */
-static laminar_status run_logic(struct program *program, struct block *block, struct instr *instr, size_t n, struct eval_env *env)
+static laminar_status run_logic(struct program *program, struct block *block, struct instr *instr,
+                                size_t n, struct eval_env *env)
 {
     bool is_or = instr->expr->kind == EXPR_OR, is_const = !instr->has_blocks;
     for (uint32_t i = 0; i < instr->n_operands && is_const; i++)
@@ -112,7 +122,9 @@ static laminar_status run_logic(struct program *program, struct block *block, st
     size_t m = is_const ? 1 : n;
     struct column *col;
     laminar_status status = open_column(block, instr->out, 0, &col, env->err);
-    if (!status) status = column_append(col, &block->regs.items[instr->operands[0].reg].vec, 0, m, STRINGS_BORROW, env->err);
+    if (!status)
+        status = column_append(col, &block->regs.items[instr->operands[0].reg].vec, 0, m,
+                               STRINGS_BORROW, env->err);
     for (uint32_t i = 1; i < instr->n_operands && !status; i++) {
         const struct operand *operand = &instr->operands[i];
         if (!operand->block) {
@@ -128,7 +140,9 @@ static laminar_status run_logic(struct program *program, struct block *block, st
         if (n_rest == 0) break;
         struct vector value;
         bool is_compact;
-        if ((status = operand_value(program, block, operand, instr->sel_rest, n_rest, env, &value, &is_compact))) break;
+        if ((status = operand_value(program, block, operand, instr->sel_rest, n_rest, env, &value,
+                                    &is_compact)))
+            break;
         uint8_t *out = col->vec.data;
         for (size_t r = 0; r < n_rest && !status; r++) { /* a row here is null or neutral */
             size_t row = instr->sel_rest[r];
@@ -150,7 +164,8 @@ static laminar_status run_logic(struct program *program, struct block *block, st
 }
 
 /* CASE and COALESCE whose parts see all rows: first which part a row takes, then one pass that copies. */
-static laminar_status run_choice(struct block *block, struct instr *instr, size_t n, struct eval_env *env)
+static laminar_status run_choice(struct block *block, struct instr *instr, size_t n,
+                                 struct eval_env *env)
 {
     bool is_case = instr->expr->kind == EXPR_CASE, is_const = true;
     uint32_t n_values = 0;
@@ -170,17 +185,22 @@ static laminar_status run_choice(struct block *block, struct instr *instr, size_
             size_t stride = when->shape == VEC_CONST ? 0 : 1;
             if (when->type.id == LAMINAR_TYPE_NULL) continue;
             if (!when->validity)
-                for (size_t i = 0; i < m; i++) choice[i] = data[i * stride] ? (uint8_t)k : choice[i];
+                for (size_t i = 0; i < m; i++)
+                    choice[i] = data[i * stride] ? (uint8_t)k : choice[i];
             else
-                for (size_t i = 0; i < m; i++) choice[i] = data[i * stride] && vector_is_valid(when, i) ? (uint8_t)k : choice[i];
+                for (size_t i = 0; i < m; i++)
+                    choice[i] = data[i * stride] && vector_is_valid(when, i) ? (uint8_t)k
+                                                                             : choice[i];
         } else if (!instr->argv[k].validity && instr->argv[k].type.id != LAMINAR_TYPE_NULL) {
             memset(choice, (int)k, m);
         } else {
-            for (size_t i = 0; i < m; i++) choice[i] = vector_is_valid(&instr->argv[k], i) ? (uint8_t)k : choice[i];
+            for (size_t i = 0; i < m; i++)
+                choice[i] = vector_is_valid(&instr->argv[k], i) ? (uint8_t)k : choice[i];
         }
     }
     struct column *col;
-    laminar_status status = open_column(block, instr->out, type_is_nested(instr->expr->type) ? 0 : m, &col, env->err);
+    laminar_status status = open_column(block, instr->out,
+                                        type_is_nested(instr->expr->type) ? 0 : m, &col, env->err);
     if (!status) status = blend(instr->argv, n_values, choice, m, col, env->err);
     if (status) return status;
     struct reg *out = &block->regs.items[instr->out];
@@ -190,7 +210,8 @@ static laminar_status run_choice(struct block *block, struct instr *instr, size_
 }
 
 /* Splits rest into the rows where the test holds (to taken) and the others (kept in rest, in order). */
-static size_t split_rows(const struct vector *test, bool is_compact, bool by_validity, uint32_t *rest, size_t *n_rest, uint32_t *taken)
+static size_t split_rows(const struct vector *test, bool is_compact, bool by_validity,
+                         uint32_t *rest, size_t *n_rest, uint32_t *taken)
 {
     size_t n_taken = 0, n_left = 0;
     const uint8_t *data = test->data;
@@ -198,20 +219,24 @@ static size_t split_rows(const struct vector *test, bool is_compact, bool by_val
         uint32_t row = rest[r];
         size_t i = test->shape == VEC_CONST ? 0 : is_compact ? r : row;
         bool holds = vector_is_valid(test, i) && (by_validity || data[i]);
-        if (holds) taken[n_taken++] = row;
-        else rest[n_left++] = row;
+        if (holds)
+            taken[n_taken++] = row;
+        else
+            rest[n_left++] = row;
     }
     *n_rest = n_left;
     return n_taken;
 }
 
 /* CASE and COALESCE with nested blocks: row sets shrink from part to part. Values are written where they belong. */
-static laminar_status run_selective(struct program *program, struct block *block, struct instr *instr, size_t n, struct eval_env *env)
+static laminar_status run_selective(struct program *program, struct block *block,
+                                    struct instr *instr, size_t n, struct eval_env *env)
 {
     bool is_case = instr->expr->kind == EXPR_CASE, is_compact;
     struct column *col;
     if (type_is_nested(instr->expr->type))
-        return error_set(env->err, LAMINAR_QUERY_UNSUPPORTED, "CASE or COALESCE of lists or structs with a part that can fail");
+        return error_set(env->err, LAMINAR_QUERY_UNSUPPORTED,
+                         "CASE or COALESCE of lists or structs with a part that can fail");
     laminar_status status = open_column(block, instr->out, n, &col, env->err);
     if (status) return status;
     uint32_t *rest = instr->sel_rest, *taken = instr->sel_taken;
@@ -220,15 +245,21 @@ static laminar_status run_selective(struct program *program, struct block *block
     struct vector value;
     for (uint32_t i = 0; i < instr->n_operands && n_rest && !status; i++) {
         const struct operand *operand = &instr->operands[i];
-        if ((status = operand_value(program, block, operand, rest, n_rest, env, &value, &is_compact))) break;
+        if ((status = operand_value(program, block, operand, rest, n_rest, env, &value,
+                                    &is_compact)))
+            break;
         if (is_case && i + 1 == instr->n_operands) {
             status = scatter(&value, is_compact ? NULL : rest, rest, n_rest, col, env->err);
             n_rest = 0;
         } else if (is_case) {
             n_taken = split_rows(&value, is_compact, false, rest, &n_rest, taken);
-            if (n_taken) status = operand_value(program, block, &instr->operands[++i], taken, n_taken, env, &value, &is_compact);
-            else i++;
-            if (n_taken && !status) status = scatter(&value, is_compact ? NULL : taken, taken, n_taken, col, env->err);
+            if (n_taken)
+                status = operand_value(program, block, &instr->operands[++i], taken, n_taken, env,
+                                       &value, &is_compact);
+            else
+                i++;
+            if (n_taken && !status)
+                status = scatter(&value, is_compact ? NULL : taken, taken, n_taken, col, env->err);
         } else { /* write all, nulls too, and go on with those */
             status = scatter(&value, is_compact ? NULL : rest, rest, n_rest, col, env->err);
             if (!status) split_rows(&value, is_compact, true, rest, &n_rest, taken);
@@ -238,14 +269,17 @@ static laminar_status run_selective(struct program *program, struct block *block
     return status;
 }
 
-static laminar_status run_in(struct block *block, struct instr *instr, size_t n, struct eval_env *env)
+static laminar_status run_in(struct block *block, struct instr *instr, size_t n,
+                             struct eval_env *env)
 {
     const struct vector *v = &block->regs.items[instr->operands[0].reg].vec;
     bool is_const = v->shape == VEC_CONST;
     size_t m = is_const ? 1 : n;
     struct column *col;
     laminar_status status = open_column(block, instr->out, m, &col, env->err);
-    if (!status) status = in_set_run(instr->in_set, v, m, instr->expr->is_negated, block->hashes, col, env->err);
+    if (!status)
+        status = in_set_run(instr->in_set, v, m, instr->expr->is_negated, block->hashes, col,
+                            env->err);
     if (status) return status;
     struct reg *out = &block->regs.items[instr->out];
     out->vec = col->vec;
@@ -253,14 +287,17 @@ static laminar_status run_in(struct block *block, struct instr *instr, size_t n,
     return LAMINAR_OK;
 }
 
-static laminar_status run_instr(struct program *program, struct block *block, struct instr *instr, size_t n, struct eval_env *env)
+static laminar_status run_instr(struct program *program, struct block *block, struct instr *instr,
+                                size_t n, struct eval_env *env)
 {
     switch (instr->expr->kind) {
     case EXPR_CALL: return run_call(block, instr, n, env);
     case EXPR_AND:
     case EXPR_OR: return run_logic(program, block, instr, n, env);
     case EXPR_CASE:
-    case EXPR_COALESCE: return instr->has_blocks ? run_selective(program, block, instr, n, env) : run_choice(block, instr, n, env);
+    case EXPR_COALESCE:
+        return instr->has_blocks ? run_selective(program, block, instr, n, env)
+                                 : run_choice(block, instr, n, env);
     case EXPR_IN_LIST: return run_in(block, instr, n, env);
     case EXPR_COLUMN:
     case EXPR_CONST:
@@ -273,7 +310,8 @@ static laminar_status run_instr(struct program *program, struct block *block, st
 /* --- Blocks ------------------------------------------------------------------------------------------------------------------------------- */
 
 /* Runs a block for rows sel[0..n) of the chunk or the parent block, or for all of them in place (sel = NULL). */
-laminar_status program_run_block(struct program *program, struct block *block, const struct chunk *input, const uint32_t *sel, size_t n,
+laminar_status program_run_block(struct program *program, struct block *block,
+                                 const struct chunk *input, const uint32_t *sel, size_t n,
                                  struct eval_env *env)
 {
     laminar_status status = LAMINAR_OK;
@@ -281,7 +319,8 @@ laminar_status program_run_block(struct program *program, struct block *block, c
     for (size_t i = 0; i < block->regs.n; i++) {
         struct reg *reg = &block->regs.items[i];
         if (!reg->is_import) continue;
-        const struct vector *from = block->parent ? &block->parent->regs.items[reg->source].vec : &input->cols[reg->source];
+        const struct vector *from = block->parent ? &block->parent->regs.items[reg->source].vec
+                                                  : &input->cols[reg->source];
         if (!sel || from->shape == VEC_CONST) {
             reg->vec = *from;
             continue;
@@ -308,7 +347,11 @@ done:
 laminar_status program_fold(struct program *program, struct eval_env *env)
 {
     struct laminar_error ignored = LAMINAR_ERROR_INIT;
-    struct eval_env fold_env = {.err = &ignored, .mode = ROW_ERROR_FAIL, .now_us = env->now_us, .zone = env->zone, .scratch = env->scratch};
+    struct eval_env fold_env = {.err = &ignored,
+                                .mode = ROW_ERROR_FAIL,
+                                .now_us = env->now_us,
+                                .zone = env->zone,
+                                .scratch = env->scratch};
     program->is_folded = true;
     for (size_t b = 0; b < program->blocks.n; b++) {
         struct block *block = program->blocks.items[b];
@@ -316,8 +359,10 @@ laminar_status program_fold(struct program *program, struct eval_env *env)
             struct instr *instr = &block->instrs.items[i];
             if (!instr->is_foldable) continue;
             bool is_ready = true; /* all operands have values */
-            for (uint32_t k = 0; k < instr->n_operands; k++) is_ready &= block->regs.items[instr->operands[k].reg].is_const;
-            laminar_status status = is_ready ? run_instr(program, block, instr, 1, &fold_env) : LAMINAR_QUERY_FAILED;
+            for (uint32_t k = 0; k < instr->n_operands; k++)
+                is_ready &= block->regs.items[instr->operands[k].reg].is_const;
+            laminar_status status = is_ready ? run_instr(program, block, instr, 1, &fold_env)
+                                             : LAMINAR_QUERY_FAILED;
             if (status == LAMINAR_OUT_OF_MEMORY) {
                 program->is_folded = false;
                 return error_oom(env->err);
@@ -339,12 +384,15 @@ static laminar_status begin(struct program *program, struct eval_env *env)
 
 /* --- Public ---------------------------------------------------------------------------------------------------------------------------------- */
 
-laminar_status program_run(struct program *program, const struct chunk *input, struct eval_env *env, struct vector *out)
+laminar_status program_run(struct program *program, const struct chunk *input, struct eval_env *env,
+                           struct vector *out)
 {
     laminar_status status = begin(program, env);
-    if (!status) status = program_run_block(program, program->root, input, NULL, input->n_rows, env);
+    if (!status)
+        status = program_run_block(program, program->root, input, NULL, input->n_rows, env);
     if (status) return status;
-    for (uint32_t i = 0; i < program->n_exprs; i++) out[i] = program->root->regs.items[program->root->results[i]].vec;
+    for (uint32_t i = 0; i < program->n_exprs; i++)
+        out[i] = program->root->regs.items[program->root->results[i]].vec;
     return LAMINAR_OK;
 }
 
@@ -369,7 +417,8 @@ static size_t refine(const struct vector *v, bool is_compact, uint32_t *sel, siz
 static size_t refine_all(const struct block *block, bool is_compact, uint32_t *sel, size_t n)
 {
     if (!is_compact || block->n_results == 1) {
-        for (uint32_t i = 0; i < block->n_results && n; i++) n = refine(&block->regs.items[block->results[i]].vec, is_compact, sel, n);
+        for (uint32_t i = 0; i < block->n_results && n; i++)
+            n = refine(&block->regs.items[block->results[i]].vec, is_compact, sel, n);
         return n;
     }
     size_t kept = 0;
@@ -377,7 +426,8 @@ static size_t refine_all(const struct block *block, bool is_compact, uint32_t *s
         bool is_true = true;
         for (uint32_t k = 0; k < block->n_results && is_true; k++) {
             const struct vector *v = &block->regs.items[block->results[k]].vec;
-            is_true = vector_is_valid(v, i) && ((const uint8_t *)v->data)[v->shape == VEC_CONST ? 0 : i];
+            is_true = vector_is_valid(v, i) &&
+                      ((const uint8_t *)v->data)[v->shape == VEC_CONST ? 0 : i];
         }
         uint32_t row = sel[i];
         sel[kept] = row;
@@ -386,7 +436,8 @@ static size_t refine_all(const struct block *block, bool is_compact, uint32_t *s
     return kept;
 }
 
-laminar_status program_select(struct program *program, const struct chunk *input, struct eval_env *env, uint32_t *sel, size_t *n_sel)
+laminar_status program_select(struct program *program, const struct chunk *input,
+                              struct eval_env *env, uint32_t *sel, size_t *n_sel)
 {
     laminar_status status = begin(program, env);
     if (status) return status;
@@ -401,7 +452,9 @@ laminar_status program_select(struct program *program, const struct chunk *input
         struct block *block = program->filters.items[i];
         /* Few rows left, or a part that must not see the others: gather; else run over all in place. */
         bool is_compact = !is_all && (block->is_fallible || n * 4 < input->n_rows);
-        if ((status = program_run_block(program, block, input, is_compact ? sel : NULL, is_compact ? n : input->n_rows, env))) return status;
+        if ((status = program_run_block(program, block, input, is_compact ? sel : NULL,
+                                        is_compact ? n : input->n_rows, env)))
+            return status;
         if (is_all)
             for (size_t r = 0; r < n; r++) sel[r] = (uint32_t)r;
         is_all = false;
@@ -413,15 +466,16 @@ laminar_status program_select(struct program *program, const struct chunk *input
     return LAMINAR_OK;
 }
 
-laminar_status program_evaluate_const(void *unused_ctx, const struct expr *e, struct arena *arena, struct vector *out,
-                                      struct laminar_error *err)
+laminar_status program_evaluate_const(void *unused_ctx, const struct expr *e, struct arena *arena,
+                                      struct vector *out, struct laminar_error *err)
 {
     (void)unused_ctx;
     struct program *program;
     struct expr *copy = (struct expr *)(uintptr_t)e;
     laminar_status status = program_create(&copy, 1, &program, err);
     if (status) return status;
-    struct eval_env env = {.err = err, .mode = ROW_ERROR_FAIL, .now_us = clock_wall_us(), .zone = "UTC"};
+    struct eval_env env = {
+        .err = err, .mode = ROW_ERROR_FAIL, .now_us = clock_wall_us(), .zone = "UTC"};
     struct chunk one = {.n_rows = 1};
     struct vector v;
     status = program_run(program, &one, &env, &v);

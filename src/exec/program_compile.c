@@ -49,7 +49,9 @@ static bool is_same(const struct expr *a, const struct expr *b)
     if (a->kind != b->kind || a->n_args != b->n_args || !type_equal(a->type, b->type)) return false;
     if (a->kind == EXPR_COLUMN && a->column != b->column) return false;
     if (a->kind == EXPR_IN_LIST && a->is_negated != b->is_negated) return false;
-    if (a->kind == EXPR_CALL && (a->fn->kernel != b->fn->kernel || a->fn->function != b->fn->function || strcmp(a->fn->name, b->fn->name) != 0))
+    if (a->kind == EXPR_CALL &&
+        (a->fn->kernel != b->fn->kernel || a->fn->function != b->fn->function ||
+         strcmp(a->fn->name, b->fn->name) != 0))
         return false;
     if (a->kind == EXPR_CONST && !kernel_equal(&a->value, 0, &b->value, 0)) return false;
     /* NOTE: 0.0 and -0.0 are equal but print differently */
@@ -73,7 +75,8 @@ static struct block *block_create(struct compiler *c, struct block *parent, uint
     return block->map && block->results && ARRAY_PUSH(&c->program->blocks, block) ? block : NULL;
 }
 
-static laminar_status add_reg(struct compiler *c, struct block *block, const struct expr *e, struct reg reg, uint32_t *out)
+static laminar_status add_reg(struct compiler *c, struct block *block, const struct expr *e,
+                              struct reg reg, uint32_t *out)
 {
     reg.expr = e;
     reg.expr_hash = expr_hash(e);
@@ -85,14 +88,16 @@ static laminar_status add_reg(struct compiler *c, struct block *block, const str
 static bool find_reg(const struct block *block, const struct expr *e, uint64_t hash, uint32_t *out)
 {
     for (size_t i = 0; i < block->regs.n; i++) {
-        if (block->regs.items[i].expr_hash != hash || !is_same(block->regs.items[i].expr, e)) continue;
+        if (block->regs.items[i].expr_hash != hash || !is_same(block->regs.items[i].expr, e))
+            continue;
         *out = (uint32_t)i;
         return true;
     }
     return false;
 }
 
-static laminar_status compile(struct compiler *c, struct block *block, const struct expr *e, uint32_t *out);
+static laminar_status compile(struct compiler *c, struct block *block, const struct expr *e,
+                              uint32_t *out);
 
 /* e is computed in a block around this one: imports it. False when it is not. */
 static bool find_outside(const struct block *block, const struct expr *e, uint64_t hash)
@@ -103,18 +108,21 @@ static bool find_outside(const struct block *block, const struct expr *e, uint64
     return false;
 }
 
-static laminar_status import(struct compiler *c, struct block *block, const struct expr *e, uint32_t *out)
+static laminar_status import(struct compiler *c, struct block *block, const struct expr *e,
+                             uint32_t *out)
 {
     uint32_t source = e->column;
     if (block->parent) {
         laminar_status status = compile(c, block->parent, e, &source);
         if (status) return status;
     }
-    return add_reg(c, block, e, (struct reg){.is_import = true, .source = source, .column = NO_COLUMN}, out);
+    return add_reg(c, block, e,
+                   (struct reg){.is_import = true, .source = source, .column = NO_COLUMN}, out);
 }
 
 /* An operand in the same block, or, if it must not see all rows, in a block of its own. */
-static laminar_status compile_operand(struct compiler *c, struct block *block, const struct expr *e, bool is_own_block, struct operand *out)
+static laminar_status compile_operand(struct compiler *c, struct block *block, const struct expr *e,
+                                      bool is_own_block, struct operand *out)
 {
     if (!is_own_block) return compile(c, block, e, &out->reg);
     struct block *nested = block_create(c, block, 1);
@@ -127,10 +135,12 @@ static laminar_status compile_operand(struct compiler *c, struct block *block, c
 /* Does operand i of e see all rows in any case? */
 static bool is_unconditional(const struct expr *e, uint32_t i)
 {
-    return i == 0 || !(e->kind == EXPR_AND || e->kind == EXPR_OR || e->kind == EXPR_CASE || e->kind == EXPR_COALESCE);
+    return i == 0 || !(e->kind == EXPR_AND || e->kind == EXPR_OR || e->kind == EXPR_CASE ||
+                       e->kind == EXPR_COALESCE);
 }
 
-static laminar_status fill_instr(struct compiler *c, struct block *block, const struct expr *e, struct instr *instr)
+static laminar_status fill_instr(struct compiler *c, struct block *block, const struct expr *e,
+                                 struct instr *instr)
 {
     struct arena *arena = &c->program->arena;
     uint32_t n = e->kind == EXPR_IN_LIST ? 1 : e->n_args;
@@ -141,15 +151,19 @@ static laminar_status fill_instr(struct compiler *c, struct block *block, const 
     if (!instr->operands || !instr->argv) return error_oom(c->err);
     /* A CASE with a fallible part keeps all branches apart: cheaper than telling which could be spared. */
     bool is_selective = false;
-    for (uint32_t i = 1; i < n; i++) is_selective |= !is_unconditional(e, i) && is_fallible(e->args[i]);
+    for (uint32_t i = 1; i < n; i++)
+        is_selective |= !is_unconditional(e, i) && is_fallible(e->args[i]);
     bool is_foldable = e->kind != EXPR_CALL || !(e->fn->flags & (FN_VOLATILE | FN_STEP_STABLE));
     for (uint32_t i = 0; i < n; i++) {
-        bool is_own_block = is_selective && !is_unconditional(e, i) && e->args[i]->kind != EXPR_CONST &&
+        bool is_own_block = is_selective && !is_unconditional(e, i) &&
+                            e->args[i]->kind != EXPR_CONST &&
                             (e->kind == EXPR_CASE || is_fallible(e->args[i]));
-        laminar_status status = compile_operand(c, block, e->args[i], is_own_block, &instr->operands[i]);
+        laminar_status status = compile_operand(c, block, e->args[i], is_own_block,
+                                                &instr->operands[i]);
         if (status) return status;
         instr->has_blocks |= is_own_block;
-        if (is_own_block || !block->regs.items[instr->operands[i].reg].is_const) is_foldable = false;
+        if (is_own_block || !block->regs.items[instr->operands[i].reg].is_const)
+            is_foldable = false;
     }
     instr->is_foldable = is_foldable && n > 0;
     if (instr->has_blocks) {
@@ -157,17 +171,21 @@ static laminar_status fill_instr(struct compiler *c, struct block *block, const 
         instr->sel_taken = arena_alloc(arena, CHUNK_ROWS * sizeof(uint32_t));
         if (!instr->sel_rest || !instr->sel_taken) return error_oom(c->err);
     } else if (e->kind == EXPR_CASE || e->kind == EXPR_COALESCE) {
-        if (n > 250) return error_set(c->err, LAMINAR_QUERY_UNSUPPORTED, "CASE or COALESCE with %u parts; at most 250", (unsigned)n);
+        if (n > 250)
+            return error_set(c->err, LAMINAR_QUERY_UNSUPPORTED,
+                             "CASE or COALESCE with %u parts; at most 250", (unsigned)n);
         if (!(instr->choice = arena_alloc(arena, CHUNK_ROWS))) return error_oom(c->err);
     }
     if (e->kind == EXPR_IN_LIST) {
-        if (!block->hashes && !(block->hashes = arena_alloc(arena, CHUNK_ROWS * sizeof(uint64_t)))) return error_oom(c->err);
+        if (!block->hashes && !(block->hashes = arena_alloc(arena, CHUNK_ROWS * sizeof(uint64_t))))
+            return error_oom(c->err);
         return in_set_create(arena, e, &instr->in_set, c->err);
     }
     return LAMINAR_OK;
 }
 
-static laminar_status compile(struct compiler *c, struct block *block, const struct expr *e, uint32_t *out)
+static laminar_status compile(struct compiler *c, struct block *block, const struct expr *e,
+                              uint32_t *out)
 {
     uint64_t hash = expr_hash(e);
     bool can_share = !is_volatile(e);
@@ -175,13 +193,19 @@ static laminar_status compile(struct compiler *c, struct block *block, const str
     if (e->kind == EXPR_CONST) {
         struct vector v = e->value;
         v.shape = VEC_CONST;
-        return add_reg(c, block, e, (struct reg){.is_const = true, .vec = v, .column = NO_COLUMN}, out);
+        return add_reg(c, block, e, (struct reg){.is_const = true, .vec = v, .column = NO_COLUMN},
+                       out);
     }
-    if (e->kind == EXPR_COLUMN || (can_share && find_outside(block, e, hash))) return import(c, block, e, out);
-    if (e->kind == EXPR_SUBQUERY || e->kind == EXPR_OUTER) return error_internal(c->err, __FILE__, __LINE__, "a finished plan has no subqueries");
+    if (e->kind == EXPR_COLUMN || (can_share && find_outside(block, e, hash)))
+        return import(c, block, e, out);
+    if (e->kind == EXPR_SUBQUERY || e->kind == EXPR_OUTER)
+        return error_internal(c->err, __FILE__, __LINE__, "a finished plan has no subqueries");
     struct instr instr = {0};
     laminar_status status = fill_instr(c, block, e, &instr);
-    if (!status) status = add_reg(c, block, e, (struct reg){.is_const = instr.is_foldable, .column = NO_COLUMN}, &instr.out);
+    if (!status)
+        status = add_reg(c, block, e,
+                         (struct reg){.is_const = instr.is_foldable, .column = NO_COLUMN},
+                         &instr.out);
     if (!status && !ARRAY_PUSH(&block->instrs, instr)) status = error_oom(c->err);
     if (status) {
         if (instr.in_set) in_set_deinit(instr.in_set);
@@ -218,10 +242,12 @@ static laminar_status assign_columns(struct compiler *c, struct block *block)
             const struct block *nested = instr->operands[k].block;
             if (!nested) note_use(last_use, instr->operands[k].reg, i + 1);
             for (size_t r = 0; nested && r < nested->regs.n; r++)
-                if (nested->regs.items[r].is_import) note_use(last_use, nested->regs.items[r].source, i + 1);
+                if (nested->regs.items[r].is_import)
+                    note_use(last_use, nested->regs.items[r].source, i + 1);
         }
     }
-    for (uint32_t i = 0; i < block->n_results && !status; i++) last_use[block->results[i]] = SIZE_MAX;
+    for (uint32_t i = 0; i < block->n_results && !status; i++)
+        last_use[block->results[i]] = SIZE_MAX;
     for (size_t i = 0; i < n_regs && !status; i++) { /* gathered imports: a column each */
         struct reg *reg = &block->regs.items[i];
         if (!reg->is_import) continue;
@@ -257,7 +283,9 @@ static laminar_status assign_columns(struct compiler *c, struct block *block)
             if (instr->operands[k].block) continue;
             uint32_t r = instr->operands[k].reg;
             const struct reg *reg = &block->regs.items[r];
-            if (last_use[r] != i + 1 || reg->is_import || reg->is_const || !is_shareable(reg->expr->type)) continue;
+            if (last_use[r] != i + 1 || reg->is_import || reg->is_const ||
+                !is_shareable(reg->expr->type))
+                continue;
             free_columns[n_free++] = (uint32_t)reg->column;
             last_use[r] = SIZE_MAX; /* an operand may stand twice */
         }
@@ -267,7 +295,8 @@ static laminar_status assign_columns(struct compiler *c, struct block *block)
     return status;
 }
 
-static laminar_status compile_root(struct compiler *c, struct expr *const *exprs, uint32_t n, struct block **out)
+static laminar_status compile_root(struct compiler *c, struct expr *const *exprs, uint32_t n,
+                                   struct block **out)
 {
     struct block *block = block_create(c, NULL, n);
     if (!block) return error_oom(c->err);
@@ -296,15 +325,18 @@ static bool comparison_of(const struct expr *e, enum compare_op *out)
 
 static bool is_nan_const(const struct expr *e)
 {
-    if (e->type.id == LAMINAR_TYPE_DOUBLE) return *(const double *)e->value.data != *(const double *)e->value.data;
-    if (e->type.id == LAMINAR_TYPE_FLOAT) return *(const float *)e->value.data != *(const float *)e->value.data;
+    if (e->type.id == LAMINAR_TYPE_DOUBLE)
+        return *(const double *)e->value.data != *(const double *)e->value.data;
+    if (e->type.id == LAMINAR_TYPE_FLOAT)
+        return *(const float *)e->value.data != *(const float *)e->value.data;
     return false;
 }
 
 /* column <op> constant, either way round, of a type that select_compare has loops for. */
 static bool fast_compare_of(const struct expr *e, struct fast_compare *out)
 {
-    static const enum compare_op mirrored[] = {COMPARE_EQ, COMPARE_NE, COMPARE_GT, COMPARE_GE, COMPARE_LT, COMPARE_LE};
+    static const enum compare_op mirrored[] = {COMPARE_EQ, COMPARE_NE, COMPARE_GT,
+                                               COMPARE_GE, COMPARE_LT, COMPARE_LE};
     enum compare_op op;
     if (!comparison_of(e, &op) || !type_equal(e->args[0]->type, e->args[1]->type)) return false;
     const struct expr *column = e->args[0], *value = e->args[1];
@@ -312,28 +344,34 @@ static bool fast_compare_of(const struct expr *e, struct fast_compare *out)
         column = e->args[1], value = e->args[0];
         op = mirrored[op];
     }
-    if (column->kind != EXPR_COLUMN || value->kind != EXPR_CONST || type_is_nested(column->type)) return false;
+    if (column->kind != EXPR_COLUMN || value->kind != EXPR_CONST || type_is_nested(column->type))
+        return false;
     if (!vector_is_valid(&value->value, 0) || is_nan_const(value)) return false;
     enum phys_type phys = type_phys(column->type);
     bool is_number = (phys >= PHYS_I8 && phys <= PHYS_F64);
     bool is_text = phys == PHYS_STRING && (op == COMPARE_EQ || op == COMPARE_NE);
     if (!is_number && !is_text) return false;
-    *out = (struct fast_compare){.column = column->column, .op = op, .phys = phys, .value = value->value.data};
+    *out = (struct fast_compare){
+        .column = column->column, .op = op, .phys = phys, .value = value->value.data};
     return true;
 }
 
-static laminar_status collect(struct compiler *c, struct expr *e, struct expr **plain, uint32_t *n_plain, struct expr **fallible,
-                              uint32_t *n_fallible)
+static laminar_status collect(struct compiler *c, struct expr *e, struct expr **plain,
+                              uint32_t *n_plain, struct expr **fallible, uint32_t *n_fallible)
 {
     struct fast_compare compare;
     if (e->kind == EXPR_AND) {
         laminar_status status = LAMINAR_OK;
-        for (uint32_t i = 0; i < e->n_args && !status; i++) status = collect(c, e->args[i], plain, n_plain, fallible, n_fallible);
+        for (uint32_t i = 0; i < e->n_args && !status; i++)
+            status = collect(c, e->args[i], plain, n_plain, fallible, n_fallible);
         return status;
     }
-    if (fast_compare_of(e, &compare)) return ARRAY_PUSH(&c->program->compares, compare) ? LAMINAR_OK : error_oom(c->err);
-    if (is_fallible(e)) fallible[(*n_fallible)++] = e;
-    else plain[(*n_plain)++] = e;
+    if (fast_compare_of(e, &compare))
+        return ARRAY_PUSH(&c->program->compares, compare) ? LAMINAR_OK : error_oom(c->err);
+    if (is_fallible(e))
+        fallible[(*n_fallible)++] = e;
+    else
+        plain[(*n_plain)++] = e;
     return LAMINAR_OK;
 }
 
@@ -349,7 +387,8 @@ static uint32_t count_conjuncts(const struct expr *e)
 static laminar_status compile_select(struct compiler *c, struct expr *e)
 {
     uint32_t n = count_conjuncts(e), n_plain = 0, n_fallible = 0;
-    struct expr **plain = ARENA_ARRAY(&c->program->arena, struct expr *, n), **fallible = ARENA_ARRAY(&c->program->arena, struct expr *, n);
+    struct expr **plain = ARENA_ARRAY(&c->program->arena, struct expr *, n),
+                **fallible = ARENA_ARRAY(&c->program->arena, struct expr *, n);
     if (!plain || !fallible) return error_oom(c->err);
     laminar_status status = collect(c, e, plain, &n_plain, fallible, &n_fallible);
     for (uint32_t i = 0; i < n_fallible + (n_plain > 0) && !status; i++) {
@@ -363,15 +402,18 @@ static laminar_status compile_select(struct compiler *c, struct expr *e)
     return status;
 }
 
-laminar_status program_create(struct expr *const *exprs, uint32_t n_exprs, struct program **out, struct laminar_error *err)
+laminar_status program_create(struct expr *const *exprs, uint32_t n_exprs, struct program **out,
+                              struct laminar_error *err)
 {
     struct program *program = mem_calloc(1, sizeof *program);
     if (!program) return error_oom(err);
     program->n_exprs = n_exprs;
     struct compiler c = {.program = program, .err = err};
     laminar_status status = compile_root(&c, exprs, n_exprs, &program->root);
-    if (!status && n_exprs == 1 && exprs[0]->type.id == LAMINAR_TYPE_BOOL) status = compile_select(&c, exprs[0]);
-    for (size_t i = 0; i < program->blocks.n && !status; i++) status = assign_columns(&c, program->blocks.items[i]);
+    if (!status && n_exprs == 1 && exprs[0]->type.id == LAMINAR_TYPE_BOOL)
+        status = compile_select(&c, exprs[0]);
+    for (size_t i = 0; i < program->blocks.n && !status; i++)
+        status = assign_columns(&c, program->blocks.items[i]);
     if (status) {
         program_free(program);
         return status;

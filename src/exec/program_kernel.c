@@ -9,7 +9,10 @@ typedef struct {
     uint64_t word[2];
 } wide; /* 16 bytes of whatever */
 
-static bool has_nulls(const struct vector *v) { return v->validity || v->type.id == LAMINAR_TYPE_NULL; }
+static bool has_nulls(const struct vector *v)
+{
+    return v->validity || v->type.id == LAMINAR_TYPE_NULL;
+}
 
 /* --- Blend --------------------------------------------------------------------------------------------------------------------------------- */
 
@@ -32,19 +35,23 @@ enum { BLEND_INLINE = 16 };
         }                                                                                          \
     }
 #define BLEND(T)                                                                                   \
-    if (is_two) BLEND_TWO(T)                                                                       \
-    else BLEND_MANY(T)                                                                             \
+    if (is_two)                                                                                    \
+        BLEND_TWO(T)                                                                               \
+    else                                                                                           \
+        BLEND_MANY(T)                                                                              \
     break;
 
-laminar_status blend(const struct vector *from, uint32_t n_from, const uint8_t *choice, size_t n, struct column *out,
-                     struct laminar_error *err)
+laminar_status blend(const struct vector *from, uint32_t n_from, const uint8_t *choice, size_t n,
+                     struct column *out, struct laminar_error *err)
 {
     laminar_status status = LAMINAR_OK;
     if (type_is_nested(out->vec.type)) {
         for (size_t i = 0; i < n && !status; i++)
             status = choice[i] >= n_from || from[choice[i]].type.id == LAMINAR_TYPE_NULL
                          ? column_append_null(out, 1, err)
-                         : column_append(out, &from[choice[i]], from[choice[i]].shape == VEC_CONST ? 0 : i, 1, STRINGS_BORROW, err);
+                         : column_append(out, &from[choice[i]],
+                                         from[choice[i]].shape == VEC_CONST ? 0 : i, 1,
+                                         STRINGS_BORROW, err);
         return status;
     }
     bool is_nullable = false, has_missing = false;
@@ -64,7 +71,8 @@ laminar_status blend(const struct vector *from, uint32_t n_from, const uint8_t *
     if (!is_nullable && !has_missing) return LAMINAR_OK;
     if ((status = column_reserve_validity(out, err))) return status;
     for (size_t i = 0; i < n; i++)
-        if (choice[i] >= n_from || !vector_is_valid(&from[choice[i]], i)) bitmap_clear(out->vec.validity, i);
+        if (choice[i] >= n_from || !vector_is_valid(&from[choice[i]], i))
+            bitmap_clear(out->vec.validity, i);
     return LAMINAR_OK;
 }
 
@@ -78,8 +86,8 @@ laminar_status blend(const struct vector *from, uint32_t n_from, const uint8_t *
     }                                                                                              \
     break;
 
-laminar_status scatter(const struct vector *v, const uint32_t *from, const uint32_t *to, size_t n, struct column *out,
-                       struct laminar_error *err)
+laminar_status scatter(const struct vector *v, const uint32_t *from, const uint32_t *to, size_t n,
+                       struct column *out, struct laminar_error *err)
 {
     bool is_const = v->shape == VEC_CONST;
     if (v->type.id != LAMINAR_TYPE_NULL) {
@@ -110,7 +118,8 @@ laminar_status scatter(const struct vector *v, const uint32_t *from, const uint3
 
 /* --- AND, OR ----------------------------------------------------------------------------------------------------------------------------------- */
 
-laminar_status combine_logic(struct column *a, const struct vector *b, size_t n, bool is_or, struct laminar_error *err)
+laminar_status combine_logic(struct column *a, const struct vector *b, size_t n, bool is_or,
+                             struct laminar_error *err)
 {
     uint8_t *x = a->vec.data;
     const uint8_t *y = b->data;
@@ -126,18 +135,22 @@ laminar_status combine_logic(struct column *a, const struct vector *b, size_t n,
     if (status) return status;
     for (size_t i = 0; i < n; i++) {
         bool a_valid = bitmap_get(a->vec.validity, i), b_valid = vector_is_valid(b, i);
-        bool a_decides = a_valid && (x[i] != 0) == is_or, b_decides = b_valid && (y[i * stride] != 0) == is_or;
+        bool a_decides = a_valid && (x[i] != 0) == is_or,
+             b_decides = b_valid && (y[i * stride] != 0) == is_or;
         bool is_valid = a_decides || b_decides || (a_valid && b_valid);
         x[i] = is_valid && (a_decides || b_decides ? is_or : !is_or);
-        if (is_valid) bitmap_set(a->vec.validity, i);
-        else bitmap_clear(a->vec.validity, i);
+        if (is_valid)
+            bitmap_set(a->vec.validity, i);
+        else
+            bitmap_clear(a->vec.validity, i);
     }
     return LAMINAR_OK;
 }
 
 /* --- IN lists ----------------------------------------------------------------------------------------------------------------------------------- */
 
-laminar_status in_set_create(struct arena *arena, const struct expr *e, struct in_set **out, struct laminar_error *err)
+laminar_status in_set_create(struct arena *arena, const struct expr *e, struct in_set **out,
+                             struct laminar_error *err)
 {
     struct in_set *set = ARENA_NEW(arena, struct in_set);
     if (!set) return error_oom(err);
@@ -148,15 +161,19 @@ laminar_status in_set_create(struct arena *arena, const struct expr *e, struct i
     if (!status && !(set->table = ARENA_ARRAY(arena, uint32_t, n_slots))) status = error_oom(err);
     for (uint32_t i = 1; i < e->n_args && !status; i++) {
         const struct vector *v = &e->args[i]->value;
-        if (e->args[i]->kind != EXPR_CONST) status = error_internal(err, __FILE__, __LINE__, "an IN list holds constants");
-        else if (!vector_is_valid(v, 0)) set->has_null = true;
-        else status = column_append(&set->values, v, 0, 1, STRINGS_BORROW, err);
+        if (e->args[i]->kind != EXPR_CONST)
+            status = error_internal(err, __FILE__, __LINE__, "an IN list holds constants");
+        else if (!vector_is_valid(v, 0))
+            set->has_null = true;
+        else
+            status = column_append(&set->values, v, 0, 1, STRINGS_BORROW, err);
     }
     for (uint32_t i = 0; i < set->values.n && !status; i++) {
         struct vector v = set->values.vec;
         v.data = (char *)v.data + i * type_width(v.type);
         uint64_t hash;
-        if (type_is_nested(v.type)) status = error_set(err, LAMINAR_QUERY_UNSUPPORTED, "IN over lists or structs");
+        if (type_is_nested(v.type))
+            status = error_set(err, LAMINAR_QUERY_UNSUPPORTED, "IN over lists or structs");
         kernel_hash(&v, 1, 1, &hash);
         size_t pos = (size_t)(hash >> 32) & set->mask;
         while (set->table[pos]) pos = (pos + 1) & set->mask;
@@ -174,12 +191,14 @@ void in_set_deinit(struct in_set *set) { column_deinit(&set->values); }
 
 static bool in_set_has(const struct in_set *set, const struct vector *v, size_t row, uint64_t hash)
 {
-    for (size_t pos = (size_t)(hash >> 32) & set->mask; set->table[pos]; pos = (pos + 1) & set->mask)
+    for (size_t pos = (size_t)(hash >> 32) & set->mask; set->table[pos];
+         pos = (pos + 1) & set->mask)
         if (kernel_equal(v, row, &set->values.vec, set->table[pos] - 1)) return true;
     return false;
 }
 
-laminar_status in_set_run(const struct in_set *set, const struct vector *v, size_t n, bool is_negated, uint64_t *hashes, struct column *out,
+laminar_status in_set_run(const struct in_set *set, const struct vector *v, size_t n,
+                          bool is_negated, uint64_t *hashes, struct column *out,
                           struct laminar_error *err)
 {
     uint8_t *to = out->vec.data;
@@ -191,7 +210,8 @@ laminar_status in_set_run(const struct in_set *set, const struct vector *v, size
         bool is_valid = vector_is_valid(v, i);
         bool is_found = is_valid && in_set_has(set, v, i, hashes[i]);
         to[i] = is_found != is_negated;
-        if (may_be_null && (!is_valid || (!is_found && set->has_null))) bitmap_clear(out->vec.validity, i);
+        if (may_be_null && (!is_valid || (!is_found && set->has_null)))
+            bitmap_clear(out->vec.validity, i);
     }
     return LAMINAR_OK;
 }
@@ -228,7 +248,8 @@ laminar_status in_set_run(const struct in_set *set, const struct vector *v, size
     }                                                                                              \
     break;
 
-static size_t select_string(const struct fast_compare *compare, const struct vector *v, size_t n, const uint32_t *in, uint32_t *out)
+static size_t select_string(const struct fast_compare *compare, const struct vector *v, size_t n,
+                            const uint32_t *in, uint32_t *out)
 {
     const struct string_view *data = v->data, value = *(const struct string_view *)compare->value;
     bool want = compare->op == COMPARE_EQ;
@@ -255,7 +276,8 @@ static size_t select_string(const struct fast_compare *compare, const struct vec
 }
 
 /* Rows (of in[0..n), or 0..n) of a column that compare; nulls never do. `in` and `out` may be the same array. */
-size_t select_compare(const struct fast_compare *compare, const struct vector *v, size_t n, const uint32_t *in, uint32_t *out)
+size_t select_compare(const struct fast_compare *compare, const struct vector *v, size_t n,
+                      const uint32_t *in, uint32_t *out)
 {
     size_t kept = 0;
     if (v->shape == VEC_CONST) { /* all or none */

@@ -20,21 +20,24 @@ struct state_snapshot;
 /* Where a snapshot goes: called with consecutive pieces. Pieces of an unchanged page carry the same (kind, page, version) as in the snapshot
  * before, so that an incremental writer can skip them. */
 struct state_sink {
-    laminar_status (*write)(struct state_sink *sink, uint32_t kind, uint64_t page, uint64_t version, const void *data, size_t size,
-                            struct laminar_error *err);
+    laminar_status (*write)(struct state_sink *sink, uint32_t kind, uint64_t page, uint64_t version,
+                            const void *data, size_t size, struct laminar_error *err);
 };
 struct state_source { /* gives the pieces back in order of (kind, page); *size = 0 at the end */
-    laminar_status (*read)(struct state_source *source, uint32_t *kind, uint64_t *page, const void **data, size_t *size,
-                           struct laminar_error *err);
+    laminar_status (*read)(struct state_source *source, uint32_t *kind, uint64_t *page,
+                           const void **data, size_t *size, struct laminar_error *err);
 };
 
 struct state_class {
     const char *name;
-    laminar_status (*freeze)(struct state *state, struct state_snapshot **out, struct laminar_error *err);
-    laminar_status (*write)(struct state_snapshot *snapshot, struct state_sink *sink, struct laminar_error *err);
+    laminar_status (*freeze)(struct state *state, struct state_snapshot **out,
+                             struct laminar_error *err);
+    laminar_status (*write)(struct state_snapshot *snapshot, struct state_sink *sink,
+                            struct laminar_error *err);
     void (*release)(struct state_snapshot *snapshot); /* any thread */
     /* Into a newly created, empty state of the same shape; validates everything: bytes come from a file. */
-    laminar_status (*restore)(struct state *state, struct state_source *source, struct laminar_error *err);
+    laminar_status (*restore)(struct state *state, struct state_source *source,
+                              struct laminar_error *err);
     void (*clear)(struct state *state);
     void (*free)(struct state *state);
     bool (*check)(const struct state *state); /* walks it and tests all invariants, for tests */
@@ -42,15 +45,19 @@ struct state_class {
 /* Head of every state table. */
 struct state {
     const struct state_class *cls;
-    const char *name;            /* "groups", "left", "right": for EXPLAIN ANALYZE and system.operators */
+    /* "groups", "left", "right": for EXPLAIN ANALYZE and system.operators */
+    const char *name;
     struct mem_account *account; /* bytes of pages, heap and index are charged here */
     size_t n_rows;
     size_t bytes;
 };
-laminar_status state_freeze(struct state *state, struct state_snapshot **out, struct laminar_error *err) must_check;
-laminar_status state_write(struct state_snapshot *snapshot, struct state_sink *sink, struct laminar_error *err) must_check;
+laminar_status state_freeze(struct state *state, struct state_snapshot **out,
+                            struct laminar_error *err) must_check;
+laminar_status state_write(struct state_snapshot *snapshot, struct state_sink *sink,
+                           struct laminar_error *err) must_check;
 void state_release(struct state_snapshot *snapshot);
-laminar_status state_restore(struct state *state, struct state_source *source, struct laminar_error *err) must_check;
+laminar_status state_restore(struct state *state, struct state_source *source,
+                             struct laminar_error *err) must_check;
 
 /* --- state_hash ----------------------------------------------------------------------------------------------------------------------- */
 /* Distinct keys -> dense slot number -> row: [key columns, fixed part][payload bytes]. Index: linear probing over 8-byte entries, 16-bit
@@ -61,34 +68,41 @@ struct state_hash_options {
     const char *name;
     const struct data_type *key_types;
     uint32_t n_keys;
-    uint32_t payload_bytes;      /* zeroed when a key is new */
-    uint32_t payload_align;      /* 8 or 16 */
+    uint32_t payload_bytes; /* zeroed when a key is new */
+    uint32_t payload_align; /* 8 or 16 */
     struct mem_account *account;
     /* Payload that holds pointers (not plain bytes): how it is serialised, restored and destroyed; NULL = plain. ctx is the operator. */
-    laminar_status (*encode)(void *ctx, const uint8_t *payload, struct strbuf *out, struct laminar_error *err);
-    laminar_status (*decode)(void *ctx, struct agg_heap *heap, uint8_t *payload, const uint8_t *data, size_t size, size_t *used,
+    laminar_status (*encode)(void *ctx, const uint8_t *payload, struct strbuf *out,
+                             struct laminar_error *err);
+    laminar_status (*decode)(void *ctx, struct agg_heap *heap, uint8_t *payload,
+                             const uint8_t *data, size_t size, size_t *used,
                              struct laminar_error *err);
     void (*destroy)(void *ctx, struct agg_heap *heap, uint8_t *payload);
     void *ctx;
 };
 #define STATE_SLOT_NONE UINT64_MAX
-laminar_status state_hash_create(const struct state_hash_options *options, struct state_hash **out, struct laminar_error *err) must_check;
+laminar_status state_hash_create(const struct state_hash_options *options, struct state_hash **out,
+                                 struct laminar_error *err) must_check;
 struct state *state_hash_base(struct state_hash *table);
 struct agg_heap *state_hash_heap(struct state_hash *table);
 /* For n rows of keys: slots[i] and rows[i] (start of the payload, writable: frozen pages are copied first); new keys are added with a zero
  * payload and is_new[i] = 1 (is_new may be NULL). Equal keys in one chunk get one slot. On failure nothing was added. */
-laminar_status state_hash_upsert(struct state_hash *table, const struct vector *keys, size_t n, uint64_t *slots, uint8_t **rows,
-                                 uint8_t *is_new, struct laminar_error *err) must_check;
+laminar_status state_hash_upsert(struct state_hash *table, const struct vector *keys, size_t n,
+                                 uint64_t *slots, uint8_t **rows, uint8_t *is_new,
+                                 struct laminar_error *err) must_check;
 /* The same without adding: slots[i] = STATE_SLOT_NONE, rows[i] = NULL where the key is absent. Rows are read-only unless for_write. */
-laminar_status state_hash_find(struct state_hash *table, const struct vector *keys, size_t n, bool for_write, uint64_t *slots,
-                               uint8_t **rows, struct laminar_error *err) must_check;
-uint8_t *state_hash_row(struct state_hash *table, uint64_t slot);       /* payload, for reading; NULL if the slot is free */
+laminar_status state_hash_find(struct state_hash *table, const struct vector *keys, size_t n,
+                               bool for_write, uint64_t *slots, uint8_t **rows,
+                               struct laminar_error *err) must_check;
+/* payload, for reading; NULL if the slot is free */
+uint8_t *state_hash_row(struct state_hash *table, uint64_t slot);
 /* For writing: copies a frozen page; NULL when memory is out. */
 uint8_t *state_hash_row_for_write(struct state_hash *table, uint64_t slot);
-void state_hash_remove(struct state_hash *table, const uint64_t *slots, size_t n); /* destroys payloads, frees keys' strings */
+/* destroys payloads, frees keys' strings */
+void state_hash_remove(struct state_hash *table, const uint64_t *slots, size_t n);
 /* Appends key column k of the rows at slots[0..n) to `out` (strings borrowed from the table: valid until the slot is removed). */
-laminar_status state_hash_keys(struct state_hash *table, uint32_t k, const uint64_t *slots, size_t n, struct column *out,
-                               struct laminar_error *err) must_check;
+laminar_status state_hash_keys(struct state_hash *table, uint32_t k, const uint64_t *slots,
+                               size_t n, struct column *out, struct laminar_error *err) must_check;
 /* Slots in order: fills up to n of them from *cursor on (start with 0); returns how many, 0 at the end. */
 size_t state_hash_scan(struct state_hash *table, uint64_t *cursor, uint64_t *slots, size_t n);
 

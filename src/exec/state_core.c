@@ -16,14 +16,18 @@ static size_t size_class(size_t size, size_t *class_size)
         *class_size = grains * HEAP_GRAIN;
         return grains;
     }
-    unsigned top = 63 - (unsigned)__builtin_clzll(size - 1); /* 2^top < size <= 2^(top+1), top >= 10 */
+    /* 2^top < size <= 2^(top+1), top >= 10 */
+    unsigned top = 63 - (unsigned)__builtin_clzll(size - 1);
     size_t step = (size_t)1 << (top - 2);
     size_t k = (size - ((size_t)1 << top) + step - 1) / step; /* 1..4 */
     *class_size = ((size_t)1 << top) + k * step;
     return HEAP_SMALL_MAX / HEAP_GRAIN + (top - 10) * 4 + k;
 }
 
-static struct state_core *core_of(struct agg_heap *heap) { return CONTAINER_OF(heap, struct state_core, heap); }
+static struct state_core *core_of(struct agg_heap *heap)
+{
+    return CONTAINER_OF(heap, struct state_core, heap);
+}
 
 static void charge(struct state_core *core, int64_t bytes)
 {
@@ -62,7 +66,8 @@ static void *carve(struct state_core *core, size_t size)
     core->bump += size;
     return piece;
 }
-static_assert(sizeof(struct heap_slab) % 16 == 0 && sizeof(struct heap_large) % 16 == 0, "pieces are 16-byte aligned");
+static_assert(sizeof(struct heap_slab) % 16 == 0 && sizeof(struct heap_large) % 16 == 0,
+              "pieces are 16-byte aligned");
 
 static void *heap_alloc(struct agg_heap *heap, size_t size)
 {
@@ -71,8 +76,10 @@ static void *heap_alloc(struct agg_heap *heap, size_t size)
     if (size > HEAP_CLASS_MAX) return alloc_large(core, size);
     size_t class_size, cls = size_class(size, &class_size);
     struct heap_free_piece *piece = core->free_lists[cls];
-    if (piece) core->free_lists[cls] = piece->next;
-    else if (!(piece = carve(core, class_size))) return NULL;
+    if (piece)
+        core->free_lists[cls] = piece->next;
+    else if (!(piece = carve(core, class_size)))
+        return NULL;
     core->used_bytes += class_size;
     return piece;
 }
@@ -81,8 +88,10 @@ static void release_piece(struct state_core *core, void *ptr, size_t size)
 {
     if (size > HEAP_CLASS_MAX) {
         struct heap_large *piece = (struct heap_large *)ptr - 1;
-        if (piece->prev) piece->prev->next = piece->next;
-        else core->large = piece->next;
+        if (piece->prev)
+            piece->prev->next = piece->next;
+        else
+            core->large = piece->next;
         if (piece->next) piece->next->prev = piece->prev;
         charge(core, -(int64_t)piece->size);
         mem_free(piece);
@@ -138,7 +147,8 @@ void state_core_drain(struct state_core *core)
 
 /* --- Core ------------------------------------------------------------------------------------------------------------------------------ */
 
-laminar_status state_core_create(struct mem_account *account, struct state_core **out, struct laminar_error *err)
+laminar_status state_core_create(struct mem_account *account, struct state_core **out,
+                                 struct laminar_error *err)
 {
     struct state_core *core = mem_calloc(1, sizeof *core);
     if (!core) return error_oom(err);
@@ -174,14 +184,17 @@ static void update_oldest(struct state_core *core)
     uint64_t oldest = UINT64_MAX;
     for (struct state_snapshot *s = core->held; s; s = s->next)
         if (s->epoch < oldest) oldest = s->epoch;
-    atomic_store_explicit(&core->oldest_held, oldest, memory_order_release); /* pairs with the acquire in heap_free */
+    /* pairs with the acquire in heap_free */
+    atomic_store_explicit(&core->oldest_held, oldest, memory_order_release);
 }
 
-void state_snapshot_enter(struct state_snapshot *snapshot, const struct state_class *cls, struct state_core *core)
+void state_snapshot_enter(struct state_snapshot *snapshot, const struct state_class *cls,
+                          struct state_core *core)
 {
     atomic_fetch_add_explicit(&core->refs, 1, memory_order_relaxed);
     mutex_lock(&core->lock);
-    *snapshot = (struct state_snapshot){.cls = cls, .core = core, .epoch = ++core->epoch, .next = core->held};
+    *snapshot = (struct state_snapshot){
+        .cls = cls, .core = core, .epoch = ++core->epoch, .next = core->held};
     if (core->held) core->held->prev = snapshot;
     core->held = snapshot;
     update_oldest(core);
@@ -192,8 +205,10 @@ void state_snapshot_leave(struct state_snapshot *snapshot)
 {
     struct state_core *core = snapshot->core;
     mutex_lock(&core->lock);
-    if (snapshot->prev) snapshot->prev->next = snapshot->next;
-    else core->held = snapshot->next;
+    if (snapshot->prev)
+        snapshot->prev->next = snapshot->next;
+    else
+        core->held = snapshot->next;
     if (snapshot->next) snapshot->next->prev = snapshot->prev;
     update_oldest(core);
     mutex_unlock(&core->lock);
@@ -202,7 +217,8 @@ void state_snapshot_leave(struct state_snapshot *snapshot)
 
 /* --- Pages ------------------------------------------------------------------------------------------------------------------------------- */
 
-static struct state_page *page_open(void *memory, struct page_slab *slab, struct mem_account *account, size_t size)
+static struct state_page *page_open(void *memory, struct page_slab *slab,
+                                    struct mem_account *account, size_t size)
 {
     struct state_page *page = memory;
     atomic_init(&page->refs, 1);
@@ -221,7 +237,8 @@ struct state_page *state_page_create(struct mem_account *account, size_t size)
 
 void page_slab_unref(struct page_slab *slab)
 {
-    if (slab && atomic_fetch_sub_explicit(&slab->refs, 1, memory_order_acq_rel) == 1) mem_free(slab);
+    if (slab && atomic_fetch_sub_explicit(&slab->refs, 1, memory_order_acq_rel) == 1)
+        mem_free(slab);
 }
 
 struct state_page *state_page_cut(struct page_slab **slab, struct mem_account *account, size_t size)
@@ -246,6 +263,8 @@ void state_page_unref(struct state_page *page)
 {
     if (!page || atomic_fetch_sub_explicit(&page->refs, 1, memory_order_acq_rel) != 1) return;
     mem_account_add(page->account, -(int64_t)(sizeof *page + page->size));
-    if (page->slab) page_slab_unref(page->slab);
-    else mem_free(page);
+    if (page->slab)
+        page_slab_unref(page->slab);
+    else
+        mem_free(page);
 }

@@ -5,15 +5,19 @@
  * int64 have loops of their own; all else compares column by column.
  * Cost: one index line and one row (one or two lines) per key. The index doubles in one go: about 10 ms at a million rows.
  * NOTE: the 2^32 limit on index size and the 48-bit slots bound a table to about 2.5 billion rows; beyond, upsert reports memory out. */
-#include "exec/state_hash_internal.h"
 #include "base/error.h"
 #include "base/hash.h"
+#include "exec/state_hash_internal.h"
 #include <math.h>
 #include <string.h>
 
 #define INDEX_LOAD_MAX 0.7
 #define HASH_OF_NULL 0x2545F4914F6CDD1DULL
-enum { AHEAD_INDEX = 32, AHEAD_ROW = 16, PREFETCH_ROWS_MIN = 4096 /* below this all is in cache */ };
+enum {
+    AHEAD_INDEX = 32,
+    AHEAD_ROW = 16,
+    PREFETCH_ROWS_MIN = 4096 /* below this all is in cache */
+};
 
 /* --- Creation ------------------------------------------------------------------------------------------------------------------------- */
 
@@ -29,7 +33,8 @@ static enum key_form form_of(struct data_type type)
     }
 }
 
-static laminar_status layout_create(const struct state_hash_options *o, struct hash_layout **out, struct laminar_error *err)
+static laminar_status layout_create(const struct state_hash_options *o, struct hash_layout **out,
+                                    struct laminar_error *err)
 {
     struct hash_layout *layout = mem_calloc(1, sizeof *layout + o->n_keys * sizeof layout->keys[0]);
     if (!layout) return error_oom(err);
@@ -40,7 +45,8 @@ static laminar_status layout_create(const struct state_hash_options *o, struct h
         struct hash_key *key = &layout->keys[k];
         key->type = o->key_types[k];
         key->form = form_of(key->type);
-        key->width = key->form == KEY_ENCODED ? (uint32_t)sizeof(struct string_view) : (uint32_t)type_width(key->type);
+        key->width = key->form == KEY_ENCODED ? (uint32_t)sizeof(struct string_view)
+                                              : (uint32_t)type_width(key->type);
         enum phys_type phys = type_phys(key->type);
         uint32_t align = phys == PHYS_I128 ? 16 : key->width >= 8 ? 8 : key->width ? key->width : 1;
         if (align > align_max) align_max = align;
@@ -57,15 +63,18 @@ static laminar_status layout_create(const struct state_hash_options *o, struct h
     if (align > align_max) align_max = align;
     layout->payload_offset = (offset + align - 1) & ~(align - 1);
     layout->payload_bytes = o->payload_bytes;
-    layout->row_bytes = (layout->payload_offset + o->payload_bytes + align_max - 1) & ~(align_max - 1);
-    while (((size_t)layout->row_bytes << (layout->page_shift + 1)) <= STATE_PAGE_BYTES) layout->page_shift++;
+    layout->row_bytes = (layout->payload_offset + o->payload_bytes + align_max - 1) &
+                        ~(align_max - 1);
+    while (((size_t)layout->row_bytes << (layout->page_shift + 1)) <= STATE_PAGE_BYTES)
+        layout->page_shift++;
     *out = layout;
     return LAMINAR_OK;
 }
 
 void hash_layout_unref(struct hash_layout *layout)
 {
-    if (layout && atomic_fetch_sub_explicit(&layout->refs, 1, memory_order_acq_rel) == 1) mem_free(layout);
+    if (layout && atomic_fetch_sub_explicit(&layout->refs, 1, memory_order_acq_rel) == 1)
+        mem_free(layout);
 }
 
 static enum probe_kind probe_kind_of(const struct hash_layout *layout)
@@ -87,18 +96,21 @@ static void set_bytes(struct state_hash *t, int64_t delta)
     mem_account_add(t->base.account, delta);
 }
 
-laminar_status state_hash_create(const struct state_hash_options *options, struct state_hash **out, struct laminar_error *err)
+laminar_status state_hash_create(const struct state_hash_options *options, struct state_hash **out,
+                                 struct laminar_error *err)
 {
     laminar_status status = LAMINAR_OK;
     struct state_hash *t = mem_calloc(1, sizeof *t);
     if (!t) return error_oom(err);
-    t->base = (struct state){.cls = &state_hash_class, .name = options->name, .account = options->account};
+    t->base = (struct state){
+        .cls = &state_hash_class, .name = options->name, .account = options->account};
     t->options = *options;
     t->options.key_types = NULL;
     TRY(layout_create(options, &t->layout, err));
     TRY(state_core_create(options->account, &t->core, err));
     t->probe = probe_kind_of(t->layout);
-    for (uint32_t k = 0; k < t->layout->n_keys; k++) t->n_encoded += t->layout->keys[k].form == KEY_ENCODED;
+    for (uint32_t k = 0; k < t->layout->n_keys; k++)
+        t->n_encoded += t->layout->keys[k].form == KEY_ENCODED;
     *out = t;
     return LAMINAR_OK;
 done:
@@ -123,7 +135,9 @@ static void destroy_payloads(struct state_hash *t)
 {
     if (!t->options.destroy) return;
     for (uint64_t s = 0; s < t->n_slots; s++)
-        if (slot_is_live(t, s)) t->options.destroy(t->options.ctx, &t->core->heap, row_at(t, s) + t->layout->payload_offset);
+        if (slot_is_live(t, s))
+            t->options.destroy(t->options.ctx, &t->core->heap,
+                               row_at(t, s) + t->layout->payload_offset);
 }
 
 /* Strings and states go through the heap's limbo, so snapshots that are held stay readable. */
@@ -139,7 +153,8 @@ void state_hash_clear(struct state *state)
                 if (key->form != KEY_STRING && key->form != KEY_ENCODED) continue;
                 struct string_view view;
                 memcpy(&view, row_at(t, s) + key->offset, sizeof view);
-                if (view.size > STRING_INLINE_MAX) state_heap_free(t->core, (void *)(uintptr_t)view.ptr, view.size);
+                if (view.size > STRING_INLINE_MAX)
+                    state_heap_free(t->core, (void *)(uintptr_t)view.ptr, view.size);
             }
         }
     }
@@ -183,8 +198,14 @@ const struct state_class state_hash_class = {
 
 /* --- Growth --------------------------------------------------------------------------------------------------------------------------- */
 
-static inline size_t index_home(const struct state_hash *t, uint64_t hash) { return (size_t)(hash >> (64 - t->index_bits)); }
-static inline uint64_t entry_of(uint64_t hash, uint64_t slot) { return (hash >> 16 & 0xFFFF) << 48 | (slot + 1); }
+static inline size_t index_home(const struct state_hash *t, uint64_t hash)
+{
+    return (size_t)(hash >> (64 - t->index_bits));
+}
+static inline uint64_t entry_of(uint64_t hash, uint64_t slot)
+{
+    return (hash >> 16 & 0xFFFF) << 48 | (slot + 1);
+}
 
 static void index_put(uint64_t *index, uint32_t bits, uint64_t hash, uint64_t slot)
 {
@@ -202,12 +223,14 @@ static void fill_index(const struct state_hash *t, uint64_t *index, uint32_t bit
     const uint8_t *row = row_at(t, first);
     size_t row_bytes = t->layout->row_bytes;
     for (uint64_t s = first; s < end; s++, row += row_bytes) {
-        if (s + AHEAD_INDEX < end) prefetch_write(&index[row_header(row + AHEAD_INDEX * row_bytes) >> (64 - bits)]);
+        if (s + AHEAD_INDEX < end)
+            prefetch_write(&index[row_header(row + AHEAD_INDEX * row_bytes) >> (64 - bits)]);
         if (slot_is_live(t, s)) index_put(index, bits, row_header(row), s);
     }
 }
 
-static never_inline laminar_status grow_index(struct state_hash *t, size_t n_rows, struct laminar_error *err)
+static never_inline laminar_status grow_index(struct state_hash *t, size_t n_rows,
+                                              struct laminar_error *err)
 {
     uint32_t bits = t->index ? t->index_bits : INDEX_BITS_MIN;
     while ((double)n_rows > INDEX_LOAD_MAX * (double)((size_t)1 << bits)) bits++;
@@ -215,8 +238,10 @@ static never_inline laminar_status grow_index(struct state_hash *t, size_t n_row
     uint64_t *index = mem_alloc_huge(sizeof *index << bits);
     if (!index) return error_oom(err);
     memset(index, 0, sizeof *index << bits);
-    for (size_t page = 0; page < t->n_pages; page++) fill_index(t, index, bits, (uint64_t)page << t->layout->page_shift);
-    set_bytes(t, (int64_t)(sizeof *index << bits) - (int64_t)(t->index ? sizeof *index << t->index_bits : 0));
+    for (size_t page = 0; page < t->n_pages; page++)
+        fill_index(t, index, bits, (uint64_t)page << t->layout->page_shift);
+    set_bytes(t, (int64_t)(sizeof *index << bits) -
+                     (int64_t)(t->index ? sizeof *index << t->index_bits : 0));
     mem_free(t->index);
     t->index = index;
     t->index_bits = bits;
@@ -225,12 +250,15 @@ static never_inline laminar_status grow_index(struct state_hash *t, size_t n_row
 }
 
 /* Arrays over pages and slots get room for n_slots slots; pages themselves come one by one. */
-never_inline laminar_status hash_reserve_slots(struct state_hash *t, uint64_t n_slots, struct laminar_error *err)
+never_inline laminar_status hash_reserve_slots(struct state_hash *t, uint64_t n_slots,
+                                               struct laminar_error *err)
 {
     uint32_t shift = t->layout->page_shift;
-    size_t pages = (size_t)((n_slots + ((uint64_t)1 << shift) - 1) >> shift), capacity = t->pages_capacity * 2;
+    size_t pages = (size_t)((n_slots + ((uint64_t)1 << shift) - 1) >> shift),
+           capacity = t->pages_capacity * 2;
     if (capacity < pages) capacity = pages;
-    size_t words = ((capacity << shift) + 63) / 64, words_old = ((t->pages_capacity << shift) + 63) / 64;
+    size_t words = ((capacity << shift) + 63) / 64,
+           words_old = ((t->pages_capacity << shift) + 63) / 64;
     size_t sum = (words + 63) / 64, sum_old = (words_old + 63) / 64;
     if (!t->pages_capacity) words_old = sum_old = 0;
     void *grown;
@@ -244,19 +272,22 @@ never_inline laminar_status hash_reserve_slots(struct state_hash *t, uint64_t n_
     if (!(grown = mem_realloc(t->has_free, sum * 8))) return error_oom(err);
     t->has_free = grown;
     memset(t->has_free + sum_old, 0, (sum - sum_old) * 8);
-    set_bytes(t, (int64_t)((capacity - t->pages_capacity) * 16 + (words - words_old) * 8 + (sum - sum_old) * 8));
+    set_bytes(t, (int64_t)((capacity - t->pages_capacity) * 16 + (words - words_old) * 8 +
+                           (sum - sum_old) * 8));
     t->pages_capacity = capacity;
     return LAMINAR_OK;
 }
 
-static never_inline laminar_status grow_scratch(struct state_hash *t, size_t n, struct laminar_error *err)
+static never_inline laminar_status grow_scratch(struct state_hash *t, size_t n,
+                                                struct laminar_error *err)
 {
     size_t rows = n > 64 ? (n > CHUNK_ROWS / 4 ? CHUNK_ROWS : CHUNK_ROWS / 4) : 64;
     if (rows < n) rows = n;
     uint64_t *hashes = mem_alloc(rows * 16), *new_slots = mem_alloc(rows * 8);
     uint8_t *is_new = mem_alloc(rows);
     struct vector *norm = t->norm ? t->norm : mem_calloc(t->layout->n_keys + 1, sizeof *norm);
-    struct string_view *encoded = t->n_encoded ? mem_alloc(rows * t->n_encoded * sizeof *encoded) : NULL;
+    struct string_view *encoded = t->n_encoded ? mem_alloc(rows * t->n_encoded * sizeof *encoded)
+                                               : NULL;
     if (!hashes || !new_slots || !is_new || !norm || (t->n_encoded && !encoded)) {
         mem_free(hashes);
         mem_free(new_slots);
@@ -282,7 +313,8 @@ static never_inline laminar_status grow_scratch(struct state_hash *t, size_t n, 
 struct state_page *hash_new_page(struct state_hash *t)
 {
     size_t size = (size_t)t->layout->row_bytes << t->layout->page_shift;
-    return t->n_pages < PAGE_SLAB_FROM ? state_page_create(t->base.account, size) : state_page_cut(&t->slab, t->base.account, size);
+    return t->n_pages < PAGE_SLAB_FROM ? state_page_create(t->base.account, size)
+                                       : state_page_cut(&t->slab, t->base.account, size);
 }
 
 bool hash_unshare(struct state_hash *t, uint64_t slot)
@@ -293,7 +325,8 @@ bool hash_unshare(struct state_hash *t, uint64_t slot)
         struct state_page *copy = hash_new_page(t);
         if (!copy) return false;
         uint64_t first = (uint64_t)i << t->layout->page_shift, used = t->n_slots - first;
-        if (used > (uint64_t)1 << t->layout->page_shift) used = (uint64_t)1 << t->layout->page_shift;
+        if (used > (uint64_t)1 << t->layout->page_shift)
+            used = (uint64_t)1 << t->layout->page_shift;
         memcpy(copy->data, page->data, (size_t)used * t->layout->row_bytes);
         state_page_unref(page);
         page = copy;
@@ -348,13 +381,15 @@ static inline const void *value_at(const struct vector *v, size_t row, uint32_t 
     return (const char *)v->data + (v->shape == VEC_CONST ? 0 : row * width);
 }
 
-static bool interval_equal(const struct hash_key *key, const void *a, const struct vector *v, size_t row)
+static bool interval_equal(const struct hash_key *key, const void *a, const struct vector *v,
+                           size_t row)
 {
     struct vector view = {.type = key->type, .shape = VEC_CONST, .data = (void *)(uintptr_t)a};
     return kernel_equal(&view, 0, v, row);
 }
 
-static bool key_equal(const struct hash_layout *layout, const uint8_t *row, const struct vector *keys, size_t i)
+static bool key_equal(const struct hash_layout *layout, const uint8_t *row,
+                      const struct vector *keys, size_t i)
 {
     for (uint32_t k = 0; k < layout->n_keys; k++) {
         const struct hash_key *key = &layout->keys[k];
@@ -364,8 +399,9 @@ static bool key_equal(const struct hash_layout *layout, const uint8_t *row, cons
         const void *a = row + key->offset, *b = value_at(&keys[k], i, key->width);
         switch (key->form) {
         case KEY_FIXED:
-            if (key->width == 8 ? *(const uint64_t *)a != *(const uint64_t *)b
-                                : key->width == 4 ? *(const uint32_t *)a != *(const uint32_t *)b : memcmp(a, b, key->width) != 0)
+            if (key->width == 8   ? *(const uint64_t *)a != *(const uint64_t *)b
+                : key->width == 4 ? *(const uint32_t *)a != *(const uint32_t *)b
+                                  : memcmp(a, b, key->width) != 0)
                 return false;
             break;
         case KEY_FLOAT: {
@@ -391,7 +427,8 @@ static bool key_equal(const struct hash_layout *layout, const uint8_t *row, cons
 }
 
 /* Writes header and keys; long strings are copied into the heap. False when memory is out (nothing is kept). */
-static bool write_keys(struct state_hash *t, uint8_t *row, uint64_t hash, const struct vector *keys, size_t i)
+static bool write_keys(struct state_hash *t, uint8_t *row, uint64_t hash, const struct vector *keys,
+                       size_t i)
 {
     const struct hash_layout *layout = t->layout;
     memset(row, 0, layout->row_bytes);
@@ -399,8 +436,10 @@ static bool write_keys(struct state_hash *t, uint8_t *row, uint64_t hash, const 
     for (uint32_t k = 0; k < layout->n_keys; k++) {
         const struct hash_key *key = &layout->keys[k];
         if (!vector_is_valid(&keys[k], i)) {
-            if (layout->null_offset) row[layout->null_offset + (k >> 3)] |= (uint8_t)(1U << (k & 7));
-            else header |= (uint64_t)2 << k;
+            if (layout->null_offset)
+                row[layout->null_offset + (k >> 3)] |= (uint8_t)(1U << (k & 7));
+            else
+                header |= (uint64_t)2 << k;
             continue;
         }
         const void *value = value_at(&keys[k], i, key->width);
@@ -415,9 +454,12 @@ static bool write_keys(struct state_hash *t, uint8_t *row, uint64_t hash, const 
             memcpy(row, &header, 8);
             for (uint32_t j = 0; j < k; j++) { /* back out */
                 const struct hash_key *done = &layout->keys[j];
-                if ((done->form != KEY_STRING && done->form != KEY_ENCODED) || row_key_is_null(layout, row, j)) continue;
+                if ((done->form != KEY_STRING && done->form != KEY_ENCODED) ||
+                    row_key_is_null(layout, row, j))
+                    continue;
                 memcpy(&view, row + done->offset, sizeof view);
-                if (view.size > STRING_INLINE_MAX) state_heap_free(t->core, (void *)(uintptr_t)view.ptr, view.size);
+                if (view.size > STRING_INLINE_MAX)
+                    state_heap_free(t->core, (void *)(uintptr_t)view.ptr, view.size);
             }
             return false;
         }
@@ -444,7 +486,8 @@ struct probe {
     size_t n_new; /* slots added so far: in t->new_slots */
 };
 
-static never_inline bool add_row(struct probe *p, size_t pos, uint64_t hash, size_t i, uint64_t *out_slot)
+static never_inline bool add_row(struct probe *p, size_t pos, uint64_t hash, size_t i,
+                                 uint64_t *out_slot)
 {
     struct state_hash *t = p->t;
     uint64_t slot;
@@ -499,9 +542,15 @@ static always_inline struct probe_view view_of(const struct probe *p)
 {
     const struct state_hash *t = p->t;
     const struct hash_layout *layout = t->layout;
-    return (struct probe_view){.index = t->index, .pages = t->pages, .page_mask = ((uint64_t)1 << layout->page_shift) - 1,
-                               .index_mask = ((uint64_t)1 << t->index_bits) - 1, .home_shift = 64 - t->index_bits, .page_shift = layout->page_shift, .row_bytes = layout->row_bytes,
-                               .payload_offset = layout->payload_offset, .frozen = p->for_write};
+    return (struct probe_view){.index = t->index,
+                               .pages = t->pages,
+                               .page_mask = ((uint64_t)1 << layout->page_shift) - 1,
+                               .index_mask = ((uint64_t)1 << t->index_bits) - 1,
+                               .home_shift = 64 - t->index_bits,
+                               .page_shift = layout->page_shift,
+                               .row_bytes = layout->row_bytes,
+                               .payload_offset = layout->payload_offset,
+                               .frozen = p->for_write};
 }
 
 /* The first entry with the hash's salt; 0 when an empty place comes before. */
@@ -523,20 +572,24 @@ struct probe_keys {
 static always_inline bool is_pair(enum probe_kind kind) { return kind >= PROBE_64_64; }
 static always_inline uint32_t last_width(enum probe_kind kind)
 {
-    return kind == PROBE_32 || kind == PROBE_64_32 ? 4 : kind == PROBE_STRING || kind == PROBE_64_STRING ? 16 : 8;
+    return kind == PROBE_32 || kind == PROBE_64_32           ? 4
+           : kind == PROBE_STRING || kind == PROBE_64_STRING ? 16
+                                                             : 8;
 }
 static always_inline bool bytes_equal(const void *a, const void *b, uint32_t width)
 {
     if (width == 4) return *(const uint32_t *)a == *(const uint32_t *)b;
     if (width == 8) return *(const uint64_t *)a == *(const uint64_t *)b;
-    uint64_t x[2], y[2]; /* long strings differ by their pointer: the slow path compares their bytes */
+    /* long strings differ by their pointer: the slow path compares their bytes */
+    uint64_t x[2], y[2];
     memcpy(x, a, 16);
     memcpy(y, b, 16);
     return ((x[0] ^ y[0]) | (x[1] ^ y[1])) == 0;
 }
 
 /* The usual row: its key is there, not null, its page writable. Else false, and probe_row decides. */
-static always_inline bool probe_fast(const struct probe *p, const struct probe_view *v, const struct probe_keys *keys, enum probe_kind kind, size_t i,
+static always_inline bool probe_fast(const struct probe *p, const struct probe_view *v,
+                                     const struct probe_keys *keys, enum probe_kind kind, size_t i,
                                      uint64_t hash)
 {
     uint64_t entry = find_salt(v, hash);
@@ -558,18 +611,26 @@ static always_inline bool probe_fast(const struct probe *p, const struct probe_v
     return true;
 }
 
-static always_inline uint64_t hash_here(const struct probe_keys *keys, enum probe_kind kind, size_t i)
+static always_inline uint64_t hash_here(const struct probe_keys *keys, enum probe_kind kind,
+                                        size_t i)
 {
     const char *a = keys->a + i * keys->a_stride, *b = keys->b + i * keys->b_stride;
-    uint64_t hash = kind == PROBE_32 ? hash_u64(*(const uint32_t *)(const void *)a) : hash_u64(*(const uint64_t *)(const void *)a);
-    if (kind == PROBE_64_64) return hash_combine(hash, hash_u64(*(const uint64_t *)(const void *)b));
-    if (kind == PROBE_64_32) return hash_combine(hash, hash_u64(*(const uint32_t *)(const void *)b));
+    uint64_t hash = kind == PROBE_32 ? hash_u64(*(const uint32_t *)(const void *)a)
+                                     : hash_u64(*(const uint64_t *)(const void *)a);
+    if (kind == PROBE_64_64)
+        return hash_combine(hash, hash_u64(*(const uint64_t *)(const void *)b));
+    if (kind == PROBE_64_32)
+        return hash_combine(hash, hash_u64(*(const uint32_t *)(const void *)b));
     return hash;
 }
-static always_inline bool has_strings(enum probe_kind kind) { return kind == PROBE_STRING || kind == PROBE_64_STRING; }
+static always_inline bool has_strings(enum probe_kind kind)
+{
+    return kind == PROBE_STRING || kind == PROBE_64_STRING;
+}
 
 /* A table that is not in cache: hashes are there, index entries and rows are prefetched ahead. */
-static always_inline bool probe_large(struct probe *p, const struct probe_keys *keys, enum probe_kind kind, size_t *done)
+static always_inline bool probe_large(struct probe *p, const struct probe_keys *keys,
+                                      enum probe_kind kind, size_t *done)
 {
     const uint64_t *hashes = p->t->hashes;
     struct probe_view v = view_of(p);
@@ -580,7 +641,8 @@ static always_inline bool probe_large(struct probe *p, const struct probe_keys *
         uint64_t entry = find_salt(&v, hashes[i + AHEAD_ROW]);
         if (entry) {
             uint64_t slot = (entry & ENTRY_SLOT_MASK) - 1;
-            const uint8_t *row = (const uint8_t *)(v.pages[slot >> v.page_shift] & ~(uintptr_t)1) + (slot & v.page_mask) * v.row_bytes;
+            const uint8_t *row = (const uint8_t *)(v.pages[slot >> v.page_shift] & ~(uintptr_t)1) +
+                                 (slot & v.page_mask) * v.row_bytes;
             prefetch_write(row);
             prefetch_write(row + v.row_bytes - 1);
         }
@@ -597,7 +659,8 @@ static always_inline bool probe_loop(struct probe *p, enum probe_kind kind)
     uint64_t *hashes = p->t->hashes;
     const struct vector *a = &p->keys[0], *b = &p->keys[is_pair(kind)];
     uint32_t a_width = is_pair(kind) ? 8 : last_width(kind);
-    struct probe_keys keys = {a->data, b->data, a->shape == VEC_CONST ? 0 : a_width, b->shape == VEC_CONST ? 0 : last_width(kind)};
+    struct probe_keys keys = {a->data, b->data, a->shape == VEC_CONST ? 0 : a_width,
+                              b->shape == VEC_CONST ? 0 : last_width(kind)};
     size_t n = p->n, i = 0;
     bool is_large = p->t->base.n_rows >= PREFETCH_ROWS_MIN && n > AHEAD_INDEX;
     if (!has_strings(kind) && is_large)
@@ -648,7 +711,8 @@ static void hash_ints(const struct vector *v, uint32_t width, size_t n, uint64_t
     size_t stride = v->shape == VEC_CONST ? 0 : width;
     const char *data = v->data;
     for (size_t i = 0; i < n; i++, data += stride) {
-        uint64_t value = width == 8 ? *(const uint64_t *)(const void *)data : *(const uint32_t *)(const void *)data;
+        uint64_t value = width == 8 ? *(const uint64_t *)(const void *)data
+                                    : *(const uint32_t *)(const void *)data;
         hashes[i] = v->validity && !vector_is_valid(v, i) ? HASH_OF_NULL : hash_u64(value);
     }
 }
@@ -661,14 +725,17 @@ static void hash_rows(struct state_hash *t, const struct vector *keys, size_t n)
     }
     for (uint32_t k = 0; k < t->layout->n_keys; k++) {
         uint64_t *out = k ? t->second_hashes : t->hashes;
-        if (t->layout->keys[k].form == KEY_STRING) kernel_hash_column(&keys[k], n, out, true);
-        else hash_ints(&keys[k], t->layout->keys[k].width, n, out);
+        if (t->layout->keys[k].form == KEY_STRING)
+            kernel_hash_column(&keys[k], n, out, true);
+        else
+            hash_ints(&keys[k], t->layout->keys[k].width, n, out);
         for (size_t i = 0; k && i < n; i++) t->hashes[i] = hash_combine(t->hashes[i], out[i]);
     }
 }
 
 /* Strings that stand for nested values, so that everything below sees fixed-size keys. */
-static laminar_status encode_nested(struct state_hash *t, const struct vector *keys, size_t n, struct laminar_error *err)
+static laminar_status encode_nested(struct state_hash *t, const struct vector *keys, size_t n,
+                                    struct laminar_error *err)
 {
     strbuf_clear(&t->encode_buf);
     struct string_view *views = t->encoded;
@@ -698,7 +765,8 @@ static laminar_status encode_nested(struct state_hash *t, const struct vector *k
     return LAMINAR_OK;
 }
 
-static laminar_status prepare(struct state_hash *t, struct probe *p, const struct vector *keys, size_t n, struct laminar_error *err)
+static laminar_status prepare(struct state_hash *t, struct probe *p, const struct vector *keys,
+                              size_t n, struct laminar_error *err)
 {
     laminar_status status;
     if (unlikely(n > t->scratch_rows) && (status = grow_scratch(t, n, err))) return status;
@@ -725,13 +793,22 @@ static laminar_status prepare(struct state_hash *t, struct probe *p, const struc
 
 /* --- Public calls ------------------------------------------------------------------------------------------------------------------------- */
 
-laminar_status state_hash_upsert(struct state_hash *t, const struct vector *keys, size_t n, uint64_t *slots, uint8_t **rows,
-                                 uint8_t *is_new, struct laminar_error *err)
+laminar_status state_hash_upsert(struct state_hash *t, const struct vector *keys, size_t n,
+                                 uint64_t *slots, uint8_t **rows, uint8_t *is_new,
+                                 struct laminar_error *err)
 {
     laminar_status status;
-    struct probe p = {.t = t, .n = n, .slots = slots, .rows = rows, .is_new = is_new, .is_upsert = true, .for_write = true};
+    struct probe p = {.t = t,
+                      .n = n,
+                      .slots = slots,
+                      .rows = rows,
+                      .is_new = is_new,
+                      .is_upsert = true,
+                      .for_write = true};
     if ((status = prepare(t, &p, keys, n, err))) return status;
-    if (unlikely(t->base.n_rows + n > t->index_limit) && (status = grow_index(t, t->base.n_rows + n, err))) return status;
+    if (unlikely(t->base.n_rows + n > t->index_limit) &&
+        (status = grow_index(t, t->base.n_rows + n, err)))
+        return status;
     if (unlikely(t->n_slots + n > (uint64_t)t->pages_capacity << t->layout->page_shift) &&
         (status = hash_reserve_slots(t, t->n_slots + n, err)))
         return status;
@@ -740,8 +817,9 @@ laminar_status state_hash_upsert(struct state_hash *t, const struct vector *keys
     return error_oom(err);
 }
 
-laminar_status state_hash_find(struct state_hash *t, const struct vector *keys, size_t n, bool for_write, uint64_t *slots,
-                               uint8_t **rows, struct laminar_error *err)
+laminar_status state_hash_find(struct state_hash *t, const struct vector *keys, size_t n,
+                               bool for_write, uint64_t *slots, uint8_t **rows,
+                               struct laminar_error *err)
 {
     struct probe p = {.t = t, .n = n, .slots = slots, .rows = rows, .for_write = for_write};
     if (t->base.n_rows == 0) {
@@ -792,12 +870,16 @@ void state_hash_remove(struct state_hash *t, const uint64_t *slots, size_t n)
         index_remove(t, row_header(row), slot);
         for (uint32_t k = 0; layout->has_strings && k < layout->n_keys; k++) {
             const struct hash_key *key = &layout->keys[k];
-            if ((key->form != KEY_STRING && key->form != KEY_ENCODED) || row_key_is_null(layout, row, k)) continue;
+            if ((key->form != KEY_STRING && key->form != KEY_ENCODED) ||
+                row_key_is_null(layout, row, k))
+                continue;
             struct string_view view;
             memcpy(&view, row + key->offset, sizeof view);
-            if (view.size > STRING_INLINE_MAX) state_heap_free(t->core, (void *)(uintptr_t)view.ptr, view.size);
+            if (view.size > STRING_INLINE_MAX)
+                state_heap_free(t->core, (void *)(uintptr_t)view.ptr, view.size);
         }
-        if (t->options.destroy) t->options.destroy(t->options.ctx, &t->core->heap, row + layout->payload_offset);
+        if (t->options.destroy)
+            t->options.destroy(t->options.ctx, &t->core->heap, row + layout->payload_offset);
         t->live[slot >> 6] &= ~((uint64_t)1 << (slot & 63));
         t->has_free[slot >> 12] |= (uint64_t)1 << (slot >> 6 & 63);
         t->versions[slot >> layout->page_shift] = t->core->epoch;
@@ -805,8 +887,8 @@ void state_hash_remove(struct state_hash *t, const uint64_t *slots, size_t n)
     }
 }
 
-laminar_status state_hash_keys(struct state_hash *t, uint32_t k, const uint64_t *slots, size_t n, struct column *out,
-                               struct laminar_error *err)
+laminar_status state_hash_keys(struct state_hash *t, uint32_t k, const uint64_t *slots, size_t n,
+                               struct column *out, struct laminar_error *err)
 {
     const struct hash_layout *layout = t->layout;
     const struct hash_key *key = &layout->keys[k];
@@ -817,8 +899,10 @@ laminar_status state_hash_keys(struct state_hash *t, uint32_t k, const uint64_t 
             const uint8_t *row = row_at(t, slots[i]);
             const struct string_view *view = (const void *)(row + key->offset);
             size_t used;
-            status = row_key_is_null(layout, row, k) ? column_append_null(out, 1, err)
-                                                     : value_decode(out, (const uint8_t *)string_data(view), view->size, &used, err);
+            status = row_key_is_null(layout, row, k)
+                         ? column_append_null(out, 1, err)
+                         : value_decode(out, (const uint8_t *)string_data(view), view->size, &used,
+                                        err);
             if (status) return status;
         }
         return LAMINAR_OK;
@@ -847,7 +931,8 @@ laminar_status state_hash_keys(struct state_hash *t, uint32_t k, const uint64_t 
     if (!has_null || key->width == 0) return LAMINAR_OK;
     if ((status = column_reserve_validity(out, err))) return status;
     for (size_t i = 0; i < n; i++)
-        if (row_key_is_null(layout, row_at(t, slots[i]), k)) bitmap_clear(out->vec.validity, at + i);
+        if (row_key_is_null(layout, row_at(t, slots[i]), k))
+            bitmap_clear(out->vec.validity, at + i);
     return LAMINAR_OK;
 }
 

@@ -12,7 +12,14 @@ enum { KEYS_IN_HEADER_MAX = 15, INDEX_BITS_MIN = 6, INDEX_BITS_MAX = 32 };
 #define HEADER_HASH_MASK (~(uint64_t)0xFFFF)
 #define ENTRY_SLOT_MASK (((uint64_t)1 << 48) - 1)
 
-enum key_form { KEY_FIXED, KEY_FLOAT, KEY_DOUBLE, KEY_STRING, KEY_ENCODED /* nested: value_encode bytes as a string */, KEY_INTERVAL };
+enum key_form {
+    KEY_FIXED,
+    KEY_FLOAT,
+    KEY_DOUBLE,
+    KEY_STRING,
+    KEY_ENCODED /* nested: value_encode bytes as a string */,
+    KEY_INTERVAL
+};
 
 struct hash_key {
     struct data_type type;
@@ -24,17 +31,25 @@ struct hash_key {
 struct hash_layout {
     _Atomic uint32_t refs;
     uint32_t n_keys;
-    uint32_t null_offset;    /* 0 = null bits in the header */
+    uint32_t null_offset; /* 0 = null bits in the header */
     uint32_t payload_offset;
     uint32_t payload_bytes;
     uint32_t row_bytes;
-    uint32_t page_shift;     /* rows per page = 1 << page_shift */
+    uint32_t page_shift; /* rows per page = 1 << page_shift */
     bool has_strings;
     struct hash_key keys[];
 };
 
 /* Which compiled-in probe loop serves the table. */
-enum probe_kind { PROBE_GENERIC, PROBE_64, PROBE_32, PROBE_STRING, PROBE_64_64, PROBE_64_32, PROBE_64_STRING };
+enum probe_kind {
+    PROBE_GENERIC,
+    PROBE_64,
+    PROBE_32,
+    PROBE_STRING,
+    PROBE_64_64,
+    PROBE_64_32,
+    PROBE_64_STRING
+};
 
 struct state_hash {
     struct state base; /* first */
@@ -42,23 +57,24 @@ struct state_hash {
     struct hash_layout *layout;
     struct state_hash_options options; /* key_types is not kept */
     enum probe_kind probe;
-    uintptr_t *pages;      /* address of a page's data, bit 0 = shared with a snapshot (maybe): ask before writing */
-    uint64_t *versions;    /* of each page: core->epoch when it was last changed */
-    uint64_t *live;        /* bit per slot */
-    uint64_t *has_free;    /* bit per word of `live` that has a 0 below n_slots (maybe) */
+    /* address of a page's data, bit 0 = shared with a snapshot (maybe): ask before writing */
+    uintptr_t *pages;
+    uint64_t *versions; /* of each page: core->epoch when it was last changed */
+    uint64_t *live;     /* bit per slot */
+    uint64_t *has_free; /* bit per word of `live` that has a 0 below n_slots (maybe) */
     size_t n_pages, pages_capacity;
     struct page_slab *slab; /* of the newest pages, once there are many */
-    uint64_t n_slots;      /* slots ever handed out; base.n_rows of them live */
+    uint64_t n_slots;       /* slots ever handed out; base.n_rows of them live */
     uint64_t *index;
     uint32_t index_bits;
-    size_t index_limit;    /* rows at which the index doubles */
+    size_t index_limit;           /* rows at which the index doubles */
     const uint64_t *forced_slots; /* restore: new rows get these slots, in order */
     /* scratch of upsert and find, room for scratch_rows */
     size_t scratch_rows;
     uint64_t *hashes, *second_hashes;
     uint64_t *new_slots;
-    uint8_t *is_new;       /* where the caller has none */
-    struct vector *norm;   /* per key: strings in place of nested values */
+    uint8_t *is_new;             /* where the caller has none */
+    struct vector *norm;         /* per key: strings in place of nested values */
     struct string_view *encoded; /* n_encoded_keys x scratch_rows */
     struct strbuf encode_buf;
     uint32_t n_encoded;
@@ -100,14 +116,18 @@ void hash_layout_unref(struct hash_layout *layout);
 /* Makes the page of `slot` writable: copies it when a snapshot shares it. False when memory is out. */
 bool hash_unshare(struct state_hash *t, uint64_t slot);
 struct state_page *hash_new_page(struct state_hash *t); /* NULL when memory is out */
-laminar_status hash_reserve_slots(struct state_hash *t, uint64_t n_slots, struct laminar_error *err) must_check;
+laminar_status hash_reserve_slots(struct state_hash *t, uint64_t n_slots, struct laminar_error *err)
+    must_check;
 static inline bool hash_make_writable(struct state_hash *t, uint64_t slot)
 {
     return likely(!(t->pages[slot >> t->layout->page_shift] & 1)) || hash_unshare(t, slot);
 }
-laminar_status state_hash_restore(struct state *state, struct state_source *source, struct laminar_error *err) must_check;
-laminar_status state_hash_freeze(struct state *state, struct state_snapshot **out, struct laminar_error *err) must_check;
-laminar_status state_hash_write(struct state_snapshot *snapshot, struct state_sink *sink, struct laminar_error *err) must_check;
+laminar_status state_hash_restore(struct state *state, struct state_source *source,
+                                  struct laminar_error *err) must_check;
+laminar_status state_hash_freeze(struct state *state, struct state_snapshot **out,
+                                 struct laminar_error *err) must_check;
+laminar_status state_hash_write(struct state_snapshot *snapshot, struct state_sink *sink,
+                                struct laminar_error *err) must_check;
 void state_hash_release(struct state_snapshot *snapshot);
 bool state_hash_check(const struct state *state);
 void state_hash_clear(struct state *state);

@@ -22,8 +22,14 @@ struct hash_snapshot {
     uint64_t n_slots, n_rows;
 };
 
-static void put_u32(struct strbuf *out, uint32_t value) { strbuf_append(out, (const char *)&value, 4); }
-static void put_u64(struct strbuf *out, uint64_t value) { strbuf_append(out, (const char *)&value, 8); }
+static void put_u32(struct strbuf *out, uint32_t value)
+{
+    strbuf_append(out, (const char *)&value, 4);
+}
+static void put_u64(struct strbuf *out, uint64_t value)
+{
+    strbuf_append(out, (const char *)&value, 8);
+}
 
 /* --- Pages to bytes ------------------------------------------------------------------------------------------------------------------ */
 
@@ -38,19 +44,23 @@ static void write_row_keys(const struct hash_layout *layout, const uint8_t *row,
     memcpy(out->data + at, &header, 8);
     for (uint32_t k = 0; layout->has_strings && k < layout->n_keys; k++) {
         const struct hash_key *key = &layout->keys[k];
-        if ((key->form != KEY_STRING && key->form != KEY_ENCODED) || row_key_is_null(layout, row, k)) continue;
+        if ((key->form != KEY_STRING && key->form != KEY_ENCODED) ||
+            row_key_is_null(layout, row, k))
+            continue;
         struct string_view view;
         memcpy(&view, row + key->offset, sizeof view);
         if (view.size <= STRING_INLINE_MAX) continue;
         strbuf_append(out, view.ptr, view.size);
         if (out->failed) return;
-        memset(out->data + at + key->offset + offsetof(struct string_view, ptr), 0, sizeof view.ptr);
+        memset(out->data + at + key->offset + offsetof(struct string_view, ptr), 0,
+               sizeof view.ptr);
     }
 }
 
 /* Rows of one page; encode, ctx: NULL for plain payloads. */
-static laminar_status write_page(const struct hash_layout *layout, const uint8_t *data, const uint64_t *live, uint64_t first,
-                                 uint64_t n_slots, const struct state_hash_options *options, struct strbuf *out,
+static laminar_status write_page(const struct hash_layout *layout, const uint8_t *data,
+                                 const uint64_t *live, uint64_t first, uint64_t n_slots,
+                                 const struct state_hash_options *options, struct strbuf *out,
                                  struct laminar_error *err)
 {
     uint64_t end = first + ((uint64_t)1 << layout->page_shift);
@@ -66,7 +76,8 @@ static laminar_status write_page(const struct hash_layout *layout, const uint8_t
         if (options && options->encode) {
             size_t at = out->size;
             put_u32(out, 0);
-            laminar_status status = options->encode(options->ctx, row + layout->payload_offset, out, err);
+            laminar_status status = options->encode(options->ctx, row + layout->payload_offset, out,
+                                                    err);
             if (status) return status;
             if (out->failed) return error_oom(err);
             uint32_t size = (uint32_t)(out->size - at - 4);
@@ -103,7 +114,8 @@ void state_hash_release(struct state_snapshot *snapshot)
     snapshot_free((struct hash_snapshot *)snapshot);
 }
 
-laminar_status state_hash_freeze(struct state *state, struct state_snapshot **out, struct laminar_error *err)
+laminar_status state_hash_freeze(struct state *state, struct state_snapshot **out,
+                                 struct laminar_error *err)
 {
     laminar_status status = LAMINAR_OK;
     struct state_hash *t = (struct state_hash *)state;
@@ -113,8 +125,10 @@ laminar_status state_hash_freeze(struct state *state, struct state_snapshot **ou
     s->versions = mem_alloc(t->n_pages * 8);
     s->live = mem_alloc(words * 8);
     bool is_plain = !t->options.encode;
-    if (is_plain) s->pages = mem_calloc(t->n_pages, sizeof *s->pages);
-    else s->encoded = mem_calloc(t->n_pages, sizeof *s->encoded);
+    if (is_plain)
+        s->pages = mem_calloc(t->n_pages, sizeof *s->pages);
+    else
+        s->encoded = mem_calloc(t->n_pages, sizeof *s->encoded);
     if (!s->versions || !s->live || !(is_plain ? (void *)s->pages : (void *)s->encoded)) {
         snapshot_free(s);
         return error_oom(err);
@@ -134,7 +148,8 @@ laminar_status state_hash_freeze(struct state *state, struct state_snapshot **ou
             t->pages[i] |= 1;
         } else {
             uint64_t first = (uint64_t)i << t->layout->page_shift;
-            TRY(write_page(t->layout, page->data, t->live, first, t->n_slots, &t->options, &s->encoded[i], err));
+            TRY(write_page(t->layout, page->data, t->live, first, t->n_slots, &t->options,
+                           &s->encoded[i], err));
             /* A row of such a table may change behind our back: the page counts as changed from here on. */
             t->versions[i] = t->core->epoch + 1;
         }
@@ -149,7 +164,8 @@ done:
 
 /* --- Write --------------------------------------------------------------------------------------------------------------------------------- */
 
-static laminar_status write_meta(const struct hash_snapshot *s, struct state_sink *sink, struct strbuf *buf, struct laminar_error *err)
+static laminar_status write_meta(const struct hash_snapshot *s, struct state_sink *sink,
+                                 struct strbuf *buf, struct laminar_error *err)
 {
     put_u32(buf, META_MAGIC);
     put_u32(buf, s->layout->n_keys);
@@ -166,7 +182,8 @@ static laminar_status write_meta(const struct hash_snapshot *s, struct state_sin
     return sink->write(sink, META_PIECE, 0, s->head.epoch, buf->data, buf->size, err);
 }
 
-laminar_status state_hash_write(struct state_snapshot *snapshot, struct state_sink *sink, struct laminar_error *err)
+laminar_status state_hash_write(struct state_snapshot *snapshot, struct state_sink *sink,
+                                struct laminar_error *err)
 {
     const struct hash_snapshot *s = (const struct hash_snapshot *)snapshot;
     struct strbuf buf = {0};
@@ -177,7 +194,8 @@ laminar_status state_hash_write(struct state_snapshot *snapshot, struct state_si
         if (!s->encoded) {
             strbuf_clear(&buf);
             uint64_t first = (uint64_t)i << s->layout->page_shift;
-            TRY(write_page(s->layout, s->pages[i]->data, s->live, first, s->n_slots, NULL, &buf, err));
+            TRY(write_page(s->layout, s->pages[i]->data, s->live, first, s->n_slots, NULL, &buf,
+                           err));
         }
         TRY(sink->write(sink, PAGE_PIECE, i, s->versions[i], piece->data, piece->size, err));
     }
@@ -193,9 +211,11 @@ struct reader {
     const uint8_t *at, *end;
     struct laminar_error *err;
 };
-static laminar_status corrupt(const struct state_hash *t, struct laminar_error *err, const char *what)
+static laminar_status corrupt(const struct state_hash *t, struct laminar_error *err,
+                              const char *what)
 {
-    return error_set(err, LAMINAR_CHECKPOINT_FAILED, "state table '%s' can't be restored: %s", t->base.name ? t->base.name : "?", what);
+    return error_set(err, LAMINAR_CHECKPOINT_FAILED, "state table '%s' can't be restored: %s",
+                     t->base.name ? t->base.name : "?", what);
 }
 static const uint8_t *take(struct reader *r, size_t size)
 {
@@ -221,18 +241,22 @@ static laminar_status read_meta(struct reader *r, uint64_t *n_slots, uint64_t *n
 {
     const struct hash_layout *layout = r->t->layout;
     uint32_t magic, n_keys, payload_bytes, is_encoded;
-    if (!take_u32(r, &magic) || !take_u32(r, &n_keys) || !take_u32(r, &payload_bytes) || !take_u32(r, &is_encoded) ||
-        !take_u64(r, n_slots) || !take_u64(r, n_rows))
+    if (!take_u32(r, &magic) || !take_u32(r, &n_keys) || !take_u32(r, &payload_bytes) ||
+        !take_u32(r, &is_encoded) || !take_u64(r, n_slots) || !take_u64(r, n_rows))
         return corrupt(r->t, r->err, "the header is cut off");
     if (magic != META_MAGIC) return corrupt(r->t, r->err, "it is not a hash table of this version");
-    if (n_keys != layout->n_keys || payload_bytes != layout->payload_bytes || is_encoded != (r->t->options.encode != NULL))
+    if (n_keys != layout->n_keys || payload_bytes != layout->payload_bytes ||
+        is_encoded != (r->t->options.encode != NULL))
         return corrupt(r->t, r->err, "it has another shape");
     for (uint32_t k = 0; k < n_keys; k++) {
         struct data_type type = layout->keys[k].type;
-        const uint8_t want[4] = {type.id, type.unit, type.precision, (uint8_t)type.scale}, *got = take(r, 4);
-        if (!got || memcmp(got, want, 4) != 0) return corrupt(r->t, r->err, "a key has another type");
+        const uint8_t want[4] = {type.id, type.unit, type.precision, (uint8_t)type.scale},
+                      *got = take(r, 4);
+        if (!got || memcmp(got, want, 4) != 0)
+            return corrupt(r->t, r->err, "a key has another type");
     }
-    if (r->at != r->end || *n_rows > *n_slots) return corrupt(r->t, r->err, "the header is malformed");
+    if (r->at != r->end || *n_rows > *n_slots)
+        return corrupt(r->t, r->err, "the header is malformed");
     return LAMINAR_OK;
 }
 
@@ -257,13 +281,17 @@ static laminar_status read_keys(struct reader *r, struct column *keys)
         case KEY_STRING:
         case KEY_ENCODED: {
             memcpy(&view, value, sizeof view);
-            const uint8_t *bytes = view.size <= STRING_INLINE_MAX ? value + offsetof(struct string_view, prefix) : take(r, view.size);
+            const uint8_t *bytes = view.size <= STRING_INLINE_MAX
+                                       ? value + offsetof(struct string_view, prefix)
+                                       : take(r, view.size);
             if (!bytes) return corrupt(r->t, r->err, "a string is cut off");
             if (key->form == KEY_ENCODED) {
                 status = value_decode(&keys[k], bytes, view.size, &used, r->err);
-                if (!status && used != view.size) status = corrupt(r->t, r->err, "a nested key is malformed");
+                if (!status && used != view.size)
+                    status = corrupt(r->t, r->err, "a nested key is malformed");
             } else {
-                if (key->type.id != LAMINAR_TYPE_BINARY && !utf8_validate((const char *)bytes, view.size))
+                if (key->type.id != LAMINAR_TYPE_BINARY &&
+                    !utf8_validate((const char *)bytes, view.size))
                     return corrupt(r->t, r->err, "a string is not UTF-8");
                 view = string_make((const char *)bytes, view.size);
                 status = column_append_value(&keys[k], &view, r->err);
@@ -274,7 +302,8 @@ static laminar_status read_keys(struct reader *r, struct column *keys)
         case KEY_FLOAT:
         case KEY_DOUBLE:
         case KEY_INTERVAL:
-            if (type_phys(key->type) == PHYS_BOOL && *value > 1) return corrupt(r->t, r->err, "a boolean is neither 0 nor 1");
+            if (type_phys(key->type) == PHYS_BOOL && *value > 1)
+                return corrupt(r->t, r->err, "a boolean is neither 0 nor 1");
             if (key->width == 0) return corrupt(r->t, r->err, "a value of type NULL is not null");
             status = column_append_value(&keys[k], value, r->err);
             break;
@@ -296,7 +325,8 @@ struct restored_rows { /* up to CHUNK_ROWS rows of a page */
     uint8_t is_new[CHUNK_ROWS];
 };
 
-static laminar_status add_rows(struct state_hash *t, struct restored_rows *b, size_t n, struct laminar_error *err)
+static laminar_status add_rows(struct state_hash *t, struct restored_rows *b, size_t n,
+                               struct laminar_error *err)
 {
     for (uint32_t k = 0; k < t->layout->n_keys; k++) b->vecs[k] = b->keys[k].vec;
     t->forced_slots = b->slots_wanted;
@@ -309,13 +339,16 @@ static laminar_status add_rows(struct state_hash *t, struct restored_rows *b, si
             memcpy(b->rows[i], b->payloads[i], t->layout->payload_bytes);
             continue;
         }
-        status = t->options.decode(t->options.ctx, &t->core->heap, b->rows[i], b->payloads[i], b->payload_sizes[i], &used, err);
-        if (!status && used != b->payload_sizes[i]) status = corrupt(t, err, "a payload is malformed");
+        status = t->options.decode(t->options.ctx, &t->core->heap, b->rows[i], b->payloads[i],
+                                   b->payload_sizes[i], &used, err);
+        if (!status && used != b->payload_sizes[i])
+            status = corrupt(t, err, "a payload is malformed");
     }
     return status;
 }
 
-static laminar_status read_page(struct reader *r, struct state_hash *t, uint64_t page, uint64_t n_slots, struct restored_rows *b)
+static laminar_status read_page(struct reader *r, struct state_hash *t, uint64_t page,
+                                uint64_t n_slots, struct restored_rows *b)
 {
     laminar_status status;
     uint32_t n;
@@ -327,15 +360,18 @@ static laminar_status read_page(struct reader *r, struct state_hash *t, uint64_t
         for (; count < CHUNK_ROWS && i < n; count++, i++) {
             uint32_t in_page;
             if (!take_u32(r, &in_page)) return corrupt(t, r->err, "a row is cut off");
-            if (in_page >> t->layout->page_shift || first + in_page >= n_slots || (previous != UINT64_MAX && in_page <= previous))
+            if (in_page >> t->layout->page_shift || first + in_page >= n_slots ||
+                (previous != UINT64_MAX && in_page <= previous))
                 return corrupt(t, r->err, "a slot number is wrong");
             previous = in_page;
             b->slots_wanted[count] = first + in_page;
             if ((status = read_keys(r, b->keys))) return status;
             uint32_t size = t->layout->payload_bytes;
-            if (t->options.encode && !take_u32(r, &size)) return corrupt(t, r->err, "a payload is cut off");
+            if (t->options.encode && !take_u32(r, &size))
+                return corrupt(t, r->err, "a payload is cut off");
             b->payload_sizes[count] = size;
-            if (!(b->payloads[count] = take(r, size))) return corrupt(t, r->err, "a payload is cut off");
+            if (!(b->payloads[count] = take(r, size)))
+                return corrupt(t, r->err, "a payload is cut off");
         }
         if ((status = add_rows(t, b, count, r->err))) return status;
     }
@@ -351,7 +387,8 @@ static laminar_status add_page(struct state_hash *t, uint64_t n_slots, struct la
     size_t capacity = t->pages_capacity ? t->pages_capacity : 4;
     while (capacity <= t->n_pages) capacity *= 2;
     if (capacity != t->pages_capacity) {
-        laminar_status status = hash_reserve_slots(t, (uint64_t)capacity << t->layout->page_shift, err);
+        laminar_status status = hash_reserve_slots(t, (uint64_t)capacity << t->layout->page_shift,
+                                                   err);
         if (status) return status;
     }
     struct state_page *page = hash_new_page(t);
@@ -362,7 +399,8 @@ static laminar_status add_page(struct state_hash *t, uint64_t n_slots, struct la
     return LAMINAR_OK;
 }
 
-laminar_status state_hash_restore(struct state *state, struct state_source *source, struct laminar_error *err)
+laminar_status state_hash_restore(struct state *state, struct state_source *source,
+                                  struct laminar_error *err)
 {
     laminar_status status;
     struct state_hash *t = (struct state_hash *)state;
@@ -380,7 +418,8 @@ laminar_status state_hash_restore(struct state *state, struct state_source *sour
         status = error_oom(err);
         goto done;
     }
-    for (uint32_t k = 0; k < n_keys; k++) TRY(column_init(&b->keys[k], t->layout->keys[k].type, err));
+    for (uint32_t k = 0; k < n_keys; k++)
+        TRY(column_init(&b->keys[k], t->layout->keys[k].type, err));
     TRY(source->read(source, &kind, &page, &data, &size, err));
     if (size == 0 || kind != META_PIECE || page != 0) TRY(corrupt(t, err, "the header is missing"));
     r.at = data, r.end = r.at + size;

@@ -11,7 +11,13 @@
 #include "exec/column_codec.h"
 #include "exec/state_core.h"
 
-enum { LOG_FORMAT = 1, LOG_HEAD_BYTES = 32, PIECE_HEAD = 0, PIECE_ROWS = 1, PIECE_ROWS_HEAD_BYTES = 24 };
+enum {
+    LOG_FORMAT = 1,
+    LOG_HEAD_BYTES = 32,
+    PIECE_HEAD = 0,
+    PIECE_ROWS = 1,
+    PIECE_ROWS_HEAD_BYTES = 24
+};
 
 struct log_run {
     struct batch *batch;
@@ -35,7 +41,7 @@ struct state_log {
     struct retention retention;
     struct log_run *runs; /* ring */
     size_t n_runs, first_run, runs_capacity;
-    uint64_t first_row;   /* oldest kept */
+    uint64_t first_row; /* oldest kept */
     uint64_t tail_first;
     struct log_tail *tail;
     struct log_tail *spare; /* memory of a dropped run, for the next tail */
@@ -47,16 +53,25 @@ struct log_snapshot {
     size_t n_runs;
     uint64_t first_row;
     uint64_t end_row;
-    size_t tail_rows;     /* in the last run; 0 = it is no tail */
-    struct batch *tail;   /* keeps the string bytes of tail_copy alive */
+    size_t tail_rows;   /* in the last run; 0 = it is no tail */
+    struct batch *tail; /* keeps the string bytes of tail_copy alive */
     struct batch tail_copy;
     struct column *cols;
     struct vector *vecs;
 };
 
-static struct state_log *log_of(const struct state *state) { return CONTAINER_OF(state, struct state_log, state); }
-static struct log_run *run_at(const struct state_log *log, size_t i) { return &log->runs[(log->first_run + i) & (log->runs_capacity - 1)]; }
-static size_t tail_rows(const struct state_log *log) { return log->tail ? log->tail->batch.n_rows : 0; }
+static struct state_log *log_of(const struct state *state)
+{
+    return CONTAINER_OF(state, struct state_log, state);
+}
+static struct log_run *run_at(const struct state_log *log, size_t i)
+{
+    return &log->runs[(log->first_run + i) & (log->runs_capacity - 1)];
+}
+static size_t tail_rows(const struct state_log *log)
+{
+    return log->tail ? log->tail->batch.n_rows : 0;
+}
 
 /* --- Tail -------------------------------------------------------------------------------------------------------------------------------- */
 
@@ -69,9 +84,13 @@ static void tail_free(struct log_tail *tail)
     mem_free(tail);
 }
 
-static void tail_release(struct batch_holder *holder) { tail_free(CONTAINER_OF(holder, struct log_tail, holder)); }
+static void tail_release(struct batch_holder *holder)
+{
+    tail_free(CONTAINER_OF(holder, struct log_tail, holder));
+}
 
-static laminar_status tail_create(const struct schema *schema, struct log_tail **out, struct laminar_error *err)
+static laminar_status tail_create(const struct schema *schema, struct log_tail **out,
+                                  struct laminar_error *err)
 {
     struct log_tail *tail = mem_calloc(1, sizeof *tail);
     laminar_status status = LAMINAR_OK;
@@ -79,9 +98,11 @@ static laminar_status tail_create(const struct schema *schema, struct log_tail *
     tail->cols = mem_calloc(schema->n_columns, sizeof *tail->cols);
     tail->vecs = mem_calloc(schema->n_columns, sizeof *tail->vecs);
     if (!tail->cols || !tail->vecs) TRY(error_oom(err));
-    for (; tail->n_cols < schema->n_columns; tail->n_cols++) TRY(column_init(&tail->cols[tail->n_cols], schema->columns[tail->n_cols].type, err));
+    for (; tail->n_cols < schema->n_columns; tail->n_cols++)
+        TRY(column_init(&tail->cols[tail->n_cols], schema->columns[tail->n_cols].type, err));
     tail->holder.release = tail_release;
-    tail->batch = (struct batch){.n_cols = tail->n_cols, .cols = tail->vecs, .holder = &tail->holder};
+    tail->batch = (struct batch){
+        .n_cols = tail->n_cols, .cols = tail->vecs, .holder = &tail->holder};
     atomic_init(&tail->batch.refs, 1);
     *out = tail;
     return LAMINAR_OK;
@@ -143,7 +164,10 @@ static laminar_status close_tail(struct state_log *log, struct laminar_error *er
     if (tail_rows(log) == 0) return LAMINAR_OK;
     for (uint32_t i = 0; i < tail->n_cols; i++) tail->vecs[i] = tail->cols[i].vec;
     size_t bytes = tail_measure(tail);
-    struct log_run run = {.batch = &tail->batch, .first_row = log->tail_first, .last_time_us = tail->last_time_us, .bytes = bytes};
+    struct log_run run = {.batch = &tail->batch,
+                          .first_row = log->tail_first,
+                          .last_time_us = tail->last_time_us,
+                          .bytes = bytes};
     laminar_status status = push_run(log, run, err);
     if (status != LAMINAR_OK) return status;
     account(log, (int64_t)bytes - (int64_t)tail->bytes);
@@ -160,7 +184,9 @@ static void drop_first_run(struct state_log *log)
     struct log_run *run = run_at(log, 0);
     account(log, -(int64_t)run->bytes);
     bool is_ours = run->batch->holder && run->batch->holder->release == tail_release;
-    if (is_ours && !log->spare && atomic_load_explicit(&run->batch->refs, memory_order_acquire) == 1) /* pairs with batch_unref by a reader */
+    /* pairs with batch_unref by a reader */
+    if (is_ours && !log->spare &&
+        atomic_load_explicit(&run->batch->refs, memory_order_acquire) == 1)
         log->spare = CONTAINER_OF(run->batch, struct log_tail, batch);
     else
         batch_unref(run->batch);
@@ -176,15 +202,20 @@ static void retain(struct state_log *log, int64_t now_us)
     switch (log->retention.kind) {
     case RETAIN_ROWS:
         if (end - log->first_row > amount) log->first_row = end - amount;
-        while (log->n_runs && run_at(log, 0)->first_row + run_at(log, 0)->batch->n_rows <= log->first_row) drop_first_run(log);
+        while (log->n_runs &&
+               run_at(log, 0)->first_row + run_at(log, 0)->batch->n_rows <= log->first_row)
+            drop_first_run(log);
         break;
     case RETAIN_TIME:
-        while (log->n_runs && (int128)run_at(log, 0)->last_time_us + (int128)amount < now_us) drop_first_run(log);
+        while (log->n_runs && (int128)run_at(log, 0)->last_time_us + (int128)amount < now_us)
+            drop_first_run(log);
         break;
     case RETAIN_BYTES:
-        while (log->n_runs + (tail_rows(log) != 0) > 1 && log->state.bytes > amount) drop_first_run(log);
+        while (log->n_runs + (tail_rows(log) != 0) > 1 && log->state.bytes > amount)
+            drop_first_run(log);
         break;
-    case RETAIN_ALL: case RETAIN_NONE: break;
+    case RETAIN_ALL:
+    case RETAIN_NONE: break;
     }
     log->state.n_rows = (size_t)(end - log->first_row);
 }
@@ -192,7 +223,8 @@ static void retain(struct state_log *log, int64_t now_us)
 /* --- Appending --------------------------------------------------------------------------------------------------------------------------- */
 
 /* Rows [from, from + n) of cols, n <= room in the tail. A failure takes back what went into some columns. */
-static laminar_status tail_add(struct state_log *log, const struct vector *cols, size_t from, size_t n, int64_t time_us, struct laminar_error *err)
+static laminar_status tail_add(struct state_log *log, const struct vector *cols, size_t from,
+                               size_t n, int64_t time_us, struct laminar_error *err)
 {
     laminar_status status = LAMINAR_OK;
     TRY(open_tail(log, err));
@@ -206,7 +238,8 @@ static laminar_status tail_add(struct state_log *log, const struct vector *cols,
     }
     tail->batch.n_rows = n_after;
     tail->last_time_us = time_us;
-    if (n_before == 0 || (n_before ^ n_after) > n_before) { /* passed a power of two: columns may have grown */
+    /* passed a power of two: columns may have grown */
+    if (n_before == 0 || (n_before ^ n_after) > n_before) {
         size_t bytes = tail_measure(tail);
         account(log, (int64_t)bytes - (int64_t)tail->bytes);
         tail->bytes = bytes;
@@ -223,7 +256,8 @@ static bool is_tail_too_old(const struct state_log *log, int64_t time_us)
            (int128)time_us - log->tail->batch.time_us > (int128)(log->retention.amount / 8);
 }
 
-static laminar_status append_rows(struct state_log *log, const struct vector *cols, size_t n_rows, int64_t time_us, struct laminar_error *err)
+static laminar_status append_rows(struct state_log *log, const struct vector *cols, size_t n_rows,
+                                  int64_t time_us, struct laminar_error *err)
 {
     laminar_status status = LAMINAR_OK;
     if (is_tail_too_old(log, time_us)) TRY(close_tail(log, err));
@@ -247,7 +281,8 @@ static bool has_multiples(const int64_t *weights, size_t n)
 }
 
 /* A row of weight w is w rows. */
-static laminar_status append_multiples(struct state_log *log, const struct vector *cols, size_t n_cols, size_t n, const int64_t *weights,
+static laminar_status append_multiples(struct state_log *log, const struct vector *cols,
+                                       size_t n_cols, size_t n, const int64_t *weights,
                                        int64_t time_us, struct laminar_error *err)
 {
     laminar_status status = LAMINAR_OK;
@@ -256,7 +291,8 @@ static laminar_status append_multiples(struct state_log *log, const struct vecto
     uint8_t *mem = (uint8_t *)(row + n_cols);
     for (size_t i = 0; i < n; i++) {
         ENSURE(weights[i] > 0, (mem_free(row), err));
-        for (size_t c = 0; c < n_cols; c++) row[c] = vector_const_row(&cols[c], i, mem + c * 32, mem + c * 32 + 16);
+        for (size_t c = 0; c < n_cols; c++)
+            row[c] = vector_const_row(&cols[c], i, mem + c * 32, mem + c * 32 + 16);
         TRY(append_rows(log, row, (size_t)weights[i], time_us, err));
     }
 done:
@@ -264,22 +300,27 @@ done:
     return status;
 }
 
-laminar_status state_log_append_chunk(struct state_log *log, const struct chunk *chunk, int64_t time_us, struct laminar_error *err)
+laminar_status state_log_append_chunk(struct state_log *log, const struct chunk *chunk,
+                                      int64_t time_us, struct laminar_error *err)
 {
     if (log->retention.kind == RETAIN_NONE || chunk->n_rows == 0) return LAMINAR_OK;
     if (has_multiples(chunk->weights, chunk->n_rows))
-        return append_multiples(log, chunk->cols, chunk->n_cols, chunk->n_rows, chunk->weights, time_us, err);
+        return append_multiples(log, chunk->cols, chunk->n_cols, chunk->n_rows, chunk->weights,
+                                time_us, err);
     return append_rows(log, chunk->cols, chunk->n_rows, time_us, err);
 }
 
-laminar_status state_log_append(struct state_log *log, struct batch *batch, struct laminar_error *err)
+laminar_status state_log_append(struct state_log *log, struct batch *batch,
+                                struct laminar_error *err)
 {
     laminar_status status = LAMINAR_OK;
     if (log->retention.kind == RETAIN_NONE || batch->n_rows == 0) return LAMINAR_OK;
     int64_t time_us = batch->time_us ? batch->time_us : clock_wall_us();
     if (has_multiples(batch->weights, batch->n_rows))
-        return append_multiples(log, batch->cols, batch->n_cols, batch->n_rows, batch->weights, time_us, err);
-    if (batch->n_rows < LOG_SHARE_ROWS) return append_rows(log, batch->cols, batch->n_rows, time_us, err);
+        return append_multiples(log, batch->cols, batch->n_cols, batch->n_rows, batch->weights,
+                                time_us, err);
+    if (batch->n_rows < LOG_SHARE_ROWS)
+        return append_rows(log, batch->cols, batch->n_rows, time_us, err);
     TRY(close_tail(log, err));
     TRY(push_run(log, (struct log_run){batch, log->tail_first, time_us, batch->bytes}, err));
     batch_ref(batch);
@@ -295,8 +336,10 @@ done:
 static void log_release(struct state_snapshot *head)
 {
     struct log_snapshot *snapshot = CONTAINER_OF(head, struct log_snapshot, head);
-    for (size_t i = 0; i < snapshot->n_runs - (snapshot->tail_rows != 0); i++) batch_unref(snapshot->runs[i].batch);
-    for (uint32_t i = 0; snapshot->cols && i < snapshot->schema->n_columns; i++) column_deinit(&snapshot->cols[i]);
+    for (size_t i = 0; i < snapshot->n_runs - (snapshot->tail_rows != 0); i++)
+        batch_unref(snapshot->runs[i].batch);
+    for (uint32_t i = 0; snapshot->cols && i < snapshot->schema->n_columns; i++)
+        column_deinit(&snapshot->cols[i]);
     batch_unref(snapshot->tail);
     schema_unref(snapshot->schema);
     mem_free(snapshot->runs);
@@ -307,7 +350,8 @@ static void log_release(struct state_snapshot *head)
 
 static const struct state_class log_class;
 
-static laminar_status freeze_tail(const struct state_log *log, struct log_snapshot *snapshot, struct laminar_error *err)
+static laminar_status freeze_tail(const struct state_log *log, struct log_snapshot *snapshot,
+                                  struct laminar_error *err)
 {
     laminar_status status = LAMINAR_OK;
     size_t n = tail_rows(log);
@@ -320,14 +364,17 @@ static laminar_status freeze_tail(const struct state_log *log, struct log_snapsh
         snapshot->vecs[i] = snapshot->cols[i].vec;
     }
     snapshot->tail = batch_ref(&log->tail->batch);
-    snapshot->tail_copy = (struct batch){.n_cols = log->schema->n_columns, .n_rows = n, .cols = snapshot->vecs};
-    snapshot->runs[snapshot->n_runs++] = (struct log_run){&snapshot->tail_copy, log->tail_first, log->tail->last_time_us, 0};
+    snapshot->tail_copy = (struct batch){
+        .n_cols = log->schema->n_columns, .n_rows = n, .cols = snapshot->vecs};
+    snapshot->runs[snapshot->n_runs++] = (struct log_run){&snapshot->tail_copy, log->tail_first,
+                                                          log->tail->last_time_us, 0};
     snapshot->tail_rows = n;
 done:
     return status;
 }
 
-static laminar_status log_freeze(struct state *state, struct state_snapshot **out, struct laminar_error *err)
+static laminar_status log_freeze(struct state *state, struct state_snapshot **out,
+                                 struct laminar_error *err)
 {
     struct state_log *log = log_of(state);
     laminar_status status = LAMINAR_OK;
@@ -358,7 +405,8 @@ size_t state_log_snapshot_n_rows(const struct state_snapshot *head)
     return (size_t)(snapshot->end_row - snapshot->first_row);
 }
 
-laminar_status state_log_snapshot_next(struct state_snapshot *head, uint64_t *cursor, struct vector *cols, struct column *scratch,
+laminar_status state_log_snapshot_next(struct state_snapshot *head, uint64_t *cursor,
+                                       struct vector *cols, struct column *scratch,
                                        struct chunk *out, struct laminar_error *err)
 {
     struct log_snapshot *snapshot = CONTAINER_OF(head, struct log_snapshot, head);
@@ -368,8 +416,10 @@ laminar_status state_log_snapshot_next(struct state_snapshot *head, uint64_t *cu
     size_t low = 0, high = snapshot->n_runs;
     while (high - low > 1) {
         size_t middle = (low + high) / 2;
-        if (snapshot->runs[middle].first_row <= row) low = middle;
-        else high = middle;
+        if (snapshot->runs[middle].first_row <= row)
+            low = middle;
+        else
+            high = middle;
     }
     const struct log_run *run = &snapshot->runs[low];
     size_t offset = (size_t)(row - run->first_row), n = CHUNK_ROWS - offset % CHUNK_ROWS;
@@ -380,7 +430,8 @@ laminar_status state_log_snapshot_next(struct state_snapshot *head, uint64_t *cu
             continue;
         }
         column_clear(&scratch[i]);
-        laminar_status status = column_append(&scratch[i], &run->batch->cols[i], offset, n, STRINGS_BORROW, err);
+        laminar_status status = column_append(&scratch[i], &run->batch->cols[i], offset, n,
+                                              STRINGS_BORROW, err);
         if (status != LAMINAR_OK) return status;
         cols[i] = scratch[i].vec;
     }
@@ -391,9 +442,13 @@ laminar_status state_log_snapshot_next(struct state_snapshot *head, uint64_t *cu
 
 /* --- Writing and restoring --------------------------------------------------------------------------------------------------------------- */
 
-static void put_bytes(struct strbuf *out, const void *data, size_t size) { strbuf_append(out, data, size); }
+static void put_bytes(struct strbuf *out, const void *data, size_t size)
+{
+    strbuf_append(out, data, size);
+}
 
-static laminar_status write_piece(const struct log_snapshot *snapshot, const struct log_run *run, size_t from, size_t n, struct strbuf *buf,
+static laminar_status write_piece(const struct log_snapshot *snapshot, const struct log_run *run,
+                                  size_t from, size_t n, struct strbuf *buf,
                                   struct state_sink *sink, struct laminar_error *err)
 {
     uint64_t head[2] = {n, run->first_row + from};
@@ -401,20 +456,24 @@ static laminar_status write_piece(const struct log_snapshot *snapshot, const str
     strbuf_clear(buf);
     put_bytes(buf, head, 16);
     put_bytes(buf, &run->last_time_us, 8);
-    for (uint32_t i = 0; i < snapshot->schema->n_columns; i++) TRY(column_encode(&run->batch->cols[i], from, n, buf, err));
+    for (uint32_t i = 0; i < snapshot->schema->n_columns; i++)
+        TRY(column_encode(&run->batch->cols[i], from, n, buf, err));
     if (buf->failed) TRY(error_oom(err));
     bool is_tail = run->batch == &snapshot->tail_copy;
-    TRY(sink->write(sink, PIECE_ROWS, run->first_row + from, is_tail ? n : CHUNK_ROWS + 1, buf->data, buf->size, err));
+    TRY(sink->write(sink, PIECE_ROWS, run->first_row + from, is_tail ? n : CHUNK_ROWS + 1,
+                    buf->data, buf->size, err));
 done:
     return status;
 }
 
-static laminar_status log_write(struct state_snapshot *head, struct state_sink *sink, struct laminar_error *err)
+static laminar_status log_write(struct state_snapshot *head, struct state_sink *sink,
+                                struct laminar_error *err)
 {
     struct log_snapshot *snapshot = CONTAINER_OF(head, struct log_snapshot, head);
     struct strbuf buf = {0};
     laminar_status status = LAMINAR_OK;
-    uint64_t words[4] = {LOG_FORMAT, snapshot->schema->n_columns, snapshot->first_row, snapshot->end_row};
+    uint64_t words[4] = {LOG_FORMAT, snapshot->schema->n_columns, snapshot->first_row,
+                         snapshot->end_row};
     put_bytes(&buf, words, sizeof words);
     for (uint32_t i = 0; i < snapshot->schema->n_columns; i++) {
         struct data_type type = snapshot->schema->columns[i].type;
@@ -426,8 +485,10 @@ static laminar_status log_write(struct state_snapshot *head, struct state_sink *
     for (size_t i = 0; i < snapshot->n_runs; i++) {
         const struct log_run *run = &snapshot->runs[i];
         for (size_t from = 0; from < run->batch->n_rows; from += CHUNK_ROWS) {
-            size_t n = run->batch->n_rows - from < CHUNK_ROWS ? run->batch->n_rows - from : CHUNK_ROWS;
-            if (run->first_row + from + n > snapshot->first_row) TRY(write_piece(snapshot, run, from, n, &buf, sink, err));
+            size_t n = run->batch->n_rows - from < CHUNK_ROWS ? run->batch->n_rows - from
+                                                              : CHUNK_ROWS;
+            if (run->first_row + from + n > snapshot->first_row)
+                TRY(write_piece(snapshot, run, from, n, &buf, sink, err));
         }
     }
 done:
@@ -440,7 +501,8 @@ static laminar_status corrupt(const char *what, struct laminar_error *err)
     return error_set(err, LAMINAR_CHECKPOINT_FAILED, "kept rows can't be restored: %s", what);
 }
 
-static laminar_status read_piece(struct state_log *log, const uint8_t *data, size_t size, struct laminar_error *err)
+static laminar_status read_piece(struct state_log *log, const uint8_t *data, size_t size,
+                                 struct laminar_error *err)
 {
     uint64_t words[2];
     int64_t time_us;
@@ -448,7 +510,8 @@ static laminar_status read_piece(struct state_log *log, const uint8_t *data, siz
     if (size < PIECE_ROWS_HEAD_BYTES) return corrupt("a piece is too short", err);
     memcpy(words, data, 16);
     memcpy(&time_us, data + 16, 8);
-    if (words[0] == 0 || words[0] > CHUNK_ROWS) return corrupt("a piece has an impossible number of rows", err);
+    if (words[0] == 0 || words[0] > CHUNK_ROWS)
+        return corrupt("a piece has an impossible number of rows", err);
     if (log->n_runs == 0 && log->tail_first == 0) log->tail_first = words[1];
     if (words[1] != log->tail_first) return corrupt("rows are missing", err);
     TRY(open_tail(log, err));
@@ -481,7 +544,8 @@ static void log_clear(struct state *state)
     log->state.n_rows = 0;
 }
 
-static laminar_status log_restore(struct state *state, struct state_source *source, struct laminar_error *err)
+static laminar_status log_restore(struct state *state, struct state_source *source,
+                                  struct laminar_error *err)
 {
     struct state_log *log = log_of(state);
     uint32_t kind;
@@ -491,13 +555,16 @@ static laminar_status log_restore(struct state *state, struct state_source *sour
     laminar_status status;
     ENSURE(log->n_runs == 0 && tail_rows(log) == 0, err);
     TRY(source->read(source, &kind, &page, &data, &size, err));
-    if (kind != PIECE_HEAD || size != LOG_HEAD_BYTES + (size_t)log->schema->n_columns * 4) TRY(corrupt("the head is missing or has another size", err));
+    if (kind != PIECE_HEAD || size != LOG_HEAD_BYTES + (size_t)log->schema->n_columns * 4)
+        TRY(corrupt("the head is missing or has another size", err));
     memcpy(words, data, sizeof words);
-    if (words[0] != LOG_FORMAT || words[1] != log->schema->n_columns || words[2] > words[3]) TRY(corrupt("the head is malformed", err));
+    if (words[0] != LOG_FORMAT || words[1] != log->schema->n_columns || words[2] > words[3])
+        TRY(corrupt("the head is malformed", err));
     for (uint32_t i = 0; i < log->schema->n_columns; i++) {
         struct data_type type = log->schema->columns[i].type;
         uint8_t bytes[4] = {type.id, type.unit, type.precision, (uint8_t)type.scale};
-        if (memcmp((const uint8_t *)data + LOG_HEAD_BYTES + (size_t)i * 4, bytes, 4) != 0) TRY(corrupt("a column has another type", err));
+        if (memcmp((const uint8_t *)data + LOG_HEAD_BYTES + (size_t)i * 4, bytes, 4) != 0)
+            TRY(corrupt("a column has another type", err));
     }
     for (;;) {
         TRY(source->read(source, &kind, &page, &data, &size, err));
@@ -549,8 +616,9 @@ static const struct state_class log_class = {.name = "log",
                                              .free = log_free,
                                              .check = log_check};
 
-laminar_status state_log_create(const char *name, struct schema *schema, struct retention retention, struct mem_account *mem_account,
-                                struct state_log **out, struct laminar_error *err)
+laminar_status state_log_create(const char *name, struct schema *schema, struct retention retention,
+                                struct mem_account *mem_account, struct state_log **out,
+                                struct laminar_error *err)
 {
     struct state_log *log = mem_calloc(1, sizeof *log);
     if (!log) return error_oom(err);

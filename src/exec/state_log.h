@@ -15,17 +15,21 @@
 enum { LOG_SHARE_ROWS = 512 }; /* batches with at least so many rows are kept as they are */
 
 struct state_log;
-laminar_status state_log_create(const char *name, struct schema *schema, struct retention retention, struct mem_account *account,
-                                struct state_log **out, struct laminar_error *err) must_check;
+laminar_status state_log_create(const char *name, struct schema *schema, struct retention retention,
+                                struct mem_account *account, struct state_log **out,
+                                struct laminar_error *err) must_check;
 struct state *state_log_base(struct state_log *log);
 /* Keeps a reference or a copy. Weights must be positive; a row of weight w is w rows. */
-laminar_status state_log_append(struct state_log *log, struct batch *batch, struct laminar_error *err) must_check;
-laminar_status state_log_append_chunk(struct state_log *log, const struct chunk *chunk, int64_t time_us, struct laminar_error *err) must_check;
+laminar_status state_log_append(struct state_log *log, struct batch *batch,
+                                struct laminar_error *err) must_check;
+laminar_status state_log_append_chunk(struct state_log *log, const struct chunk *chunk,
+                                      int64_t time_us, struct laminar_error *err) must_check;
 
 /* Reading a frozen log: chunk after chunk from *cursor on (start with 0); n_rows = 0 at the end. The chunk's vectors live in `cols` (as many as the
  * schema has columns) and are valid while the snapshot is; `scratch` (as many columns, initialised) holds rows that don't begin at a chunk's boundary. */
 size_t state_log_snapshot_n_rows(const struct state_snapshot *snapshot);
-laminar_status state_log_snapshot_next(struct state_snapshot *snapshot, uint64_t *cursor, struct vector *cols, struct column *scratch,
+laminar_status state_log_snapshot_next(struct state_snapshot *snapshot, uint64_t *cursor,
+                                       struct vector *cols, struct column *scratch,
                                        struct chunk *out, struct laminar_error *err) must_check;
 
 #endif

@@ -8,7 +8,10 @@
 
 enum { TABLE_MIN = 16 };
 
-static struct state_multimap *map_of(struct state_rows *rows) { return CONTAINER_OF(rows, struct state_multimap, rows); }
+static struct state_multimap *map_of(struct state_rows *rows)
+{
+    return CONTAINER_OF(rows, struct state_multimap, rows);
+}
 static uint32_t hash32(uint64_t hash) { return (uint32_t)(hash >> 32); }
 
 /* --- Tables ------------------------------------------------------------------------------------------------------------------------------ */
@@ -35,8 +38,9 @@ static void table_put(struct multimap_table *table, uint32_t hash, uint32_t slot
 }
 
 /* Room for n more entries at load 1/2; `weights` (may be NULL) moves along. */
-static never_inline laminar_status table_grow(struct state_multimap *map, struct multimap_table *table, size_t n, int64_t **weights,
-                                              struct laminar_error *err)
+static never_inline laminar_status table_grow(struct state_multimap *map,
+                                              struct multimap_table *table, size_t n,
+                                              int64_t **weights, struct laminar_error *err)
 {
     struct multimap_table grown = {.capacity = TABLE_MIN, .shift = 28};
     while (grown.capacity / 2 < table->n + n) {
@@ -45,7 +49,8 @@ static never_inline laminar_status table_grow(struct state_multimap *map, struct
     }
     int64_t *grown_weights = NULL;
     grown.entries = mem_alloc_huge(grown.capacity * sizeof *grown.entries);
-    if (weights && grown.entries) grown_weights = mem_alloc_aligned(grown.capacity * sizeof *grown_weights);
+    if (weights && grown.entries)
+        grown_weights = mem_alloc_aligned(grown.capacity * sizeof *grown_weights);
     if (!grown.entries || (weights && !grown_weights)) {
         mem_free(grown.entries);
         return error_oom(err);
@@ -67,10 +72,11 @@ static never_inline laminar_status table_grow(struct state_multimap *map, struct
     return LAMINAR_OK;
 }
 
-static inline laminar_status table_reserve(struct state_multimap *map, struct multimap_table *table, size_t n, int64_t **weights,
-                                           struct laminar_error *err)
+static inline laminar_status table_reserve(struct state_multimap *map, struct multimap_table *table,
+                                           size_t n, int64_t **weights, struct laminar_error *err)
 {
-    return likely(table->n + n <= table->capacity / 2) ? LAMINAR_OK : table_grow(map, table, n, weights, err);
+    return likely(table->n + n <= table->capacity / 2) ? LAMINAR_OK
+                                                       : table_grow(map, table, n, weights, err);
 }
 
 /* Empties entry i, moving back what had been pushed beyond it. */
@@ -79,7 +85,8 @@ static void table_delete(struct multimap_table *table, size_t i, int64_t *weight
     size_t mask = table->capacity - 1;
     for (size_t j = (i + 1) & mask; table->entries[j].slot != ROW_NONE; j = (j + 1) & mask) {
         size_t home = table->entries[j].hash >> table->shift;
-        if (((j - home) & mask) < ((j - i) & mask)) continue; /* it would come to lie before its home */
+        /* it would come to lie before its home */
+        if (((j - home) & mask) < ((j - i) & mask)) continue;
         table->entries[i] = table->entries[j];
         if (weights) weights[i] = weights[j];
         i = j;
@@ -102,7 +109,8 @@ static size_t table_at(const struct multimap_table *table, uint32_t hash, uint32
 
 /* One round for the rows todo[0..n): positions[row] advances to the next entry with the row's hash; candidates come first in todo, their number
  * is returned; rows without any are dropped from todo. */
-static size_t probe_round(struct state_multimap *map, const uint64_t *hashes, size_t *positions, uint32_t *todo, size_t n, uint32_t *heads)
+static size_t probe_round(struct state_multimap *map, const uint64_t *hashes, size_t *positions,
+                          uint32_t *todo, size_t n, uint32_t *heads)
 {
     const struct multimap_table *table = &map->groups;
     size_t mask = table->capacity - 1, n_found = 0;
@@ -110,7 +118,8 @@ static size_t probe_round(struct state_multimap *map, const uint64_t *hashes, si
     for (size_t k = 0; k < n; k++) {
         uint32_t row = todo[k], hash = hash32(hashes[row]);
         size_t i = positions[row];
-        while (table->entries[i].slot != ROW_NONE && table->entries[i].hash != hash) i = (i + 1) & mask;
+        while (table->entries[i].slot != ROW_NONE && table->entries[i].hash != hash)
+            i = (i + 1) & mask;
         positions[row] = i;
         heads[row] = table->entries[i].slot;
         if (heads[row] == ROW_NONE) continue;
@@ -122,8 +131,9 @@ static size_t probe_round(struct state_multimap *map, const uint64_t *hashes, si
 }
 
 /* heads by row; positions[row]: of the group's entry, where there is one. */
-static void find_positions(struct state_multimap *map, const struct vector *keys, const uint64_t *hashes, const uint32_t *sel, size_t n,
-                           uint32_t *heads, size_t *positions)
+static void find_positions(struct state_multimap *map, const struct vector *keys,
+                           const uint64_t *hashes, const uint32_t *sel, size_t n, uint32_t *heads,
+                           size_t *positions)
 {
     uint32_t todo[CHUNK_ROWS], match[CHUNK_ROWS];
     const uint8_t *addresses[CHUNK_ROWS];
@@ -140,11 +150,13 @@ static void find_positions(struct state_multimap *map, const struct vector *keys
     while (n > 0) {
         n = probe_round(map, hashes, positions, todo, n, heads);
         if (map->is_by_hash) return;
-        for (size_t k = 0; k < n; k++) addresses[todo[k]] = state_rows_at(&map->rows, heads[todo[k]]);
+        for (size_t k = 0; k < n; k++)
+            addresses[todo[k]] = state_rows_at(&map->rows, heads[todo[k]]);
         memcpy(match, todo, n * sizeof *todo);
         size_t n_match = n;
         for (uint32_t c = 0; c < map->n_keys; c++)
-            n_match = row_match(&map->rows, map->key_cols[c], addresses, &keys[c], NULL, match, n_match);
+            n_match = row_match(&map->rows, map->key_cols[c], addresses, &keys[c], NULL, match,
+                                n_match);
         /* What had an equal hash but another key goes on behind it: rare. Both lists are in the same order. */
         size_t n_left = 0;
         for (size_t k = 0, m = 0; k < n && n_match < n; k++) {
@@ -159,7 +171,8 @@ static void find_positions(struct state_multimap *map, const struct vector *keys
     }
 }
 
-size_t multimap_match(struct state_multimap *map, const struct vector *keys, const uint32_t *rows, const uint32_t *slots, size_t n, uint32_t *match)
+size_t multimap_match(struct state_multimap *map, const struct vector *keys, const uint32_t *rows,
+                      const uint32_t *slots, size_t n, uint32_t *match)
 {
     const uint8_t *addresses[CHUNK_ROWS];
     size_t n_match = n;
@@ -167,12 +180,14 @@ size_t multimap_match(struct state_multimap *map, const struct vector *keys, con
         addresses[i] = state_rows_at(&map->rows, slots[i]);
         match[i] = (uint32_t)i;
     }
-    for (uint32_t c = 0; c < map->n_keys; c++) n_match = row_match(&map->rows, map->key_cols[c], addresses, &keys[c], rows, match, n_match);
+    for (uint32_t c = 0; c < map->n_keys; c++)
+        n_match = row_match(&map->rows, map->key_cols[c], addresses, &keys[c], rows, match,
+                            n_match);
     return n_match;
 }
 
-void multimap_find(struct state_multimap *map, const struct vector *keys, const uint64_t *hashes, const uint32_t *sel, size_t n,
-                   uint32_t *heads, int64_t *weights)
+void multimap_find(struct state_multimap *map, const struct vector *keys, const uint64_t *hashes,
+                   const uint32_t *sel, size_t n, uint32_t *heads, int64_t *weights)
 {
     size_t positions[CHUNK_ROWS];
     find_positions(map, keys, hashes, sel, n, heads, positions);
@@ -192,7 +207,9 @@ static size_t group_at(const struct state_multimap *map, uint32_t hash, uint32_t
         if (table->entries[i].slot == ROW_NONE) return i;
         if (table->entries[i].hash != hash) continue;
         if (map->is_by_hash) return i;
-        if (row_equal(&map->rows.layout, row, state_rows_at(&map->rows, table->entries[i].slot), map->key_cols, map->n_keys)) return i;
+        if (row_equal(&map->rows.layout, row, state_rows_at(&map->rows, table->entries[i].slot),
+                      map->key_cols, map->n_keys))
+            return i;
     }
 }
 
@@ -209,8 +226,8 @@ static uint64_t hash_whole(const struct state_multimap *map, const struct vector
 }
 
 /* Hash of stored columns, for rows that come without vectors (removal, eviction). */
-static laminar_status hash_stored(struct state_multimap *map, const uint32_t *cols, uint32_t n_cols, uint32_t slot, uint64_t *hash,
-                                  struct laminar_error *err)
+static laminar_status hash_stored(struct state_multimap *map, const uint32_t *cols, uint32_t n_cols,
+                                  uint32_t slot, uint64_t *hash, struct laminar_error *err)
 {
     const struct row_layout *layout = &map->rows.layout;
     const uint8_t *row = state_rows_at(&map->rows, slot);
@@ -240,7 +257,8 @@ done:
 }
 
 /* sign < 0, > 0: only rows whose weight is negative, positive; 0: any. */
-static uint32_t find_signed(struct state_multimap *map, const struct vector *cols, uint32_t hash, uint32_t whole_hash, size_t row, int sign)
+static uint32_t find_signed(struct state_multimap *map, const struct vector *cols, uint32_t hash,
+                            uint32_t whole_hash, size_t row, int sign)
 {
     bool is_indexed = map->mode == MULTIMAP_INDEXED;
     const struct multimap_table *table = is_indexed ? &map->whole : &map->groups;
@@ -250,7 +268,8 @@ static uint32_t find_signed(struct state_multimap *map, const struct vector *col
     for (size_t i = hash >> table->shift; table->entries[i].slot != ROW_NONE; i = (i + 1) & mask) {
         if (table->entries[i].hash != hash) continue;
         /* Walking the group also finds it when the entry is of another key with this hash: equality of the whole row decides. */
-        for (uint32_t slot = table->entries[i].slot; slot != ROW_NONE; slot = is_indexed ? ROW_NONE : multimap_next(map, slot)) {
+        for (uint32_t slot = table->entries[i].slot; slot != ROW_NONE;
+             slot = is_indexed ? ROW_NONE : multimap_next(map, slot)) {
             const uint8_t *address = state_rows_at(&map->rows, slot);
             if (sign && (row_weight(address) < 0) != (sign < 0)) continue;
             if (row_equals_vectors(&map->rows, address, cols, row)) return slot;
@@ -259,7 +278,8 @@ static uint32_t find_signed(struct state_multimap *map, const struct vector *col
     return ROW_NONE;
 }
 
-uint32_t multimap_find_row(struct state_multimap *map, const struct vector *cols, const uint64_t *hashes, size_t row)
+uint32_t multimap_find_row(struct state_multimap *map, const struct vector *cols,
+                           const uint64_t *hashes, size_t row)
 {
     uint32_t whole_hash = map->mode == MULTIMAP_INDEXED ? hash32(hash_whole(map, cols, row)) : 0;
     return find_signed(map, cols, hash32(hashes[row]), whole_hash, row, 0);
@@ -268,15 +288,18 @@ uint32_t multimap_find_row(struct state_multimap *map, const struct vector *cols
 /* --- Linking ----------------------------------------------------------------------------------------------------------------------------- */
 
 /* New rows come in front, so that linking touches nothing but the entry and the new row. */
-static void link_by_hash(struct state_multimap *map, const uint64_t *hashes, const uint32_t *sel, size_t n, const uint32_t *slots)
+static void link_by_hash(struct state_multimap *map, const uint64_t *hashes, const uint32_t *sel,
+                         size_t n, const uint32_t *slots)
 {
     struct multimap_table *table = &map->groups;
     size_t mask = table->capacity - 1;
     for (size_t k = 0; k < n; k++) {
         uint32_t hash = hash32(hashes[sel ? sel[k] : k]);
         size_t i = hash >> table->shift;
-        while (table->entries[i].slot != ROW_NONE && table->entries[i].hash != hash) i = (i + 1) & mask;
-        *state_rows_link(&map->rows, slots[k]) = (struct row_link){.next = table->entries[i].slot, .prev = ROW_NONE};
+        while (table->entries[i].slot != ROW_NONE && table->entries[i].hash != hash)
+            i = (i + 1) & mask;
+        *state_rows_link(&map->rows, slots[k]) = (struct row_link){.next = table->entries[i].slot,
+                                                                   .prev = ROW_NONE};
         table->n += table->entries[i].slot == ROW_NONE;
         table->entries[i] = (struct multimap_entry){hash, slots[k]};
     }
@@ -288,8 +311,10 @@ static void unlink_by_hash(struct state_multimap *map, uint32_t slot, uint32_t h
     size_t i = group_at(map, hash, slot);
     uint32_t before = map->groups.entries[i].slot;
     if (before == slot) {
-        if (next == ROW_NONE) table_delete(&map->groups, i, NULL);
-        else map->groups.entries[i].slot = next;
+        if (next == ROW_NONE)
+            table_delete(&map->groups, i, NULL);
+        else
+            map->groups.entries[i].slot = next;
         return;
     }
     while (multimap_next(map, before) != slot) before = multimap_next(map, before);
@@ -297,32 +322,40 @@ static void unlink_by_hash(struct state_multimap *map, uint32_t slot, uint32_t h
 }
 
 /* An equal row that is linked already, for the new row `slot`; group entry i is occupied. */
-static uint32_t find_equal(const struct state_multimap *map, size_t i, uint32_t slot, uint32_t whole_hash)
+static uint32_t find_equal(const struct state_multimap *map, size_t i, uint32_t slot,
+                           uint32_t whole_hash)
 {
     const struct row_layout *layout = &map->rows.layout;
     const uint8_t *row = state_rows_at(&map->rows, slot);
     if (map->mode == MULTIMAP_CHAIN) {
-        for (uint32_t other = map->groups.entries[i].slot; other != ROW_NONE; other = multimap_next(map, other))
-            if (row_equal(layout, row, state_rows_at(&map->rows, other), NULL, layout->n_cols)) return other;
+        for (uint32_t other = map->groups.entries[i].slot; other != ROW_NONE;
+             other = multimap_next(map, other))
+            if (row_equal(layout, row, state_rows_at(&map->rows, other), NULL, layout->n_cols))
+                return other;
     } else if (map->mode == MULTIMAP_INDEXED) {
         size_t mask = map->whole.capacity - 1;
-        for (size_t k = whole_hash >> map->whole.shift; map->whole.entries[k].slot != ROW_NONE; k = (k + 1) & mask)
+        for (size_t k = whole_hash >> map->whole.shift; map->whole.entries[k].slot != ROW_NONE;
+             k = (k + 1) & mask)
             if (map->whole.entries[k].hash == whole_hash &&
-                row_equal(layout, row, state_rows_at(&map->rows, map->whole.entries[k].slot), NULL, layout->n_cols))
+                row_equal(layout, row, state_rows_at(&map->rows, map->whole.entries[k].slot), NULL,
+                          layout->n_cols))
                 return map->whole.entries[k].slot;
     }
     return ROW_NONE;
 }
 
-static laminar_status remove_hashed(struct state_multimap *map, uint32_t slot, uint32_t hash, uint32_t whole_hash, struct laminar_error *err);
-static laminar_status add_weight_hashed(struct state_multimap *map, uint32_t slot, uint32_t hash, int64_t delta, struct laminar_error *err);
+static laminar_status remove_hashed(struct state_multimap *map, uint32_t slot, uint32_t hash,
+                                    uint32_t whole_hash, struct laminar_error *err);
+static laminar_status add_weight_hashed(struct state_multimap *map, uint32_t slot, uint32_t hash,
+                                        int64_t delta, struct laminar_error *err);
 
 /* Adds to a row's weight; a row of weight 0 goes, and *slot becomes ROW_NONE. */
-static laminar_status merge_weight(struct state_multimap *map, uint32_t *slot, uint32_t hash, uint32_t whole_hash, int64_t weight,
-                                   struct laminar_error *err)
+static laminar_status merge_weight(struct state_multimap *map, uint32_t *slot, uint32_t hash,
+                                   uint32_t whole_hash, int64_t weight, struct laminar_error *err)
 {
     uint32_t row = *slot;
-    if (row_weight(state_rows_at(&map->rows, row)) + weight != 0) return add_weight_hashed(map, row, hash, weight, err);
+    if (row_weight(state_rows_at(&map->rows, row)) + weight != 0)
+        return add_weight_hashed(map, row, hash, weight, err);
     *slot = ROW_NONE;
     return remove_hashed(map, row, hash, whole_hash, err);
 }
@@ -330,7 +363,8 @@ static laminar_status merge_weight(struct state_multimap *map, uint32_t *slot, u
 #define POSITION_UNKNOWN SIZE_MAX
 /* Takes the stored row *to into its group (of entry i, if that is known), or into an equal row: then its slot is freed and *to is the equal one's. Room
  * in the tables is reserved. */
-static laminar_status link_row(struct state_multimap *map, uint32_t *to, size_t i, uint32_t hash, uint32_t whole_hash, struct laminar_error *err)
+static laminar_status link_row(struct state_multimap *map, uint32_t *to, size_t i, uint32_t hash,
+                               uint32_t whole_hash, struct laminar_error *err)
 {
     uint32_t slot = *to;
     if (map->is_by_hash) {
@@ -380,17 +414,21 @@ static void unlink_row(struct state_multimap *map, uint32_t slot, uint32_t hash)
         state_rows_link(&map->rows, link->prev)->next = link->next;
     } else {
         size_t i = table_at(&map->groups, hash, slot);
-        if (link->next != ROW_NONE) map->groups.entries[i].slot = link->next;
-        else table_delete(&map->groups, i, map->group_weights);
+        if (link->next != ROW_NONE)
+            map->groups.entries[i].slot = link->next;
+        else
+            table_delete(&map->groups, i, map->group_weights);
     }
     if (link->next != ROW_NONE) state_rows_link(&map->rows, link->next)->prev = link->prev;
 }
 
-static laminar_status remove_hashed(struct state_multimap *map, uint32_t slot, uint32_t hash, uint32_t whole_hash, struct laminar_error *err)
+static laminar_status remove_hashed(struct state_multimap *map, uint32_t slot, uint32_t hash,
+                                    uint32_t whole_hash, struct laminar_error *err)
 {
     if (!state_rows_write(&map->rows, slot)) return error_oom(err);
     unlink_row(map, slot, hash);
-    if (map->mode == MULTIMAP_INDEXED) table_delete(&map->whole, table_at(&map->whole, whole_hash, slot), NULL);
+    if (map->mode == MULTIMAP_INDEXED)
+        table_delete(&map->whole, table_at(&map->whole, whole_hash, slot), NULL);
     return state_rows_drop(&map->rows, slot, err); /* can't fail: the page is ours by now */
 }
 
@@ -399,13 +437,15 @@ laminar_status multimap_remove(struct state_multimap *map, uint32_t slot, struct
     uint64_t hash, whole_hash = 0;
     laminar_status status;
     TRY(hash_stored(map, map->key_cols, map->n_keys, slot, &hash, err));
-    if (map->mode == MULTIMAP_INDEXED) TRY(hash_stored(map, NULL, map->rows.layout.n_cols, slot, &whole_hash, err));
+    if (map->mode == MULTIMAP_INDEXED)
+        TRY(hash_stored(map, NULL, map->rows.layout.n_cols, slot, &whole_hash, err));
     TRY(remove_hashed(map, slot, hash32(hash), hash32(whole_hash), err));
 done:
     return status;
 }
 
-laminar_status multimap_replace(struct state_multimap *map, uint32_t slot, const struct vector *cols, size_t row, struct laminar_error *err)
+laminar_status multimap_replace(struct state_multimap *map, uint32_t slot,
+                                const struct vector *cols, size_t row, struct laminar_error *err)
 {
     assert(map->mode == MULTIMAP_CHAIN);
     laminar_status status = state_rows_replace(&map->rows, slot, cols, row, err);
@@ -413,10 +453,13 @@ laminar_status multimap_replace(struct state_multimap *map, uint32_t slot, const
     return status;
 }
 
-static laminar_status add_weight_hashed(struct state_multimap *map, uint32_t slot, uint32_t hash, int64_t delta, struct laminar_error *err)
+static laminar_status add_weight_hashed(struct state_multimap *map, uint32_t slot, uint32_t hash,
+                                        int64_t delta, struct laminar_error *err)
 {
-    laminar_status status = state_rows_set_weight(&map->rows, slot, row_weight(state_rows_at(&map->rows, slot)) + delta, err);
-    if (status == LAMINAR_OK && map->group_weights) map->group_weights[group_at(map, hash, slot)] += delta;
+    laminar_status status = state_rows_set_weight(
+        &map->rows, slot, row_weight(state_rows_at(&map->rows, slot)) + delta, err);
+    if (status == LAMINAR_OK && map->group_weights)
+        map->group_weights[group_at(map, hash, slot)] += delta;
     return status;
 }
 
@@ -424,21 +467,26 @@ static laminar_status add_weight_hashed(struct state_multimap *map, uint32_t slo
 
 static laminar_status reserve(struct state_multimap *map, size_t n, struct laminar_error *err)
 {
-    laminar_status status = table_reserve(map, &map->groups, n, map->group_weights ? &map->group_weights : NULL, err);
-    if (status == LAMINAR_OK && map->mode == MULTIMAP_INDEXED) status = table_reserve(map, &map->whole, n, NULL, err);
+    laminar_status status = table_reserve(map, &map->groups, n,
+                                          map->group_weights ? &map->group_weights : NULL, err);
+    if (status == LAMINAR_OK && map->mode == MULTIMAP_INDEXED)
+        status = table_reserve(map, &map->whole, n, NULL, err);
     return status;
 }
 
 /* Links the stored rows slots[0..n) of the input rows sel[0..n): first all groups are found at once, then the lists are changed one by one. New keys of this
  * chunk are looked up again, for they may be equal. */
-static laminar_status link_rows(struct state_multimap *map, const struct vector *keys, const uint64_t *hashes, const uint32_t *sel, size_t n,
+static laminar_status link_rows(struct state_multimap *map, const struct vector *keys,
+                                const uint64_t *hashes, const uint32_t *sel, size_t n,
                                 const uint64_t *whole, uint32_t *slots, struct laminar_error *err)
 {
     uint32_t heads[CHUNK_ROWS];
     size_t positions[CHUNK_ROWS];
     laminar_status status = LAMINAR_OK;
     if (map->is_by_hash) {
-        for (size_t k = 0; k < n; k++) prefetch_write(&map->groups.entries[hash32(hashes[sel ? sel[k] : k]) >> map->groups.shift]);
+        for (size_t k = 0; k < n; k++)
+            prefetch_write(
+                &map->groups.entries[hash32(hashes[sel ? sel[k] : k]) >> map->groups.shift]);
         link_by_hash(map, hashes, sel, n, slots);
         return LAMINAR_OK;
     }
@@ -448,7 +496,8 @@ static laminar_status link_rows(struct state_multimap *map, const struct vector 
         if (heads[row] != ROW_NONE) prefetch_write(state_rows_link(&map->rows, heads[row]));
         if (whole) prefetch_write(&map->whole.entries[hash32(whole[row]) >> map->whole.shift]);
     }
-    bool may_move = map->rows.n_negative > 0; /* a row that cancels another removes its entry, and others move */
+    /* a row that cancels another removes its entry, and others move */
+    bool may_move = map->rows.n_negative > 0;
     for (size_t k = 0; k < n; k++) {
         uint32_t row = sel ? sel[k] : (uint32_t)k;
         size_t i = heads[row] == ROW_NONE || may_move ? POSITION_UNKNOWN : positions[row];
@@ -459,8 +508,10 @@ done:
 }
 
 /* All weights positive: rows are written a column at a time, then linked. */
-static laminar_status apply_insertions(struct state_multimap *map, const struct vector *cols, const uint64_t *hashes, const uint32_t *sel,
-                                       size_t n, const int64_t *weights, uint32_t *slots, struct laminar_error *err)
+static laminar_status apply_insertions(struct state_multimap *map, const struct vector *cols,
+                                       const uint64_t *hashes, const uint32_t *sel, size_t n,
+                                       const int64_t *weights, uint32_t *slots,
+                                       struct laminar_error *err)
 {
     enum { KEYS_ON_STACK = 16, LAZY_ROWS = 256 };
     uint64_t whole[CHUNK_ROWS];
@@ -473,16 +524,20 @@ static laminar_status apply_insertions(struct state_multimap *map, const struct 
         map->n_eager--;
     } else if (may_wait && (n >= LAZY_ROWS || is_waiting)) {
         TRY(state_rows_add(&map->rows, cols, sel, n, weights, slots, err));
-        return n >= LAZY_ROWS ? LAMINAR_OK : multimap_catch_up_slow(map, 2 * n, err); /* small steps work the backlog off */
+        /* small steps work the backlog off */
+        return n >= LAZY_ROWS ? LAMINAR_OK : multimap_catch_up_slow(map, 2 * n, err);
     }
     TRY(multimap_catch_up(map, err));
     TRY(reserve(map, n, err));
-    if (map->n_keys > KEYS_ON_STACK && !(keys = mem_alloc(map->n_keys * sizeof *keys))) TRY(error_oom(err));
+    if (map->n_keys > KEYS_ON_STACK && !(keys = mem_alloc(map->n_keys * sizeof *keys)))
+        TRY(error_oom(err));
     for (uint32_t k = 0; k < map->n_keys; k++) keys[k] = cols[map->key_cols[k]];
     status = state_rows_add(&map->rows, cols, sel, n, weights, slots, err);
-    map->n_linked_slots = map->rows.n_slots; /* after a failure there are more slots too: free ones */
+    /* after a failure there are more slots too: free ones */
+    map->n_linked_slots = map->rows.n_slots;
     if (status != LAMINAR_OK) goto done;
-    if (is_indexed) kernel_hash(cols, map->rows.layout.n_cols, n ? (sel ? sel[n - 1] + 1 : n) : 0, whole);
+    if (is_indexed)
+        kernel_hash(cols, map->rows.layout.n_cols, n ? (sel ? sel[n - 1] + 1 : n) : 0, whole);
     TRY(link_rows(map, keys, hashes, sel, n, is_indexed ? whole : NULL, slots, err));
 done:
     if (keys != some) mem_free(keys);
@@ -490,7 +545,8 @@ done:
 }
 
 /* Links waiting rows, up to n_max of them. */
-laminar_status multimap_catch_up_slow(struct state_multimap *map, size_t n_max, struct laminar_error *err)
+laminar_status multimap_catch_up_slow(struct state_multimap *map, size_t n_max,
+                                      struct laminar_error *err)
 {
     enum { EAGER_CHUNKS = 64 };
     struct state_rows *rows = &map->rows;
@@ -502,14 +558,17 @@ laminar_status multimap_catch_up_slow(struct state_multimap *map, size_t n_max, 
     struct vector *keys = mem_calloc(map->n_keys + 1, sizeof *keys);
     uint32_t end = rows->n_slots;
     if (!cols || !keys) TRY(error_oom(err));
-    for (uint32_t k = 0; k < map->n_keys; k++) TRY(column_init(&cols[k], rows->layout.cols[map->key_cols[k]].type, err));
+    for (uint32_t k = 0; k < map->n_keys; k++)
+        TRY(column_init(&cols[k], rows->layout.cols[map->key_cols[k]].type, err));
     while (map->n_linked_slots < end && n_max > 0) {
-        uint32_t first = map->n_linked_slots, count = end - first < CHUNK_ROWS ? end - first : CHUNK_ROWS;
+        uint32_t first = map->n_linked_slots,
+                 count = end - first < CHUNK_ROWS ? end - first : CHUNK_ROWS;
         size_t n = 0;
         if (count > n_max) count = (uint32_t)n_max;
         for (uint32_t slot = first; slot < first + count; slot++) {
             slots[n] = slot;
-            n += row_weight(state_rows_at(rows, slot)) != 0; /* a failed addition leaves free slots */
+            /* a failed addition leaves free slots */
+            n += row_weight(state_rows_at(rows, slot)) != 0;
         }
         for (uint32_t k = 0; k < map->n_keys; k++) {
             column_clear(&cols[k]);
@@ -518,7 +577,8 @@ laminar_status multimap_catch_up_slow(struct state_multimap *map, size_t n_max, 
         }
         kernel_hash(keys, map->n_keys, n, hashes);
         TRY(reserve(map, n, err));
-        map->n_linked_slots = end; /* what isn't linked isn't found, which is what linking relies on */
+        /* what isn't linked isn't found, which is what linking relies on */
+        map->n_linked_slots = end;
         status = link_rows(map, keys, hashes, NULL, n, NULL, slots, err);
         map->n_linked_slots = first + count;
         if (status != LAMINAR_OK) goto done;
@@ -532,12 +592,14 @@ done:
 }
 
 /* APPEND keeps equal rows apart, so a weight may settle several of the other sign. */
-static laminar_status apply_row(struct state_multimap *map, const struct vector *cols, const uint64_t *hashes, uint32_t row, int64_t weight,
+static laminar_status apply_row(struct state_multimap *map, const struct vector *cols,
+                                const uint64_t *hashes, uint32_t row, int64_t weight,
                                 uint32_t *slot, struct laminar_error *err)
 {
     laminar_status status = LAMINAR_OK;
     bool is_append = map->mode == MULTIMAP_APPEND;
-    uint32_t hash = hash32(hashes[row]), whole_hash = map->mode == MULTIMAP_INDEXED ? hash32(hash_whole(map, cols, row)) : 0;
+    uint32_t hash = hash32(hashes[row]),
+             whole_hash = map->mode == MULTIMAP_INDEXED ? hash32(hash_whole(map, cols, row)) : 0;
     while (weight != 0) {
         *slot = find_signed(map, cols, hash, whole_hash, row, !is_append ? 0 : weight < 0 ? 1 : -1);
         if (*slot == ROW_NONE) {
@@ -545,7 +607,8 @@ static laminar_status apply_row(struct state_multimap *map, const struct vector 
             return weight == 1 ? LAMINAR_OK : add_weight_hashed(map, *slot, hash, weight - 1, err);
         }
         int64_t before = row_weight(state_rows_at(&map->rows, *slot)), sum = before + weight;
-        if (!is_append || sum == 0 || (sum < 0) == (before < 0)) return merge_weight(map, slot, hash, whole_hash, weight, err);
+        if (!is_append || sum == 0 || (sum < 0) == (before < 0))
+            return merge_weight(map, slot, hash, whole_hash, weight, err);
         TRY(remove_hashed(map, *slot, hash, whole_hash, err));
         weight = sum;
     }
@@ -553,7 +616,8 @@ done:
     return status;
 }
 
-laminar_status multimap_apply(struct state_multimap *map, const struct vector *cols, const uint64_t *hashes, const uint32_t *sel, size_t n,
+laminar_status multimap_apply(struct state_multimap *map, const struct vector *cols,
+                              const uint64_t *hashes, const uint32_t *sel, size_t n,
                               const int64_t *weights, uint32_t *slots, struct laminar_error *err)
 {
     uint32_t own_slots[CHUNK_ROWS];
@@ -586,13 +650,15 @@ static laminar_status map_rebuild(struct state_rows *rows, struct laminar_error 
     uint32_t slots[256];
     uint64_t cursor = 0, hash, whole_hash = 0;
     map->n_linked_slots = 0;
-    if (map->is_by_hash && rows->free_head == ROW_NONE) return LAMINAR_OK; /* caught up when needed */
+    /* caught up when needed */
+    if (map->is_by_hash && rows->free_head == ROW_NONE) return LAMINAR_OK;
     map->n_linked_slots = rows->n_slots;
     for (size_t n; (n = state_rows_scan(rows, &cursor, slots, 256)) > 0;) {
         TRY(reserve(map, n, err));
         for (size_t i = 0; i < n; i++) {
             TRY(hash_stored(map, map->key_cols, map->n_keys, slots[i], &hash, err));
-            if (map->mode == MULTIMAP_INDEXED) TRY(hash_stored(map, NULL, rows->layout.n_cols, slots[i], &whole_hash, err));
+            if (map->mode == MULTIMAP_INDEXED)
+                TRY(hash_stored(map, NULL, rows->layout.n_cols, slots[i], &whole_hash, err));
             TRY(link_row(map, &slots[i], POSITION_UNKNOWN, hash32(hash), hash32(whole_hash), err));
         }
     }
@@ -604,7 +670,8 @@ static bool map_check(const struct state_rows *rows)
 {
     const struct state_multimap *map = CONTAINER_OF(rows, struct state_multimap, rows);
     size_t n_linked = 0, n_groups = 0, n_waiting = 0;
-    for (uint32_t slot = map->n_linked_slots; slot < rows->n_slots; slot++) n_waiting += row_weight(state_rows_at(rows, slot)) != 0;
+    for (uint32_t slot = map->n_linked_slots; slot < rows->n_slots; slot++)
+        n_waiting += row_weight(state_rows_at(rows, slot)) != 0;
     for (size_t i = 0; i < map->groups.capacity; i++) {
         uint32_t head = map->groups.entries[i].slot, prev = ROW_NONE;
         if (head == ROW_NONE) continue;
@@ -616,7 +683,9 @@ static bool map_check(const struct state_rows *rows)
             if (!row_weight(row)) return false;
             if (map->is_by_hash) continue;
             if (state_rows_link(rows, slot)->prev != prev) return false;
-            if (!row_equal(&rows->layout, row, state_rows_at(rows, head), map->key_cols, map->n_keys)) return false;
+            if (!row_equal(&rows->layout, row, state_rows_at(rows, head), map->key_cols,
+                           map->n_keys))
+                return false;
             sum += row_weight(row);
         }
         if (map->group_weights && map->group_weights[i] != sum) return false;
@@ -628,7 +697,8 @@ static bool map_check(const struct state_rows *rows)
 
 static void map_free(struct state_rows *rows) { multimap_free(map_of(rows)); }
 
-static const struct state_rows_index multimap_index = {.rebuild = map_rebuild, .clear = map_clear, .check = map_check, .free = map_free};
+static const struct state_rows_index multimap_index = {
+    .rebuild = map_rebuild, .clear = map_clear, .check = map_check, .free = map_free};
 
 void multimap_free(struct state_multimap *map)
 {
@@ -640,17 +710,20 @@ void multimap_free(struct state_multimap *map)
     mem_free(map);
 }
 
-laminar_status multimap_create(const struct multimap_options *options, struct state_multimap **out, struct laminar_error *err)
+laminar_status multimap_create(const struct multimap_options *options, struct state_multimap **out,
+                               struct laminar_error *err)
 {
     struct state_multimap *map = mem_calloc(1, sizeof *map);
     if (!map) return error_oom(err);
     laminar_status status;
     map->mode = options->mode;
     map->n_keys = options->n_keys;
-    TRY(state_rows_init(&map->rows, &multimap_index, options->name, options->types, options->n_cols, options->flags, options->account, err));
+    TRY(state_rows_init(&map->rows, &multimap_index, options->name, options->types, options->n_cols,
+                        options->flags, options->account, err));
     map->key_cols = mem_alloc(options->n_keys * sizeof *map->key_cols);
     if (!map->key_cols) TRY(error_oom(err));
-    if (options->n_keys) memcpy(map->key_cols, options->key_cols, options->n_keys * sizeof *map->key_cols);
+    if (options->n_keys)
+        memcpy(map->key_cols, options->key_cols, options->n_keys * sizeof *map->key_cols);
     assert(!options->has_hash_groups || !options->has_group_weights);
     map->is_by_hash = options->mode == MULTIMAP_APPEND && options->has_hash_groups;
     if (options->has_group_weights) {

@@ -22,7 +22,7 @@ struct multimap_entry {
 struct multimap_table { /* linear probing; a power of two of entries */
     struct multimap_entry *entries;
     size_t capacity;
-    uint32_t shift;    /* home of a hash: hash >> shift */
+    uint32_t shift; /* home of a hash: hash >> shift */
     size_t n;
 };
 struct state_multimap {
@@ -31,11 +31,15 @@ struct state_multimap {
     uint32_t *key_cols;
     uint32_t n_keys;
     struct multimap_table groups;
-    int64_t *group_weights; /* parallel to groups.entries: sum of the rows' weights; NULL if not asked for */
+    /* parallel to groups.entries: sum of the rows' weights; NULL if not asked for */
+    int64_t *group_weights;
     struct multimap_table whole; /* INDEXED: hash of all columns -> slot */
-    bool is_by_hash;         /* has_hash_groups: a group is the rows of one hash; whoever walks it compares keys */
-    uint32_t n_eager;        /* so many chunks are indexed at once, because somebody has just looked for rows */
-    uint32_t n_linked_slots; /* rows in slots from here on aren't in the index yet, see multimap_catch_up */
+    /* has_hash_groups: a group is the rows of one hash; whoever walks it compares keys */
+    bool is_by_hash;
+    /* so many chunks are indexed at once, because somebody has just looked for rows */
+    uint32_t n_eager;
+    /* rows in slots from here on aren't in the index yet, see multimap_catch_up */
+    uint32_t n_linked_slots;
 };
 
 struct multimap_options {
@@ -45,43 +49,61 @@ struct multimap_options {
     const uint32_t *key_cols; /* n_keys = 0: one group */
     uint32_t n_keys;
     enum multimap_mode mode;
-    int flags;                /* STATE_ROWS_COUNTER */
+    int flags; /* STATE_ROWS_COUNTER */
     bool has_group_weights;
-    bool has_hash_groups;     /* APPEND: whoever walks a group compares keys, see is_by_hash */
+    bool has_hash_groups; /* APPEND: whoever walks a group compares keys, see is_by_hash */
     struct mem_account *account;
 };
-laminar_status multimap_create(const struct multimap_options *options, struct state_multimap **out, struct laminar_error *err) must_check;
+laminar_status multimap_create(const struct multimap_options *options, struct state_multimap **out,
+                               struct laminar_error *err) must_check;
 void multimap_free(struct state_multimap *map);
 
 /* has_hash_groups: keys aren't compared when rows are linked or looked up, which saves a cache miss each; two keys of one 32-bit hash share a
  * group, so the rows found must be compared (multimap_match). And rows of big chunks are only stored at first and are taken into the index when somebody wants to find them: a stream that
  * is joined with a table which hardly changes never pays for it. Before finding, removing or changing rows: */
-laminar_status multimap_catch_up_slow(struct state_multimap *map, size_t n_max, struct laminar_error *err) must_check;
-static inline laminar_status multimap_catch_up(struct state_multimap *map, struct laminar_error *err)
+laminar_status multimap_catch_up_slow(struct state_multimap *map, size_t n_max,
+                                      struct laminar_error *err) must_check;
+static inline laminar_status multimap_catch_up(struct state_multimap *map,
+                                               struct laminar_error *err)
 {
-    return likely(map->n_linked_slots == map->rows.n_slots) ? LAMINAR_OK : multimap_catch_up_slow(map, SIZE_MAX, err);
+    return likely(map->n_linked_slots == map->rows.n_slots)
+               ? LAMINAR_OK
+               : multimap_catch_up_slow(map, SIZE_MAX, err);
 }
 
 /* heads[row] = first row of the group with keys (is_by_hash: their hash) equal to row `row` of `keys`, for the rows sel[0..n) (NULL: all n), ROW_NONE if there is
  * none; other entries of heads are left alone. weights (may be NULL; needs has_group_weights): the group's weight, 0 without one. `hashes` are
  * kernel_hash over the keys, by row. */
-void multimap_find(struct state_multimap *map, const struct vector *keys, const uint64_t *hashes, const uint32_t *sel, size_t n,
-                   uint32_t *heads, int64_t *weights);
+void multimap_find(struct state_multimap *map, const struct vector *keys, const uint64_t *hashes,
+                   const uint32_t *sel, size_t n, uint32_t *heads, int64_t *weights);
 /* is_by_hash: of the pairs (input row rows[i], slots[i]) those whose keys are equal, as indexes in match, in order; returns how many. n <= CHUNK_ROWS. */
-size_t multimap_match(struct state_multimap *map, const struct vector *keys, const uint32_t *rows, const uint32_t *slots, size_t n, uint32_t *match);
-static inline uint32_t multimap_next(const struct state_multimap *map, uint32_t slot) { return state_rows_link(&map->rows, slot)->next; }
+size_t multimap_match(struct state_multimap *map, const struct vector *keys, const uint32_t *rows,
+                      const uint32_t *slots, size_t n, uint32_t *match);
+static inline uint32_t multimap_next(const struct state_multimap *map, uint32_t slot)
+{
+    return state_rows_link(&map->rows, slot)->next;
+}
 
 /* Every group has one row: lists needn't be walked. */
-static inline bool multimap_is_unique(const struct state_multimap *map) { return map->groups.n == map->rows.state.n_rows; }
+static inline bool multimap_is_unique(const struct state_multimap *map)
+{
+    return map->groups.n == map->rows.state.n_rows;
+}
 
 /* Applies rows sel[0..n) of cols (all columns, keys among them) with weights[row] (NULL = +1). slots (may be NULL): where row sel[k] went,
  * ROW_NONE where it cancelled a row; one that a later row of the chunk cancelled is stale. On failure some rows may have been applied. */
-laminar_status multimap_apply(struct state_multimap *map, const struct vector *cols, const uint64_t *hashes, const uint32_t *sel, size_t n,
-                              const int64_t *weights, uint32_t *slots, struct laminar_error *err) must_check;
+laminar_status multimap_apply(struct state_multimap *map, const struct vector *cols,
+                              const uint64_t *hashes, const uint32_t *sel, size_t n,
+                              const int64_t *weights, uint32_t *slots, struct laminar_error *err)
+    must_check;
 /* A row equal to row `row` of cols, ROW_NONE if there is none. */
-uint32_t multimap_find_row(struct state_multimap *map, const struct vector *cols, const uint64_t *hashes, size_t row);
-laminar_status multimap_remove(struct state_multimap *map, uint32_t slot, struct laminar_error *err) must_check;
+uint32_t multimap_find_row(struct state_multimap *map, const struct vector *cols,
+                           const uint64_t *hashes, size_t row);
+laminar_status multimap_remove(struct state_multimap *map, uint32_t slot, struct laminar_error *err)
+    must_check;
 /* CHAIN: overwrites the columns of a row, the key staying the same. */
-laminar_status multimap_replace(struct state_multimap *map, uint32_t slot, const struct vector *cols, size_t row, struct laminar_error *err) must_check;
+laminar_status multimap_replace(struct state_multimap *map, uint32_t slot,
+                                const struct vector *cols, size_t row, struct laminar_error *err)
+    must_check;
 
 #endif

@@ -9,18 +9,26 @@
 #include "exec/state_ordered.h"
 #include "base/error.h"
 #include "exec/key_encode.h"
-#include <stdlib.h>
 #include "exec/state_core.h"
+#include <stdlib.h>
 
-enum { NODE_ENTRIES = 48, KEY_INLINE = 28, KEY_PREFIX = 20, META_PIECE = 0, LEAF_PIECE = 1, META_MAGIC = 0x31424F4C /* "LOB1" */ };
+enum {
+    NODE_ENTRIES = 48,
+    KEY_INLINE = 28,
+    KEY_PREFIX = 20,
+    META_PIECE = 0,
+    LEAF_PIECE = 1,
+    META_MAGIC = 0x31424F4C /* "LOB1" */
+};
 
-struct ordered_key { /* longer than KEY_INLINE: KEY_PREFIX bytes, then a pointer to all of them in the heap */
+/* longer than KEY_INLINE: KEY_PREFIX bytes, then a pointer to all of them in the heap */
+struct ordered_key {
     uint32_t size;
     uint8_t head[KEY_INLINE];
 };
 struct entry {
     union {
-        int64_t weight;    /* leaf */
+        int64_t weight; /* leaf */
         struct node *child;
     };
     struct ordered_key key;
@@ -28,7 +36,7 @@ struct entry {
 static_assert(sizeof(struct entry) == 40, "entries are packed");
 struct node {
     uint64_t id;
-    uint64_t epoch;        /* of the last change: core->epoch then */
+    uint64_t epoch; /* of the last change: core->epoch then */
     uint32_t n;
     bool is_leaf;
     struct entry entries[NODE_ENTRIES];
@@ -37,11 +45,11 @@ struct node {
 struct state_ordered {
     struct state base; /* first */
     struct state_core *core;
-    struct node *root;     /* NULL = empty */
+    struct node *root; /* NULL = empty */
     uint64_t next_id;
     uint32_t n_parts;
     struct key_part *parts; /* in key order */
-    struct strbuf buf;     /* key of the row at hand */
+    struct strbuf buf;      /* key of the row at hand */
 };
 struct ordered_snapshot {
     struct state_snapshot head; /* first */
@@ -69,7 +77,8 @@ static int key_compare(const struct ordered_key *a, const struct ordered_key *b)
     memcpy(x, a->head, 16);
     memcpy(y, b->head, 16);
     if (x[0] != y[0]) return __builtin_bswap64(x[0]) < __builtin_bswap64(y[0]) ? -1 : 1;
-    if (x[1] != y[1] && a->size >= 16 && b->size >= 16) return __builtin_bswap64(x[1]) < __builtin_bswap64(y[1]) ? -1 : 1;
+    if (x[1] != y[1] && a->size >= 16 && b->size >= 16)
+        return __builtin_bswap64(x[1]) < __builtin_bswap64(y[1]) ? -1 : 1;
     uint32_t n = a->size < b->size ? a->size : b->size;
     int order = memcmp(key_bytes(a), key_bytes(b), n);
     return order ? order : (a->size > b->size) - (a->size < b->size);
@@ -129,7 +138,8 @@ static struct node *node_writable(struct state_ordered *t, struct node **link)
 {
     struct node *node = *link;
     if (likely(node->epoch == t->core->epoch)) return node;
-    if (atomic_load_explicit(&t->core->oldest_held, memory_order_acquire) == UINT64_MAX) { /* no snapshot is left that sees it */
+    /* no snapshot is left that sees it */
+    if (atomic_load_explicit(&t->core->oldest_held, memory_order_acquire) == UINT64_MAX) {
         node->epoch = t->core->epoch;
         return node;
     }
@@ -143,19 +153,25 @@ static struct node *node_writable(struct state_ordered *t, struct node **link)
 }
 
 /* Index of the first entry whose key is >= (is_upper: >) `key`. */
-static uint32_t node_search(const struct node *node, const struct ordered_key *key, uint32_t from, bool is_upper)
+static uint32_t node_search(const struct node *node, const struct ordered_key *key, uint32_t from,
+                            bool is_upper)
 {
     uint32_t low = from, high = node->n;
     while (low < high) {
         uint32_t middle = (low + high) / 2;
         int order = key_compare(&node->entries[middle].key, key);
-        if (order < 0 || (is_upper && order == 0)) low = middle + 1;
-        else high = middle;
+        if (order < 0 || (is_upper && order == 0))
+            low = middle + 1;
+        else
+            high = middle;
     }
     return low;
 }
 /* Which child of an inner node may hold `key`. */
-static uint32_t child_of(const struct node *node, const struct ordered_key *key) { return node_search(node, key, 1, true) - 1; }
+static uint32_t child_of(const struct node *node, const struct ordered_key *key)
+{
+    return node_search(node, key, 1, true) - 1;
+}
 
 static void node_open_gap(struct node *node, uint32_t at)
 {
@@ -169,7 +185,8 @@ static void node_close_gap(struct node *node, uint32_t at)
 }
 
 /* Splits the full child at `at` of `parent` (both writable, the parent not full). False when memory is out: nothing changed. */
-static bool node_split(struct state_ordered *t, struct node *parent, uint32_t at, const struct ordered_key *key)
+static bool node_split(struct state_ordered *t, struct node *parent, uint32_t at,
+                       const struct ordered_key *key)
 {
     struct node *left = parent->entries[at].child;
     struct node *right = node_create(t, left->is_leaf);
@@ -178,7 +195,8 @@ static bool node_split(struct state_ordered *t, struct node *parent, uint32_t at
     bool is_ascending = key_compare(&left->entries[NODE_ENTRIES - 1].key, key) < 0;
     uint32_t keep = is_ascending ? NODE_ENTRIES - 1 : NODE_ENTRIES / 2;
     struct ordered_key bound = left->entries[keep].key;
-    if (left->is_leaf && !key_own(t->core, &bound)) { /* an inner node gives its key up to the parent */
+    /* an inner node gives its key up to the parent */
+    if (left->is_leaf && !key_own(t->core, &bound)) {
         state_heap_free(t->core, right, sizeof *right);
         return false;
     }
@@ -204,7 +222,8 @@ static bool grow_root(struct state_ordered *t)
 /* --- Add ------------------------------------------------------------------------------------------------------------------------------------------ */
 
 /* Takes entry `at` out of the leaf at the end of the path; empty nodes go with it. All nodes of the path are writable. */
-static void remove_at(struct state_ordered *t, struct node **path, const uint32_t *at, uint32_t depth)
+static void remove_at(struct state_ordered *t, struct node **path, const uint32_t *at,
+                      uint32_t depth)
 {
     for (uint32_t level = depth; level-- > 0;) {
         struct node *node = path[level];
@@ -220,14 +239,16 @@ static void remove_at(struct state_ordered *t, struct node **path, const uint32_
         state_heap_free(t->core, node, sizeof *node);
         if (level == 0) t->root = NULL;
     }
-    while (t->root && !t->root->is_leaf && t->root->n == 1) { /* one child only: it is the root now */
+    /* one child only: it is the root now */
+    while (t->root && !t->root->is_leaf && t->root->n == 1) {
         struct node *old = t->root;
         t->root = old->entries[0].child;
         state_heap_free(t->core, old, sizeof *old);
     }
 }
 
-static laminar_status add_key(struct state_ordered *t, const struct ordered_key *key, int64_t weight, struct laminar_error *err)
+static laminar_status add_key(struct state_ordered *t, const struct ordered_key *key,
+                              int64_t weight, struct laminar_error *err)
 {
     struct node *path[ORDERED_DEPTH_MAX];
     uint32_t at[ORDERED_DEPTH_MAX], depth = 0;
@@ -283,7 +304,8 @@ static void begin_key(struct state_ordered *t, uint64_t group)
     strbuf_append(&t->buf, (const char *)&group, 8);
 }
 
-laminar_status state_ordered_add(struct state_ordered *t, const uint64_t *groups, const struct vector *cols, const int64_t *weights, size_t n,
+laminar_status state_ordered_add(struct state_ordered *t, const uint64_t *groups,
+                                 const struct vector *cols, const int64_t *weights, size_t n,
                                  struct laminar_error *err)
 {
     for (size_t i = 0; i < n; i++) {
@@ -332,7 +354,8 @@ bool state_ordered_first(struct state_ordered *t, uint64_t group, struct state_o
     for (struct node *node = t->root;; node = node->entries[c->at[c->depth - 1]].child) {
         if (c->depth == ORDERED_DEPTH_MAX) return false;
         c->nodes[c->depth] = node;
-        c->at[c->depth++] = node->is_leaf ? node_search(node, &key, 0, false) : child_of(node, &key);
+        c->at[c->depth++] = node->is_leaf ? node_search(node, &key, 0, false)
+                                          : child_of(node, &key);
         if (node->is_leaf) return cursor_settle(c);
     }
 }
@@ -343,20 +366,27 @@ bool state_ordered_next(struct state_ordered_cursor *c)
     return cursor_settle(c);
 }
 
-int64_t state_ordered_weight(const struct state_ordered_cursor *c) { return cursor_entry(c)->weight; }
+int64_t state_ordered_weight(const struct state_ordered_cursor *c)
+{
+    return cursor_entry(c)->weight;
+}
 
-int state_ordered_compare(const struct state_ordered_cursor *a, const struct state_ordered_cursor *b)
+int state_ordered_compare(const struct state_ordered_cursor *a,
+                          const struct state_ordered_cursor *b)
 {
     return key_compare(&cursor_entry(a)->key, &cursor_entry(b)->key);
 }
 
-laminar_status state_ordered_read(const struct state_ordered_cursor *c, struct column *cols, struct laminar_error *err)
+laminar_status state_ordered_read(const struct state_ordered_cursor *c, struct column *cols,
+                                  struct laminar_error *err)
 {
     const struct ordered_key *key = &cursor_entry(c)->key;
-    return key_decode(c->table->parts, c->table->n_parts, key_bytes(key) + 8, key->size - 8, cols, err);
+    return key_decode(c->table->parts, c->table->n_parts, key_bytes(key) + 8, key->size - 8, cols,
+                      err);
 }
 
-laminar_status state_ordered_remove_group(struct state_ordered *t, uint64_t group, struct laminar_error *err)
+laminar_status state_ordered_remove_group(struct state_ordered *t, uint64_t group,
+                                          struct laminar_error *err)
 {
     struct state_ordered_cursor c;
     while (state_ordered_first(t, group, &c)) {
@@ -373,21 +403,25 @@ laminar_status state_ordered_remove_group(struct state_ordered *t, uint64_t grou
 
 /* --- Creation ---------------------------------------------------------------------------------------------------------------------------------------- */
 
-laminar_status state_ordered_create(const struct state_ordered_options *o, struct state_ordered **out, struct laminar_error *err)
+laminar_status state_ordered_create(const struct state_ordered_options *o,
+                                    struct state_ordered **out, struct laminar_error *err)
 {
     struct state_ordered *t = mem_calloc(1, sizeof *t);
     if (!t) return error_oom(err);
     t->base = (struct state){.cls = &ordered_class, .name = o->name, .account = o->account};
     t->parts = mem_calloc(o->n_order + o->n_cols + 1, sizeof *t->parts);
-    laminar_status status = t->parts ? state_core_create(o->account, &t->core, err) : error_oom(err);
+    laminar_status status = t->parts ? state_core_create(o->account, &t->core, err)
+                                     : error_oom(err);
     if (status) {
         ordered_class.free(&t->base);
         return status;
     }
-    for (uint32_t i = 0; i < o->n_order + o->n_cols; i++) { /* the named keys, then the columns that none of them is */
+    /* the named keys, then the columns that none of them is */
+    for (uint32_t i = 0; i < o->n_order + o->n_cols; i++) {
         struct key_part part = {.column = i - o->n_order};
         if (i < o->n_order)
-            part = (struct key_part){.column = o->order[i].column, .is_descending = o->order[i].is_descending,
+            part = (struct key_part){.column = o->order[i].column,
+                                     .is_descending = o->order[i].is_descending,
                                      .is_nulls_first = o->order[i].is_nulls_first};
         bool is_there = false;
         for (uint32_t k = 0; k < t->n_parts; k++) is_there |= t->parts[k].column == part.column;
@@ -430,7 +464,8 @@ static void ordered_free(struct state *state)
 
 /* --- Freeze, write, restore ---------------------------------------------------------------------------------------------------------------------------- */
 
-static laminar_status ordered_freeze(struct state *state, struct state_snapshot **out, struct laminar_error *err)
+static laminar_status ordered_freeze(struct state *state, struct state_snapshot **out,
+                                     struct laminar_error *err)
 {
     struct state_ordered *t = (struct state_ordered *)state;
     struct ordered_snapshot *s = mem_calloc(1, sizeof *s);
@@ -476,7 +511,8 @@ static int by_id(const void *a, const void *b)
 }
 
 /* Pieces: (META_PIECE, 0): magic, u32 columns, u64 rows; (LEAF_PIECE, node id): entries of i64 weight, u32 size, key bytes. */
-static laminar_status ordered_write(struct state_snapshot *snapshot, struct state_sink *sink, struct laminar_error *err)
+static laminar_status ordered_write(struct state_snapshot *snapshot, struct state_sink *sink,
+                                    struct laminar_error *err)
 {
     struct ordered_snapshot *s = (struct ordered_snapshot *)snapshot;
     struct strbuf buf = {0};
@@ -506,12 +542,15 @@ done:
     return status;
 }
 
-static laminar_status corrupt(const struct state_ordered *t, struct laminar_error *err, const char *what)
+static laminar_status corrupt(const struct state_ordered *t, struct laminar_error *err,
+                              const char *what)
 {
-    return error_set(err, LAMINAR_CHECKPOINT_FAILED, "state table '%s' can't be restored: %s", t->base.name ? t->base.name : "?", what);
+    return error_set(err, LAMINAR_CHECKPOINT_FAILED, "state table '%s' can't be restored: %s",
+                     t->base.name ? t->base.name : "?", what);
 }
 
-static laminar_status restore_leaf(struct state_ordered *t, const uint8_t *at, const uint8_t *end, struct column *cols, struct laminar_error *err)
+static laminar_status restore_leaf(struct state_ordered *t, const uint8_t *at, const uint8_t *end,
+                                   struct column *cols, struct laminar_error *err)
 {
     while (at < end) {
         int64_t weight;
@@ -520,7 +559,8 @@ static laminar_status restore_leaf(struct state_ordered *t, const uint8_t *at, c
         memcpy(&weight, at, 8);
         memcpy(&size, at + 8, 4);
         at += 12;
-        if ((size_t)(end - at) < size || size < 8 || weight == 0) return corrupt(t, err, "a row is malformed");
+        if ((size_t)(end - at) < size || size < 8 || weight == 0)
+            return corrupt(t, err, "a row is malformed");
         for (uint32_t i = 0; i < t->n_parts; i++) column_clear(&cols[i]);
         laminar_status status = key_decode(t->parts, t->n_parts, at + 8, size - 8, cols, err);
         size_t n_before = t->base.n_rows;
@@ -533,7 +573,8 @@ static laminar_status restore_leaf(struct state_ordered *t, const uint8_t *at, c
     return LAMINAR_OK;
 }
 
-static laminar_status ordered_restore(struct state *state, struct state_source *source, struct laminar_error *err)
+static laminar_status ordered_restore(struct state *state, struct state_source *source,
+                                      struct laminar_error *err)
 {
     struct state_ordered *t = (struct state_ordered *)state;
     laminar_status status;
@@ -543,12 +584,14 @@ static laminar_status ordered_restore(struct state *state, struct state_source *
     size_t size;
     struct column *cols = mem_calloc(t->n_parts + 1, sizeof *cols);
     if (!cols) return error_oom(err);
-    for (uint32_t i = 0; i < t->n_parts; i++) TRY(column_init(&cols[t->parts[i].column], t->parts[i].type, err));
+    for (uint32_t i = 0; i < t->n_parts; i++)
+        TRY(column_init(&cols[t->parts[i].column], t->parts[i].type, err));
     TRY(source->read(source, &kind, &page, &data, &size, err));
     if (size != 16 || kind != META_PIECE) TRY(corrupt(t, err, "the header is missing"));
     memcpy(meta, data, 8);
     memcpy(&n_rows, (const char *)data + 8, 8);
-    if (meta[0] != META_MAGIC || meta[1] != t->n_parts) TRY(corrupt(t, err, "it has another shape"));
+    if (meta[0] != META_MAGIC || meta[1] != t->n_parts)
+        TRY(corrupt(t, err, "it has another shape"));
     for (;;) {
         TRY(source->read(source, &kind, &page, &data, &size, err));
         if (size == 0) break;
@@ -565,7 +608,8 @@ done:
 /* --- Check ------------------------------------------------------------------------------------------------------------------------------------------------ */
 
 /* Keys ascend strictly, stay within the bounds of the nodes above, all leaves are at one depth, no node is empty. */
-static bool check_node(const struct node *node, const struct ordered_key *low, const struct ordered_key *high, uint32_t depth, uint32_t *leaf_depth,
+static bool check_node(const struct node *node, const struct ordered_key *low,
+                       const struct ordered_key *high, uint32_t depth, uint32_t *leaf_depth,
                        size_t *n_rows)
 {
     if (node->n == 0 || node->n > NODE_ENTRIES) return false;
@@ -575,13 +619,16 @@ static bool check_node(const struct node *node, const struct ordered_key *low, c
         if (!has_key && key->size != 0) return false;
         if (has_key && low && key_compare(key, low) < 0) return false;
         if (has_key && high && key_compare(key, high) >= 0) return false;
-        if (i > (node->is_leaf ? 0U : 1U) && key_compare(&node->entries[i - 1].key, key) >= 0) return false;
+        if (i > (node->is_leaf ? 0U : 1U) && key_compare(&node->entries[i - 1].key, key) >= 0)
+            return false;
         if (node->is_leaf) {
             if (node->entries[i].weight == 0) return false;
             continue;
         }
         const struct ordered_key *next = i + 1 < node->n ? &node->entries[i + 1].key : high;
-        if (!check_node(node->entries[i].child, has_key ? key : low, next, depth + 1, leaf_depth, n_rows)) return false;
+        if (!check_node(node->entries[i].child, has_key ? key : low, next, depth + 1, leaf_depth,
+                        n_rows))
+            return false;
     }
     if (!node->is_leaf) return true;
     *n_rows += node->n;

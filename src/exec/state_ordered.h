@@ -18,12 +18,16 @@ struct state_ordered_options {
     uint32_t n_order;
     struct mem_account *account;
 };
-laminar_status state_ordered_create(const struct state_ordered_options *options, struct state_ordered **out, struct laminar_error *err) must_check;
+laminar_status state_ordered_create(const struct state_ordered_options *options,
+                                    struct state_ordered **out, struct laminar_error *err)
+    must_check;
 struct state *state_ordered_base(struct state_ordered *table);
 /* Adds weights[i] (NULL = 1) to the weight of row i of group groups[i]. On failure some rows may have been added: the operator stops. */
-laminar_status state_ordered_add(struct state_ordered *table, const uint64_t *groups, const struct vector *cols, const int64_t *weights,
-                                 size_t n, struct laminar_error *err) must_check;
-laminar_status state_ordered_remove_group(struct state_ordered *table, uint64_t group, struct laminar_error *err) must_check;
+laminar_status state_ordered_add(struct state_ordered *table, const uint64_t *groups,
+                                 const struct vector *cols, const int64_t *weights, size_t n,
+                                 struct laminar_error *err) must_check;
+laminar_status state_ordered_remove_group(struct state_ordered *table, uint64_t group,
+                                          struct laminar_error *err) must_check;
 
 enum { ORDERED_DEPTH_MAX = 24 };
 struct state_ordered_cursor { /* valid until the table changes */
@@ -34,13 +38,16 @@ struct state_ordered_cursor { /* valid until the table changes */
     uint32_t at[ORDERED_DEPTH_MAX];
 };
 /* The group's first row; false when it has none. */
-bool state_ordered_first(struct state_ordered *table, uint64_t group, struct state_ordered_cursor *cursor);
+bool state_ordered_first(struct state_ordered *table, uint64_t group,
+                         struct state_ordered_cursor *cursor);
 bool state_ordered_next(struct state_ordered_cursor *cursor);
 int64_t state_ordered_weight(const struct state_ordered_cursor *cursor);
 /* Order of the rows that two cursors stand on, of one table or of two that were made with the same options; groups come first. */
-int state_ordered_compare(const struct state_ordered_cursor *a, const struct state_ordered_cursor *b);
+int state_ordered_compare(const struct state_ordered_cursor *a,
+                          const struct state_ordered_cursor *b);
 /* Appends the row's values, in the order of options.types (-0.0 comes back as 0.0). cols[i].vec.type must be types[i]; a column with n = SIZE_MAX is
  * left out. Strings are copied. */
-laminar_status state_ordered_read(const struct state_ordered_cursor *cursor, struct column *cols, struct laminar_error *err) must_check;
+laminar_status state_ordered_read(const struct state_ordered_cursor *cursor, struct column *cols,
+                                  struct laminar_error *err) must_check;
 
 #endif

@@ -2,8 +2,8 @@
  *
  * Cost: adding rows is a loop a column over addresses that were made first; free slots are reused last in, first out. Nothing is allocated
  * while there are free slots, but for heap slabs. Writing to a page that a snapshot shares copies it once a freeze. */
-#include "exec/state_rows_internal.h"
 #include "base/error.h"
+#include "exec/state_rows_internal.h"
 
 /* --- Layout ------------------------------------------------------------------------------------------------------------------------------ */
 
@@ -11,16 +11,29 @@ static uint32_t column_align(enum phys_type phys)
 {
     switch (phys) {
     case PHYS_I128: return 16;
-    case PHYS_I64: case PHYS_U64: case PHYS_F64: case PHYS_STRING: case PHYS_INTERVAL: case PHYS_UUID: return 8;
-    case PHYS_I32: case PHYS_U32: case PHYS_F32: return 4;
-    case PHYS_I16: case PHYS_U16: return 2;
-    case PHYS_BOOL: case PHYS_I8: case PHYS_U8: case PHYS_NULL: return 1;
-    case PHYS_LIST: case PHYS_STRUCT: break; /* kept as strings */
+    case PHYS_I64:
+    case PHYS_U64:
+    case PHYS_F64:
+    case PHYS_STRING:
+    case PHYS_INTERVAL:
+    case PHYS_UUID: return 8;
+    case PHYS_I32:
+    case PHYS_U32:
+    case PHYS_F32: return 4;
+    case PHYS_I16:
+    case PHYS_U16: return 2;
+    case PHYS_BOOL:
+    case PHYS_I8:
+    case PHYS_U8:
+    case PHYS_NULL: return 1;
+    case PHYS_LIST:
+    case PHYS_STRUCT: break; /* kept as strings */
     }
     return 8;
 }
 
-static laminar_status layout_init(struct row_layout *layout, const struct data_type *types, uint32_t n_cols, int flags, struct laminar_error *err)
+static laminar_status layout_init(struct row_layout *layout, const struct data_type *types,
+                                  uint32_t n_cols, int flags, struct laminar_error *err)
 {
     *layout = (struct row_layout){.n_cols = n_cols};
     layout->cols = mem_calloc(n_cols, sizeof *layout->cols);
@@ -32,8 +45,11 @@ static laminar_status layout_init(struct row_layout *layout, const struct data_t
     }
     for (uint32_t i = 0; i < n_cols; i++) {
         struct row_col *col = &layout->cols[i];
-        *col = (struct row_col){.type = types[i], .phys = type_phys(types[i]), .width = (uint32_t)type_width(types[i])};
-        if (type_is_nested(types[i])) *col = (struct row_col){.type = types[i], .phys = PHYS_STRING, .width = 16, .is_encoded = true};
+        *col = (struct row_col){
+            .type = types[i], .phys = type_phys(types[i]), .width = (uint32_t)type_width(types[i])};
+        if (type_is_nested(types[i]))
+            *col = (struct row_col){
+                .type = types[i], .phys = PHYS_STRING, .width = 16, .is_encoded = true};
         layout->has_heap |= col->phys == PHYS_STRING;
     }
     for (uint32_t align = 16; align > 0; align /= 2) {
@@ -51,23 +67,29 @@ static laminar_status layout_init(struct row_layout *layout, const struct data_t
     if (offset > UINT32_MAX / 2) {
         mem_free(layout->cols);
         layout->cols = NULL;
-        return error_set(err, LAMINAR_QUERY_UNSUPPORTED, "a row of %u columns is too wide to be kept", n_cols);
+        return error_set(err, LAMINAR_QUERY_UNSUPPORTED,
+                         "a row of %u columns is too wide to be kept", n_cols);
     }
     layout->row_bytes = (uint32_t)offset;
     return LAMINAR_OK;
 }
 
-laminar_status state_rows_init(struct state_rows *rows, const struct state_rows_index *index, const char *name, const struct data_type *types,
-                               uint32_t n_cols, int flags, struct mem_account *account, struct laminar_error *err)
+laminar_status state_rows_init(struct state_rows *rows, const struct state_rows_index *index,
+                               const char *name, const struct data_type *types, uint32_t n_cols,
+                               int flags, struct mem_account *account, struct laminar_error *err)
 {
-    *rows = (struct state_rows){.state = {.cls = &state_rows_class, .name = name, .account = account}, .index = index, .free_head = ROW_NONE};
+    *rows = (struct state_rows){
+        .state = {.cls = &state_rows_class, .name = name, .account = account},
+        .index = index,
+        .free_head = ROW_NONE};
     laminar_status status = layout_init(&rows->layout, types, n_cols, flags, err);
     if (status == LAMINAR_OK) status = state_core_create(account, &rows->core, err);
     if (status != LAMINAR_OK) {
         state_rows_deinit(rows);
         return status;
     }
-    while ((uint64_t)rows->layout.row_bytes << (rows->page_shift + 1) <= STATE_PAGE_BYTES) rows->page_shift++;
+    while ((uint64_t)rows->layout.row_bytes << (rows->page_shift + 1) <= STATE_PAGE_BYTES)
+        rows->page_shift++;
     return LAMINAR_OK;
 }
 
@@ -78,9 +100,15 @@ struct link_block {
 };
 enum { LINK_BLOCK_BYTES = 2 << 20 };
 
-static size_t links_bytes(const struct state_rows *rows) { return sizeof(struct row_link) << rows->page_shift; }
+static size_t links_bytes(const struct state_rows *rows)
+{
+    return sizeof(struct row_link) << rows->page_shift;
+}
 
-static bool has_own_links(const struct state_rows *rows, size_t page) { return page < PAGE_SLAB_FROM || links_bytes(rows) > LINK_BLOCK_BYTES / 8; }
+static bool has_own_links(const struct state_rows *rows, size_t page)
+{
+    return page < PAGE_SLAB_FROM || links_bytes(rows) > LINK_BLOCK_BYTES / 8;
+}
 
 static struct row_link *new_links(struct state_rows *rows)
 {
@@ -136,7 +164,8 @@ void state_rows_deinit(struct state_rows *rows)
 
 void state_rows_count_bytes(struct state_rows *rows)
 {
-    size_t page_bytes = sizeof(struct state_page) + ((size_t)rows->layout.row_bytes << rows->page_shift) + links_bytes(rows);
+    size_t page_bytes = sizeof(struct state_page) +
+                        ((size_t)rows->layout.row_bytes << rows->page_shift) + links_bytes(rows);
     rows->state.bytes = rows->n_pages * page_bytes + rows->core->held_bytes;
 }
 
@@ -145,7 +174,9 @@ void state_rows_count_bytes(struct state_rows *rows)
 bool state_rows_add_page(struct state_rows *rows)
 {
     if (rows->n_pages == rows->pages_capacity &&
-        !array_grow((void **)&rows->pages, &rows->pages_capacity, sizeof *rows->pages, rows->n_pages + 1)) return false;
+        !array_grow((void **)&rows->pages, &rows->pages_capacity, sizeof *rows->pages,
+                    rows->n_pages + 1))
+        return false;
     struct state_page *page = new_page(rows);
     struct row_link *links = page ? new_links(rows) : NULL;
     if (!links) {
@@ -153,7 +184,8 @@ bool state_rows_add_page(struct state_rows *rows)
         return false;
     }
     mem_account_add(rows->state.account, (int64_t)links_bytes(rows));
-    rows->pages[rows->n_pages++] = (struct row_page){.page = page, .links = links, .version = rows->core->epoch + 1};
+    rows->pages[rows->n_pages++] = (struct row_page){
+        .page = page, .links = links, .version = rows->core->epoch + 1};
     state_rows_count_bytes(rows);
     return true;
 }
@@ -161,7 +193,8 @@ bool state_rows_add_page(struct state_rows *rows)
 /* The first write since the last freeze. */
 static never_inline bool own_page(struct state_rows *rows, struct row_page *entry)
 {
-    if (atomic_load_explicit(&entry->page->refs, memory_order_acquire) > 1) { /* pairs with state_page_unref of a released snapshot */
+    /* pairs with state_page_unref of a released snapshot */
+    if (atomic_load_explicit(&entry->page->refs, memory_order_acquire) > 1) {
         struct state_page *copy = new_page(rows);
         if (!copy) return false;
         memcpy(copy->data, entry->page->data, entry->page->size);
@@ -202,13 +235,15 @@ static void free_strings(struct state_rows *rows, const uint8_t *row)
         const struct row_col *col = &rows->layout.cols[c];
         if (col->phys != PHYS_STRING) continue;
         const struct string_view *view = (const void *)(row + col->offset);
-        if (view->size > STRING_INLINE_MAX) state_heap_free(rows->core, (void *)(uintptr_t)view->ptr, view->size);
+        if (view->size > STRING_INLINE_MAX)
+            state_heap_free(rows->core, (void *)(uintptr_t)view->ptr, view->size);
     }
 }
 
 /* --- Writing values ----------------------------------------------------------------------------------------------------------------------- */
 
-static bool keep_string(struct state_rows *rows, const char *data, size_t size, struct string_view *out)
+static bool keep_string(struct state_rows *rows, const char *data, size_t size,
+                        struct string_view *out)
 {
     if (size > STRING_INLINE_MAX) {
         char *copy = state_heap_alloc(rows->core, size);
@@ -220,8 +255,9 @@ static bool keep_string(struct state_rows *rows, const char *data, size_t size, 
     return true;
 }
 
-static laminar_status write_strings(struct state_rows *rows, uint32_t c, const struct vector *v, const uint32_t *sel, size_t n,
-                                    uint8_t *const *addresses, struct laminar_error *err)
+static laminar_status write_strings(struct state_rows *rows, uint32_t c, const struct vector *v,
+                                    const uint32_t *sel, size_t n, uint8_t *const *addresses,
+                                    struct laminar_error *err)
 {
     const struct string_view *views = v->data;
     for (size_t i = 0; i < n; i++) {
@@ -230,15 +266,18 @@ static laminar_status write_strings(struct state_rows *rows, uint32_t c, const s
         if (!vector_is_valid(v, from)) continue;
         const struct string_view *view = &views[v->shape == VEC_CONST ? 0 : from];
         struct string_view *to = (void *)(row + rows->layout.cols[c].offset);
-        if (view->size <= STRING_INLINE_MAX) *to = *view;
-        else if (!keep_string(rows, view->ptr, view->size, to)) return error_oom(err);
+        if (view->size <= STRING_INLINE_MAX)
+            *to = *view;
+        else if (!keep_string(rows, view->ptr, view->size, to))
+            return error_oom(err);
         row[rows->layout.validity_offset + (c >> 3)] |= (uint8_t)(1U << (c & 7));
     }
     return LAMINAR_OK;
 }
 
-static laminar_status write_encoded(struct state_rows *rows, uint32_t c, const struct vector *v, const uint32_t *sel, size_t n,
-                                    uint8_t *const *addresses, struct laminar_error *err)
+static laminar_status write_encoded(struct state_rows *rows, uint32_t c, const struct vector *v,
+                                    const uint32_t *sel, size_t n, uint8_t *const *addresses,
+                                    struct laminar_error *err)
 {
     for (size_t i = 0; i < n; i++) {
         size_t from = sel ? sel[i] : i;
@@ -247,7 +286,8 @@ static laminar_status write_encoded(struct state_rows *rows, uint32_t c, const s
         laminar_status status = value_encode(v, from, &rows->scratch, err);
         if (status != LAMINAR_OK) return status;
         struct string_view *to = (void *)(addresses[i] + rows->layout.cols[c].offset);
-        if (rows->scratch.failed || !keep_string(rows, rows->scratch.data, rows->scratch.size, to)) {
+        if (rows->scratch.failed ||
+            !keep_string(rows, rows->scratch.data, rows->scratch.size, to)) {
             strbuf_deinit(&rows->scratch);
             return error_oom(err);
         }
@@ -256,18 +296,19 @@ static laminar_status write_encoded(struct state_rows *rows, uint32_t c, const s
     return LAMINAR_OK;
 }
 
-#define WRITE_LOOP(T)                                                                                                                \
-    do {                                                                                                                             \
-        const T *in = v->data;                                                                                                       \
-        if (v->shape == VEC_CONST)                                                                                                   \
-            for (size_t i = 0; i < n; i++) memcpy(addresses[i] + offset, in, sizeof(T));                                             \
-        else if (sel)                                                                                                                \
-            for (size_t i = 0; i < n; i++) memcpy(addresses[i] + offset, &in[sel[i]], sizeof(T));                                    \
-        else                                                                                                                         \
-            for (size_t i = 0; i < n; i++) memcpy(addresses[i] + offset, &in[i], sizeof(T));                                         \
+#define WRITE_LOOP(T)                                                                              \
+    do {                                                                                           \
+        const T *in = v->data;                                                                     \
+        if (v->shape == VEC_CONST)                                                                 \
+            for (size_t i = 0; i < n; i++) memcpy(addresses[i] + offset, in, sizeof(T));           \
+        else if (sel)                                                                              \
+            for (size_t i = 0; i < n; i++) memcpy(addresses[i] + offset, &in[sel[i]], sizeof(T));  \
+        else                                                                                       \
+            for (size_t i = 0; i < n; i++) memcpy(addresses[i] + offset, &in[i], sizeof(T));       \
     } while (0)
 
-static void write_fixed(const struct row_layout *layout, uint32_t c, const struct vector *v, const uint32_t *sel, size_t n, uint8_t *const *addresses)
+static void write_fixed(const struct row_layout *layout, uint32_t c, const struct vector *v,
+                        const uint32_t *sel, size_t n, uint8_t *const *addresses)
 {
     uint32_t offset = layout->cols[c].offset;
     switch (layout->cols[c].width) {
@@ -281,14 +322,16 @@ static void write_fixed(const struct row_layout *layout, uint32_t c, const struc
 }
 
 /* Strings and encoded values set their bits as they go; the bits of other columns without nulls are set eight columns at a time. */
-static void write_validity(const struct row_layout *layout, const struct vector *cols, const uint32_t *sel, size_t n, uint8_t *const *addresses)
+static void write_validity(const struct row_layout *layout, const struct vector *cols,
+                           const uint32_t *sel, size_t n, uint8_t *const *addresses)
 {
     for (uint32_t first = 0; first < layout->n_cols; first += 8) {
         uint32_t byte = layout->validity_offset + first / 8;
         uint8_t all = 0;
         for (uint32_t c = first; c < layout->n_cols && c < first + 8; c++) {
             uint8_t bit = (uint8_t)(1U << (c & 7));
-            if (layout->cols[c].phys == PHYS_STRING || cols[c].type.id == LAMINAR_TYPE_NULL) continue;
+            if (layout->cols[c].phys == PHYS_STRING || cols[c].type.id == LAMINAR_TYPE_NULL)
+                continue;
             if (!cols[c].validity) {
                 all |= bit;
                 continue;
@@ -300,8 +343,9 @@ static void write_validity(const struct row_layout *layout, const struct vector 
     }
 }
 
-static laminar_status write_column(struct state_rows *rows, uint32_t c, const struct vector *v, const uint32_t *sel, size_t n,
-                                   uint8_t *const *addresses, struct laminar_error *err)
+static laminar_status write_column(struct state_rows *rows, uint32_t c, const struct vector *v,
+                                   const uint32_t *sel, size_t n, uint8_t *const *addresses,
+                                   struct laminar_error *err)
 {
     const struct row_col *col = &rows->layout.cols[c];
     if (v->type.id == LAMINAR_TYPE_NULL) return LAMINAR_OK;
@@ -314,7 +358,8 @@ static laminar_status write_column(struct state_rows *rows, uint32_t c, const st
 /* Up to n zeroed rows behind each other, where no slot is free: what is left of the last page. 0 when memory or numbers are out. */
 static size_t take_run(struct state_rows *rows, size_t n, uint8_t **addresses, uint32_t *slots)
 {
-    uint32_t in_page = rows->n_slots & ((1U << rows->page_shift) - 1), row_bytes = rows->layout.row_bytes;
+    uint32_t in_page = rows->n_slots & ((1U << rows->page_shift) - 1),
+             row_bytes = rows->layout.row_bytes;
     size_t room = ((size_t)1 << rows->page_shift) - in_page, left = ROW_NONE - 1 - rows->n_slots;
     if (rows->n_slots >> rows->page_shift == rows->n_pages && !state_rows_add_page(rows)) return 0;
     if (n > room) n = room;
@@ -330,7 +375,8 @@ static size_t take_run(struct state_rows *rows, size_t n, uint8_t **addresses, u
     return n;
 }
 
-static laminar_status take_slots(struct state_rows *rows, size_t n, uint8_t **addresses, uint32_t *slots, size_t *n_taken, struct laminar_error *err)
+static laminar_status take_slots(struct state_rows *rows, size_t n, uint8_t **addresses,
+                                 uint32_t *slots, size_t *n_taken, struct laminar_error *err)
 {
     bool has_moved = false;
     for (*n_taken = 0; *n_taken < n;) {
@@ -345,7 +391,8 @@ static laminar_status take_slots(struct state_rows *rows, size_t n, uint8_t **ad
         *n_taken += got;
         if (got) continue;
         if (rows->n_slots == ROW_NONE - 1)
-            return error_set(err, LAMINAR_QUERY_FAILED, "state '%s' is full: it holds %zu rows", rows->state.name, rows->state.n_rows);
+            return error_set(err, LAMINAR_QUERY_FAILED, "state '%s' is full: it holds %zu rows",
+                             rows->state.name, rows->state.n_rows);
         return error_oom(err);
     }
     /* Copying a frozen page for a later slot has moved earlier rows of that page. */
@@ -353,7 +400,8 @@ static laminar_status take_slots(struct state_rows *rows, size_t n, uint8_t **ad
     return LAMINAR_OK;
 }
 
-laminar_status state_rows_add(struct state_rows *rows, const struct vector *cols, const uint32_t *sel, size_t n, const int64_t *weights,
+laminar_status state_rows_add(struct state_rows *rows, const struct vector *cols,
+                              const uint32_t *sel, size_t n, const int64_t *weights,
                               uint32_t *slots, struct laminar_error *err)
 {
     uint8_t *addresses[CHUNK_ROWS];
@@ -361,7 +409,8 @@ laminar_status state_rows_add(struct state_rows *rows, const struct vector *cols
     size_t n_taken;
     laminar_status status;
     TRY(take_slots(rows, n, addresses, slots, &n_taken, err));
-    for (uint32_t c = 0; c < rows->layout.n_cols; c++) TRY(write_column(rows, c, &cols[c], sel, n, addresses, err));
+    for (uint32_t c = 0; c < rows->layout.n_cols; c++)
+        TRY(write_column(rows, c, &cols[c], sel, n, addresses, err));
     write_validity(&rows->layout, cols, sel, n, addresses);
     for (size_t i = 0; i < n; i++) {
         int64_t weight = weights ? weights[sel ? sel[i] : i] : 1;
@@ -383,11 +432,13 @@ done:
     return status;
 }
 
-laminar_status state_rows_replace(struct state_rows *rows, uint32_t slot, const struct vector *cols, size_t row, struct laminar_error *err)
+laminar_status state_rows_replace(struct state_rows *rows, uint32_t slot, const struct vector *cols,
+                                  size_t row, struct laminar_error *err)
 {
     uint32_t from = (uint32_t)row, new_slot;
     int64_t weight = row_weight(state_rows_at(rows, slot));
-    size_t n_heavy = rows->n_heavy, n_rows = rows->state.n_rows; /* the row added below isn't one more; its weight is positive */
+    /* the row added below isn't one more; its weight is positive */
+    size_t n_heavy = rows->n_heavy, n_rows = rows->state.n_rows;
     int64_t weight_sum = rows->weight_sum;
     if (!state_rows_write(rows, slot)) return error_oom(err);
     /* The new row is made beside the old one, then the bytes change places, so that a failure leaves the old one. */
@@ -395,7 +446,8 @@ laminar_status state_rows_replace(struct state_rows *rows, uint32_t slot, const 
     if (status != LAMINAR_OK) return status;
     uint8_t *old_row = state_rows_at(rows, slot), *new_row = state_rows_at(rows, new_slot);
     free_strings(rows, old_row);
-    if (rows->layout.counter_offset) memcpy(row_counter(&rows->layout, new_row), row_counter(&rows->layout, old_row), 8);
+    if (rows->layout.counter_offset)
+        memcpy(row_counter(&rows->layout, new_row), row_counter(&rows->layout, old_row), 8);
     memcpy(old_row, new_row, rows->layout.row_bytes);
     memcpy(old_row, &weight, 8);
     memset(new_row, 0, rows->layout.row_bytes);
@@ -406,7 +458,8 @@ laminar_status state_rows_replace(struct state_rows *rows, uint32_t slot, const 
     return LAMINAR_OK;
 }
 
-laminar_status state_rows_set_weight(struct state_rows *rows, uint32_t slot, int64_t weight, struct laminar_error *err)
+laminar_status state_rows_set_weight(struct state_rows *rows, uint32_t slot, int64_t weight,
+                                     struct laminar_error *err)
 {
     uint8_t *row = state_rows_write(rows, slot);
     if (!row) return error_oom(err);
@@ -455,6 +508,7 @@ size_t state_rows_scan(const struct state_rows *rows, uint64_t *cursor, uint32_t
 {
     size_t n_found = 0;
     for (; n_found < n && *cursor < rows->n_slots; (*cursor)++)
-        if (row_weight(state_rows_at(rows, (uint32_t)*cursor))) slots[n_found++] = (uint32_t)*cursor;
+        if (row_weight(state_rows_at(rows, (uint32_t)*cursor)))
+            slots[n_found++] = (uint32_t)*cursor;
     return n_found;
 }

@@ -16,18 +16,18 @@
 
 struct row_col {
     struct data_type type;
-    enum phys_type phys;  /* PHYS_STRING for encoded values too */
+    enum phys_type phys; /* PHYS_STRING for encoded values too */
     uint32_t offset;
     uint32_t width;
-    bool is_encoded;      /* LIST, STRUCT, MAP */
+    bool is_encoded; /* LIST, STRUCT, MAP */
 };
 struct row_layout {
     struct row_col *cols;
     uint32_t n_cols;
     uint32_t row_bytes;
-    uint32_t counter_offset;  /* 0 = none */
+    uint32_t counter_offset; /* 0 = none */
     uint32_t validity_offset;
-    bool has_heap;            /* some column can hold heap bytes */
+    bool has_heap; /* some column can hold heap bytes */
 };
 struct row_link { /* two slot numbers for the owner's lists; `next` chains free slots */
     uint32_t next;
@@ -42,10 +42,12 @@ struct row_page {
 struct state_rows;
 /* What the owner derives from the rows. All may be NULL. */
 struct state_rows_index {
-    laminar_status (*rebuild)(struct state_rows *rows, struct laminar_error *err); /* after a restore */
+    /* after a restore */
+    laminar_status (*rebuild)(struct state_rows *rows, struct laminar_error *err);
     void (*clear)(struct state_rows *rows);
     bool (*check)(const struct state_rows *rows);
-    void (*free)(struct state_rows *rows); /* frees the struct that `rows` is part of, after state_rows_deinit */
+    /* frees the struct that `rows` is part of, after state_rows_deinit */
+    void (*free)(struct state_rows *rows);
 };
 struct state_rows {
     struct state state;
@@ -55,21 +57,22 @@ struct state_rows {
     struct row_page *pages;
     size_t n_pages;
     size_t pages_capacity;
-    struct page_slab *slab;  /* what pages of a large table are cut from */
+    struct page_slab *slab;         /* what pages of a large table are cut from */
     struct link_block *link_blocks; /* and their links */
-    uint32_t page_shift;     /* rows a page: 1 << page_shift */
-    uint32_t n_slots;        /* used so far, free ones included */
+    uint32_t page_shift;            /* rows a page: 1 << page_shift */
+    uint32_t n_slots;               /* used so far, free ones included */
     uint32_t free_head;
-    size_t n_heavy;          /* rows whose weight isn't 1 */
-    size_t n_negative;       /* rows whose weight is below 0: only within a step */
+    size_t n_heavy;    /* rows whose weight isn't 1 */
+    size_t n_negative; /* rows whose weight is below 0: only within a step */
     int64_t weight_sum;
-    struct strbuf scratch;   /* encoded values */
+    struct strbuf scratch; /* encoded values */
 };
 
 enum { STATE_ROWS_PLAIN = 0, STATE_ROWS_COUNTER = 1 };
-laminar_status state_rows_init(struct state_rows *rows, const struct state_rows_index *index, const char *name,
-                               const struct data_type *types, uint32_t n_cols, int flags, struct mem_account *account,
-                               struct laminar_error *err) must_check;
+laminar_status state_rows_init(struct state_rows *rows, const struct state_rows_index *index,
+                               const char *name, const struct data_type *types, uint32_t n_cols,
+                               int flags, struct mem_account *account, struct laminar_error *err)
+    must_check;
 void state_rows_deinit(struct state_rows *rows);
 void state_rows_clear(struct state_rows *rows);
 
@@ -93,35 +96,45 @@ static inline bool row_is_valid(const struct row_layout *layout, const uint8_t *
 }
 /* For writing: copies the page if a snapshot shares it; NULL when memory is out. Earlier addresses of the page's rows stay readable but may be stale. */
 uint8_t *state_rows_write(struct state_rows *rows, uint32_t slot);
-laminar_status state_rows_set_weight(struct state_rows *rows, uint32_t slot, int64_t weight, struct laminar_error *err) must_check;
+laminar_status state_rows_set_weight(struct state_rows *rows, uint32_t slot, int64_t weight,
+                                     struct laminar_error *err) must_check;
 
 /* Adds rows sel[0..n) (NULL: 0..n) of `cols`, with weights[row] (NULL: 1). On failure nothing was added. n <= CHUNK_ROWS. */
-laminar_status state_rows_add(struct state_rows *rows, const struct vector *cols, const uint32_t *sel, size_t n, const int64_t *weights,
+laminar_status state_rows_add(struct state_rows *rows, const struct vector *cols,
+                              const uint32_t *sel, size_t n, const int64_t *weights,
                               uint32_t *slots, struct laminar_error *err) must_check;
 /* Overwrites the columns of one row, keeping weight and counter. On failure the row is as it was. */
-laminar_status state_rows_replace(struct state_rows *rows, uint32_t slot, const struct vector *cols, size_t row, struct laminar_error *err) must_check;
+laminar_status state_rows_replace(struct state_rows *rows, uint32_t slot, const struct vector *cols,
+                                  size_t row, struct laminar_error *err) must_check;
 /* Frees slots and their strings. Fails only when a frozen page can't be copied. */
-laminar_status state_rows_drop(struct state_rows *rows, uint32_t slot, struct laminar_error *err) must_check;
+laminar_status state_rows_drop(struct state_rows *rows, uint32_t slot, struct laminar_error *err)
+    must_check;
 /* Appends column `col` of the rows at slots[0..n) to out; strings borrow the table's heap (valid until the row is dropped). Any n. */
-laminar_status state_rows_gather(const struct state_rows *rows, uint32_t col, const uint32_t *slots, size_t n, struct column *out,
-                                 struct laminar_error *err) must_check;
+laminar_status state_rows_gather(const struct state_rows *rows, uint32_t col, const uint32_t *slots,
+                                 size_t n, struct column *out, struct laminar_error *err)
+    must_check;
 /* The same from addresses (rows of a snapshot). */
-laminar_status row_gather(const struct row_layout *layout, uint32_t col, const uint8_t *const *addresses, size_t n, struct column *out,
+laminar_status row_gather(const struct row_layout *layout, uint32_t col,
+                          const uint8_t *const *addresses, size_t n, struct column *out,
                           struct laminar_error *err) must_check;
 /* Nulls equal each other. Encoded values: equal bytes. */
-bool row_equal(const struct row_layout *layout, const uint8_t *a, const uint8_t *b, const uint32_t *cols, uint32_t n_cols);
+bool row_equal(const struct row_layout *layout, const uint8_t *a, const uint8_t *b,
+               const uint32_t *cols, uint32_t n_cols);
 /* Order of the values: nulls last; NaN greatest; encoded values by their bytes (a total order, no more). */
-int row_compare_col(const struct row_layout *layout, uint32_t col, const uint8_t *a, const uint8_t *b);
+int row_compare_col(const struct row_layout *layout, uint32_t col, const uint8_t *a,
+                    const uint8_t *b);
 /* Over all columns in turn: a total order of distinct rows. */
 int row_compare(const struct row_layout *layout, const uint8_t *a, const uint8_t *b);
 /* Of the candidates match[0..n) (indexes i) keeps those where column `col` of addresses[i] equals row rows_of[i] of v (NULL: i); returns how many. */
-size_t row_match(struct state_rows *rows, uint32_t col, const uint8_t *const *addresses, const struct vector *v, const uint32_t *rows_of,
-                 uint32_t *match, size_t n);
+size_t row_match(struct state_rows *rows, uint32_t col, const uint8_t *const *addresses,
+                 const struct vector *v, const uint32_t *rows_of, uint32_t *match, size_t n);
 /* One row against row `row` of vectors, over all columns. */
-bool row_equals_vectors(struct state_rows *rows, const uint8_t *address, const struct vector *cols, size_t row);
+bool row_equals_vectors(struct state_rows *rows, const uint8_t *address, const struct vector *cols,
+                        size_t row);
 
 /* A frozen table, for reading by any thread: fills addresses of up to n live rows from *cursor on (start with 0); 0 at the end. */
-size_t state_rows_snapshot_scan(const struct state_snapshot *snapshot, uint64_t *cursor, const uint8_t **addresses, size_t n);
+size_t state_rows_snapshot_scan(const struct state_snapshot *snapshot, uint64_t *cursor,
+                                const uint8_t **addresses, size_t n);
 const struct row_layout *state_rows_snapshot_layout(const struct state_snapshot *snapshot);
 /* Live slots of the table itself. */
 size_t state_rows_scan(const struct state_rows *rows, uint64_t *cursor, uint32_t *slots, size_t n);

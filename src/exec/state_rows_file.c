@@ -7,13 +7,14 @@
  *   kind 0, page 0: head: u32 version, u32 columns, u32 bytes a row, u32 page shift, u64 slots, u64 rows, then a column: u8 type, unit, precision, scale
  *   kind 1, page i: the page's rows as they lie, pointers of long strings zeroed; then, row by row and column by column, the bytes of long strings
  * Restoring trusts nothing: sizes, weights, booleans, text and strings' sizes are checked, prefixes are made again. */
-#include "exec/state_rows_internal.h"
 #include "base/error.h"
+#include "exec/state_rows_internal.h"
 #include "vector/text.h"
 
 enum { ROWS_FORMAT = 1, ROWS_HEAD_BYTES = 32, PIECE_HEAD = 0, PIECE_PAGE = 1 };
 
-#define WEIGHT_MAX (INT64_C(1) << 31) /* of one row in a file, so that sums of 2^32 rows can't overflow */
+#define WEIGHT_MAX                                                                                 \
+    (INT64_C(1) << 31) /* of one row in a file, so that sums of 2^32 rows can't overflow */
 
 struct rows_snapshot {
     struct state_snapshot head;
@@ -26,7 +27,10 @@ struct rows_snapshot {
     size_t n_rows;
 };
 
-static struct state_rows *rows_of(struct state *state) { return CONTAINER_OF(state, struct state_rows, state); }
+static struct state_rows *rows_of(struct state *state)
+{
+    return CONTAINER_OF(state, struct state_rows, state);
+}
 
 static void rows_release(struct state_snapshot *head)
 {
@@ -39,7 +43,8 @@ static void rows_release(struct state_snapshot *head)
     mem_free(snapshot);
 }
 
-static laminar_status rows_freeze(struct state *state, struct state_snapshot **out, struct laminar_error *err)
+static laminar_status rows_freeze(struct state *state, struct state_snapshot **out,
+                                  struct laminar_error *err)
 {
     struct state_rows *rows = rows_of(state);
     struct rows_snapshot *snapshot = mem_calloc(1, sizeof *snapshot);
@@ -81,7 +86,8 @@ static const uint8_t *snapshot_row(const struct rows_snapshot *snapshot, uint64_
     return snapshot->pages[slot >> snapshot->page_shift]->data + i * snapshot->layout.row_bytes;
 }
 
-size_t state_rows_snapshot_scan(const struct state_snapshot *head, uint64_t *cursor, const uint8_t **addresses, size_t n)
+size_t state_rows_snapshot_scan(const struct state_snapshot *head, uint64_t *cursor,
+                                const uint8_t **addresses, size_t n)
 {
     const struct rows_snapshot *snapshot = CONTAINER_OF(head, struct rows_snapshot, head);
     size_t n_found = 0;
@@ -134,12 +140,14 @@ static void encode_page(const struct rows_snapshot *snapshot, size_t page, struc
             if (layout->cols[c].phys != PHYS_STRING || view->size <= STRING_INLINE_MAX) continue;
             strbuf_append(out, view->ptr, view->size);
             if (out->failed) return;
-            memset(out->data + offset + layout->cols[c].offset + offsetof(struct string_view, ptr), 0, sizeof view->ptr);
+            memset(out->data + offset + layout->cols[c].offset + offsetof(struct string_view, ptr),
+                   0, sizeof view->ptr);
         }
     }
 }
 
-static laminar_status rows_write(struct state_snapshot *head, struct state_sink *sink, struct laminar_error *err)
+static laminar_status rows_write(struct state_snapshot *head, struct state_sink *sink,
+                                 struct laminar_error *err)
 {
     struct rows_snapshot *snapshot = CONTAINER_OF(head, struct rows_snapshot, head);
     struct strbuf buf = {0};
@@ -151,7 +159,9 @@ static laminar_status rows_write(struct state_snapshot *head, struct state_sink 
         strbuf_clear(&buf);
         encode_page(snapshot, page, &buf);
         if (buf.failed) TRY(error_oom(err));
-        if (buf.size) TRY(sink->write(sink, PIECE_PAGE, page, snapshot->versions[page], buf.data, buf.size, err));
+        if (buf.size)
+            TRY(sink->write(sink, PIECE_PAGE, page, snapshot->versions[page], buf.data, buf.size,
+                            err));
     }
 done:
     strbuf_deinit(&buf);
@@ -160,36 +170,44 @@ done:
 
 /* --- Restoring --------------------------------------------------------------------------------------------------------------------------- */
 
-static laminar_status corrupt(const struct state_rows *rows, const char *what, struct laminar_error *err)
+static laminar_status corrupt(const struct state_rows *rows, const char *what,
+                              struct laminar_error *err)
 {
-    return error_set(err, LAMINAR_CHECKPOINT_FAILED, "state '%s' can't be restored: %s", rows->state.name, what);
+    return error_set(err, LAMINAR_CHECKPOINT_FAILED, "state '%s' can't be restored: %s",
+                     rows->state.name, what);
 }
 
-static laminar_status decode_head(struct state_rows *rows, const uint8_t *data, size_t size, uint64_t *n_slots, uint64_t *n_rows,
-                                  struct laminar_error *err)
+static laminar_status decode_head(struct state_rows *rows, const uint8_t *data, size_t size,
+                                  uint64_t *n_slots, uint64_t *n_rows, struct laminar_error *err)
 {
     uint32_t words[4];
-    if (size != ROWS_HEAD_BYTES + (size_t)rows->layout.n_cols * 4) return corrupt(rows, "its head has another size", err);
+    if (size != ROWS_HEAD_BYTES + (size_t)rows->layout.n_cols * 4)
+        return corrupt(rows, "its head has another size", err);
     memcpy(words, data, 16);
     memcpy(n_slots, data + 16, 8);
     memcpy(n_rows, data + 24, 8);
     if (words[0] != ROWS_FORMAT) return corrupt(rows, "unknown format version", err);
-    if (words[1] != rows->layout.n_cols || words[2] != rows->layout.row_bytes || words[3] != rows->page_shift)
+    if (words[1] != rows->layout.n_cols || words[2] != rows->layout.row_bytes ||
+        words[3] != rows->page_shift)
         return corrupt(rows, "its rows have another shape", err);
     for (uint32_t c = 0; c < rows->layout.n_cols; c++) {
         struct data_type type = rows->layout.cols[c].type;
         uint8_t bytes[4] = {type.id, type.unit, type.precision, (uint8_t)type.scale};
-        if (memcmp(data + ROWS_HEAD_BYTES + (size_t)c * 4, bytes, 4) != 0) return corrupt(rows, "a column has another type", err);
+        if (memcmp(data + ROWS_HEAD_BYTES + (size_t)c * 4, bytes, 4) != 0)
+            return corrupt(rows, "a column has another type", err);
     }
-    if (*n_slots >= ROW_NONE || *n_rows > *n_slots) return corrupt(rows, "impossible number of rows", err);
+    if (*n_slots >= ROW_NONE || *n_rows > *n_slots)
+        return corrupt(rows, "impossible number of rows", err);
     return LAMINAR_OK;
 }
 
 /* Checks one value in place and gives a long string heap memory. */
-static laminar_status decode_value(struct state_rows *rows, const struct row_col *col, bool is_valid, uint8_t *at, const uint8_t **tail,
+static laminar_status decode_value(struct state_rows *rows, const struct row_col *col,
+                                   bool is_valid, uint8_t *at, const uint8_t **tail,
                                    const uint8_t *end, struct laminar_error *err)
 {
-    if (col->phys == PHYS_BOOL && *at > 1) return corrupt(rows, "a boolean is neither true nor false", err);
+    if (col->phys == PHYS_BOOL && *at > 1)
+        return corrupt(rows, "a boolean is neither true nor false", err);
     if (col->phys != PHYS_STRING) return LAMINAR_OK;
     struct string_view *view = (void *)at;
     uint32_t size = view->size;
@@ -217,15 +235,18 @@ static laminar_status decode_value(struct state_rows *rows, const struct row_col
         struct column probe = {0};
         size_t used = 0;
         laminar_status status = column_init(&probe, col->type, err);
-        if (status == LAMINAR_OK) status = value_decode(&probe, (const uint8_t *)bytes, size, &used, err);
+        if (status == LAMINAR_OK)
+            status = value_decode(&probe, (const uint8_t *)bytes, size, &used, err);
         column_deinit(&probe);
         if (status == LAMINAR_OUT_OF_MEMORY) return status;
-        if (status != LAMINAR_OK || used != size) return corrupt(rows, "a nested value is malformed", err);
+        if (status != LAMINAR_OK || used != size)
+            return corrupt(rows, "a nested value is malformed", err);
     }
     return LAMINAR_OK;
 }
 
-static laminar_status decode_page(struct state_rows *rows, size_t n, const uint8_t *data, size_t size, struct laminar_error *err)
+static laminar_status decode_page(struct state_rows *rows, size_t n, const uint8_t *data,
+                                  size_t size, struct laminar_error *err)
 {
     const struct row_layout *layout = &rows->layout;
     if (size < n * layout->row_bytes) return corrupt(rows, "a page is too short", err);
@@ -236,7 +257,8 @@ static laminar_status decode_page(struct state_rows *rows, size_t n, const uint8
         uint8_t *row = state_rows_at(rows, slot);
         memcpy(row, data + i * layout->row_bytes, layout->row_bytes);
         int64_t weight = row_weight(row);
-        if (weight > WEIGHT_MAX || weight < -WEIGHT_MAX) return corrupt(rows, "an impossible weight", err);
+        if (weight > WEIGHT_MAX || weight < -WEIGHT_MAX)
+            return corrupt(rows, "an impossible weight", err);
         if (weight == 0) { /* linked as free slots afterwards */
             memset(row, 0, layout->row_bytes);
             continue;
@@ -252,14 +274,16 @@ static laminar_status decode_page(struct state_rows *rows, size_t n, const uint8
         for (uint32_t c = 0; c < layout->n_cols; c++) {
             const struct row_col *col = &layout->cols[c];
             if (col->phys == PHYS_STRING) memcpy(row + col->offset, from + col->offset, 16);
-            laminar_status status = decode_value(rows, col, row_is_valid(layout, row, c), row + col->offset, &tail, end, err);
+            laminar_status status = decode_value(rows, col, row_is_valid(layout, row, c),
+                                                 row + col->offset, &tail, end, err);
             if (status != LAMINAR_OK) return status;
         }
     }
     return tail == end ? LAMINAR_OK : corrupt(rows, "a page is too long", err);
 }
 
-static laminar_status rows_restore(struct state *state, struct state_source *source, struct laminar_error *err)
+static laminar_status rows_restore(struct state *state, struct state_source *source,
+                                   struct laminar_error *err)
 {
     struct state_rows *rows = rows_of(state);
     uint32_t kind;
@@ -273,8 +297,10 @@ static laminar_status rows_restore(struct state *state, struct state_source *sou
     TRY(decode_head(rows, data, size, &n_slots, &n_rows, err));
     while (rows->n_slots < n_slots) {
         TRY(source->read(source, &kind, &page, &data, &size, err));
-        if (size == 0 || kind != PIECE_PAGE || page != rows->n_pages) TRY(corrupt(rows, "a page is missing", err));
-        TRY(decode_page(rows, page_rows(n_slots, rows->page_shift, rows->n_pages), data, size, err));
+        if (size == 0 || kind != PIECE_PAGE || page != rows->n_pages)
+            TRY(corrupt(rows, "a page is missing", err));
+        TRY(decode_page(rows, page_rows(n_slots, rows->page_shift, rows->n_pages), data, size,
+                        err));
     }
     TRY(source->read(source, &kind, &page, &data, &size, err));
     if (size != 0) TRY(corrupt(rows, "there is more than it should have", err));
@@ -314,11 +340,16 @@ static bool rows_check(const struct state *state)
         n_heavy += weight != 0 && weight != 1;
         sum += weight;
     }
-    for (uint32_t slot = rows->free_head; slot != ROW_NONE; slot = state_rows_link(rows, slot)->next) {
-        if (slot >= rows->n_slots || row_weight(state_rows_at(rows, slot)) || n_free > rows->n_slots) return false;
+    for (uint32_t slot = rows->free_head; slot != ROW_NONE;
+         slot = state_rows_link(rows, slot)->next) {
+        if (slot >= rows->n_slots || row_weight(state_rows_at(rows, slot)) ||
+            n_free > rows->n_slots)
+            return false;
         n_free++;
     }
-    if (n_live != state->n_rows || n_heavy != rows->n_heavy || sum != rows->weight_sum || n_live + n_free != rows->n_slots) return false;
+    if (n_live != state->n_rows || n_heavy != rows->n_heavy || sum != rows->weight_sum ||
+        n_live + n_free != rows->n_slots)
+        return false;
     return !rows->index || !rows->index->check || rows->index->check(rows);
 }
 

@@ -22,8 +22,8 @@ struct store {
 };
 enum { UPSERT_SLOTS = CHUNK_ROWS * 2 };
 
-static laminar_status create_map(struct store *store, const uint32_t *key_cols, uint32_t n_key_cols, struct mem_account *account,
-                                 struct laminar_error *err)
+static laminar_status create_map(struct store *store, const uint32_t *key_cols, uint32_t n_key_cols,
+                                 struct mem_account *account, struct laminar_error *err)
 {
     uint32_t n = store->schema->n_columns;
     laminar_status status = LAMINAR_OK;
@@ -39,7 +39,8 @@ static laminar_status create_map(struct store *store, const uint32_t *key_cols, 
                                        .n_cols = n,
                                        .key_cols = store->kind == STORE_KEYED ? key_cols : all,
                                        .n_keys = store->kind == STORE_KEYED ? n_key_cols : n,
-                                       .mode = store->kind == STORE_KEYED ? MULTIMAP_CHAIN : MULTIMAP_APPEND,
+                                       .mode = store->kind == STORE_KEYED ? MULTIMAP_CHAIN
+                                                                          : MULTIMAP_APPEND,
                                        .has_hash_groups = store->kind == STORE_BAG,
                                        .account = account};
     TRY(multimap_create(&options, &store->map, err));
@@ -55,16 +56,20 @@ done:
     return status;
 }
 
-laminar_status store_create(enum store_kind kind, struct schema *schema, const uint32_t *key_cols, uint32_t n_key_cols,
-                            struct retention retention, struct mem_account *account, struct store **out, struct laminar_error *err)
+laminar_status store_create(enum store_kind kind, struct schema *schema, const uint32_t *key_cols,
+                            uint32_t n_key_cols, struct retention retention,
+                            struct mem_account *account, struct store **out,
+                            struct laminar_error *err)
 {
     struct store *store = mem_calloc(1, sizeof *store);
     if (!store) return error_oom(err);
     laminar_status status;
     store->kind = kind;
     store->schema = schema_ref(schema);
-    if (kind == STORE_LOG) TRY(state_log_create("rows", schema, retention, account, &store->log, err));
-    else TRY(create_map(store, key_cols, n_key_cols, account, err));
+    if (kind == STORE_LOG)
+        TRY(state_log_create("rows", schema, retention, account, &store->log, err));
+    else
+        TRY(create_map(store, key_cols, n_key_cols, account, err));
     *out = store;
     return LAMINAR_OK;
 done:
@@ -80,7 +85,8 @@ void store_free(struct store *store)
         state->cls->free(state);
     }
     multimap_free(store->map);
-    for (uint32_t i = 0; store->cols && i < store->schema->n_columns; i++) column_deinit(&store->cols[i]);
+    for (uint32_t i = 0; store->cols && i < store->schema->n_columns; i++)
+        column_deinit(&store->cols[i]);
     mem_free(store->cols);
     mem_free(store->vecs);
     mem_free(store->keys);
@@ -89,7 +95,10 @@ void store_free(struct store *store)
     mem_free(store);
 }
 
-struct state *store_state(struct store *store) { return store->log ? state_log_base(store->log) : &store->map->rows.state; }
+struct state *store_state(struct store *store)
+{
+    return store->log ? state_log_base(store->log) : &store->map->rows.state;
+}
 
 size_t store_n_rows(const struct store *store)
 {
@@ -111,36 +120,45 @@ laminar_status store_append(struct store *store, struct batch *batch, struct lam
 
 static void read_keys(struct store *store, const struct chunk *chunk, uint64_t *hashes)
 {
-    for (uint32_t k = 0; k < store->map->n_keys; k++) store->keys[k] = chunk->cols[store->map->key_cols[k]];
+    for (uint32_t k = 0; k < store->map->n_keys; k++)
+        store->keys[k] = chunk->cols[store->map->key_cols[k]];
     kernel_hash(store->keys, store->map->n_keys, chunk->n_rows, hashes);
 }
 
 /* KEYED, a retraction whose row isn't there as it says: the key decides, if there is one row of it. */
-static laminar_status retract_by_key(struct store *store, const uint64_t *hashes, uint32_t row, bool *is_done, struct laminar_error *err)
+static laminar_status retract_by_key(struct store *store, const uint64_t *hashes, uint32_t row,
+                                     bool *is_done, struct laminar_error *err)
 {
     struct state_rows *rows = &store->map->rows;
     uint32_t heads[CHUNK_ROWS];
     multimap_find(store->map, store->keys, hashes, &row, 1, heads, NULL);
     uint32_t head = heads[row];
-    *is_done = head != ROW_NONE && multimap_next(store->map, head) == ROW_NONE && row_weight(state_rows_at(rows, head)) == 1;
+    *is_done = head != ROW_NONE && multimap_next(store->map, head) == ROW_NONE &&
+               row_weight(state_rows_at(rows, head)) == 1;
     return *is_done ? multimap_remove(store->map, head, err) : LAMINAR_OK;
 }
 
-laminar_status store_apply(struct store *store, const struct chunk *delta, struct laminar_error *err)
+laminar_status store_apply(struct store *store, const struct chunk *delta,
+                           struct laminar_error *err)
 {
-    if (store->kind == STORE_LOG) return state_log_append_chunk(store->log, delta, clock_wall_us(), err);
+    if (store->kind == STORE_LOG)
+        return state_log_append_chunk(store->log, delta, clock_wall_us(), err);
     uint64_t hashes[CHUNK_ROWS];
     read_keys(store, delta, hashes);
     bool has_negative = false;
-    for (uint32_t i = 0; delta->weights && i < delta->n_rows; i++) has_negative |= delta->weights[i] < 0;
+    for (uint32_t i = 0; delta->weights && i < delta->n_rows; i++)
+        has_negative |= delta->weights[i] < 0;
     if (store->kind == STORE_BAG || !has_negative)
-        return multimap_apply(store->map, delta->cols, hashes, NULL, delta->n_rows, delta->weights, NULL, err);
+        return multimap_apply(store->map, delta->cols, hashes, NULL, delta->n_rows, delta->weights,
+                              NULL, err);
     laminar_status status = LAMINAR_OK;
     for (uint32_t i = 0; i < delta->n_rows; i++) {
         bool is_done = false;
-        if (delta->weights[i] == -1 && multimap_find_row(store->map, delta->cols, hashes, i) == ROW_NONE)
+        if (delta->weights[i] == -1 &&
+            multimap_find_row(store->map, delta->cols, hashes, i) == ROW_NONE)
             TRY(retract_by_key(store, hashes, i, &is_done, err));
-        if (!is_done) TRY(multimap_apply(store->map, delta->cols, hashes, &i, 1, delta->weights, NULL, err));
+        if (!is_done)
+            TRY(multimap_apply(store->map, delta->cols, hashes, &i, 1, delta->weights, NULL, err));
     }
 done:
     return status;
@@ -176,8 +194,10 @@ static size_t last_of_keys(struct store *store, const uint64_t *hashes, size_t n
     return n_sel;
 }
 
-static laminar_status emit_sel(struct store *store, const struct chunk *rows, const uint32_t *sel, size_t n, const int64_t *weights,
-                               laminar_status (*emit)(void *ctx, const struct chunk *delta), void *ctx, struct laminar_error *err)
+static laminar_status emit_sel(struct store *store, const struct chunk *rows, const uint32_t *sel,
+                               size_t n, const int64_t *weights,
+                               laminar_status (*emit)(void *ctx, const struct chunk *delta),
+                               void *ctx, struct laminar_error *err)
 {
     struct chunk delta;
     laminar_status status;
@@ -195,11 +215,16 @@ done:
     return status;
 }
 
-static laminar_status emit_old(struct store *store, const uint32_t *slots, size_t n, const int64_t *weights,
-                               laminar_status (*emit)(void *ctx, const struct chunk *delta), void *ctx, struct laminar_error *err)
+static laminar_status emit_old(struct store *store, const uint32_t *slots, size_t n,
+                               const int64_t *weights,
+                               laminar_status (*emit)(void *ctx, const struct chunk *delta),
+                               void *ctx, struct laminar_error *err)
 {
     laminar_status status = LAMINAR_OK;
-    struct chunk delta = {.n_rows = (uint32_t)n, .n_cols = store->schema->n_columns, .cols = store->vecs, .weights = weights};
+    struct chunk delta = {.n_rows = (uint32_t)n,
+                          .n_cols = store->schema->n_columns,
+                          .cols = store->vecs,
+                          .weights = weights};
     if (n == 0) return LAMINAR_OK;
     for (uint32_t c = 0; c < delta.n_cols; c++) {
         column_clear(&store->cols[c]);
@@ -211,22 +236,28 @@ done:
     return status;
 }
 
-laminar_status store_upsert(struct store *store, const struct chunk *rows, laminar_status (*emit)(void *ctx, const struct chunk *delta),
-                            void *ctx, struct laminar_error *err)
+laminar_status store_upsert(struct store *store, const struct chunk *rows,
+                            laminar_status (*emit)(void *ctx, const struct chunk *delta), void *ctx,
+                            struct laminar_error *err)
 {
     assert(store->kind == STORE_KEYED && rows->n_rows <= CHUNK_ROWS);
     uint64_t hashes[CHUNK_ROWS];
-    uint32_t sel[CHUNK_ROWS], heads[CHUNK_ROWS], new_sel[CHUNK_ROWS], changed_slots[CHUNK_ROWS], changed_sel[CHUNK_ROWS], inserted[CHUNK_ROWS];
+    uint32_t sel[CHUNK_ROWS], heads[CHUNK_ROWS], new_sel[CHUNK_ROWS], changed_slots[CHUNK_ROWS],
+        changed_sel[CHUNK_ROWS], inserted[CHUNK_ROWS];
     int64_t minus[CHUNK_ROWS];
     laminar_status status = LAMINAR_OK;
     if (rows->n_rows == 0) return LAMINAR_OK;
     read_keys(store, rows, hashes);
-    size_t n_sel = last_of_keys(store, hashes, rows->n_rows, sel), n_new = 0, n_changed = 0, n_inserted = 0;
+    size_t n_sel = last_of_keys(store, hashes, rows->n_rows, sel), n_new = 0, n_changed = 0,
+           n_inserted = 0;
     multimap_find(store->map, store->keys, hashes, sel, n_sel, heads, NULL);
     for (size_t k = 0; k < n_sel; k++) {
         uint32_t row = sel[k], head = heads[row];
-        if (head == ROW_NONE) inserted[n_inserted++] = row;
-        else if (row_equals_vectors(&store->map->rows, state_rows_at(&store->map->rows, head), rows->cols, row)) continue;
+        if (head == ROW_NONE)
+            inserted[n_inserted++] = row;
+        else if (row_equals_vectors(&store->map->rows, state_rows_at(&store->map->rows, head),
+                                    rows->cols, row))
+            continue;
         else {
             minus[n_changed] = -1;
             changed_sel[n_changed] = row;
@@ -234,8 +265,10 @@ laminar_status store_upsert(struct store *store, const struct chunk *rows, lamin
         }
         new_sel[n_new++] = row;
     }
-    TRY(emit_old(store, changed_slots, n_changed, minus, emit, ctx, err)); /* before the rows are overwritten: it borrows their strings */
-    for (size_t k = 0; k < n_changed; k++) TRY(multimap_replace(store->map, changed_slots[k], rows->cols, changed_sel[k], err));
+    /* before the rows are overwritten: it borrows their strings */
+    TRY(emit_old(store, changed_slots, n_changed, minus, emit, ctx, err));
+    for (size_t k = 0; k < n_changed; k++)
+        TRY(multimap_replace(store->map, changed_slots[k], rows->cols, changed_sel[k], err));
     TRY(multimap_apply(store->map, rows->cols, hashes, inserted, n_inserted, NULL, NULL, err));
     TRY(emit_sel(store, rows, new_sel, n_new, NULL, emit, ctx, err));
 done:
@@ -255,17 +288,21 @@ struct store_snapshot {
     int64_t weights[CHUNK_ROWS];
 };
 
-laminar_status store_snapshot_create(struct store *store, struct store_snapshot **out, struct laminar_error *err)
+laminar_status store_snapshot_create(struct store *store, struct store_snapshot **out,
+                                     struct laminar_error *err)
 {
     struct store_snapshot *snapshot = mem_alloc(sizeof *snapshot);
     laminar_status status = LAMINAR_OK;
     if (!snapshot) return error_oom(err);
     uint32_t n = store->schema->n_columns;
-    *snapshot = (struct store_snapshot){.schema = schema_ref(store->schema), .is_log = store->log != NULL, .n_rows = store_n_rows(store)};
+    *snapshot = (struct store_snapshot){.schema = schema_ref(store->schema),
+                                        .is_log = store->log != NULL,
+                                        .n_rows = store_n_rows(store)};
     snapshot->cols = mem_calloc(n, sizeof *snapshot->cols);
     snapshot->vecs = mem_calloc(n, sizeof *snapshot->vecs);
     if (!snapshot->cols || !snapshot->vecs) TRY(error_oom(err));
-    for (uint32_t i = 0; i < n; i++) TRY(column_init(&snapshot->cols[i], store->schema->columns[i].type, err));
+    for (uint32_t i = 0; i < n; i++)
+        TRY(column_init(&snapshot->cols[i], store->schema->columns[i].type, err));
     TRY(state_freeze(store_state(store), &snapshot->state, err));
     *out = snapshot;
     return LAMINAR_OK;
@@ -277,7 +314,8 @@ done:
 void store_snapshot_release(struct store_snapshot *snapshot)
 {
     if (!snapshot) return;
-    for (uint32_t i = 0; snapshot->cols && i < snapshot->schema->n_columns; i++) column_deinit(&snapshot->cols[i]);
+    for (uint32_t i = 0; snapshot->cols && i < snapshot->schema->n_columns; i++)
+        column_deinit(&snapshot->cols[i]);
     mem_free(snapshot->cols);
     mem_free(snapshot->vecs);
     state_release(snapshot->state);
@@ -285,14 +323,16 @@ void store_snapshot_release(struct store_snapshot *snapshot)
     mem_free(snapshot);
 }
 
-static laminar_status next_rows(struct store_snapshot *snapshot, struct chunk *out, struct laminar_error *err)
+static laminar_status next_rows(struct store_snapshot *snapshot, struct chunk *out,
+                                struct laminar_error *err)
 {
     const struct row_layout *layout = state_rows_snapshot_layout(snapshot->state);
     const uint8_t *addresses[CHUNK_ROWS];
     size_t n, n_kept = 0;
     bool has_weights = false;
     *out = (struct chunk){.n_cols = snapshot->schema->n_columns, .cols = snapshot->vecs};
-    while (n_kept == 0 && (n = state_rows_snapshot_scan(snapshot->state, &snapshot->cursor, addresses, CHUNK_ROWS)) > 0) {
+    while (n_kept == 0 && (n = state_rows_snapshot_scan(snapshot->state, &snapshot->cursor,
+                                                        addresses, CHUNK_ROWS)) > 0) {
         for (size_t i = 0; i < n; i++) {
             int64_t weight = row_weight(addresses[i]);
             addresses[n_kept] = addresses[i];
@@ -312,9 +352,12 @@ static laminar_status next_rows(struct store_snapshot *snapshot, struct chunk *o
     return LAMINAR_OK;
 }
 
-laminar_status store_snapshot_next(struct store_snapshot *snapshot, struct chunk *out, struct laminar_error *err)
+laminar_status store_snapshot_next(struct store_snapshot *snapshot, struct chunk *out,
+                                   struct laminar_error *err)
 {
-    if (snapshot->is_log) return state_log_snapshot_next(snapshot->state, &snapshot->cursor, snapshot->vecs, snapshot->cols, out, err);
+    if (snapshot->is_log)
+        return state_log_snapshot_next(snapshot->state, &snapshot->cursor, snapshot->vecs,
+                                       snapshot->cols, out, err);
     return next_rows(snapshot, out, err);
 }
 

@@ -9,13 +9,14 @@
 #ifndef EXEC_STORE_H
 #define EXEC_STORE_H
 
-#include "exec/state.h"
 #include "catalog/catalog.h"
+#include "exec/state.h"
 
 enum store_kind { STORE_LOG, STORE_KEYED, STORE_BAG };
 struct store;
-laminar_status store_create(enum store_kind kind, struct schema *schema, const uint32_t *key_cols, uint32_t n_key_cols,
-                            struct retention retention, struct mem_account *account, struct store **out,
+laminar_status store_create(enum store_kind kind, struct schema *schema, const uint32_t *key_cols,
+                            uint32_t n_key_cols, struct retention retention,
+                            struct mem_account *account, struct store **out,
                             struct laminar_error *err) must_check;
 void store_free(struct store *store);
 struct state *store_state(struct store *store);
@@ -23,20 +24,25 @@ size_t store_n_rows(const struct store *store); /* multiplicities counted */
 size_t store_bytes(const struct store *store);
 
 /* LOG: keeps (a reference on) the batch. */
-laminar_status store_append(struct store *store, struct batch *batch, struct laminar_error *err) must_check;
+laminar_status store_append(struct store *store, struct batch *batch, struct laminar_error *err)
+    must_check;
 /* LOG, from chunks that don't outlive the step: copied into the open batch. KEYED, BAG: applies the weights; for KEYED a -1 must name the row that is
  * there (the key decides), and -1/+1 of one key in one step may come in either order. */
-laminar_status store_apply(struct store *store, const struct chunk *delta, struct laminar_error *err) must_check;
+laminar_status store_apply(struct store *store, const struct chunk *delta,
+                           struct laminar_error *err) must_check;
 /* KEYED: inserts or replaces by key, the last row of a key in the chunk wins; calls emit with delta chunks (weights -1 old, +1 new; unchanged rows
  * give nothing). */
 laminar_status store_upsert(struct store *store, const struct chunk *rows,
-                            laminar_status (*emit)(void *ctx, const struct chunk *delta), void *ctx, struct laminar_error *err) must_check;
+                            laminar_status (*emit)(void *ctx, const struct chunk *delta), void *ctx,
+                            struct laminar_error *err) must_check;
 
 struct store_snapshot;
-laminar_status store_snapshot_create(struct store *store, struct store_snapshot **out, struct laminar_error *err) must_check;
+laminar_status store_snapshot_create(struct store *store, struct store_snapshot **out,
+                                     struct laminar_error *err) must_check;
 void store_snapshot_release(struct store_snapshot *snapshot);
 /* The next chunk of rows (weights > 0, NULL = all 1), valid until the next call; n_rows = 0 at the end. */
-laminar_status store_snapshot_next(struct store_snapshot *snapshot, struct chunk *out, struct laminar_error *err) must_check;
+laminar_status store_snapshot_next(struct store_snapshot *snapshot, struct chunk *out,
+                                   struct laminar_error *err) must_check;
 size_t store_snapshot_n_rows(const struct store_snapshot *snapshot);
 
 #endif

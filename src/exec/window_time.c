@@ -17,16 +17,23 @@ static inline int64_t scale(int64_t x, int64_t factor)
     return __builtin_mul_overflow(x, factor, &product) ? INT64_MAX : product;
 }
 
-size_t window_times(const struct vector *v, size_t n, int64_t *times_us, uint32_t *sel, size_t *n_bad)
+size_t window_times(const struct vector *v, size_t n, int64_t *times_us, uint32_t *sel,
+                    size_t *n_bad)
 {
     *n_bad = 0;
     if (v->type.id == LAMINAR_TYPE_NULL) return 0;
-    if (v->type.id == LAMINAR_TYPE_DATE) CONVERT(int32_t, x * 86400000000)
-    else if (!type_is_timestamp(v->type)) CONVERT(int64_t, scale(x, 1000))
-    else if (v->type.unit == UNIT_SECOND) CONVERT(int64_t, scale(x, 1000000))
-    else if (v->type.unit == UNIT_MILLI) CONVERT(int64_t, scale(x, 1000))
-    else if (v->type.unit == UNIT_MICRO) CONVERT(int64_t, x)
-    else CONVERT(int64_t, x / 1000 - (x % 1000 < 0))
+    if (v->type.id == LAMINAR_TYPE_DATE)
+        CONVERT(int32_t, x * 86400000000)
+    else if (!type_is_timestamp(v->type))
+        CONVERT(int64_t, scale(x, 1000))
+    else if (v->type.unit == UNIT_SECOND)
+        CONVERT(int64_t, scale(x, 1000000))
+    else if (v->type.unit == UNIT_MILLI)
+        CONVERT(int64_t, scale(x, 1000))
+    else if (v->type.unit == UNIT_MICRO)
+        CONVERT(int64_t, x)
+    else
+        CONVERT(int64_t, x / 1000 - (x % 1000 < 0))
     size_t n_sel = 0;
     for (size_t i = 0; i < n; i++) {
         bool is_valid = !v->validity || vector_is_valid(v, i);

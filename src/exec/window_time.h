@@ -8,7 +8,8 @@
 
 /* Microseconds of n values of TIMESTAMP[TZ] of any unit, DATE or BIGINT (milliseconds). sel gets the rows that have a time (not null, and within range): returns how
  * many. *n_bad counts those out of range. */
-size_t window_times(const struct vector *v, size_t n, int64_t *times_us, uint32_t *sel, size_t *n_bad);
+size_t window_times(const struct vector *v, size_t n, int64_t *times_us, uint32_t *sel,
+                    size_t *n_bad);
 
 static inline int64_t floor_to(int64_t value, int64_t step, int64_t offset)
 {

@@ -19,7 +19,8 @@ struct csv_options {
         *null_text; /* an unquoted field with this text is null, too ("NA", "\\N"); NULL = none */
     bool has_no_header; /* the fields are the schema's columns in order */
     const bool *
-        has_default; /* per schema column: it may be missing even if NOT NULL; the caller fills it. NULL = none */
+        /* per schema column: it may be missing even if NOT NULL; the caller fills it. NULL = none */
+        has_default;
     size_t record_bytes_max; /* 64 MiB */
     struct batch_pool *pool; /* may be NULL */
 };

@@ -15,7 +15,8 @@
 /* Zero-initialised means the defaults. */
 struct json_options {
     const bool *
-        has_default; /* per schema column: it may be missing even if NOT NULL; the caller fills it. NULL = none */
+        /* per schema column: it may be missing even if NOT NULL; the caller fills it. NULL = none */
+        has_default;
     size_t record_bytes_max; /* 64 MiB */
     struct batch_pool *pool; /* may be NULL */
 };

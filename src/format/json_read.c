@@ -52,9 +52,11 @@ struct json_reader {
     uint64_t *seen;     /* per column: stamp of the object that last had it */
     uint64_t stamp;
     ARRAY_OF(uint32_t)
-    key_columns; /* column of the k-th key of the last object: the next one mostly has the same order */
+    /* column of the k-th key of the last object: the next one mostly has the same order */
+    key_columns;
     uint8_t **
-        missing; /* per column with a default: bit per row of the builder that had no value; NULL = none yet */
+        /* per column with a default: bit per row of the builder that had no value; NULL = none yet */
+        missing;
     size_t *missing_bytes;
 };
 

@@ -11,7 +11,8 @@ struct window_data {
     int64_t out_period;
     int64_t out_origin;
     int64_t
-        scale; /* the argument's values are multiplied first (seconds, days -> milliseconds); 1 = not */
+        /* the argument's values are multiplied first (seconds, days -> milliseconds); 1 = not */
+        scale;
     bool is_date; /* argument is DATE */
 };
 

@@ -27,10 +27,12 @@ struct eval_env {
     int64_t now_us;   /* the step's wall clock: now(), proctime() */
     const char *zone; /* session time zone, "UTC" */
     uint8_t *
-        bad_rows; /* ROW_ERROR_SKIP: bitmap over the chunk's rows; kernels set bits through eval_fail */
+        /* ROW_ERROR_SKIP: bitmap over the chunk's rows; kernels set bits through eval_fail */
+        bad_rows;
     size_t n_bad_rows;
     const uint32_t *
-        row_map; /* row i of the vectors is row row_map[i] of the chunk (NULL = i): for evaluating under a selection */
+        /* row i of the vectors is row row_map[i] of the chunk (NULL = i): for evaluating under a selection */
+        row_map;
     char bad_text[256];    /* text of the last skipped row's error */
     struct arena *scratch; /* reset by the evaluator after each chunk */
 };
@@ -69,7 +71,8 @@ struct bound_function {
     uint32_t n_args;
     uint32_t flags;
     const void *
-        data; /* of the binding (a compiled pattern, a unit); in the plan's arena, or refcounted by `release` */
+        /* of the binding (a compiled pattern, a unit); in the plan's arena, or refcounted by `release` */
+        data;
     void (*release)(const void *data);
 };
 
@@ -140,7 +143,8 @@ struct aggregate_kernels {
     uint32_t state_align;
     bool is_retractable; /* update takes negative weights */
     bool
-        is_plain_bytes; /* the state is its own serialised form (no pointers); else encode/decode are set */
+        /* the state is its own serialised form (no pointers); else encode/decode are set */
+        is_plain_bytes;
     /* Adds n rows: row i with weight weights[i] (NULL = all +1) into the state at rows[i] + offset. Nulls are skipped inside. */
     laminar_status (*update)(const struct bound_aggregate *agg, struct agg_heap *heap,
                              uint8_t *const *rows, size_t offset, const struct vector *args,
@@ -166,7 +170,8 @@ struct aggregate_kernels {
 
 enum aggregate_flags {
     AGG_NEEDS_ORDER =
-        1, /* the value depends on the order of rows (first_value, string_agg, array_agg): takes ORDER BY */
+        /* the value depends on the order of rows (first_value, string_agg, array_agg): takes ORDER BY */
+    1,
     AGG_IGNORES_DISTINCT = 2, /* min, max, bool_and ...: DISTINCT changes nothing */
     AGG_IS_SKETCH = 4         /* an approximation; append-only input only */
 };

@@ -468,10 +468,14 @@ static laminar_status bind_slice(struct select_block *q, const struct ast_expr *
 {
     struct expr *args[3];
     CHECK(bind_expr(q, ast->u.slice.operand, &args[0]));
-    if (ast->u.slice.low) CHECK(bind_expr(q, ast->u.slice.low, &args[1]));
-    else ALLOC_OR_FAIL(q->ctx, args[1], const_int64(q->ctx->arena, 1));
-    if (ast->u.slice.high) CHECK(bind_expr(q, ast->u.slice.high, &args[2]));
-    else ALLOC_OR_FAIL(q->ctx, args[2], const_int64(q->ctx->arena, -1));
+    if (ast->u.slice.low)
+        CHECK(bind_expr(q, ast->u.slice.low, &args[1]));
+    else
+        ALLOC_OR_FAIL(q->ctx, args[1], const_int64(q->ctx->arena, 1));
+    if (ast->u.slice.high)
+        CHECK(bind_expr(q, ast->u.slice.high, &args[2]));
+    else
+        ALLOC_OR_FAIL(q->ctx, args[2], const_int64(q->ctx->arena, -1));
     return bind_as_call(q, "array_slice", "an array slice", ast, args, 3, out);
 }
 

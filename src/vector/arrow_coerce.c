@@ -19,22 +19,26 @@ struct coerce {
 
 /* --- Messages ------------------------------------------------------------------------------------------------------------------ */
 
-static laminar_status lossy_value(struct coerce *c, const struct vector *src, size_t row, size_t from, struct data_type to)
+static laminar_status lossy_value(struct coerce *c, const struct vector *src, size_t row,
+                                  size_t from, struct data_type to)
 {
     struct strbuf text = {0};
     text_print_value(&text, src, row);
     int size = text.failed ? 0 : (int)(text.size < 100 ? text.size : 100);
-    error_set(c->err, LAMINAR_BATCH_SCHEMA_MISMATCH, "column '%s', %s %zu: the %s value %.*s does not convert to %s without loss",
-              c->column, c->is_nested ? "item" : "row", row - from, TYPE_TEXT(src->type), size, text.data ? text.data : "",
-              TYPE_TEXT(to));
+    error_set(c->err, LAMINAR_BATCH_SCHEMA_MISMATCH,
+              "column '%s', %s %zu: the %s value %.*s does not convert to %s without loss",
+              c->column, c->is_nested ? "item" : "row", row - from, TYPE_TEXT(src->type), size,
+              text.data ? text.data : "", TYPE_TEXT(to));
     strbuf_deinit(&text);
     return LAMINAR_BATCH_SCHEMA_MISMATCH;
 }
 
 static laminar_status wrong_type(struct coerce *c, struct data_type from, struct data_type to)
 {
-    error_set(c->err, LAMINAR_BATCH_SCHEMA_MISMATCH, "column '%s' is %s, but the data has %s", c->column, TYPE_TEXT(to), TYPE_TEXT(from));
-    error_hint(c->err, "convert the data before the insert; only conversions that lose nothing are made");
+    error_set(c->err, LAMINAR_BATCH_SCHEMA_MISMATCH, "column '%s' is %s, but the data has %s",
+              c->column, TYPE_TEXT(to), TYPE_TEXT(from));
+    error_hint(c->err,
+               "convert the data before the insert; only conversions that lose nothing are made");
     return LAMINAR_BATCH_SCHEMA_MISMATCH;
 }
 
@@ -57,10 +61,10 @@ static bool load_integer(struct data_type type, const void *in, int128 *out)
     return false;
 }
 
-#define STORE_AS(T)                                                                                                                  \
-    do {                                                                                                                             \
-        *(T *)out = (T)value;                                                                                                        \
-        return (int128) * (T *)out == value;                                                                                         \
+#define STORE_AS(T)                                                                                \
+    do {                                                                                           \
+        *(T *)out = (T)value;                                                                      \
+        return (int128) * (T *)out == value;                                                       \
     } while (0)
 
 static bool store_integer(struct data_type type, int128 value, void *out)
@@ -82,7 +86,9 @@ static bool store_integer(struct data_type type, int128 value, void *out)
 static bool store_decimal(struct data_type type, int128 value, int scale, void *out)
 {
     int128 limit = pow10_table[type.precision], scaled = value;
-    if (scale < type.scale && __builtin_mul_overflow(value, pow10_table[type.scale - scale], &scaled)) return false;
+    if (scale < type.scale &&
+        __builtin_mul_overflow(value, pow10_table[type.scale - scale], &scaled))
+        return false;
     if (scale > type.scale) {
         int128 unit = pow10_table[scale - type.scale];
         scaled = value / unit;
@@ -122,7 +128,8 @@ static bool convert_number(struct data_type from, const void *in, struct data_ty
     int128 value = 0;
     int scale = 0;
     if (from.id == LAMINAR_TYPE_FLOAT || from.id == LAMINAR_TYPE_DOUBLE) {
-        double number = from.id == LAMINAR_TYPE_FLOAT ? (double)*(const float *)in : *(const double *)in;
+        double number = from.id == LAMINAR_TYPE_FLOAT ? (double)*(const float *)in
+                                                      : *(const double *)in;
         return type_is_float(to) ? store_double(to, number, out) : convert_double(number, to, out);
     }
     if (from.id == LAMINAR_TYPE_DECIMAL) {
@@ -144,7 +151,8 @@ static bool convert_number(struct data_type from, const void *in, struct data_ty
 /* seconds and nanos in units of `to`; false where digits would be lost. */
 static bool store_instant(struct data_type to, int64_t seconds, int64_t nanos, void *out)
 {
-    int64_t per_second = unit_per_second((enum time_unit)to.unit), nanos_per_unit = INT64_C(1000000000) / per_second, value;
+    int64_t per_second = unit_per_second((enum time_unit)to.unit),
+            nanos_per_unit = INT64_C(1000000000) / per_second, value;
     if (nanos % nanos_per_unit || __builtin_mul_overflow(seconds, per_second, &value)) return false;
     if (__builtin_add_overflow(value, nanos / nanos_per_unit, &value)) return false;
     *(int64_t *)out = value;
@@ -162,7 +170,8 @@ static bool convert_time(struct data_type from, const void *in, struct data_type
     if (from.id == LAMINAR_TYPE_DATE) {
         seconds = *(const int32_t *)in * (int64_t)SECONDS_PER_DAY;
     } else {
-        int64_t per_second = unit_per_second((enum time_unit)from.unit), value = *(const int64_t *)in;
+        int64_t per_second = unit_per_second((enum time_unit)from.unit),
+                value = *(const int64_t *)in;
         seconds = floor_div(value, per_second);
         nanos = (value - seconds * per_second) * (INT64_C(1000000000) / per_second);
     }
@@ -180,7 +189,8 @@ static bool convert_text(const struct string_view *in, struct data_type to, void
         uint32_t nanos;
         bool has_zone;
         int32_t offset_s = 0;
-        return text_parse_timestamp(data, in->size, &seconds, &nanos, &has_zone, &offset_s) == PARSE_OK &&
+        return text_parse_timestamp(data, in->size, &seconds, &nanos, &has_zone, &offset_s) ==
+                   PARSE_OK &&
                store_instant(to, seconds - (has_zone ? offset_s : 0), nanos, out);
     }
     if (to.id == LAMINAR_TYPE_TIME) {
@@ -209,23 +219,28 @@ static enum conversion find_conversion(struct data_type from, struct data_type t
     bool from_instant = from.id == LAMINAR_TYPE_DATE || type_is_timestamp(from);
     bool to_instant = to.id == LAMINAR_TYPE_DATE || type_is_timestamp(to);
     if (from_instant && to_instant) return CONVERT_TIME;
-    if (from.id == LAMINAR_TYPE_VARCHAR && (to_instant || to.id == LAMINAR_TYPE_TIME || to.id == LAMINAR_TYPE_INTERVAL ||
-                                            to.id == LAMINAR_TYPE_UUID))
+    if (from.id == LAMINAR_TYPE_VARCHAR &&
+        (to_instant || to.id == LAMINAR_TYPE_TIME || to.id == LAMINAR_TYPE_INTERVAL ||
+         to.id == LAMINAR_TYPE_UUID))
         return CONVERT_TEXT;
     if (from.id == LAMINAR_TYPE_VARCHAR && to.id == LAMINAR_TYPE_JSON) return CONVERT_JSON;
-    if (from_text && (to.id == LAMINAR_TYPE_VARCHAR || to.id == LAMINAR_TYPE_BINARY)) return CONVERT_BYTES;
+    if (from_text && (to.id == LAMINAR_TYPE_VARCHAR || to.id == LAMINAR_TYPE_BINARY))
+        return CONVERT_BYTES;
     if (from.id == LAMINAR_TYPE_BINARY && to.id == LAMINAR_TYPE_UUID) return CONVERT_UUID_BYTES;
     return CONVERT_NO;
 }
 
-static bool convert_value(enum conversion how, struct data_type from, const void *in, struct data_type to, void *out)
+static bool convert_value(enum conversion how, struct data_type from, const void *in,
+                          struct data_type to, void *out)
 {
     const struct string_view *string = in;
     switch (how) {
     case CONVERT_NUMBER: return convert_number(from, in, to, out);
     case CONVERT_TIME: return convert_time(from, in, to, out);
     case CONVERT_TEXT: return convert_text(string, to, out);
-    case CONVERT_JSON: memcpy(out, in, sizeof *string); return text_is_json(string_data(string), string->size);
+    case CONVERT_JSON:
+        memcpy(out, in, sizeof *string);
+        return text_is_json(string_data(string), string->size);
     case CONVERT_BYTES: memcpy(out, in, sizeof *string); return true;
     case CONVERT_UUID_BYTES:
         if (string->size == 16) memcpy(out, string_data(string), 16);
@@ -239,43 +254,44 @@ static bool convert_value(enum conversion how, struct data_type from, const void
 
 /* Loops for the frequent conversions: each returns false where a value (perhaps one under a null) does not fit, and then the values
  * are gone through one by one. */
-#define INT_LOOP(FROM, TO)                                                                                                           \
-    do {                                                                                                                             \
-        const FROM *restrict values = in;                                                                                            \
-        TO *restrict result = out;                                                                                                   \
-        bool is_lossy = false;                                                                                                       \
-        for (size_t i = 0; i < n; i++) {                                                                                             \
-            result[i] = (TO)values[i];                                                                                               \
-            is_lossy |= (int64_t)result[i] != (int64_t)values[i];                                                                    \
-        }                                                                                                                            \
-        return !is_lossy;                                                                                                            \
+#define INT_LOOP(FROM, TO)                                                                         \
+    do {                                                                                           \
+        const FROM *restrict values = in;                                                          \
+        TO *restrict result = out;                                                                 \
+        bool is_lossy = false;                                                                     \
+        for (size_t i = 0; i < n; i++) {                                                           \
+            result[i] = (TO)values[i];                                                             \
+            is_lossy |= (int64_t)result[i] != (int64_t)values[i];                                  \
+        }                                                                                          \
+        return !is_lossy;                                                                          \
     } while (0)
-#define INT_LOOPS_FROM(FROM)                                                                                                         \
-    do {                                                                                                                             \
-        switch ((int)to) {                                                                                                           \
-        case PHYS_I8: INT_LOOP(FROM, int8_t);                                                                                        \
-        case PHYS_I16: INT_LOOP(FROM, int16_t);                                                                                      \
-        case PHYS_I32: INT_LOOP(FROM, int32_t);                                                                                      \
-        case PHYS_I64: INT_LOOP(FROM, int64_t);                                                                                      \
-        case PHYS_F64: INT_TO_DOUBLE(FROM);                                                                                          \
-        default: return false;                                                                                                       \
-        }                                                                                                                            \
+#define INT_LOOPS_FROM(FROM)                                                                       \
+    do {                                                                                           \
+        switch ((int)to) {                                                                         \
+        case PHYS_I8: INT_LOOP(FROM, int8_t);                                                      \
+        case PHYS_I16: INT_LOOP(FROM, int16_t);                                                    \
+        case PHYS_I32: INT_LOOP(FROM, int32_t);                                                    \
+        case PHYS_I64: INT_LOOP(FROM, int64_t);                                                    \
+        case PHYS_F64: INT_TO_DOUBLE(FROM);                                                        \
+        default: return false;                                                                     \
+        }                                                                                          \
     } while (0)
 #define EXACT_DOUBLE_MAX (INT64_C(1) << 53)
-#define INT_TO_DOUBLE(FROM)                                                                                                          \
-    do {                                                                                                                             \
-        const FROM *restrict values = in;                                                                                            \
-        double *restrict result = out;                                                                                               \
-        bool is_lossy = false;                                                                                                       \
-        for (size_t i = 0; i < n; i++) {                                                                                             \
-            int64_t value = (int64_t)values[i];                                                                                      \
-            result[i] = (double)value;                                                                                               \
-            is_lossy |= value > EXACT_DOUBLE_MAX || value < -EXACT_DOUBLE_MAX;                                                       \
-        }                                                                                                                            \
-        return !is_lossy;                                                                                                            \
+#define INT_TO_DOUBLE(FROM)                                                                        \
+    do {                                                                                           \
+        const FROM *restrict values = in;                                                          \
+        double *restrict result = out;                                                             \
+        bool is_lossy = false;                                                                     \
+        for (size_t i = 0; i < n; i++) {                                                           \
+            int64_t value = (int64_t)values[i];                                                    \
+            result[i] = (double)value;                                                             \
+            is_lossy |= value > EXACT_DOUBLE_MAX || value < -EXACT_DOUBLE_MAX;                     \
+        }                                                                                          \
+        return !is_lossy;                                                                          \
     } while (0)
 
-static bool convert_fast(enum phys_type from, const void *in, enum phys_type to, void *out, size_t n)
+static bool convert_fast(enum phys_type from, const void *in, enum phys_type to, void *out,
+                         size_t n)
 {
     switch ((int)from) {
     case PHYS_I8: INT_LOOPS_FROM(int8_t);
@@ -293,7 +309,8 @@ static bool convert_fast(enum phys_type from, const void *in, enum phys_type to,
     return false;
 }
 
-static laminar_status copy_validity(struct coerce *c, const struct vector *src, size_t from, size_t n, struct column *out)
+static laminar_status copy_validity(struct coerce *c, const struct vector *src, size_t from,
+                                    size_t n, struct column *out)
 {
     if (!src->validity || bitmap_range_all_set(src->validity, from, n)) return LAMINAR_OK;
     laminar_status status = column_reserve_validity(out, c->err);
@@ -301,7 +318,8 @@ static laminar_status copy_validity(struct coerce *c, const struct vector *src, 
     return status;
 }
 
-static laminar_status convert_leaf(struct coerce *c, const struct vector *src, size_t from, size_t n, struct column *out)
+static laminar_status convert_leaf(struct coerce *c, const struct vector *src, size_t from,
+                                   size_t n, struct column *out)
 {
     struct data_type to = out->vec.type;
     enum conversion how = find_conversion(src->type, to);
@@ -313,7 +331,8 @@ static laminar_status convert_leaf(struct coerce *c, const struct vector *src, s
     const uint8_t *in = (const uint8_t *)src->data + from * width_in;
     uint8_t *result = out->vec.data;
     out->n = n;
-    if (how == CONVERT_NUMBER && convert_fast(type_phys(src->type), in, type_phys(to), result, n)) return LAMINAR_OK;
+    if (how == CONVERT_NUMBER && convert_fast(type_phys(src->type), in, type_phys(to), result, n))
+        return LAMINAR_OK;
     for (size_t i = 0; i < n; i++, in += width_in, result += width_out) {
         if (!vector_is_valid(src, from + i))
             memset(result, 0, width_out);
@@ -323,9 +342,11 @@ static laminar_status convert_leaf(struct coerce *c, const struct vector *src, s
     return LAMINAR_OK;
 }
 
-static laminar_status convert(struct coerce *c, const struct vector *src, size_t from, size_t n, struct column *out);
+static laminar_status convert(struct coerce *c, const struct vector *src, size_t from, size_t n,
+                              struct column *out);
 
-static laminar_status convert_list(struct coerce *c, const struct vector *src, size_t from, size_t n, struct column *out)
+static laminar_status convert_list(struct coerce *c, const struct vector *src, size_t from,
+                                   size_t n, struct column *out)
 {
     /* The items that the rows use, without gaps: others may be anything. */
     struct column compact;
@@ -355,10 +376,12 @@ static int64_t find_field(const struct type_info *info, const char *name)
 }
 
 /* A struct's field; where the struct is null, the field may be anything, so it is taken as null there. */
-static laminar_status convert_field(struct coerce *c, const struct vector *src, const struct vector *field, size_t from, size_t n,
+static laminar_status convert_field(struct coerce *c, const struct vector *src,
+                                    const struct vector *field, size_t from, size_t n,
                                     struct column *out)
 {
-    if (!src->validity || bitmap_range_all_set(src->validity, from, n) || field->type.id == LAMINAR_TYPE_NULL)
+    if (!src->validity || bitmap_range_all_set(src->validity, from, n) ||
+        field->type.id == LAMINAR_TYPE_NULL)
         return convert(c, field, src->child_offset + from, n, out);
     struct column masked;
     laminar_status status = column_init(&masked, field->type, c->err);
@@ -373,13 +396,15 @@ done:
     return status;
 }
 
-static laminar_status convert_struct(struct coerce *c, const struct vector *src, size_t from, size_t n, struct column *out)
+static laminar_status convert_struct(struct coerce *c, const struct vector *src, size_t from,
+                                     size_t n, struct column *out)
 {
     const struct type_info *have = src->type.info, *want = out->vec.type.info;
     laminar_status status = column_reserve(out, n, c->err);
     if (!status) status = copy_validity(c, src, from, n, out);
     for (uint32_t i = 0; i < have->n_fields && !status; i++)
-        if (find_field(want, have->fields[i].name) < 0) status = wrong_type(c, src->type, out->vec.type);
+        if (find_field(want, have->fields[i].name) < 0)
+            status = wrong_type(c, src->type, out->vec.type);
     c->is_nested = true;
     for (uint32_t k = 0; k < want->n_fields && !status; k++) {
         int64_t field = find_field(have, want->fields[k].name);
@@ -393,25 +418,29 @@ static laminar_status convert_struct(struct coerce *c, const struct vector *src,
 }
 
 /* Rows [from, from + n) of a flat vector into `out`, which is empty. Strings borrow. The recursion is bounded by TYPE_DEPTH_MAX. */
-static laminar_status convert(struct coerce *c, const struct vector *src, size_t from, size_t n, struct column *out)
+static laminar_status convert(struct coerce *c, const struct vector *src, size_t from, size_t n,
+                              struct column *out)
 {
     struct data_type to = out->vec.type;
     if (type_equal(src->type, to) || src->type.id == LAMINAR_TYPE_NULL)
         return column_append(out, src, from, n, STRINGS_BORROW, c->err);
     if (src->type.id != to.id || !type_is_nested(to)) return convert_leaf(c, src, from, n, out);
-    return to.id == LAMINAR_TYPE_STRUCT ? convert_struct(c, src, from, n, out) : convert_list(c, src, from, n, out);
+    return to.id == LAMINAR_TYPE_STRUCT ? convert_struct(c, src, from, n, out)
+                                        : convert_list(c, src, from, n, out);
 }
 
 /* --- Batches --------------------------------------------------------------------------------------------------------------------------- */
 
-static laminar_status check_not_null(const struct schema_column *column, const struct vector *v, size_t n, struct laminar_error *err)
+static laminar_status check_not_null(const struct schema_column *column, const struct vector *v,
+                                     size_t n, struct laminar_error *err)
 {
     if (column->is_nullable || n == 0) return LAMINAR_OK;
-    if (v->type.id != LAMINAR_TYPE_NULL && (!v->validity || bitmap_all_set(v->validity, n))) return LAMINAR_OK;
+    if (v->type.id != LAMINAR_TYPE_NULL && (!v->validity || bitmap_all_set(v->validity, n)))
+        return LAMINAR_OK;
     size_t row = 0;
     while (vector_is_valid(v, row)) row++;
-    error_set(err, LAMINAR_BATCH_SCHEMA_MISMATCH, "column '%s' is %s NOT NULL, but row %zu is null", column->name,
-              TYPE_TEXT(column->type), row);
+    error_set(err, LAMINAR_BATCH_SCHEMA_MISMATCH, "column '%s' is %s NOT NULL, but row %zu is null",
+              column->name, TYPE_TEXT(column->type), row);
     error_object(err, column->name);
     return LAMINAR_BATCH_SCHEMA_MISMATCH;
 }
@@ -425,12 +454,14 @@ static int32_t find_source(const struct schema *have, const char *name, uint32_t
 
 enum { NEAR_NAME_EDITS = 2 };
 
-static laminar_status check_unknown(const struct schema *have, const struct schema *target, struct laminar_error *err)
+static laminar_status check_unknown(const struct schema *have, const struct schema *target,
+                                    struct laminar_error *err)
 {
     for (uint32_t i = 0; i < have->n_columns; i++) {
         const char *name = have->columns[i].name;
         if (find_source(target, name, i) >= 0) continue;
-        error_set(err, LAMINAR_BATCH_SCHEMA_MISMATCH, "the data has a column '%s' (%s), which the target has not", name,
+        error_set(err, LAMINAR_BATCH_SCHEMA_MISMATCH,
+                  "the data has a column '%s' (%s), which the target has not", name,
                   TYPE_TEXT(have->columns[i].type));
         for (uint32_t k = 0; k < target->n_columns; k++)
             if (edit_distance(name, target->columns[k].name, NEAR_NAME_EDITS) <= NEAR_NAME_EDITS)
@@ -442,7 +473,8 @@ static laminar_status check_unknown(const struct schema *have, const struct sche
 
 static laminar_status missing_column(const struct schema_column *column, struct laminar_error *err)
 {
-    error_set(err, LAMINAR_BATCH_SCHEMA_MISMATCH, "the column '%s' is %s NOT NULL, and the data lacks it", column->name,
+    error_set(err, LAMINAR_BATCH_SCHEMA_MISMATCH,
+              "the column '%s' is %s NOT NULL, and the data lacks it", column->name,
               TYPE_TEXT(column->type));
     error_hint(err, "give the column values, or declare it nullable or with a DEFAULT");
     return LAMINAR_BATCH_SCHEMA_MISMATCH;
@@ -454,13 +486,15 @@ static bool is_same_layout(const struct schema *have, const struct schema *targe
     if (have == target) return true;
     if (have->n_columns != target->n_columns) return false;
     for (uint32_t i = 0; i < have->n_columns; i++)
-        if (!type_equal(have->columns[i].type, target->columns[i].type) || strcmp(have->columns[i].name, target->columns[i].name) != 0)
+        if (!type_equal(have->columns[i].type, target->columns[i].type) ||
+            strcmp(have->columns[i].name, target->columns[i].name) != 0)
             return false;
     return true;
 }
 
-static laminar_status coerce_column(struct batch *src, const struct schema *target, uint32_t i, bool has_default,
-                                    struct batch_body *body, struct laminar_error *err)
+static laminar_status coerce_column(struct batch *src, const struct schema *target, uint32_t i,
+                                    bool has_default, struct batch_body *body,
+                                    struct laminar_error *err)
 {
     const struct schema_column *column = &target->columns[i];
     struct column *own = &body->columns[i];
@@ -486,8 +520,8 @@ static laminar_status coerce_column(struct batch *src, const struct schema *targ
     return status;
 }
 
-laminar_status batch_coerce(struct batch *src, struct schema *target, const bool *has_default, struct batch **out,
-                            struct laminar_error *err)
+laminar_status batch_coerce(struct batch *src, struct schema *target, const bool *has_default,
+                            struct batch **out, struct laminar_error *err)
 {
     laminar_status status = LAMINAR_OK;
     struct batch_body *body = NULL;
@@ -502,7 +536,8 @@ laminar_status batch_coerce(struct batch *src, struct schema *target, const bool
     }
     TRY(check_unknown(src->schema, target, err));
     TRY(batch_body_take(NULL, target, src->n_rows, &body, err));
-    for (uint32_t i = 0; i < target->n_columns; i++) TRY(coerce_column(src, target, i, has_default && has_default[i], body, err));
+    for (uint32_t i = 0; i < target->n_columns; i++)
+        TRY(coerce_column(src, target, i, has_default && has_default[i], body, err));
     body->base = batch_ref(src);
     batch_body_seal_vectors(body, src->n_rows, false);
     body->batch.weights = src->weights;

@@ -28,7 +28,8 @@ struct array_holder {
     size_t room_left;
 };
 
-struct export {
+struct export
+{
     struct array_holder *holder;
     unsigned flags;
     const char *column; /* for messages */
@@ -70,10 +71,14 @@ enum { ROOM_PER_NODE = 64, ROOM_ROWS_MAX = 32, BUFFER_ALIGN = 16 };
 /* Exports of few rows get room for their buffers in the same allocation. */
 static struct array_holder *holder_create(size_t n_nodes, size_t n_rows)
 {
-    size_t room_size = n_rows <= ROOM_ROWS_MAX ? n_nodes * (ROOM_PER_NODE + n_rows * sizeof(int64_t)) + BUFFER_ALIGN : 0;
-    size_t nodes_size = n_nodes * sizeof(struct ArrowArray), buffers_size = n_nodes * NODE_BUFFERS_MAX * sizeof(void *);
+    size_t room_size = n_rows <= ROOM_ROWS_MAX
+                           ? n_nodes * (ROOM_PER_NODE + n_rows * sizeof(int64_t)) + BUFFER_ALIGN
+                           : 0;
+    size_t nodes_size = n_nodes * sizeof(struct ArrowArray),
+           buffers_size = n_nodes * NODE_BUFFERS_MAX * sizeof(void *);
     size_t children_size = n_nodes * sizeof(struct ArrowArray *);
-    struct array_holder *holder = mem_calloc(1, sizeof *holder + nodes_size + buffers_size + children_size + room_size);
+    struct array_holder *holder = mem_calloc(1, sizeof *holder + nodes_size + buffers_size +
+                                                    children_size + room_size);
     if (!holder) return NULL;
     holder->nodes = (struct ArrowArray *)(void *)(holder + 1);
     holder->buffers = (const void **)(void *)((char *)holder->nodes + nodes_size);
@@ -87,7 +92,8 @@ static struct array_holder *holder_create(size_t n_nodes, size_t n_rows)
 }
 
 /* The next node, of n rows, counted and releasable. */
-static struct ArrowArray *add_node(struct export *ex, size_t n_rows, int n_buffers, uint32_t n_children)
+static struct ArrowArray *add_node(struct export *ex, size_t n_rows, int n_buffers,
+                                   uint32_t n_children)
 {
     struct array_holder *holder = ex->holder;
     size_t index = holder->n_nodes_used++;
@@ -130,7 +136,8 @@ static void *add_buffer(struct export *ex, size_t bytes)
     return block ? block->buffer = mem_alloc_aligned(bytes ? bytes : 1) : NULL;
 }
 
-static laminar_status export_validity(struct export *ex, const struct vector *v, size_t from, size_t n, struct ArrowArray *node)
+static laminar_status export_validity(struct export *ex, const struct vector *v, size_t from,
+                                      size_t n, struct ArrowArray *node)
 {
     if (!v->validity) return LAMINAR_OK;
     const uint8_t *bits = v->validity + from / 8;
@@ -145,7 +152,10 @@ static laminar_status export_validity(struct export *ex, const struct vector *v,
     return LAMINAR_OK;
 }
 
-static bool row_is_null(const struct vector *v, size_t row) { return v->validity && !bitmap_get(v->validity, row); }
+static bool row_is_null(const struct vector *v, size_t row)
+{
+    return v->validity && !bitmap_get(v->validity, row);
+}
 
 /* The value of row `from`; a vector without rows may have no data at all. */
 static const void *values_from(const struct vector *v, size_t from)
@@ -155,7 +165,8 @@ static const void *values_from(const struct vector *v, size_t from)
 
 /* --- Leaves ------------------------------------------------------------------------------------------------------------------------ */
 
-static laminar_status export_bits(struct export *ex, const uint8_t *values, size_t n, struct ArrowArray *node)
+static laminar_status export_bits(struct export *ex, const uint8_t *values, size_t n,
+                                  struct ArrowArray *node)
 {
     uint8_t *bits = add_buffer(ex, bitmap_bytes(n));
     if (!bits) return error_oom(ex->err);
@@ -163,7 +174,8 @@ static laminar_status export_bits(struct export *ex, const uint8_t *values, size
     for (; i + 8 <= n; i += 8) {
         uint64_t word;
         memcpy(&word, values + i, 8);
-        bits[i / 8] = (uint8_t)(word * UINT64_C(0x0102040810204080) >> 56); /* byte k, which is 0 or 1, goes to bit k */
+        /* byte k, which is 0 or 1, goes to bit k */
+        bits[i / 8] = (uint8_t)(word * UINT64_C(0x0102040810204080) >> 56);
     }
     if (i < n) {
         unsigned byte = 0;
@@ -190,16 +202,20 @@ static size_t string_bytes(const struct vector *v, size_t from, size_t n, size_t
 
 static laminar_status too_large(struct export *ex, size_t bytes)
 {
-    error_set(ex->err, LAMINAR_QUERY_UNSUPPORTED, "the texts of column '%s' have %zu bytes, more than the 2 GiB that one Arrow array can hold",
-              ex->column, bytes);
+    error_set(
+        ex->err, LAMINAR_QUERY_UNSUPPORTED,
+        "the texts of column '%s' have %zu bytes, more than the 2 GiB that one Arrow array can hold",
+        ex->column, bytes);
     error_hint(ex->err, "read the result in smaller batches");
     return LAMINAR_QUERY_UNSUPPORTED;
 }
 
 /* utf8, binary: offsets and bytes in one allocation. */
-static laminar_status export_strings(struct export *ex, const struct vector *v, size_t from, size_t n, struct ArrowArray *node)
+static laminar_status export_strings(struct export *ex, const struct vector *v, size_t from,
+                                     size_t n, struct ArrowArray *node)
 {
-    size_t long_bytes, total = string_bytes(v, from, n, &long_bytes), offsets_size = (n + 1) * sizeof(int32_t);
+    size_t long_bytes, total = string_bytes(v, from, n, &long_bytes),
+                       offsets_size = (n + 1) * sizeof(int32_t);
     if (total > INT32_MAX) return too_large(ex, total);
     int32_t *offsets = add_buffer(ex, offsets_size + total + STRING_INLINE_MAX);
     if (!offsets) return error_oom(ex->err);
@@ -208,8 +224,9 @@ static laminar_status export_strings(struct export *ex, const struct vector *v, 
     for (size_t i = 0; i < n; i++) {
         offsets[i] = (int32_t)(at - bytes);
         size_t size = row_is_null(v, from + i) ? 0 : views[i].size;
-        if (size <= STRING_INLINE_MAX)
-            memcpy(at, (const char *)&views[i] + offsetof(struct string_view, prefix), STRING_INLINE_MAX); /* room behind */
+        if (size <= STRING_INLINE_MAX) /* room behind */
+            memcpy(at, (const char *)&views[i] + offsetof(struct string_view, prefix),
+                   STRING_INLINE_MAX);
         else
             memcpy(at, views[i].ptr, size);
         at += size;
@@ -228,7 +245,8 @@ struct arrow_long_view {
 };
 
 /* utf8_view, binary_view: the views, and the bytes of the long ones in one buffer. */
-static laminar_status export_views(struct export *ex, const struct vector *v, size_t from, size_t n, struct ArrowArray *node)
+static laminar_status export_views(struct export *ex, const struct vector *v, size_t from, size_t n,
+                                   struct ArrowArray *node)
 {
     size_t long_bytes;
     string_bytes(v, from, n, &long_bytes);
@@ -243,7 +261,8 @@ static laminar_status export_views(struct export *ex, const struct vector *v, si
         views[i] = row_is_null(v, from + i) ? (struct string_view){0} : in[i];
         if (views[i].size <= STRING_INLINE_MAX) continue;
         memcpy(at, in[i].ptr, in[i].size);
-        struct arrow_long_view view = {.size = (int32_t)in[i].size, .buffer = 0, .offset = (int32_t)(at - bytes)};
+        struct arrow_long_view view = {
+            .size = (int32_t)in[i].size, .buffer = 0, .offset = (int32_t)(at - bytes)};
         memcpy(view.prefix, in[i].prefix, 4);
         memcpy(&views[i], &view, sizeof view);
         at += in[i].size;
@@ -257,7 +276,8 @@ static laminar_status export_views(struct export *ex, const struct vector *v, si
 }
 
 /* Seconds and milliseconds of a day are 32 bits wide in Arrow. */
-static laminar_status export_narrow_times(struct export *ex, const int64_t *values, size_t n, struct ArrowArray *node)
+static laminar_status export_narrow_times(struct export *ex, const int64_t *values, size_t n,
+                                          struct ArrowArray *node)
 {
     int32_t *narrow = add_buffer(ex, n * sizeof *narrow);
     if (!narrow) return error_oom(ex->err);
@@ -266,7 +286,8 @@ static laminar_status export_narrow_times(struct export *ex, const int64_t *valu
     return LAMINAR_OK;
 }
 
-static laminar_status export_leaf(struct export *ex, const struct vector *v, size_t from, size_t n, struct ArrowArray **out)
+static laminar_status export_leaf(struct export *ex, const struct vector *v, size_t from, size_t n,
+                                  struct ArrowArray **out)
 {
     if (v->type.id == LAMINAR_TYPE_NULL) {
         *out = add_node(ex, n, 0, 0);
@@ -277,7 +298,9 @@ static laminar_status export_leaf(struct export *ex, const struct vector *v, siz
     struct ArrowArray *node = *out = add_node(ex, n, is_string ? 3 : 2, 0);
     laminar_status status = export_validity(ex, v, from, n, node);
     if (status) return status;
-    if (is_string) return (ex->flags & ARROW_EXPORT_VIEWS ? export_views : export_strings)(ex, v, from, n, node);
+    if (is_string)
+        return (ex->flags & ARROW_EXPORT_VIEWS ? export_views : export_strings)(ex, v, from, n,
+                                                                                node);
     const uint8_t *data = values_from(v, from);
     if (v->type.id == LAMINAR_TYPE_BOOL) return export_bits(ex, data, n, node);
     if (v->type.id == LAMINAR_TYPE_TIME && v->type.unit <= UNIT_MILLI)
@@ -288,7 +311,8 @@ static laminar_status export_leaf(struct export *ex, const struct vector *v, siz
 
 /* --- Nested ------------------------------------------------------------------------------------------------------------------------ */
 
-static laminar_status export_vector(struct export *ex, const struct vector *v, size_t from, size_t n, struct ArrowArray **out);
+static laminar_status export_vector(struct export *ex, const struct vector *v, size_t from,
+                                    size_t n, struct ArrowArray **out);
 
 /* The lists' items lie one list after the other, without gap or overlap, from *first on. */
 static bool items_are_in_order(const struct vector *v, size_t from, size_t n, size_t *first)
@@ -308,7 +332,8 @@ static bool items_are_in_order(const struct vector *v, size_t from, size_t n, si
 }
 
 /* children[k] gathered so that the lists' items are in order. */
-static laminar_status gather_items(struct export *ex, const struct vector *v, uint32_t k, size_t from, size_t n, struct vector *out)
+static laminar_status gather_items(struct export *ex, const struct vector *v, uint32_t k,
+                                   size_t from, size_t n, struct vector *out)
 {
     const struct list_entry *entries = values_from(v, from);
     struct export_block *block = add_block(ex);
@@ -316,12 +341,14 @@ static laminar_status gather_items(struct export *ex, const struct vector *v, ui
     laminar_status status = column_init(&block->column, v->children[k].type, ex->err);
     for (size_t i = 0; i < n && !status; i++)
         if (!row_is_null(v, from + i))
-            status = column_append(&block->column, &v->children[k], entries[i].offset, entries[i].length, STRINGS_BORROW, ex->err);
+            status = column_append(&block->column, &v->children[k], entries[i].offset,
+                                   entries[i].length, STRINGS_BORROW, ex->err);
     *out = block->column.vec;
     return status;
 }
 
-static laminar_status export_list(struct export *ex, const struct vector *v, size_t from, size_t n, struct ArrowArray **out)
+static laminar_status export_list(struct export *ex, const struct vector *v, size_t from, size_t n,
+                                  struct ArrowArray **out)
 {
     bool is_map = v->type.id == LAMINAR_TYPE_MAP;
     struct ArrowArray *node = *out = add_node(ex, n, 2, 1), *parent = node;
@@ -336,7 +363,9 @@ static laminar_status export_list(struct export *ex, const struct vector *v, siz
         offsets[i] = (int32_t)total;
         total += row_is_null(v, from + i) ? 0 : entries[i].length;
         if (total > INT32_MAX)
-            return error_set(ex->err, LAMINAR_QUERY_UNSUPPORTED, "column '%s' has more than %d list items in one batch", ex->column, INT32_MAX);
+            return error_set(ex->err, LAMINAR_QUERY_UNSUPPORTED,
+                             "column '%s' has more than %d list items in one batch", ex->column,
+                             INT32_MAX);
     }
     offsets[n] = (int32_t)total;
     bool is_in_order = items_are_in_order(v, from, n, &first);
@@ -357,7 +386,8 @@ static laminar_status export_list(struct export *ex, const struct vector *v, siz
     return LAMINAR_OK;
 }
 
-static laminar_status export_struct(struct export *ex, const struct vector *v, size_t from, size_t n, struct ArrowArray **out)
+static laminar_status export_struct(struct export *ex, const struct vector *v, size_t from,
+                                    size_t n, struct ArrowArray **out)
 {
     struct ArrowArray *node = *out = add_node(ex, n, 1, v->n_children);
     laminar_status status = export_validity(ex, v, from, n, node);
@@ -367,7 +397,8 @@ static laminar_status export_struct(struct export *ex, const struct vector *v, s
 }
 
 /* Rows [from, from + n) of a flat vector. On failure the nodes made so far belong to the holder, which the caller frees as a whole. */
-static laminar_status export_vector(struct export *ex, const struct vector *v, size_t from, size_t n, struct ArrowArray **out)
+static laminar_status export_vector(struct export *ex, const struct vector *v, size_t from,
+                                    size_t n, struct ArrowArray **out)
 {
     ENSURE(v->shape == VEC_FLAT, ex->err);
     switch ((int)v->type.id) {
@@ -378,7 +409,8 @@ static laminar_status export_vector(struct export *ex, const struct vector *v, s
     }
 }
 
-static laminar_status export_weights(struct export *ex, const int64_t *weights, size_t n, struct ArrowArray **out)
+static laminar_status export_weights(struct export *ex, const int64_t *weights, size_t n,
+                                     struct ArrowArray **out)
 {
     struct ArrowArray *node = *out = add_node(ex, n, 2, 0);
     node->buffers[1] = weights;
@@ -390,11 +422,12 @@ static laminar_status export_weights(struct export *ex, const int64_t *weights, 
     return LAMINAR_OK;
 }
 
-laminar_status arrow_export_batch(struct batch *batch, size_t offset, size_t n, unsigned flags, struct ArrowArray *out,
-                                  struct laminar_error *err)
+laminar_status arrow_export_batch(struct batch *batch, size_t offset, size_t n, unsigned flags,
+                                  struct ArrowArray *out, struct laminar_error *err)
 {
     ENSURE(offset <= batch->n_rows && n <= batch->n_rows - offset, err);
-    uint32_t has_weight = (flags & ARROW_EXPORT_WEIGHT) != 0, n_children = batch->n_cols + has_weight;
+    uint32_t has_weight = (flags & ARROW_EXPORT_WEIGHT) != 0,
+             n_children = batch->n_cols + has_weight;
     size_t n_nodes = 1 + has_weight;
     for (uint32_t i = 0; i < batch->n_cols; i++) n_nodes += count_nodes(batch->cols[i].type);
     struct array_holder *holder = holder_create(n_nodes, n);
@@ -407,7 +440,9 @@ laminar_status arrow_export_batch(struct batch *batch, size_t offset, size_t n, 
         ex.column = batch->schema ? batch->schema->columns[i].name : "";
         TRY(export_vector(&ex, &batch->cols[i], offset, n, &root->children[i]));
     }
-    if (has_weight) TRY(export_weights(&ex, batch->weights ? batch->weights + offset : NULL, n, &root->children[n_children - 1]));
+    if (has_weight)
+        TRY(export_weights(&ex, batch->weights ? batch->weights + offset : NULL, n,
+                           &root->children[n_children - 1]));
     *out = *root; /* moved: the node in the holder is never released itself */
 done:
     if (status) holder_free(holder);

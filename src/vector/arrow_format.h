@@ -7,14 +7,14 @@
 /* How the buffers of an array lie, which decides how it is read. */
 enum arrow_layout {
     ARROW_NULL,
-    ARROW_BITS,         /* bool */
-    ARROW_FIXED,        /* as wide as our type, taken as it is */
-    ARROW_HALF,         /* float16 -> FLOAT */
-    ARROW_TIME32,       /* int32 seconds or milliseconds -> TIME */
-    ARROW_DATE64,       /* int64 milliseconds -> DATE */
-    ARROW_DURATION,     /* int64 of a unit -> INTERVAL */
-    ARROW_MONTHS,       /* int32 -> INTERVAL */
-    ARROW_DAY_TIME,     /* int32 days, int32 milliseconds -> INTERVAL */
+    ARROW_BITS,     /* bool */
+    ARROW_FIXED,    /* as wide as our type, taken as it is */
+    ARROW_HALF,     /* float16 -> FLOAT */
+    ARROW_TIME32,   /* int32 seconds or milliseconds -> TIME */
+    ARROW_DATE64,   /* int64 milliseconds -> DATE */
+    ARROW_DURATION, /* int64 of a unit -> INTERVAL */
+    ARROW_MONTHS,   /* int32 -> INTERVAL */
+    ARROW_DAY_TIME, /* int32 days, int32 milliseconds -> INTERVAL */
     ARROW_DECIMAL32,
     ARROW_DECIMAL64,
     ARROW_STRING32,     /* utf8, binary */
@@ -25,11 +25,11 @@ enum arrow_layout {
     ARROW_LIST64,
     ARROW_LIST_VIEW32,
     ARROW_LIST_VIEW64,
-    ARROW_FIXED_LIST,   /* `width` items */
+    ARROW_FIXED_LIST, /* `width` items */
     ARROW_STRUCT,
     ARROW_MAP,
     ARROW_RUN_END,
-    ARROW_DICTIONARY    /* `type` is the type of the index */
+    ARROW_DICTIONARY /* `type` is the type of the index */
 };
 
 struct arrow_format {
@@ -40,6 +40,7 @@ struct arrow_format {
 };
 
 /* Checks the node (format, number of children, pointers) and says how to read arrays of it. Looks at no child. */
-laminar_status arrow_format_parse(const struct ArrowSchema *schema, struct arrow_format *out, struct laminar_error *err) must_check;
+laminar_status arrow_format_parse(const struct ArrowSchema *schema, struct arrow_format *out,
+                                  struct laminar_error *err) must_check;
 
 #endif

@@ -22,17 +22,21 @@ struct import_array {
     const int64_t *buffer_bytes; /* of this array; NULL = unknown */
     size_t start;
     size_t n;
-    const uint8_t *validity; /* after import_validity; bit `start` is the first row's. NULL = all valid */
+    /* after import_validity; bit `start` is the first row's. NULL = all valid */
+    const uint8_t *validity;
 };
 
 laminar_status import_error(struct import *in, const char *format, ...) printf_like(2, 3);
 /* Buffer i, which must hold at least `bytes`. *out may be NULL when bytes is 0. */
-laminar_status import_buffer(struct import *in, const struct import_array *node, int i, uint64_t bytes, const void **out) must_check;
+laminar_status import_buffer(struct import *in, const struct import_array *node, int i,
+                             uint64_t bytes, const void **out) must_check;
 
 /* The values of a leaf into `own` (reserved, n rows), or a pointer to them: fills out->data. out->validity is set already. */
-laminar_status import_leaf(struct import *in, const struct arrow_format *format, const struct import_array *node, struct column *own,
-                           struct vector *out) must_check;
+laminar_status import_leaf(struct import *in, const struct arrow_format *format,
+                           const struct import_array *node, struct column *own, struct vector *out)
+    must_check;
 /* Checks offsets[0..n]: not negative, not falling. */
-laminar_status import_check_offsets(struct import *in, const void *offsets, bool is_wide, size_t n) must_check;
+laminar_status import_check_offsets(struct import *in, const void *offsets, bool is_wide, size_t n)
+    must_check;
 
 #endif

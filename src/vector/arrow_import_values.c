@@ -56,10 +56,11 @@ static laminar_status not_utf8(struct import *in, size_t row)
 }
 
 /* All bytes of the column at once, which decides it where they are ASCII; else each string that is not. */
-static laminar_status check_utf8(struct import *in, const struct import_array *node, const void *offsets, bool is_wide,
-                                 const char *bytes)
+static laminar_status check_utf8(struct import *in, const struct import_array *node,
+                                 const void *offsets, bool is_wide, const char *bytes)
 {
-    size_t n = node->n, first = (size_t)offset_at(offsets, is_wide, 0), end = (size_t)offset_at(offsets, is_wide, n);
+    size_t n = node->n, first = (size_t)offset_at(offsets, is_wide, 0),
+           end = (size_t)offset_at(offsets, is_wide, n);
     if (is_ascii(bytes + first, end - first)) return LAMINAR_OK;
     for (size_t i = 0; i < n; i++) {
         int64_t from = offset_at(offsets, is_wide, i), to = offset_at(offsets, is_wide, i + 1);
@@ -99,45 +100,50 @@ static inline struct string_view view_of(const char *data, uint32_t size, size_t
     return likely(readable >= STRING_INLINE_MAX) ? short_view(data, size) : string_make(data, size);
 }
 
-#define VIEWS_BODY(has_nulls)                                                                                                        \
-    for (size_t i = 0; i < n; i++) {                                                                                                 \
-        size_t from = (size_t)offsets[i], size = (size_t)offsets[i + 1] - from;                                                      \
-        if (has_nulls && is_null(node, i)) size = 0;                                                                                 \
-        too_long |= size > UINT32_MAX;                                                                                               \
-        out[i] = view_of(bytes + from, (uint32_t)size, end - from);                                                                  \
+#define VIEWS_BODY(has_nulls)                                                                      \
+    for (size_t i = 0; i < n; i++) {                                                               \
+        size_t from = (size_t)offsets[i], size = (size_t)offsets[i + 1] - from;                    \
+        if (has_nulls && is_null(node, i)) size = 0;                                               \
+        too_long |= size > UINT32_MAX;                                                             \
+        out[i] = view_of(bytes + from, (uint32_t)size, end - from);                                \
     }
-#define VIEWS_LOOP(name, T)                                                                                                          \
-    static bool name(const struct import_array *node, const T *restrict offsets, const char *bytes, struct string_view *restrict out) \
-    {                                                                                                                                \
-        size_t n = node->n, end = (size_t)offsets[n];                                                                                \
-        bool too_long = false;                                                                                                       \
-        if (node->validity) {                                                                                                        \
-            VIEWS_BODY(true)                                                                                                         \
-        } else {                                                                                                                     \
-            VIEWS_BODY(false)                                                                                                        \
-        }                                                                                                                            \
-        return !too_long;                                                                                                            \
+#define VIEWS_LOOP(name, T)                                                                        \
+    static bool name(const struct import_array *node, const T *restrict offsets,                   \
+                     const char *bytes, struct string_view *restrict out)                          \
+    {                                                                                              \
+        size_t n = node->n, end = (size_t)offsets[n];                                              \
+        bool too_long = false;                                                                     \
+        if (node->validity) {                                                                      \
+            VIEWS_BODY(true)                                                                       \
+        } else {                                                                                   \
+            VIEWS_BODY(false)                                                                      \
+        }                                                                                          \
+        return !too_long;                                                                          \
     }
 VIEWS_LOOP(make_views32, int32_t)
 VIEWS_LOOP(make_views64, int64_t)
 
-static laminar_status import_strings(struct import *in, bool is_wide, const struct import_array *node, struct column *own)
+static laminar_status import_strings(struct import *in, bool is_wide,
+                                     const struct import_array *node, struct column *own)
 {
     size_t width = is_wide ? 8 : 4;
     const void *offsets, *bytes;
-    laminar_status status = import_buffer(in, node, 1, (node->start + node->n + 1) * width, &offsets);
+    laminar_status status = import_buffer(in, node, 1, (node->start + node->n + 1) * width,
+                                          &offsets);
     if (status) return status;
     if ((uintptr_t)offsets % width) return import_error(in, "the offsets are not aligned");
     offsets = (const uint8_t *)offsets + node->start * width;
     status = import_check_offsets(in, offsets, is_wide, node->n);
-    if (!status) status = import_buffer(in, node, 2, (uint64_t)offset_at(offsets, is_wide, node->n), &bytes);
+    if (!status)
+        status = import_buffer(in, node, 2, (uint64_t)offset_at(offsets, is_wide, node->n), &bytes);
     if (status) return status;
     if (!bytes) bytes = "";
     if (own->vec.type.id != LAMINAR_TYPE_BINARY) {
         status = check_utf8(in, node, offsets, is_wide, bytes);
         if (status) return status;
     }
-    bool ok = is_wide ? make_views64(node, offsets, bytes, own->vec.data) : make_views32(node, offsets, bytes, own->vec.data);
+    bool ok = is_wide ? make_views64(node, offsets, bytes, own->vec.data)
+                      : make_views32(node, offsets, bytes, own->vec.data);
     return ok ? LAMINAR_OK : import_error(in, "a string is longer than 4 GiB");
 }
 
@@ -149,13 +155,17 @@ struct arrow_view {
 };
 static_assert(sizeof(struct arrow_view) == 16, "layout of Arrow's views");
 
-static laminar_status import_views(struct import *in, const struct import_array *node, struct column *own)
+static laminar_status import_views(struct import *in, const struct import_array *node,
+                                   struct column *own)
 {
     const void *views, *sizes_buffer;
     bool is_text = own->vec.type.id != LAMINAR_TYPE_BINARY;
     int n_data = (int)node->array->n_buffers - 3;
-    laminar_status status = import_buffer(in, node, 1, (node->start + node->n) * sizeof(struct arrow_view), &views);
-    if (!status) status = import_buffer(in, node, n_data + 2, (uint64_t)n_data * sizeof(int64_t), &sizes_buffer);
+    laminar_status status = import_buffer(
+        in, node, 1, (node->start + node->n) * sizeof(struct arrow_view), &views);
+    if (!status)
+        status = import_buffer(in, node, n_data + 2, (uint64_t)n_data * sizeof(int64_t),
+                               &sizes_buffer);
     if (status) return status;
     struct string_view *out = own->vec.data;
     for (size_t i = 0; i < node->n; i++) {
@@ -165,7 +175,8 @@ static laminar_status import_views(struct import *in, const struct import_array 
             continue;
         }
         memcpy(&view, (const char *)views + (node->start + i) * sizeof view, sizeof view);
-        if (view.size < 0) return import_error(in, "the view in row %zu has the size %d", i, view.size);
+        if (view.size < 0)
+            return import_error(in, "the view in row %zu has the size %d", i, view.size);
         const char *data = (const char *)&view + 4;
         if (view.size <= STRING_INLINE_MAX) {
             out[i] = short_view(data, (uint32_t)view.size); /* drops what lies behind the string */
@@ -174,28 +185,37 @@ static laminar_status import_views(struct import *in, const struct import_array 
             int64_t size;
             const void *buffer;
             if (view.buffer < 0 || view.buffer >= n_data)
-                return import_error(in, "the view in row %zu points into buffer %d of %d", i, view.buffer, n_data);
-            memcpy(&size, (const char *)sizes_buffer + (size_t)view.buffer * sizeof size, sizeof size);
+                return import_error(in, "the view in row %zu points into buffer %d of %d", i,
+                                    view.buffer, n_data);
+            memcpy(&size, (const char *)sizes_buffer + (size_t)view.buffer * sizeof size,
+                   sizeof size);
             if (view.offset < 0 || (int64_t)view.offset + view.size > size)
                 return import_error(in, "the view in row %zu points outside its buffer", i);
-            status = import_buffer(in, node, 2 + view.buffer, (uint64_t)view.offset + (uint64_t)view.size, &buffer);
+            status = import_buffer(in, node, 2 + view.buffer,
+                                   (uint64_t)view.offset + (uint64_t)view.size, &buffer);
             if (status) return status;
             data = (const char *)buffer + view.offset;
             out[i] = string_make(data, (size_t)view.size);
         }
-        if (is_text && !is_ascii(data, (size_t)view.size) && !utf8_validate(data, (size_t)view.size)) return not_utf8(in, i);
+        if (is_text && !is_ascii(data, (size_t)view.size) &&
+            !utf8_validate(data, (size_t)view.size))
+            return not_utf8(in, i);
     }
     return LAMINAR_OK;
 }
 
-static laminar_status import_fixed_binary(struct import *in, const struct import_array *node, size_t width, struct column *own)
+static laminar_status import_fixed_binary(struct import *in, const struct import_array *node,
+                                          size_t width, struct column *own)
 {
     const void *bytes;
-    laminar_status status = import_buffer(in, node, 1, (node->start + node->n) * (uint64_t)width, &bytes);
+    laminar_status status = import_buffer(in, node, 1, (node->start + node->n) * (uint64_t)width,
+                                          &bytes);
     if (status) return status;
     struct string_view *out = own->vec.data;
     for (size_t i = 0; i < node->n; i++)
-        out[i] = is_null(node, i) ? (struct string_view){0} : string_make((const char *)bytes + (node->start + i) * width, width);
+        out[i] = is_null(node, i)
+                     ? (struct string_view){0}
+                     : string_make((const char *)bytes + (node->start + i) * width, width);
     return LAMINAR_OK;
 }
 
@@ -208,10 +228,12 @@ static inline uint64_t spread_bits(uint8_t bits)
     return ((word + UINT64_C(0x7f7f7f7f7f7f7f7f)) >> 7) & UINT64_C(0x0101010101010101);
 }
 
-static laminar_status import_bits(struct import *in, const struct import_array *node, struct column *own)
+static laminar_status import_bits(struct import *in, const struct import_array *node,
+                                  struct column *own)
 {
     const void *buffer;
-    laminar_status status = import_buffer(in, node, 1, bitmap_bytes(node->start + node->n), &buffer);
+    laminar_status status = import_buffer(in, node, 1, bitmap_bytes(node->start + node->n),
+                                          &buffer);
     if (status) return status;
     const uint8_t *bits = buffer;
     uint8_t *out = own->vec.data;
@@ -227,7 +249,8 @@ static laminar_status import_bits(struct import *in, const struct import_array *
 
 static float half_to_float(uint16_t half)
 {
-    uint32_t sign = (uint32_t)(half & 0x8000) << 16, exponent = half >> 10 & 0x1F, fraction = half & 0x3FF, bits;
+    uint32_t sign = (uint32_t)(half & 0x8000) << 16, exponent = half >> 10 & 0x1F,
+             fraction = half & 0x3FF, bits;
     float value;
     if (exponent == 0) { /* zero and subnormals: fraction * 2^-24 */
         value = (float)fraction * 0x1p-24F;
@@ -240,13 +263,16 @@ static float half_to_float(uint16_t half)
 }
 
 /* A value of a day's time, in units of which there are per_second. */
-static laminar_status check_times(struct import *in, const struct import_array *node, struct data_type type, const int64_t *values)
+static laminar_status check_times(struct import *in, const struct import_array *node,
+                                  struct data_type type, const int64_t *values)
 {
-    static const int64_t per_day[] = {86400, INT64_C(86400000), INT64_C(86400000000), INT64_C(86400000000000)};
+    static const int64_t per_day[] = {86400, INT64_C(86400000), INT64_C(86400000000),
+                                      INT64_C(86400000000000)};
     int64_t limit = per_day[type.unit];
     for (size_t i = 0; i < node->n; i++)
         if ((values[i] < 0 || values[i] >= limit) && !is_null(node, i))
-            return import_error(in, "the time in row %zu is %lld, not within a day", i, (long long)values[i]);
+            return import_error(in, "the time in row %zu is %lld, not within a day", i,
+                                (long long)values[i]);
     return LAMINAR_OK;
 }
 
@@ -257,21 +283,26 @@ static int128 decimal_limit(int precision)
     return limit;
 }
 
-static laminar_status check_decimals(struct import *in, const struct import_array *node, struct data_type type, const int128 *values)
+static laminar_status check_decimals(struct import *in, const struct import_array *node,
+                                     struct data_type type, const int128 *values)
 {
     int128 limit = decimal_limit(type.precision);
     for (size_t i = 0; i < node->n; i++)
         if ((values[i] >= limit || values[i] <= -limit) && !is_null(node, i))
-            return import_error(in, "the decimal in row %zu has more than %d digits", i, type.precision);
+            return import_error(in, "the decimal in row %zu has more than %d digits", i,
+                                type.precision);
     return LAMINAR_OK;
 }
 
 /* Values of our own layout: the pointer, or a copy where it is not aligned for our loops. */
-static laminar_status import_fixed(struct import *in, const struct import_array *node, struct column *own, struct vector *out)
+static laminar_status import_fixed(struct import *in, const struct import_array *node,
+                                   struct column *own, struct vector *out)
 {
-    size_t width = type_width(own->vec.type), align = width > 8 && type_phys(own->vec.type) != PHYS_I128 ? 8 : width;
+    size_t width = type_width(own->vec.type),
+           align = width > 8 && type_phys(own->vec.type) != PHYS_I128 ? 8 : width;
     const void *buffer;
-    laminar_status status = import_buffer(in, node, 1, (node->start + node->n) * (uint64_t)width, &buffer);
+    laminar_status status = import_buffer(in, node, 1, (node->start + node->n) * (uint64_t)width,
+                                          &buffer);
     if (status) return status;
     if (node->n == 0) { /* the buffer may be missing; vectors always point somewhere */
         status = column_reserve(own, 1, in->err);
@@ -285,7 +316,8 @@ static laminar_status import_fixed(struct import *in, const struct import_array 
         buffer = memcpy(own->vec.data, buffer, node->n * width);
     }
     out->data = (void *)(uintptr_t)buffer;
-    if (own->vec.type.id == LAMINAR_TYPE_DECIMAL) return check_decimals(in, node, own->vec.type, buffer);
+    if (own->vec.type.id == LAMINAR_TYPE_DECIMAL)
+        return check_decimals(in, node, own->vec.type, buffer);
     if (own->vec.type.id == LAMINAR_TYPE_TIME) return check_times(in, node, own->vec.type, buffer);
     return LAMINAR_OK;
 }
@@ -304,8 +336,8 @@ static inline int64_t load_value(const void *buffer, size_t width, size_t i)
 
 static int64_t floor_div(int64_t a, int64_t b) { return a / b - (a % b < 0); }
 
-static laminar_status import_interval(struct import *in, const struct arrow_format *format, size_t row, int64_t value,
-                                      struct laminar_interval *out)
+static laminar_status import_interval(struct import *in, const struct arrow_format *format,
+                                      size_t row, int64_t value, struct laminar_interval *out)
 {
     static const int64_t unit_nanos[] = {INT64_C(1000000000), 1000000, 1000, 1};
     *out = (struct laminar_interval){0};
@@ -321,11 +353,14 @@ static laminar_status import_interval(struct import *in, const struct arrow_form
 }
 
 /* Layouts that differ from ours: value by value. Values under a null become 0. */
-static laminar_status import_converted(struct import *in, const struct arrow_format *format, const struct import_array *node,
-                                       struct column *own)
+static laminar_status import_converted(struct import *in, const struct arrow_format *format,
+                                       const struct import_array *node, struct column *own)
 {
     size_t width = format->layout == ARROW_HALF ? 2
-                   : format->layout == ARROW_TIME32 || format->layout == ARROW_MONTHS || format->layout == ARROW_DECIMAL32 ? 4 : 8;
+                   : format->layout == ARROW_TIME32 || format->layout == ARROW_MONTHS ||
+                           format->layout == ARROW_DECIMAL32
+                       ? 4
+                       : 8;
     const void *buffer;
     laminar_status status = import_buffer(in, node, 1, (node->start + node->n) * width, &buffer);
     void *out = own->vec.data;
@@ -345,20 +380,22 @@ static laminar_status import_converted(struct import *in, const struct arrow_for
         } else if (format->layout == ARROW_DATE64) {
             int64_t days = floor_div(value, 86400000);
             if (days != (int32_t)days || days * 86400000 != value)
-                return import_error(in, "the date in row %zu is %lld ms, not a whole day", i, (long long)value);
+                return import_error(in, "the date in row %zu is %lld ms, not a whole day", i,
+                                    (long long)value);
             ((int32_t *)out)[i] = (int32_t)days;
         } else {
             status = import_interval(in, format, i, value, (struct laminar_interval *)out + i);
         }
     }
     if (status) return status;
-    if (own->vec.type.id == LAMINAR_TYPE_DECIMAL) return check_decimals(in, node, own->vec.type, out);
+    if (own->vec.type.id == LAMINAR_TYPE_DECIMAL)
+        return check_decimals(in, node, own->vec.type, out);
     if (own->vec.type.id == LAMINAR_TYPE_TIME) return check_times(in, node, own->vec.type, out);
     return LAMINAR_OK;
 }
 
-laminar_status import_leaf(struct import *in, const struct arrow_format *format, const struct import_array *node, struct column *own,
-                           struct vector *out)
+laminar_status import_leaf(struct import *in, const struct arrow_format *format,
+                           const struct import_array *node, struct column *own, struct vector *out)
 {
     if (format->layout == ARROW_FIXED) return import_fixed(in, node, own, out);
     laminar_status status = column_reserve(own, node->n ? node->n : 1, in->err);

@@ -28,16 +28,20 @@ struct walk {
 
 /* --- Import ------------------------------------------------------------------------------------------------------------------- */
 
-static laminar_status bad_schema(struct laminar_error *err, const struct ArrowSchema *schema, const char *what)
+static laminar_status bad_schema(struct laminar_error *err, const struct ArrowSchema *schema,
+                                 const char *what)
 {
-    return error_set(err, LAMINAR_INVALID_SCHEMA, "Arrow field '%s': %s", schema && schema->name ? schema->name : "", what);
+    return error_set(err, LAMINAR_INVALID_SCHEMA, "Arrow field '%s': %s",
+                     schema && schema->name ? schema->name : "", what);
 }
 
 static laminar_status unknown_format(struct laminar_error *err, const struct ArrowSchema *schema)
 {
-    error_set(err, LAMINAR_INVALID_SCHEMA, "Arrow field '%s' has the format '%s', which has no SQL type",
+    error_set(err, LAMINAR_INVALID_SCHEMA,
+              "Arrow field '%s' has the format '%s', which has no SQL type",
               schema->name ? schema->name : "", schema->format);
-    error_hint(err, "convert the column to one of the types of the SQL dialect before handing it over");
+    error_hint(err,
+               "convert the column to one of the types of the SQL dialect before handing it over");
     return LAMINAR_INVALID_SCHEMA;
 }
 
@@ -65,8 +69,10 @@ static bool has_extension(const struct ArrowSchema *schema, const char *name)
         if (value_size < 0) return false;
         const char *value = at + 4;
         at = value + value_size;
-        if ((size_t)key_size == strlen(EXTENSION_KEY) && memcmp(key, EXTENSION_KEY, (size_t)key_size) == 0)
-            return (size_t)value_size == strlen(name) && memcmp(value, name, (size_t)value_size) == 0;
+        if ((size_t)key_size == strlen(EXTENSION_KEY) &&
+            memcmp(key, EXTENSION_KEY, (size_t)key_size) == 0)
+            return (size_t)value_size == strlen(name) &&
+                   memcmp(value, name, (size_t)value_size) == 0;
     }
     return false;
 }
@@ -78,21 +84,26 @@ static bool parse_number(const char **text, int32_t *out)
     const char *at = *text + is_negative;
     int32_t value = 0, n = 0;
     for (; *at >= '0' && *at <= '9' && n < 10; at++, n++)
-        if (__builtin_mul_overflow(value, 10, &value) || __builtin_add_overflow(value, *at - '0', &value)) return false;
+        if (__builtin_mul_overflow(value, 10, &value) ||
+            __builtin_add_overflow(value, *at - '0', &value))
+            return false;
     *text = at;
     *out = is_negative ? -value : value;
     return n > 0;
 }
 
-static laminar_status parse_decimal(const struct ArrowSchema *schema, struct arrow_format *out, struct laminar_error *err)
+static laminar_status parse_decimal(const struct ArrowSchema *schema, struct arrow_format *out,
+                                    struct laminar_error *err)
 {
     const char *at = schema->format + 2;
     int32_t precision, scale, bits = 128;
-    if (!parse_number(&at, &precision) || *at++ != ',' || !parse_number(&at, &scale)) return unknown_format(err, schema);
+    if (!parse_number(&at, &precision) || *at++ != ',' || !parse_number(&at, &scale))
+        return unknown_format(err, schema);
     if (*at == ',' && (at++, !parse_number(&at, &bits))) return unknown_format(err, schema);
     if (*at || (bits != 128 && bits != 64 && bits != 32)) return unknown_format(err, schema);
     if (precision < 1 || precision > DECIMAL_PRECISION_MAX || scale < 0 || scale > precision)
-        return error_set(err, LAMINAR_INVALID_SCHEMA, "Arrow field '%s' is a decimal of %d digits with %d after the point",
+        return error_set(err, LAMINAR_INVALID_SCHEMA,
+                         "Arrow field '%s' is a decimal of %d digits with %d after the point",
                          schema->name ? schema->name : "", precision, scale);
     out->layout = bits == 128 ? ARROW_FIXED : bits == 64 ? ARROW_DECIMAL64 : ARROW_DECIMAL32;
     out->type = type_decimal(precision, scale);
@@ -107,7 +118,8 @@ static bool parse_unit(char letter, uint8_t *out)
     return found != NULL;
 }
 
-static laminar_status parse_temporal(const struct ArrowSchema *schema, struct arrow_format *out, struct laminar_error *err)
+static laminar_status parse_temporal(const struct ArrowSchema *schema, struct arrow_format *out,
+                                     struct laminar_error *err)
 {
     const char *f = schema->format;
     uint8_t unit;
@@ -146,14 +158,20 @@ struct letter_format {
     uint8_t layout;
     uint8_t type_plus_1;
 };
-#define LETTER(layout, type) {(layout), LAMINAR_TYPE_##type + 1}
+#define LETTER(layout, type)                                                                       \
+    {                                                                                              \
+        (layout), LAMINAR_TYPE_##type + 1                                                          \
+    }
 static const struct letter_format letter_formats[128] = {
-    ['n'] = LETTER(ARROW_NULL, NULL),        ['b'] = LETTER(ARROW_BITS, BOOL),        ['c'] = LETTER(ARROW_FIXED, INT8),
-    ['C'] = LETTER(ARROW_FIXED, UINT8),      ['s'] = LETTER(ARROW_FIXED, INT16),      ['S'] = LETTER(ARROW_FIXED, UINT16),
-    ['i'] = LETTER(ARROW_FIXED, INT32),      ['I'] = LETTER(ARROW_FIXED, UINT32),     ['l'] = LETTER(ARROW_FIXED, INT64),
-    ['L'] = LETTER(ARROW_FIXED, UINT64),     ['e'] = LETTER(ARROW_HALF, FLOAT),       ['f'] = LETTER(ARROW_FIXED, FLOAT),
-    ['g'] = LETTER(ARROW_FIXED, DOUBLE),     ['u'] = LETTER(ARROW_STRING32, VARCHAR), ['U'] = LETTER(ARROW_STRING64, VARCHAR),
-    ['z'] = LETTER(ARROW_STRING32, BINARY),  ['Z'] = LETTER(ARROW_STRING64, BINARY),
+    ['n'] = LETTER(ARROW_NULL, NULL),        ['b'] = LETTER(ARROW_BITS, BOOL),
+    ['c'] = LETTER(ARROW_FIXED, INT8),       ['C'] = LETTER(ARROW_FIXED, UINT8),
+    ['s'] = LETTER(ARROW_FIXED, INT16),      ['S'] = LETTER(ARROW_FIXED, UINT16),
+    ['i'] = LETTER(ARROW_FIXED, INT32),      ['I'] = LETTER(ARROW_FIXED, UINT32),
+    ['l'] = LETTER(ARROW_FIXED, INT64),      ['L'] = LETTER(ARROW_FIXED, UINT64),
+    ['e'] = LETTER(ARROW_HALF, FLOAT),       ['f'] = LETTER(ARROW_FIXED, FLOAT),
+    ['g'] = LETTER(ARROW_FIXED, DOUBLE),     ['u'] = LETTER(ARROW_STRING32, VARCHAR),
+    ['U'] = LETTER(ARROW_STRING64, VARCHAR), ['z'] = LETTER(ARROW_STRING32, BINARY),
+    ['Z'] = LETTER(ARROW_STRING64, BINARY),
 };
 
 struct simple_format {
@@ -181,13 +199,14 @@ static struct data_type text_type(const struct ArrowSchema *schema)
 }
 
 /* The format string alone; *n_children is what it asks for, -1 for any. */
-static laminar_status parse_format(const struct ArrowSchema *schema, struct arrow_format *out, int *n_children,
-                                   struct laminar_error *err)
+static laminar_status parse_format(const struct ArrowSchema *schema, struct arrow_format *out,
+                                   int *n_children, struct laminar_error *err)
 {
     const char *f = schema->format;
     *n_children = 0;
     if (f[0] && !f[1]) {
-        struct letter_format letter = letter_formats[f[0] & 0x7F]; /* the format is ASCII: checked */
+        /* the format is ASCII: checked */
+        struct letter_format letter = letter_formats[f[0] & 0x7F];
         if (!letter.type_plus_1) return unknown_format(err, schema);
         out->layout = (enum arrow_layout)letter.layout;
         out->type = type_of((laminar_type)(letter.type_plus_1 - 1));
@@ -208,7 +227,8 @@ static laminar_status parse_format(const struct ArrowSchema *schema, struct arro
     bool is_list = strncmp(f, "+w:", 3) == 0;
     if (is_list || strncmp(f, "w:", 2) == 0) {
         const char *at = f + (is_list ? 3 : 2);
-        if (!parse_number(&at, &out->width) || *at || out->width < 0) return unknown_format(err, schema);
+        if (!parse_number(&at, &out->width) || *at || out->width < 0)
+            return unknown_format(err, schema);
         out->layout = is_list ? ARROW_FIXED_LIST : ARROW_FIXED_BINARY;
         out->type = is_list ? TYPE(LIST) : TYPE(BINARY);
         *n_children = is_list;
@@ -221,20 +241,26 @@ static laminar_status parse_format(const struct ArrowSchema *schema, struct arro
     return unknown_format(err, schema);
 }
 
-laminar_status arrow_format_parse(const struct ArrowSchema *schema, struct arrow_format *out, struct laminar_error *err)
+laminar_status arrow_format_parse(const struct ArrowSchema *schema, struct arrow_format *out,
+                                  struct laminar_error *err)
 {
-    if (!schema || !schema->release || !schema->format) return bad_schema(err, NULL, "the schema is missing or was released");
-    if ((unsigned char)schema->format[0] >= 0x80) return bad_schema(err, NULL, "the format is not a text");
+    if (!schema || !schema->release || !schema->format)
+        return bad_schema(err, NULL, "the schema is missing or was released");
+    if ((unsigned char)schema->format[0] >= 0x80)
+        return bad_schema(err, NULL, "the format is not a text");
     *out = (struct arrow_format){0};
     int n_children;
     laminar_status status = parse_format(schema, out, &n_children, err);
     if (status) return status;
-    if (schema->n_children < 0 || schema->n_children > TYPE_FIELDS_MAX || (schema->n_children > 0 && !schema->children) ||
+    if (schema->n_children < 0 || schema->n_children > TYPE_FIELDS_MAX ||
+        (schema->n_children > 0 && !schema->children) ||
         (n_children >= 0 && schema->n_children != n_children))
-        return error_set(err, LAMINAR_INVALID_SCHEMA, "Arrow field '%s' of format '%s' has %lld children",
-                         schema->name ? schema->name : "", schema->format, (long long)schema->n_children);
+        return error_set(
+            err, LAMINAR_INVALID_SCHEMA, "Arrow field '%s' of format '%s' has %lld children",
+            schema->name ? schema->name : "", schema->format, (long long)schema->n_children);
     if (schema->dictionary) {
-        if (!type_is_integer(out->type)) return bad_schema(err, schema, "the indexes of a dictionary are not integers");
+        if (!type_is_integer(out->type))
+            return bad_schema(err, schema, "the indexes of a dictionary are not integers");
         out->layout = ARROW_DICTIONARY;
     }
     return LAMINAR_OK;
@@ -246,7 +272,9 @@ static bool has_duplicate(struct ArrowSchema *const *fields, size_t n, size_t *w
     if (n <= NAMES_BY_SCAN_MAX) {
         for (*which = 1; *which < n; ++*which)
             for (size_t k = 0; k < *which; k++)
-                if (strcmp(fields[k]->name ? fields[k]->name : "", fields[*which]->name ? fields[*which]->name : "") == 0) return true;
+                if (strcmp(fields[k]->name ? fields[k]->name : "",
+                           fields[*which]->name ? fields[*which]->name : "") == 0)
+                    return true;
         return false;
     }
     struct strmap names = {0};
@@ -254,26 +282,31 @@ static bool has_duplicate(struct ArrowSchema *const *fields, size_t n, size_t *w
     for (size_t i = 0; i < n && !found && !*is_oom; i++) {
         const char *name = fields[i]->name ? fields[i]->name : "";
         found = strmap_get_z(&names, name) != NULL;
-        if (found) *which = i;
-        else *is_oom = !strmap_put(&names, name, strlen(name), &names);
+        if (found)
+            *which = i;
+        else
+            *is_oom = !strmap_put(&names, name, strlen(name), &names);
     }
     strmap_deinit(&names);
     return found;
 }
 
-static laminar_status check_names(struct ArrowSchema *const *fields, size_t n, struct laminar_error *err)
+static laminar_status check_names(struct ArrowSchema *const *fields, size_t n,
+                                  struct laminar_error *err)
 {
     size_t which;
     bool is_oom;
     if (has_duplicate(fields, n, &which, &is_oom)) {
-        error_set(err, LAMINAR_INVALID_SCHEMA, "the field name '%s' occurs twice", fields[which]->name ? fields[which]->name : "");
+        error_set(err, LAMINAR_INVALID_SCHEMA, "the field name '%s' occurs twice",
+                  fields[which]->name ? fields[which]->name : "");
         error_hint(err, "give each column a name of its own");
         return LAMINAR_INVALID_SCHEMA;
     }
     return is_oom ? error_oom(err) : LAMINAR_OK;
 }
 
-static laminar_status import_type(const struct ArrowSchema *schema, struct walk walk, struct data_type *out, struct laminar_error *err);
+static laminar_status import_type(const struct ArrowSchema *schema, struct walk walk,
+                                  struct data_type *out, struct laminar_error *err);
 
 /* The children's pointers; their contents are checked when they are imported. */
 static laminar_status check_children(const struct ArrowSchema *schema, struct laminar_error *err)
@@ -294,7 +327,8 @@ static laminar_status check_texts(const struct ArrowSchema *schema, struct lamin
     return LAMINAR_OK;
 }
 
-static laminar_status import_struct(const struct ArrowSchema *schema, struct walk walk, struct data_type *out, struct laminar_error *err)
+static laminar_status import_struct(const struct ArrowSchema *schema, struct walk walk,
+                                    struct data_type *out, struct laminar_error *err)
 {
     uint32_t n = (uint32_t)schema->n_children;
     struct type_field *fields = mem_calloc(n, sizeof *fields);
@@ -311,7 +345,8 @@ done:
     return status;
 }
 
-static laminar_status import_map(const struct ArrowSchema *schema, struct walk walk, struct data_type *out, struct laminar_error *err)
+static laminar_status import_map(const struct ArrowSchema *schema, struct walk walk,
+                                 struct data_type *out, struct laminar_error *err)
 {
     const struct ArrowSchema *entries = schema->children[0];
     struct arrow_format format;
@@ -326,14 +361,17 @@ static laminar_status import_map(const struct ArrowSchema *schema, struct walk w
     return status ? status : type_map(key, value, out, err);
 }
 
-static laminar_status import_type(const struct ArrowSchema *schema, struct walk walk, struct data_type *out, struct laminar_error *err)
+static laminar_status import_type(const struct ArrowSchema *schema, struct walk walk,
+                                  struct data_type *out, struct laminar_error *err)
 {
     struct arrow_format format;
     struct data_type inner;
     if (++*walk.n_nodes > ARROW_NODES_MAX)
-        return error_set(err, LAMINAR_INVALID_SCHEMA, "an Arrow schema has more than %d nodes", ARROW_NODES_MAX);
+        return error_set(err, LAMINAR_INVALID_SCHEMA, "an Arrow schema has more than %d nodes",
+                         ARROW_NODES_MAX);
     if (walk.depth >= ARROW_DEPTH_MAX)
-        return error_set(err, LAMINAR_INVALID_SCHEMA, "an Arrow type is nested more than %d levels deep", ARROW_DEPTH_MAX);
+        return error_set(err, LAMINAR_INVALID_SCHEMA,
+                         "an Arrow type is nested more than %d levels deep", ARROW_DEPTH_MAX);
     laminar_status status = check_texts(schema, err);
     if (!status) status = arrow_format_parse(schema, &format, err);
     if (!status) status = check_children(schema, err);
@@ -345,7 +383,8 @@ static laminar_status import_type(const struct ArrowSchema *schema, struct walk 
     if (format.layout == ARROW_RUN_END) {
         status = import_type(schema->children[0], walk, &inner, err);
         if (status) return status;
-        if (inner.id != LAMINAR_TYPE_INT16 && inner.id != LAMINAR_TYPE_INT32 && inner.id != LAMINAR_TYPE_INT64)
+        if (inner.id != LAMINAR_TYPE_INT16 && inner.id != LAMINAR_TYPE_INT32 &&
+            inner.id != LAMINAR_TYPE_INT64)
             return bad_schema(err, schema, "run ends are not integers of 16, 32 or 64 bits");
         return import_type(schema->children[1], walk, out, err);
     }
@@ -357,19 +396,22 @@ static laminar_status import_type(const struct ArrowSchema *schema, struct walk 
     return LAMINAR_OK;
 }
 
-laminar_status arrow_import_type(const struct ArrowSchema *schema, struct data_type *out, struct laminar_error *err)
+laminar_status arrow_import_type(const struct ArrowSchema *schema, struct data_type *out,
+                                 struct laminar_error *err)
 {
     return import_type(schema, (struct walk){0, &(uint32_t){0}}, out, err);
 }
 
-laminar_status arrow_import_schema(const struct ArrowSchema *schema, struct schema **out, struct laminar_error *err)
+laminar_status arrow_import_schema(const struct ArrowSchema *schema, struct schema **out,
+                                   struct laminar_error *err)
 {
     struct arrow_format format;
     laminar_status status = arrow_format_parse(schema, &format, err);
     if (!status) status = check_children(schema, err);
     if (status) return status;
     if (format.layout != ARROW_STRUCT)
-        return error_set(err, LAMINAR_INVALID_SCHEMA, "rows need an Arrow struct, not the format '%s'", schema->format);
+        return error_set(err, LAMINAR_INVALID_SCHEMA,
+                         "rows need an Arrow struct, not the format '%s'", schema->format);
     uint32_t n = (uint32_t)schema->n_children, n_nodes = 0;
     struct schema_column *columns = mem_calloc(n, sizeof *columns);
     if (!columns) return error_oom(err);
@@ -377,7 +419,8 @@ laminar_status arrow_import_schema(const struct ArrowSchema *schema, struct sche
         const struct ArrowSchema *child = schema->children[i];
         TRY(import_type(child, (struct walk){0, &n_nodes}, &columns[i].type, err));
         if (!child->name || !child->name[0]) {
-            status = error_set(err, LAMINAR_INVALID_SCHEMA, "column %u of the Arrow schema has no name", i + 1);
+            status = error_set(err, LAMINAR_INVALID_SCHEMA,
+                               "column %u of the Arrow schema has no name", i + 1);
             goto done;
         }
         columns[i].name = child->name;
@@ -385,8 +428,10 @@ laminar_status arrow_import_schema(const struct ArrowSchema *schema, struct sche
     }
     TRY(check_names(schema->children, n, err));
     struct schema *made = schema_create(columns, n);
-    if (made) *out = made;
-    else status = error_oom(err);
+    if (made)
+        *out = made;
+    else
+        status = error_oom(err);
 done:
     mem_free(columns);
     return status;
@@ -399,8 +444,10 @@ static bool set_extension(struct ArrowSchema *node, const char *name)
 {
     struct ArrowBuffer metadata;
     bool is_ok = ArrowMetadataBuilderInit(&metadata, NULL) == NANOARROW_OK &&
-                 ArrowMetadataBuilderAppend(&metadata, ArrowCharView(EXTENSION_KEY), ArrowCharView(name)) == NANOARROW_OK &&
-                 ArrowMetadataBuilderAppend(&metadata, ArrowCharView(EXTENSION_METADATA_KEY), ArrowCharView("")) == NANOARROW_OK &&
+                 ArrowMetadataBuilderAppend(&metadata, ArrowCharView(EXTENSION_KEY),
+                                            ArrowCharView(name)) == NANOARROW_OK &&
+                 ArrowMetadataBuilderAppend(&metadata, ArrowCharView(EXTENSION_METADATA_KEY),
+                                            ArrowCharView("")) == NANOARROW_OK &&
                  ArrowSchemaSetMetadata(node, (const char *)metadata.data) == NANOARROW_OK;
     ArrowBufferReset(&metadata);
     return is_ok;
@@ -441,14 +488,17 @@ static const char *format_of(struct data_type t, unsigned flags, struct arena *a
     return "n";
 }
 
-static bool export_children(struct ArrowSchema *node, const struct type_field *fields, uint32_t n, unsigned flags);
+static bool export_children(struct ArrowSchema *node, const struct type_field *fields, uint32_t n,
+                            unsigned flags);
 
 /* Fills an initialised node. False when memory is out: what was filled can be released. */
-static bool export_node(struct ArrowSchema *node, const char *name, struct data_type type, bool is_nullable, unsigned flags)
+static bool export_node(struct ArrowSchema *node, const char *name, struct data_type type,
+                        bool is_nullable, unsigned flags)
 {
     struct arena arena = {0};
     const char *format = format_of(type, flags, &arena);
-    bool is_ok = format && ArrowSchemaSetFormat(node, format) == NANOARROW_OK && ArrowSchemaSetName(node, name) == NANOARROW_OK;
+    bool is_ok = format && ArrowSchemaSetFormat(node, format) == NANOARROW_OK &&
+                 ArrowSchemaSetName(node, name) == NANOARROW_OK;
     arena_deinit(&arena);
     node->flags = is_nullable ? ARROW_FLAG_NULLABLE : 0;
     if (is_ok && type.id == LAMINAR_TYPE_JSON) is_ok = set_extension(node, "arrow.json");
@@ -456,31 +506,40 @@ static bool export_node(struct ArrowSchema *node, const char *name, struct data_
     if (!is_ok) return false;
     if (type.id == LAMINAR_TYPE_MAP) {
         struct type_field entries = {"entries", TYPE(STRUCT), false};
-        return export_children(node, &entries, 1, flags) && export_children(node->children[0], type.info->fields, 2, flags);
+        return export_children(node, &entries, 1, flags) &&
+               export_children(node->children[0], type.info->fields, 2, flags);
     }
-    return !type_is_nested(type) || !type.info || export_children(node, type.info->fields, type.info->n_fields, flags);
+    return !type_is_nested(type) || !type.info ||
+           export_children(node, type.info->fields, type.info->n_fields, flags);
 }
 
-static bool export_children(struct ArrowSchema *node, const struct type_field *fields, uint32_t n, unsigned flags)
+static bool export_children(struct ArrowSchema *node, const struct type_field *fields, uint32_t n,
+                            unsigned flags)
 {
     if (ArrowSchemaAllocateChildren(node, n) != NANOARROW_OK) return false;
     for (uint32_t i = 0; i < n; i++) ArrowSchemaInit(node->children[i]);
     for (uint32_t i = 0; i < n; i++)
-        if (!export_node(node->children[i], fields[i].name, fields[i].type, fields[i].is_nullable, flags)) return false;
+        if (!export_node(node->children[i], fields[i].name, fields[i].type, fields[i].is_nullable,
+                         flags))
+            return false;
     return true;
 }
 
-laminar_status arrow_export_schema(const struct schema *schema, unsigned flags, struct ArrowSchema *out, struct laminar_error *err)
+laminar_status arrow_export_schema(const struct schema *schema, unsigned flags,
+                                   struct ArrowSchema *out, struct laminar_error *err)
 {
     uint32_t n = schema->n_columns + ((flags & ARROW_EXPORT_WEIGHT) != 0);
     struct type_field *fields = mem_calloc(n, sizeof *fields);
     if (!fields) return error_oom(err);
     for (uint32_t i = 0; i < schema->n_columns; i++)
-        fields[i] = (struct type_field){schema->columns[i].name, schema->columns[i].type, schema->columns[i].is_nullable};
-    if (n > schema->n_columns) fields[n - 1] = (struct type_field){ARROW_WEIGHT_NAME, TYPE(INT64), false};
+        fields[i] = (struct type_field){schema->columns[i].name, schema->columns[i].type,
+                                        schema->columns[i].is_nullable};
+    if (n > schema->n_columns)
+        fields[n - 1] = (struct type_field){ARROW_WEIGHT_NAME, TYPE(INT64), false};
     struct ArrowSchema root;
     ArrowSchemaInit(&root);
-    bool is_ok = ArrowSchemaSetFormat(&root, "+s") == NANOARROW_OK && ArrowSchemaSetName(&root, "") == NANOARROW_OK &&
+    bool is_ok = ArrowSchemaSetFormat(&root, "+s") == NANOARROW_OK &&
+                 ArrowSchemaSetName(&root, "") == NANOARROW_OK &&
                  export_children(&root, fields, n, flags);
     root.flags = 0;
     mem_free(fields);

@@ -5,9 +5,9 @@
  * streams which are gone don't hold memory for ever.
  * A builder fills one body; when a few rows came out in a body grown for many, they are copied into a small one, so that
  * what a batch keeps alive is in proportion to its rows. */
-#include "vector/batch_body.h"
 #include "base/hash.h"
 #include "base/thread.h"
+#include "vector/batch_body.h"
 #include <stdatomic.h>
 
 enum {
@@ -39,7 +39,8 @@ struct batch *batch_ref(struct batch *batch)
 void batch_unref(struct batch *batch)
 {
     /* Release, then acquire by the last one: the memory is reused after all others' reads. */
-    if (batch && atomic_fetch_sub_explicit(&batch->refs, 1, memory_order_acq_rel) == 1) batch->holder->release(batch->holder);
+    if (batch && atomic_fetch_sub_explicit(&batch->refs, 1, memory_order_acq_rel) == 1)
+        batch->holder->release(batch->holder);
 }
 
 struct chunk batch_chunk(const struct batch *batch, size_t offset, struct vector *cols)
@@ -47,7 +48,8 @@ struct chunk batch_chunk(const struct batch *batch, size_t offset, struct vector
     assert(offset % CHUNK_ROWS == 0 && offset <= batch->n_rows);
     size_t n = batch->n_rows - offset < CHUNK_ROWS ? batch->n_rows - offset : CHUNK_ROWS;
     for (uint32_t i = 0; i < batch->n_cols; i++) cols[i] = vector_slice(&batch->cols[i], offset);
-    return (struct chunk){(uint32_t)n, batch->n_cols, cols, batch->weights ? batch->weights + offset : NULL};
+    return (struct chunk){(uint32_t)n, batch->n_cols, cols,
+                          batch->weights ? batch->weights + offset : NULL};
 }
 
 /* --- Pool ---------------------------------------------------------------------------------------------------------------------- */
@@ -55,7 +57,7 @@ struct chunk batch_chunk(const struct batch *batch, size_t offset, struct vector
 static unsigned size_class(size_t n_rows)
 {
     unsigned class = 0;
-    for (n_rows /= 16; n_rows && class < 12; n_rows /= 4) class++;
+    for (n_rows /= 16; n_rows && class < 12; n_rows /= 4) class ++;
     return class;
 }
 
@@ -71,7 +73,8 @@ static bool same_layout(const struct schema *a, const struct schema *b)
 static unsigned list_of(const struct schema *schema, unsigned class)
 {
     uint64_t h = schema->n_columns;
-    for (uint32_t i = 0; i < schema->n_columns && i < 8; i++) h = h * 31 + schema->columns[i].type.id;
+    for (uint32_t i = 0; i < schema->n_columns && i < 8; i++)
+        h = h * 31 + schema->columns[i].type.id;
     return (unsigned)(hash_u64(h * 16 + class) % POOL_LISTS);
 }
 
@@ -119,11 +122,13 @@ void batch_pool_free(struct batch_pool *pool)
     if (is_last) pool_destroy(pool);
 }
 
-static struct batch_body *list_take(struct batch_pool *pool, const struct schema *schema, unsigned class)
+static struct batch_body *list_take(struct batch_pool *pool, const struct schema *schema,
+                                    unsigned class)
 {
     struct batch_body **link = &pool->lists[list_of(schema, class)], *found;
     for (; (found = *link) != NULL; link = &found->next_free) {
-        if (size_class(found->rows_high) != class || !same_layout(found->batch.schema, schema)) continue;
+        if (size_class(found->rows_high) != class || !same_layout(found->batch.schema, schema))
+            continue;
         *link = found->next_free;
         pool->n_free--;
         pool->free_bytes -= found->bytes;
@@ -148,7 +153,8 @@ static struct batch_body *pool_pop(struct batch_pool *pool, struct schema *schem
 }
 
 /* Takes bodies off other lists until `body` fits; returns them, chained. The lock is held. */
-static struct batch_body *pool_evict(struct batch_pool *pool, const struct batch_body *body, unsigned keep)
+static struct batch_body *pool_evict(struct batch_pool *pool, const struct batch_body *body,
+                                     unsigned keep)
 {
     struct batch_body *evicted = NULL;
     for (unsigned tries = 0; tries < POOL_LISTS; tries++) {
@@ -176,9 +182,11 @@ static void pool_push(struct batch_pool *pool, struct batch_body *body)
     pool->n_out--;
     bool is_last = pool->is_closed && pool->n_out == 0;
     bool is_kept = !pool->is_closed && body->bytes <= POOL_BYTES_MAX / 4;
-    if (is_kept && unlikely(pool->n_free >= POOL_BODIES_MAX || pool->free_bytes + body->bytes > POOL_BYTES_MAX)) {
+    if (is_kept && unlikely(pool->n_free >= POOL_BODIES_MAX ||
+                            pool->free_bytes + body->bytes > POOL_BYTES_MAX)) {
         dropped = pool_evict(pool, body, list);
-        is_kept = pool->n_free < POOL_BODIES_MAX && pool->free_bytes + body->bytes <= POOL_BYTES_MAX;
+        is_kept = pool->n_free < POOL_BODIES_MAX &&
+                  pool->free_bytes + body->bytes <= POOL_BYTES_MAX;
     }
     if (is_kept) {
         body->next_free = pool->lists[list];
@@ -210,9 +218,11 @@ static void body_release(struct batch_holder *holder)
     batch_body_give_back(CONTAINER_OF(holder, struct batch_body, holder));
 }
 
-static laminar_status body_create(struct schema *schema, struct batch_body **out, struct laminar_error *err)
+static laminar_status body_create(struct schema *schema, struct batch_body **out,
+                                  struct laminar_error *err)
 {
-    size_t n = schema->n_columns, columns_size = n * sizeof(struct column), vectors_size = n * sizeof(struct vector);
+    size_t n = schema->n_columns, columns_size = n * sizeof(struct column),
+           vectors_size = n * sizeof(struct vector);
     struct batch_body *body = mem_calloc(1, sizeof *body + columns_size + vectors_size);
     if (!body) return error_oom(err);
     body->columns = (struct column *)(void *)(body + 1);
@@ -230,8 +240,8 @@ static laminar_status body_create(struct schema *schema, struct batch_body **out
     return LAMINAR_OK;
 }
 
-laminar_status batch_body_take(struct batch_pool *pool, struct schema *schema, size_t n_rows, struct batch_body **out,
-                               struct laminar_error *err)
+laminar_status batch_body_take(struct batch_pool *pool, struct schema *schema, size_t n_rows,
+                               struct batch_body **out, struct laminar_error *err)
 {
     struct batch_body *body = pool ? pool_pop(pool, schema, n_rows) : NULL;
     if (!body) {
@@ -253,7 +263,8 @@ laminar_status batch_body_take(struct batch_pool *pool, struct schema *schema, s
 static void body_measure(struct batch_body *body)
 {
     size_t bytes = sizeof *body + body->weights_capacity * sizeof(int64_t);
-    for (uint32_t i = 0; i < body->batch.schema->n_columns; i++) bytes += column_bytes(&body->columns[i]);
+    for (uint32_t i = 0; i < body->batch.schema->n_columns; i++)
+        bytes += column_bytes(&body->columns[i]);
     body->bytes = bytes;
 }
 
@@ -298,7 +309,8 @@ void batch_body_seal(struct batch_body *body, size_t n_rows, bool has_weights)
     batch_body_seal_vectors(body, n_rows, has_weights);
 }
 
-laminar_status batch_body_reserve_weights(struct batch_body *body, size_t n, struct laminar_error *err)
+laminar_status batch_body_reserve_weights(struct batch_body *body, size_t n,
+                                          struct laminar_error *err)
 {
     if (n <= body->weights_capacity) return LAMINAR_OK;
     size_t capacity = body->weights_capacity * 2 < 16 ? 16 : body->weights_capacity * 2, bytes;
@@ -322,8 +334,8 @@ struct batch_builder {
     bool has_weights;
 };
 
-laminar_status batch_builder_create(struct schema *schema, struct batch_pool *pool, struct batch_builder **out,
-                                    struct laminar_error *err)
+laminar_status batch_builder_create(struct schema *schema, struct batch_pool *pool,
+                                    struct batch_builder **out, struct laminar_error *err)
 {
     struct batch_builder *builder = mem_calloc(1, sizeof *builder);
     if (!builder) return error_oom(err);
@@ -346,13 +358,14 @@ size_t batch_builder_n_rows(const struct batch_builder *builder) { return builde
 void batch_builder_clear(struct batch_builder *builder)
 {
     if (builder->body)
-        for (uint32_t i = 0; i < builder->schema->n_columns; i++) column_clear(&builder->body->columns[i]);
+        for (uint32_t i = 0; i < builder->schema->n_columns; i++)
+            column_clear(&builder->body->columns[i]);
     builder->n_rows = 0;
     builder->has_weights = false;
 }
 
-static laminar_status append_weights(struct batch_builder *builder, const int64_t *weights, const uint32_t *sel, size_t n,
-                                     struct laminar_error *err)
+static laminar_status append_weights(struct batch_builder *builder, const int64_t *weights,
+                                     const uint32_t *sel, size_t n, struct laminar_error *err)
 {
     struct batch_body *body = builder->body;
     if (!weights && !builder->has_weights) return LAMINAR_OK;
@@ -372,15 +385,16 @@ static laminar_status append_weights(struct batch_builder *builder, const int64_
     return LAMINAR_OK;
 }
 
-laminar_status batch_builder_append_sel(struct batch_builder *builder, const struct chunk *chunk, const uint32_t *sel, size_t n,
-                                        struct laminar_error *err)
+laminar_status batch_builder_append_sel(struct batch_builder *builder, const struct chunk *chunk,
+                                        const uint32_t *sel, size_t n, struct laminar_error *err)
 {
     laminar_status status = LAMINAR_OK;
     uint32_t n_cols = builder->schema->n_columns;
     ENSURE(chunk->n_cols == n_cols, err);
     if (n == 0) return LAMINAR_OK;
     if (!builder->body) {
-        status = batch_body_take(builder->pool, builder->schema, builder->n_rows_expected, &builder->body, err);
+        status = batch_body_take(builder->pool, builder->schema, builder->n_rows_expected,
+                                 &builder->body, err);
         if (status) return status;
     }
     struct column *columns = builder->body->columns;
@@ -398,22 +412,26 @@ done:
     return status;
 }
 
-laminar_status batch_builder_append(struct batch_builder *builder, const struct chunk *chunk, struct laminar_error *err)
+laminar_status batch_builder_append(struct batch_builder *builder, const struct chunk *chunk,
+                                    struct laminar_error *err)
 {
     return batch_builder_append_sel(builder, chunk, NULL, chunk->n_rows, err);
 }
 
-laminar_status batch_builder_columns(struct batch_builder *builder, struct column **out, struct laminar_error *err)
+laminar_status batch_builder_columns(struct batch_builder *builder, struct column **out,
+                                     struct laminar_error *err)
 {
     if (!builder->body) {
-        laminar_status status = batch_body_take(builder->pool, builder->schema, builder->n_rows_expected, &builder->body, err);
+        laminar_status status = batch_body_take(builder->pool, builder->schema,
+                                                builder->n_rows_expected, &builder->body, err);
         if (status) return status;
     }
     *out = builder->body->columns;
     return LAMINAR_OK;
 }
 
-laminar_status batch_builder_added(struct batch_builder *builder, size_t n, struct laminar_error *err)
+laminar_status batch_builder_added(struct batch_builder *builder, size_t n,
+                                   struct laminar_error *err)
 {
     for (uint32_t i = 0; i < builder->schema->n_columns; i++)
         ENSURE(builder->body->columns[i].n == builder->n_rows + n, err);
@@ -426,15 +444,18 @@ laminar_status batch_builder_added(struct batch_builder *builder, size_t n, stru
 void batch_builder_undo(struct batch_builder *builder)
 {
     if (!builder->body) return;
-    for (uint32_t i = 0; i < builder->schema->n_columns; i++) column_truncate(&builder->body->columns[i], builder->n_rows);
+    for (uint32_t i = 0; i < builder->schema->n_columns; i++)
+        column_truncate(&builder->body->columns[i], builder->n_rows);
 }
 
 /* The few rows in a body grown for many go to a body of their size; the large one stays with the builder. */
-static laminar_status copy_to_smaller(struct batch_builder *builder, struct batch_body **out, struct laminar_error *err)
+static laminar_status copy_to_smaller(struct batch_builder *builder, struct batch_body **out,
+                                      struct laminar_error *err)
 {
     struct batch_body *large = builder->body, *small = NULL;
     uint32_t n_cols = builder->schema->n_columns;
-    laminar_status status = batch_body_take(builder->pool, builder->schema, builder->n_rows, &small, err);
+    laminar_status status = batch_body_take(builder->pool, builder->schema, builder->n_rows, &small,
+                                            err);
     if (status) return status;
     for (uint32_t i = 0; i < n_cols; i++) {
         struct column *column = &small->columns[i];
@@ -452,7 +473,8 @@ done:
     return status;
 }
 
-laminar_status batch_builder_finish(struct batch_builder *builder, struct batch **out, struct laminar_error *err)
+laminar_status batch_builder_finish(struct batch_builder *builder, struct batch **out,
+                                    struct laminar_error *err)
 {
     laminar_status status = LAMINAR_OK;
     size_t n = builder->n_rows;

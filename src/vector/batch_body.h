@@ -14,11 +14,11 @@ struct batch_body {
     struct batch_holder holder;
     struct batch_pool *pool; /* may be NULL */
     struct batch_body *next_free;
-    size_t rows_high;     /* most rows it ever held: its size class */
-    size_t bytes;         /* held by the columns and weights, measured when the batch was sealed */
-    bool is_sealed;       /* handed out as a batch */
-    struct column *columns;  /* schema->n_columns */
-    struct vector *vectors;  /* the same number: batch.cols */
+    size_t rows_high; /* most rows it ever held: its size class */
+    size_t bytes;     /* held by the columns and weights, measured when the batch was sealed */
+    bool is_sealed;   /* handed out as a batch */
+    struct column *columns; /* schema->n_columns */
+    struct vector *vectors; /* the same number: batch.cols */
     int64_t *weights;
     size_t weights_capacity;
     struct ArrowArray array; /* imported: released when the batch goes, if array.release is set */
@@ -26,8 +26,8 @@ struct batch_body {
 };
 
 /* A body for `schema` (referenced), empty, meant for about `n_rows` rows: recycled where there is one, else new. */
-laminar_status batch_body_take(struct batch_pool *pool, struct schema *schema, size_t n_rows, struct batch_body **out,
-                               struct laminar_error *err) must_check;
+laminar_status batch_body_take(struct batch_pool *pool, struct schema *schema, size_t n_rows,
+                               struct batch_body **out, struct laminar_error *err) must_check;
 /* Fills in the batch (refs 1) from the columns and weights: body->vectors[i] = columns[i].vec. */
 void batch_body_seal(struct batch_body *body, size_t n_rows, bool has_weights);
 /* The same, but body->vectors were set by the caller (import). */
@@ -35,6 +35,7 @@ void batch_body_seal_vectors(struct batch_body *body, size_t n_rows, bool has_we
 /* Back to the pool, or freed. Releases `array` and `base`. */
 void batch_body_give_back(struct batch_body *body);
 /* Room for n weights in all. */
-laminar_status batch_body_reserve_weights(struct batch_body *body, size_t n, struct laminar_error *err) must_check;
+laminar_status batch_body_reserve_weights(struct batch_body *body, size_t n,
+                                          struct laminar_error *err) must_check;
 
 #endif

@@ -53,14 +53,18 @@ void bitmap_copy(uint8_t *restrict dst, const uint8_t *restrict src, size_t from
 void bitmap_fill(uint8_t *bits, size_t from, size_t n, bool is_set)
 {
     size_t end = from + n;
-    for (; from < end && from % 8; from++) is_set ? bitmap_set(bits, from) : bitmap_clear(bits, from);
+    for (; from < end && from % 8; from++)
+        is_set ? bitmap_set(bits, from) : bitmap_clear(bits, from);
     if (end > from) memset(bits + from / 8, is_set ? 0xFF : 0, (end - from) / 8);
-    for (from += (end - from) & ~(size_t)7; from < end; from++) is_set ? bitmap_set(bits, from) : bitmap_clear(bits, from);
+    for (from += (end - from) & ~(size_t)7; from < end; from++)
+        is_set ? bitmap_set(bits, from) : bitmap_clear(bits, from);
 }
 
-void bitmap_append(uint8_t *restrict dst, size_t at, const uint8_t *restrict src, size_t from, size_t n)
+void bitmap_append(uint8_t *restrict dst, size_t at, const uint8_t *restrict src, size_t from,
+                   size_t n)
 {
-    for (; n && at % 8; at++, from++, n--) bitmap_get(src, from) ? bitmap_set(dst, at) : bitmap_clear(dst, at);
+    for (; n && at % 8; at++, from++, n--)
+        bitmap_get(src, from) ? bitmap_set(dst, at) : bitmap_clear(dst, at);
     bitmap_copy(dst + at / 8, src, from, n);
 }
 
@@ -99,7 +103,8 @@ int string_compare(const struct string_view *a, const struct string_view *b)
     uint32_t a4, b4;
     memcpy(&a4, a->prefix, 4);
     memcpy(&b4, b->prefix, 4);
-    if (a4 != b4) return __builtin_bswap32(a4) < __builtin_bswap32(b4) ? -1 : 1; /* unused bytes are 0, the least */
+    /* unused bytes are 0, the least */
+    if (a4 != b4) return __builtin_bswap32(a4) < __builtin_bswap32(b4) ? -1 : 1;
     size_t n = a->size < b->size ? a->size : b->size;
     int order = n > 4 ? memcmp(string_data(a) + 4, string_data(b) + 4, n - 4) : 0;
     if (order) return order;

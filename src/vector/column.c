@@ -4,12 +4,15 @@
  * far) or `validity`; every append writes the validity bits of its rows when vec.validity is set, so bits from n on mean nothing.
  * vec.children[i] equals children[i].vec after every public function.
  * Cost: appending fixed-width rows without nulls is one memcpy; growing doubles. */
-#include "vector/vector.h"
 #include "base/error.h"
+#include "vector/vector.h"
 
 enum { COLUMN_ROWS_MIN = 16, COLUMN_ALIGN = 64 };
 
-static size_t round_up(size_t bytes) { return (bytes + COLUMN_ALIGN - 1) & ~(size_t)(COLUMN_ALIGN - 1); }
+static size_t round_up(size_t bytes)
+{
+    return (bytes + COLUMN_ALIGN - 1) & ~(size_t)(COLUMN_ALIGN - 1);
+}
 
 static uint32_t child_count(struct data_type type)
 {
@@ -40,7 +43,8 @@ laminar_status column_init(struct column *col, struct data_type type, struct lam
 void column_deinit(struct column *col)
 {
     mem_account_add(col->account, -(int64_t)col->charged);
-    for (uint32_t i = 0; i < col->vec.n_children && col->children; i++) column_deinit(&col->children[i]);
+    for (uint32_t i = 0; i < col->vec.n_children && col->children; i++)
+        column_deinit(&col->children[i]);
     mem_free(col->children);
     mem_free(col->vec.data);
     mem_free(col->validity);
@@ -70,7 +74,8 @@ static void charge(struct column *col)
 static void sync_children(struct column *col)
 {
     for (uint32_t i = 0; i < col->vec.n_children; i++) col->vec.children[i] = col->children[i].vec;
-    if (col->vec.n_children && col->vec.type.id != LAMINAR_TYPE_STRUCT) col->vec.n_child_rows = col->children[0].n;
+    if (col->vec.n_children && col->vec.type.id != LAMINAR_TYPE_STRUCT)
+        col->vec.n_child_rows = col->children[0].n;
 }
 
 void column_truncate(struct column *col, size_t n)
@@ -79,13 +84,15 @@ void column_truncate(struct column *col, size_t n)
     if (col->vec.type.id == LAMINAR_TYPE_STRUCT) {
         for (uint32_t i = 0; i < col->vec.n_children; i++) column_truncate(&col->children[i], n);
     } else if (col->vec.n_children) {
-        size_t items = 0; /* rows are appended in order, so the items of the rest lie behind those of the rows that stay */
+        /* rows are appended in order, so the items of the rest lie behind those of the rows that stay */
+        size_t items = 0;
         const struct list_entry *entries = col->vec.data;
         for (size_t i = 0; i < n; i++) {
             size_t end = (size_t)entries[i].offset + entries[i].length;
             if (end > items) items = end;
         }
-        for (uint32_t i = 0; i < col->vec.n_children; i++) column_truncate(&col->children[i], items);
+        for (uint32_t i = 0; i < col->vec.n_children; i++)
+            column_truncate(&col->children[i], items);
     }
     col->n = n;
     if (n == 0) col->vec.validity = NULL;
@@ -120,10 +127,12 @@ static never_inline laminar_status grow(struct column *col, size_t n, struct lam
     size_t capacity = col->capacity * 2, width = type_width(col->vec.type), bytes;
     if (capacity < n) capacity = n;
     if (capacity < COLUMN_ROWS_MIN) capacity = COLUMN_ROWS_MIN;
-    if (!size_mul(capacity, width ? width : 1, &bytes) || bytes > SIZE_MAX / 2) return error_oom(err);
+    if (!size_mul(capacity, width ? width : 1, &bytes) || bytes > SIZE_MAX / 2)
+        return error_oom(err);
     void *validity = col->validity;
     if (validity) {
-        bool ok = regrow(&validity, col->vec.validity ? bitmap_bytes(col->capacity) : 0, bitmap_bytes(capacity));
+        bool ok = regrow(&validity, col->vec.validity ? bitmap_bytes(col->capacity) : 0,
+                         bitmap_bytes(capacity));
         if (!ok) return error_oom(err);
         if (col->vec.validity) {
             col->vec.validity = validity;
@@ -169,7 +178,8 @@ laminar_status column_reserve_validity(struct column *col, struct laminar_error 
 /* --- Validity of appended rows --------------------------------------------------------------------------------------------- */
 
 /* Rows col->n .. + n get one validity; room is reserved. */
-static laminar_status append_validity_fill(struct column *col, size_t n, bool is_valid, struct laminar_error *err)
+static laminar_status append_validity_fill(struct column *col, size_t n, bool is_valid,
+                                           struct laminar_error *err)
 {
     if (!is_valid && !col->vec.validity) {
         laminar_status status = column_reserve_validity(col, err);
@@ -179,18 +189,20 @@ static laminar_status append_validity_fill(struct column *col, size_t n, bool is
     return LAMINAR_OK;
 }
 
-static laminar_status append_validity(struct column *col, const struct vector *src, size_t from, size_t n,
-                                      struct laminar_error *err)
+static laminar_status append_validity(struct column *col, const struct vector *src, size_t from,
+                                      size_t n, struct laminar_error *err)
 {
-    if (!src->validity || src->shape == VEC_CONST) return append_validity_fill(col, n, vector_is_valid(src, 0), err);
-    if (bitmap_range_all_set(src->validity, from, n)) return append_validity_fill(col, n, true, err);
+    if (!src->validity || src->shape == VEC_CONST)
+        return append_validity_fill(col, n, vector_is_valid(src, 0), err);
+    if (bitmap_range_all_set(src->validity, from, n))
+        return append_validity_fill(col, n, true, err);
     laminar_status status = column_reserve_validity(col, err);
     if (!status) bitmap_append(col->vec.validity, col->n, src->validity, from, n);
     return status;
 }
 
-static laminar_status append_validity_sel(struct column *col, const struct vector *src, const uint32_t *sel, size_t n,
-                                          struct laminar_error *err)
+static laminar_status append_validity_sel(struct column *col, const struct vector *src,
+                                          const uint32_t *sel, size_t n, struct laminar_error *err)
 {
     if (!src->validity) return append_validity_fill(col, n, true, err);
     bool had_nulls = col->vec.validity != NULL;
@@ -211,7 +223,8 @@ static laminar_status append_validity_sel(struct column *col, const struct vecto
         if (likely(n_bits == 8))
             for (unsigned k = 0; k < 8; k++) byte |= (unsigned)bitmap_get(bits, sel[i + k]) << k;
         else
-            for (unsigned k = 0; k < n_bits; k++) byte |= (unsigned)bitmap_get(bits, sel[i + k]) << k;
+            for (unsigned k = 0; k < n_bits; k++)
+                byte |= (unsigned)bitmap_get(bits, sel[i + k]) << k;
         all &= byte == (1U << n_bits) - 1;
         out[(at + i) / 8] = (uint8_t)byte;
     }
@@ -225,10 +238,10 @@ typedef struct {
     uint64_t word[2];
 } wide_value; /* 16 bytes of whatever */
 
-#define FILL(T)                                                                                                                      \
-    do {                                                                                                                             \
-        T value = *(const T *)one, *out = (T *)dst;                                                                                  \
-        for (size_t i = 0; i < n; i++) out[i] = value;                                                                               \
+#define FILL(T)                                                                                    \
+    do {                                                                                           \
+        T value = *(const T *)one, *out = (T *)dst;                                                \
+        for (size_t i = 0; i < n; i++) out[i] = value;                                             \
     } while (0)
 
 static void fill_values(void *dst, const void *one, size_t width, size_t n)
@@ -242,14 +255,15 @@ static void fill_values(void *dst, const void *one, size_t width, size_t n)
     }
 }
 
-#define GATHER(T)                                                                                                                    \
-    do {                                                                                                                             \
-        const T *restrict in = (const T *)src;                                                                                       \
-        T *restrict out = (T *)dst;                                                                                                  \
-        for (size_t i = 0; i < n; i++) out[i] = in[sel[i]];                                                                          \
+#define GATHER(T)                                                                                  \
+    do {                                                                                           \
+        const T *restrict in = (const T *)src;                                                     \
+        T *restrict out = (T *)dst;                                                                \
+        for (size_t i = 0; i < n; i++) out[i] = in[sel[i]];                                        \
     } while (0)
 
-static void gather_values(void *dst, const void *src, size_t width, const uint32_t *restrict sel, size_t n)
+static void gather_values(void *dst, const void *src, size_t width, const uint32_t *restrict sel,
+                          size_t n)
 {
     switch (width) {
     case 1: GATHER(uint8_t); break;
@@ -281,7 +295,8 @@ static inline void copy_long_string(char *restrict dst, const char *restrict src
 }
 
 /* Moves the bytes of the long strings among views[0..n) into the column's heap. */
-static laminar_status own_strings(struct column *col, struct string_view *views, size_t n, struct laminar_error *err)
+static laminar_status own_strings(struct column *col, struct string_view *views, size_t n,
+                                  struct laminar_error *err)
 {
     size_t total = 0;
     for (size_t i = 0; i < n; i++) total += views[i].size > STRING_INLINE_MAX ? views[i].size : 0;
@@ -312,11 +327,12 @@ static struct vector row_as_const(const struct vector *v, size_t row)
     return out;
 }
 
-static laminar_status append_list_items(struct column *col, const struct vector *src, size_t from, size_t n,
-                                        enum string_copy copy, struct laminar_error *err)
+static laminar_status append_list_items(struct column *col, const struct vector *src, size_t from,
+                                        size_t n, enum string_copy copy, struct laminar_error *err)
 {
     for (uint32_t k = 0; k < col->vec.n_children; k++) {
-        laminar_status status = column_append(&col->children[k], &src->children[k], from, n, copy, err);
+        laminar_status status = column_append(&col->children[k], &src->children[k], from, n, copy,
+                                              err);
         if (status) return status;
     }
     return LAMINAR_OK;
@@ -324,11 +340,13 @@ static laminar_status append_list_items(struct column *col, const struct vector 
 
 static laminar_status list_too_long(struct laminar_error *err)
 {
-    return error_set(err, LAMINAR_QUERY_UNSUPPORTED, "a LIST or MAP column holds more than %u items in one batch", UINT32_MAX);
+    return error_set(err, LAMINAR_QUERY_UNSUPPORTED,
+                     "a LIST or MAP column holds more than %u items in one batch", UINT32_MAX);
 }
 
 /* Rows sel[0..n) (or from + i) of a LIST or MAP; items that lie together in the source are appended together. */
-static laminar_status append_lists(struct column *col, const struct vector *src, const uint32_t *sel, size_t from, size_t n,
+static laminar_status append_lists(struct column *col, const struct vector *src,
+                                   const uint32_t *sel, size_t from, size_t n,
                                    enum string_copy copy, struct laminar_error *err)
 {
     struct list_entry *out = (struct list_entry *)col->vec.data + col->n;
@@ -355,7 +373,8 @@ done:
     return status;
 }
 
-static laminar_status append_structs(struct column *col, const struct vector *src, const uint32_t *sel, size_t from, size_t n,
+static laminar_status append_structs(struct column *col, const struct vector *src,
+                                     const uint32_t *sel, size_t from, size_t n,
                                      enum string_copy copy, struct laminar_error *err)
 {
     laminar_status status = LAMINAR_OK;
@@ -370,7 +389,8 @@ static laminar_status append_structs(struct column *col, const struct vector *sr
             TRY(column_append_sel(&col->children[k], child, sel, n, copy, err));
         } else { /* rows of a slice: one by one, as the selection would have to be shifted */
             for (size_t i = 0; i < n; i++)
-                TRY(column_append(&col->children[k], child, src->child_offset + sel[i], 1, copy, err));
+                TRY(column_append(&col->children[k], child, src->child_offset + sel[i], 1, copy,
+                                  err));
         }
     }
 done:
@@ -384,7 +404,8 @@ static void undo_children(struct column *col, size_t n_items)
     sync_children(col);
 }
 
-static laminar_status append_nested(struct column *col, const struct vector *src, const uint32_t *sel, size_t from, size_t n,
+static laminar_status append_nested(struct column *col, const struct vector *src,
+                                    const uint32_t *sel, size_t from, size_t n,
                                     enum string_copy copy, struct laminar_error *err)
 {
     bool is_struct = col->vec.type.id == LAMINAR_TYPE_STRUCT;
@@ -404,8 +425,8 @@ static laminar_status append_nested(struct column *col, const struct vector *src
     return LAMINAR_OK;
 }
 
-laminar_status column_append(struct column *col, const struct vector *src, size_t from, size_t n, enum string_copy copy,
-                             struct laminar_error *err)
+laminar_status column_append(struct column *col, const struct vector *src, size_t from, size_t n,
+                             enum string_copy copy, struct laminar_error *err)
 {
     if (src->type.id == LAMINAR_TYPE_NULL || (src->shape == VEC_CONST && !vector_is_valid(src, 0)))
         return column_append_null(col, n, err);
@@ -413,33 +434,38 @@ laminar_status column_append(struct column *col, const struct vector *src, size_
     if (n == 0) return LAMINAR_OK;
     laminar_status status = LAMINAR_OK;
     if (unlikely(col->n + n > col->capacity)) TRY(grow(col, col->n + n, err));
-    if (unlikely(col->vec.n_children || type_is_nested(col->vec.type))) return append_nested(col, src, NULL, from, n, copy, err);
+    if (unlikely(col->vec.n_children || type_is_nested(col->vec.type)))
+        return append_nested(col, src, NULL, from, n, copy, err);
     size_t width = type_width(col->vec.type);
     uint8_t *dst = (uint8_t *)col->vec.data + col->n * width;
     if (src->shape == VEC_CONST)
         fill_values(dst, src->data, width, n);
     else
         memcpy(dst, (const uint8_t *)src->data + from * width, n * width);
-    if (copy == STRINGS_COPY && type_phys(col->vec.type) == PHYS_STRING) TRY(own_strings(col, (struct string_view *)(void *)dst, n, err));
+    if (copy == STRINGS_COPY && type_phys(col->vec.type) == PHYS_STRING)
+        TRY(own_strings(col, (struct string_view *)(void *)dst, n, err));
     TRY(append_validity(col, src, from, n, err));
     col->n += n;
 done:
     return status;
 }
 
-laminar_status column_append_sel(struct column *col, const struct vector *src, const uint32_t *sel, size_t n,
-                                 enum string_copy copy, struct laminar_error *err)
+laminar_status column_append_sel(struct column *col, const struct vector *src, const uint32_t *sel,
+                                 size_t n, enum string_copy copy, struct laminar_error *err)
 {
-    if (src->shape == VEC_CONST || src->type.id == LAMINAR_TYPE_NULL) return column_append(col, src, 0, n, copy, err);
+    if (src->shape == VEC_CONST || src->type.id == LAMINAR_TYPE_NULL)
+        return column_append(col, src, 0, n, copy, err);
     assert(type_phys(src->type) == type_phys(col->vec.type));
     if (n == 0) return LAMINAR_OK;
     laminar_status status = LAMINAR_OK;
     if (unlikely(col->n + n > col->capacity)) TRY(grow(col, col->n + n, err));
-    if (unlikely(type_is_nested(col->vec.type))) return append_nested(col, src, sel, 0, n, copy, err);
+    if (unlikely(type_is_nested(col->vec.type)))
+        return append_nested(col, src, sel, 0, n, copy, err);
     size_t width = type_width(col->vec.type);
     uint8_t *dst = (uint8_t *)col->vec.data + col->n * width;
     gather_values(dst, src->data, width, sel, n);
-    if (copy == STRINGS_COPY && type_phys(col->vec.type) == PHYS_STRING) TRY(own_strings(col, (struct string_view *)(void *)dst, n, err));
+    if (copy == STRINGS_COPY && type_phys(col->vec.type) == PHYS_STRING)
+        TRY(own_strings(col, (struct string_view *)(void *)dst, n, err));
     TRY(append_validity_sel(col, src, sel, n, err));
     col->n += n;
 done:
@@ -459,7 +485,8 @@ laminar_status column_append_null(struct column *col, size_t n, struct laminar_e
     TRY(append_validity_fill(col, n, false, err));
     if (width) memset((uint8_t *)col->vec.data + col->n * width, 0, n * width);
     if (col->vec.type.id == LAMINAR_TYPE_STRUCT) {
-        for (uint32_t i = 0; i < col->vec.n_children; i++) TRY(column_append_null(&col->children[i], n, err));
+        for (uint32_t i = 0; i < col->vec.n_children; i++)
+            TRY(column_append_null(&col->children[i], n, err));
         sync_children(col);
     }
     col->n += n;
@@ -480,10 +507,12 @@ done:
     return status;
 }
 
-laminar_status column_append_string(struct column *col, const char *data, size_t size, struct laminar_error *err)
+laminar_status column_append_string(struct column *col, const char *data, size_t size,
+                                    struct laminar_error *err)
 {
     if (unlikely(size > UINT32_MAX))
-        return error_set(err, LAMINAR_QUERY_UNSUPPORTED, "a string of %zu bytes is longer than 4 GiB", size);
+        return error_set(err, LAMINAR_QUERY_UNSUPPORTED,
+                         "a string of %zu bytes is longer than 4 GiB", size);
     struct string_view view = string_make(data, size);
     laminar_status status = own_strings(col, &view, 1, err);
     return status ? status : column_append_value(col, &view, err);

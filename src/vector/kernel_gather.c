@@ -2,7 +2,8 @@
 #include "base/error.h"
 #include "vector/kernel.h"
 
-MULTI_TARGET static size_t select_bytes(const uint8_t *restrict values, size_t n, uint32_t *restrict sel)
+MULTI_TARGET static size_t select_bytes(const uint8_t *restrict values, size_t n,
+                                        uint32_t *restrict sel)
 {
     size_t n_sel = 0, i = 0;
     for (; i + 8 <= n; i += 8) {
@@ -21,7 +22,8 @@ MULTI_TARGET static size_t select_bytes(const uint8_t *restrict values, size_t n
     return n_sel;
 }
 
-MULTI_TARGET static size_t select_valid_bytes(const uint8_t *restrict values, const uint8_t *restrict validity, size_t n,
+MULTI_TARGET static size_t select_valid_bytes(const uint8_t *restrict values,
+                                              const uint8_t *restrict validity, size_t n,
                                               uint32_t *restrict sel)
 {
     size_t n_sel = 0;
@@ -41,11 +43,14 @@ size_t kernel_select_true(const struct vector *condition, size_t n, uint32_t *se
         for (size_t i = 0; i < n; i++) sel[i] = (uint32_t)i;
         return n;
     }
-    return condition->validity ? select_valid_bytes(values, condition->validity, n, sel) : select_bytes(values, n, sel);
+    return condition->validity ? select_valid_bytes(values, condition->validity, n, sel)
+                               : select_bytes(values, n, sel);
 }
 
-laminar_status kernel_gather_chunk(const struct chunk *src, const uint32_t *sel, size_t n, struct column *cols,
-                                   int64_t *weights_mem, struct vector *out_cols, struct chunk *out, struct laminar_error *err)
+laminar_status kernel_gather_chunk(const struct chunk *src, const uint32_t *sel, size_t n,
+                                   struct column *cols, int64_t *weights_mem,
+                                   struct vector *out_cols, struct chunk *out,
+                                   struct laminar_error *err)
 {
     laminar_status status = LAMINAR_OK;
     for (uint32_t i = 0; i < src->n_cols; i++) {

@@ -17,14 +17,14 @@ static inline uint64_t hash_i128(int128 v)
 {
     return hash_pair((uint64_t)v, (uint64_t)((unsigned __int128)v >> 64));
 }
-static inline uint64_t hash_interval(struct laminar_interval v) { return hash_i128(interval_total(v)); }
+static inline uint64_t hash_interval(struct laminar_interval v)
+{
+    return hash_i128(interval_total(v));
+}
 struct uuid_value {
     uint64_t word[2];
 };
-static inline uint64_t hash_uuid(struct uuid_value v)
-{
-    return hash_pair(v.word[0], v.word[1]);
-}
+static inline uint64_t hash_uuid(struct uuid_value v) { return hash_pair(v.word[0], v.word[1]); }
 static inline uint64_t hash_string(struct string_view v)
 {
     if (unlikely(v.size > STRING_INLINE_MAX)) return hash_bytes(v.ptr, v.size);
@@ -32,36 +32,35 @@ static inline uint64_t hash_string(struct string_view v)
 }
 
 /* HASH_LOOP(name, T, hash): static void hash_rows_<name>(data, validity, n, out, is_first). */
-#define HASH_PUT(is_first)                                                                                                           \
-    out[i] = (is_first) ? h : hash_combine(out[i], h)
-#define HASH_BODY(hash_value, is_first)                                                                                              \
-    for (size_t i = 0; i < n; i++) {                                                                                                 \
-        uint64_t h = hash_value(in[i]);                                                                                              \
-        HASH_PUT(is_first);                                                                                                          \
+#define HASH_PUT(is_first) out[i] = (is_first) ? h : hash_combine(out[i], h)
+#define HASH_BODY(hash_value, is_first)                                                            \
+    for (size_t i = 0; i < n; i++) {                                                               \
+        uint64_t h = hash_value(in[i]);                                                            \
+        HASH_PUT(is_first);                                                                        \
     }
 /* A byte of validity at a time; the null's hash is mixed in without a branch. */
-#define HASH_BODY_NULLS(hash_value, is_first)                                                                                        \
-    for (size_t byte = 0, i = 0; i < n; byte++) {                                                                                    \
-        uint64_t bits = validity[byte];                                                                                              \
-        for (size_t end = i + 8 < n ? i + 8 : n; i < end; i++, bits >>= 1) {                                                         \
-            uint64_t h = HASH_NULL ^ ((hash_value(in[i]) ^ HASH_NULL) & (0 - (bits & 1)));                                           \
-            HASH_PUT(is_first);                                                                                                      \
-        }                                                                                                                            \
+#define HASH_BODY_NULLS(hash_value, is_first)                                                      \
+    for (size_t byte = 0, i = 0; i < n; byte++) {                                                  \
+        uint64_t bits = validity[byte];                                                            \
+        for (size_t end = i + 8 < n ? i + 8 : n; i < end; i++, bits >>= 1) {                       \
+            uint64_t h = HASH_NULL ^ ((hash_value(in[i]) ^ HASH_NULL) & (0 - (bits & 1)));         \
+            HASH_PUT(is_first);                                                                    \
+        }                                                                                          \
     }
-#define HASH_LOOP(name, T, hash_value)                                                                                               \
-    MULTI_TARGET static void hash_rows_##name(const void *data, const uint8_t *restrict validity, size_t n, uint64_t *restrict out,  \
-                                              bool is_first)                                                                         \
-    {                                                                                                                                \
-        const T *restrict in = data;                                                                                                 \
-        if (!validity && is_first) {                                                                                                 \
-            HASH_BODY(hash_value, true)                                                                                    \
-        } else if (!validity) {                                                                                                      \
-            HASH_BODY(hash_value, false)                                                                                   \
-        } else if (is_first) {                                                                                                       \
-            HASH_BODY_NULLS(hash_value, true)                                                                                     \
-        } else {                                                                                                                     \
-            HASH_BODY_NULLS(hash_value, false)                                                                                    \
-        }                                                                                                                            \
+#define HASH_LOOP(name, T, hash_value)                                                             \
+    MULTI_TARGET static void hash_rows_##name(const void *data, const uint8_t *restrict validity,  \
+                                              size_t n, uint64_t *restrict out, bool is_first)     \
+    {                                                                                              \
+        const T *restrict in = data;                                                               \
+        if (!validity && is_first) {                                                               \
+            HASH_BODY(hash_value, true)                                                            \
+        } else if (!validity) {                                                                    \
+            HASH_BODY(hash_value, false)                                                           \
+        } else if (is_first) {                                                                     \
+            HASH_BODY_NULLS(hash_value, true)                                                      \
+        } else {                                                                                   \
+            HASH_BODY_NULLS(hash_value, false)                                                     \
+        }                                                                                          \
     }
 
 HASH_LOOP(bool, uint8_t, hash_u64)
@@ -86,14 +85,16 @@ static uint64_t hash_list(const struct vector *v, struct list_entry entry)
 {
     uint64_t h = hash_u64(entry.length);
     for (size_t i = 0; i < entry.length; i++)
-        for (uint32_t k = 0; k < v->n_children; k++) h = hash_combine(h, hash_row(&v->children[k], (size_t)entry.offset + i));
+        for (uint32_t k = 0; k < v->n_children; k++)
+            h = hash_combine(h, hash_row(&v->children[k], (size_t)entry.offset + i));
     return h;
 }
 
 static uint64_t hash_struct(const struct vector *v, size_t row)
 {
     uint64_t h = HASH_NOTHING;
-    for (uint32_t k = 0; k < v->n_children; k++) h = hash_combine(h, hash_row(&v->children[k], vector_struct_row(v, row)));
+    for (uint32_t k = 0; k < v->n_children; k++)
+        h = hash_combine(h, hash_row(&v->children[k], vector_struct_row(v, row)));
     return h;
 }
 
@@ -158,7 +159,8 @@ void kernel_hash_column(const struct vector *col, size_t n, uint64_t *hashes, bo
     case PHYS_UUID: hash_rows_uuid(col->data, validity, n, hashes, first); break;
     case PHYS_LIST:
     case PHYS_STRUCT:
-        for (size_t i = 0; i < n; i++) hashes[i] = first ? hash_row(col, i) : hash_combine(hashes[i], hash_row(col, i));
+        for (size_t i = 0; i < n; i++)
+            hashes[i] = first ? hash_row(col, i) : hash_combine(hashes[i], hash_row(col, i));
         break;
     case PHYS_NULL: put_one_hash(HASH_NULL, n, hashes, first); break;
     }

@@ -53,18 +53,21 @@ static int compare_rows(const struct sorter *s, uint32_t a, uint32_t b, size_t f
     return 0;
 }
 
-static void insertion_sort_rows(const struct sorter *s, struct sort_item *items, size_t n, size_t key)
+static void insertion_sort_rows(const struct sorter *s, struct sort_item *items, size_t n,
+                                size_t key)
 {
     for (size_t i = 1; i < n; i++) {
         struct sort_item item = items[i];
         size_t k = i;
-        for (; k > 0 && compare_rows(s, items[k - 1].row, item.row, key) > 0; k--) items[k] = items[k - 1];
+        for (; k > 0 && compare_rows(s, items[k - 1].row, item.row, key) > 0; k--)
+            items[k] = items[k - 1];
         items[k] = item;
     }
 }
 
 /* Merges runs of doubling width, taking turns between items and scratch; the result ends in items. */
-static void merge_sort_rows(const struct sorter *s, struct sort_item *items, struct sort_item *scratch, size_t n, size_t key)
+static void merge_sort_rows(const struct sorter *s, struct sort_item *items,
+                            struct sort_item *scratch, size_t n, size_t key)
 {
     struct sort_item *from = items, *to = scratch;
     for (size_t width = 1; width < n; width *= 2) {
@@ -72,7 +75,8 @@ static void merge_sort_rows(const struct sorter *s, struct sort_item *items, str
             size_t mid = lo + width < n ? lo + width : n, hi = mid + width < n ? mid + width : n;
             size_t a = lo, b = mid;
             for (size_t out = lo; out < hi; out++) {
-                bool take_b = a == mid || (b < hi && compare_rows(s, from[a].row, from[b].row, key) > 0);
+                bool take_b = a == mid ||
+                              (b < hi && compare_rows(s, from[a].row, from[b].row, key) > 0);
                 to[out] = from[take_b ? b++ : a++];
             }
         }
@@ -109,7 +113,8 @@ static void radix_sort(struct sort_item *from, struct sort_item *to, size_t n, b
         if (ends_in_to) memcpy(to, from, n * sizeof *from);
         return;
     }
-    unsigned highest = 63 - (unsigned)__builtin_clzll(differing), bits = n < RADIX_SMALL_ROWS ? RADIX_BITS_SMALL : RADIX_BITS;
+    unsigned highest = 63 - (unsigned)__builtin_clzll(differing),
+             bits = n < RADIX_SMALL_ROWS ? RADIX_BITS_SMALL : RADIX_BITS;
     unsigned shift = highest + 1 > bits ? highest + 1 - bits : 0;
     uint32_t starts[(1 << RADIX_BITS) + 1] = {0}, mask = (1U << bits) - 1;
     for (size_t i = 0; i < n; i++) starts[(from[i].prefix >> shift & mask) + 1]++;
@@ -129,7 +134,10 @@ static void radix_sort(struct sort_item *from, struct sort_item *to, size_t n, b
 
 /* --- Prefixes ---------------------------------------------------------------------------------------------------------------------- */
 
-static inline uint64_t i64_order_bits(int64_t v) { return (uint64_t)v ^ UINT64_C(0x8000000000000000); }
+static inline uint64_t i64_order_bits(int64_t v)
+{
+    return (uint64_t)v ^ UINT64_C(0x8000000000000000);
+}
 static inline uint64_t i128_order_bits(int128 v, unsigned level)
 {
     return level ? (uint64_t)v : i64_order_bits((int64_t)(v >> 64));
@@ -148,7 +156,8 @@ static inline uint64_t string_prefix(const struct string_view *s, size_t skip)
 }
 
 /* How many bytes from `skip` on all strings of the range share; those before `skip` they do. */
-static size_t shared_bytes(const struct string_view *in, const struct sort_item *items, size_t n, size_t skip)
+static size_t shared_bytes(const struct string_view *in, const struct sort_item *items, size_t n,
+                           size_t skip)
 {
     const struct string_view *first = &in[items[0].row];
     const char *data = string_data(first);
@@ -168,17 +177,18 @@ struct uuid_value {
     uint8_t bytes[16];
 };
 
-#define PREFIX_LOOP(T, expr)                                                                                                         \
-    do {                                                                                                                             \
-        const T *restrict in = col->data;                                                                                            \
-        for (size_t i = 0; i < n; i++) {                                                                                             \
-            const T v = in[items[i].row];                                                                                            \
-            items[i].prefix = (expr) ^ flip;                                                                                         \
-        }                                                                                                                            \
+#define PREFIX_LOOP(T, expr)                                                                       \
+    do {                                                                                           \
+        const T *restrict in = col->data;                                                          \
+        for (size_t i = 0; i < n; i++) {                                                           \
+            const T v = in[items[i].row];                                                          \
+            items[i].prefix = (expr) ^ flip;                                                       \
+        }                                                                                          \
     } while (0)
 
 /* col is flat and not nested; rows under a null were parted off. */
-static void fill_prefixes(const struct vector *col, struct sort_item *restrict items, size_t n, unsigned level, size_t skip, uint64_t flip)
+static void fill_prefixes(const struct vector *col, struct sort_item *restrict items, size_t n,
+                          unsigned level, size_t skip, uint64_t flip)
 {
     switch (type_phys(col->type)) {
     case PHYS_BOOL:
@@ -193,7 +203,9 @@ static void fill_prefixes(const struct vector *col, struct sort_item *restrict i
     case PHYS_F32: PREFIX_LOOP(float, f64_order_bits((double)v)); break;
     case PHYS_F64: PREFIX_LOOP(double, f64_order_bits(v)); break;
     case PHYS_I128: PREFIX_LOOP(int128, i128_order_bits(v, level)); break;
-    case PHYS_INTERVAL: PREFIX_LOOP(struct laminar_interval, i128_order_bits(interval_total(v), level)); break;
+    case PHYS_INTERVAL:
+        PREFIX_LOOP(struct laminar_interval, i128_order_bits(interval_total(v), level));
+        break;
     case PHYS_UUID: PREFIX_LOOP(struct uuid_value, load_u64_big(v.bytes + 8 * level)); break;
     case PHYS_STRING: PREFIX_LOOP(struct string_view, string_prefix(&v, skip)); break;
     case PHYS_LIST:
@@ -212,7 +224,8 @@ static bool prefix_decides(enum phys_type phys, unsigned level, uint64_t prefix,
 /* --- Ranges ------------------------------------------------------------------------------------------------------------------------- */
 
 /* Nulls to one end, keeping the order; returns how many rows are not null; *first is where they begin. */
-static size_t part_nulls(const struct sorter *s, size_t lo, size_t n, const struct vector *col, bool is_nulls_first, size_t *first)
+static size_t part_nulls(const struct sorter *s, size_t lo, size_t n, const struct vector *col,
+                         bool is_nulls_first, size_t *first)
 {
     struct sort_item *items = s->items + lo, *nulls = s->scratch + lo;
     size_t n_valid = 0, n_null = 0;
@@ -236,10 +249,12 @@ static bool is_in_order(const struct sort_item *items, size_t n)
     return true;
 }
 
-static void sort_range(const struct sorter *s, size_t lo, size_t n, size_t key, unsigned level, size_t skip);
+static void sort_range(const struct sorter *s, size_t lo, size_t n, size_t key, unsigned level,
+                       size_t skip);
 
 /* The rows of one key that are not null. */
-static void sort_valid(const struct sorter *s, size_t lo, size_t n, size_t key, unsigned level, size_t skip)
+static void sort_valid(const struct sorter *s, size_t lo, size_t n, size_t key, unsigned level,
+                       size_t skip)
 {
     const struct sort_key *by = &s->keys[key];
     const struct vector *col = &s->cols[by->column];
@@ -252,8 +267,7 @@ static void sort_valid(const struct sorter *s, size_t lo, size_t n, size_t key, 
     if (!is_in_order(items, n)) radix_sort(items, s->scratch + lo, n, false);
     if (key + 1 >= s->n_keys && phys != PHYS_STRING && prefix_decides(phys, level, 0, 0)) return;
     for (size_t i = 0, run; i < n; i += run) {
-        for (run = 1; i + run < n && items[i + run].prefix == items[i].prefix; run++) {
-        }
+        for (run = 1; i + run < n && items[i + run].prefix == items[i].prefix; run++) {}
         if (run == 1) continue;
         if (prefix_decides(phys, level, items[i].prefix, flip))
             sort_range(s, lo + i, run, key + 1, 0, 0);
@@ -264,9 +278,12 @@ static void sort_valid(const struct sorter *s, size_t lo, size_t n, size_t key, 
 
 /* Rows items[lo..lo + n), equal in the keys before `key`, and in it up to `level` or, for strings, in the first `skip` bytes. Recursion:
  * a call a key and level. */
-static void sort_range(const struct sorter *s, size_t lo, size_t n, size_t key, unsigned level, size_t skip)
+static void sort_range(const struct sorter *s, size_t lo, size_t n, size_t key, unsigned level,
+                       size_t skip)
 {
-    while (key < s->n_keys && (s->cols[s->keys[key].column].shape == VEC_CONST || s->cols[s->keys[key].column].type.id == LAMINAR_TYPE_NULL)) key++;
+    while (key < s->n_keys && (s->cols[s->keys[key].column].shape == VEC_CONST ||
+                               s->cols[s->keys[key].column].type.id == LAMINAR_TYPE_NULL))
+        key++;
     if (n < 2 || key >= s->n_keys) return;
     const struct sort_key *by = &s->keys[key];
     const struct vector *col = &s->cols[by->column];
@@ -283,8 +300,8 @@ static void sort_range(const struct sorter *s, size_t lo, size_t n, size_t key, 
     }
 }
 
-laminar_status kernel_sort(const struct vector *cols, const struct sort_key *keys, size_t n_keys, size_t n, uint32_t *order,
-                           struct laminar_error *err)
+laminar_status kernel_sort(const struct vector *cols, const struct sort_key *keys, size_t n_keys,
+                           size_t n, uint32_t *order, struct laminar_error *err)
 {
     ENSURE(n < UINT32_MAX, err);
     struct sort_item few[2 * SORT_STACK_ROWS], *memory = NULL;

@@ -8,7 +8,8 @@ struct schema *schema_create(const struct schema_column *columns, uint32_t n_col
 {
     size_t names_size = 0, columns_size, total;
     for (uint32_t i = 0; i < n_columns; i++) names_size += strlen(columns[i].name) + 1;
-    if (!size_mul(n_columns, sizeof *columns, &columns_size) || !size_add(columns_size, names_size, &total) ||
+    if (!size_mul(n_columns, sizeof *columns, &columns_size) ||
+        !size_add(columns_size, names_size, &total) ||
         !size_add(total, sizeof(struct schema), &total))
         return NULL;
     struct schema *schema = mem_alloc(total);
@@ -35,7 +36,8 @@ struct schema *schema_ref(struct schema *schema)
 void schema_unref(struct schema *schema)
 {
     /* Release, then acquire by the last one: it frees after all others' reads. */
-    if (schema && atomic_fetch_sub_explicit(&schema->refs, 1, memory_order_acq_rel) == 1) mem_free(schema);
+    if (schema && atomic_fetch_sub_explicit(&schema->refs, 1, memory_order_acq_rel) == 1)
+        mem_free(schema);
 }
 
 bool schema_equal(const struct schema *a, const struct schema *b)
@@ -43,7 +45,8 @@ bool schema_equal(const struct schema *a, const struct schema *b)
     if (a == b) return true;
     if (!a || !b || a->n_columns != b->n_columns) return false;
     for (uint32_t i = 0; i < a->n_columns; i++) {
-        if (a->columns[i].is_nullable != b->columns[i].is_nullable || !type_equal(a->columns[i].type, b->columns[i].type) ||
+        if (a->columns[i].is_nullable != b->columns[i].is_nullable ||
+            !type_equal(a->columns[i].type, b->columns[i].type) ||
             strcmp(a->columns[i].name, b->columns[i].name) != 0)
             return false;
     }
@@ -66,7 +69,9 @@ int32_t schema_find_folded(const struct schema *schema, const char *name, size_t
     for (uint32_t i = 0; i < schema->n_columns; i++) {
         const char *column = schema->columns[i].name;
         size_t k = 0;
-        while (k < size && column[k] && column[k] == (name[k] >= 'A' && name[k] <= 'Z' ? name[k] + ('a' - 'A') : name[k])) k++;
+        while (k < size && column[k] &&
+               column[k] == (name[k] >= 'A' && name[k] <= 'Z' ? name[k] + ('a' - 'A') : name[k]))
+            k++;
         if (k == size && column[k] == 0) return (int32_t)i;
     }
     return -1;

@@ -11,7 +11,9 @@ struct json_scan {
 
 static void skip_blanks(struct json_scan *in)
 {
-    while (in->at < in->end && (*in->at == ' ' || *in->at == '\t' || *in->at == '\n' || *in->at == '\r')) in->at++;
+    while (in->at < in->end &&
+           (*in->at == ' ' || *in->at == '\t' || *in->at == '\n' || *in->at == '\r'))
+        in->at++;
 }
 
 static bool take_char(struct json_scan *in, char c)

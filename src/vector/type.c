@@ -38,7 +38,8 @@ static bool info_equal(const struct type_info *a, const struct type_info *b)
     if (a->n_fields != b->n_fields || !a->zone != !b->zone) return false;
     if (a->zone && strcmp(a->zone, b->zone) != 0) return false;
     for (uint32_t i = 0; i < a->n_fields; i++) {
-        if (!type_equal(a->fields[i].type, b->fields[i].type) || a->fields[i].is_nullable != b->fields[i].is_nullable ||
+        if (!type_equal(a->fields[i].type, b->fields[i].type) ||
+            a->fields[i].is_nullable != b->fields[i].is_nullable ||
             strcmp(a->fields[i].name, b->fields[i].name) != 0)
             return false;
     }
@@ -47,7 +48,8 @@ static bool info_equal(const struct type_info *a, const struct type_info *b)
 
 static const struct type_info *intern_find(const struct type_info *info, uint64_t hash)
 {
-    struct intern_node *node = atomic_load_explicit(&intern_table[hash % INTERN_BUCKETS], memory_order_acquire);
+    struct intern_node *node = atomic_load_explicit(&intern_table[hash % INTERN_BUCKETS],
+                                                    memory_order_acquire);
     for (; node; node = node->next)
         if (node->hash == hash && info_equal(&node->info, info)) return &node->info;
     return NULL;
@@ -58,7 +60,8 @@ static struct intern_node *intern_copy(const struct type_info *info, uint64_t ha
 {
     size_t names_size = info->zone ? strlen(info->zone) + 1 : 0;
     for (uint32_t i = 0; i < info->n_fields; i++) names_size += strlen(info->fields[i].name) + 1;
-    size_t fields_size = info->n_fields * sizeof(struct type_field); /* n_fields <= TYPE_FIELDS_MAX */
+    /* n_fields <= TYPE_FIELDS_MAX */
+    size_t fields_size = info->n_fields * sizeof(struct type_field);
     struct intern_node *node = mem_alloc(sizeof *node + fields_size + names_size);
     if (!node) return NULL;
     struct type_field *fields = (struct type_field *)(node + 1);
@@ -76,7 +79,8 @@ static struct intern_node *intern_copy(const struct type_info *info, uint64_t ha
 }
 
 /* @thread any @locks intern_lock */
-static laminar_status intern(const struct type_info *info, const struct type_info **out, struct laminar_error *err)
+static laminar_status intern(const struct type_info *info, const struct type_info **out,
+                             struct laminar_error *err)
 {
     uint64_t hash = info_hash(info);
     *out = intern_find(info, hash);
@@ -98,16 +102,19 @@ static laminar_status intern(const struct type_info *info, const struct type_inf
     return LAMINAR_OK;
 }
 
-laminar_status type_timestamptz(enum time_unit unit, const char *zone, struct data_type *out, struct laminar_error *err)
+laminar_status type_timestamptz(enum time_unit unit, const char *zone, struct data_type *out,
+                                struct laminar_error *err)
 {
     const struct type_info info = {.zone = zone}, *interned;
     laminar_status status = intern(&info, &interned, err);
     if (status) return status;
-    *out = (struct data_type){.id = LAMINAR_TYPE_TIMESTAMPTZ, .unit = (uint8_t)unit, .info = interned};
+    *out = (struct data_type){
+        .id = LAMINAR_TYPE_TIMESTAMPTZ, .unit = (uint8_t)unit, .info = interned};
     return LAMINAR_OK;
 }
 
-static laminar_status intern_nested(laminar_type id, const struct type_field *fields, uint32_t n_fields, struct data_type *out,
+static laminar_status intern_nested(laminar_type id, const struct type_field *fields,
+                                    uint32_t n_fields, struct data_type *out,
                                     struct laminar_error *err)
 {
     struct type_info info = {.n_fields = n_fields, .depth = 1, .fields = fields};
@@ -117,7 +124,8 @@ static laminar_status intern_nested(laminar_type id, const struct type_field *fi
         if (inner && inner->depth >= info.depth) info.depth = inner->depth + 1;
     }
     if (info.depth > TYPE_DEPTH_MAX)
-        return error_set(err, LAMINAR_INVALID_SCHEMA, "a type is nested more than %d levels deep", TYPE_DEPTH_MAX);
+        return error_set(err, LAMINAR_INVALID_SCHEMA, "a type is nested more than %d levels deep",
+                         TYPE_DEPTH_MAX);
     laminar_status status = intern(&info, &interned, err);
     if (status) return status;
     *out = (struct data_type){.id = (uint8_t)id, .info = interned};
@@ -129,16 +137,19 @@ laminar_status type_list(struct data_type item, struct data_type *out, struct la
     return intern_nested(LAMINAR_TYPE_LIST, &(struct type_field){"item", item, true}, 1, out, err);
 }
 
-laminar_status type_map(struct data_type key, struct data_type value, struct data_type *out, struct laminar_error *err)
+laminar_status type_map(struct data_type key, struct data_type value, struct data_type *out,
+                        struct laminar_error *err)
 {
     struct type_field fields[2] = {{"key", key, false}, {"value", value, true}};
     return intern_nested(LAMINAR_TYPE_MAP, fields, 2, out, err);
 }
 
-laminar_status type_struct(const struct type_field *fields, uint32_t n_fields, struct data_type *out, struct laminar_error *err)
+laminar_status type_struct(const struct type_field *fields, uint32_t n_fields,
+                           struct data_type *out, struct laminar_error *err)
 {
     if (n_fields > TYPE_FIELDS_MAX)
-        return error_set(err, LAMINAR_INVALID_SCHEMA, "a STRUCT has %u fields, more than %d", n_fields, TYPE_FIELDS_MAX);
+        return error_set(err, LAMINAR_INVALID_SCHEMA, "a STRUCT has %u fields, more than %d",
+                         n_fields, TYPE_FIELDS_MAX);
     struct type_field few[16] = {0}, *copy = few;
     if (n_fields > ARRAY_LENGTH(few)) copy = mem_alloc(n_fields * sizeof *copy);
     if (!copy) return error_oom(err);
@@ -158,37 +169,26 @@ bool type_equal(struct data_type a, struct data_type b)
 }
 
 const uint8_t type_phys_table[25] = {
-    [LAMINAR_TYPE_NULL] = PHYS_NULL,
-    [LAMINAR_TYPE_BOOL] = PHYS_BOOL,
-    [LAMINAR_TYPE_INT8] = PHYS_I8,
-    [LAMINAR_TYPE_INT16] = PHYS_I16,
-    [LAMINAR_TYPE_INT32] = PHYS_I32,
-    [LAMINAR_TYPE_INT64] = PHYS_I64,
-    [LAMINAR_TYPE_UINT8] = PHYS_U8,
-    [LAMINAR_TYPE_UINT16] = PHYS_U16,
-    [LAMINAR_TYPE_UINT32] = PHYS_U32,
-    [LAMINAR_TYPE_UINT64] = PHYS_U64,
-    [LAMINAR_TYPE_FLOAT] = PHYS_F32,
-    [LAMINAR_TYPE_DOUBLE] = PHYS_F64,
-    [LAMINAR_TYPE_DECIMAL] = PHYS_I128,
-    [LAMINAR_TYPE_VARCHAR] = PHYS_STRING,
-    [LAMINAR_TYPE_BINARY] = PHYS_STRING,
-    [LAMINAR_TYPE_DATE] = PHYS_I32,
-    [LAMINAR_TYPE_TIME] = PHYS_I64,
-    [LAMINAR_TYPE_TIMESTAMP] = PHYS_I64,
-    [LAMINAR_TYPE_TIMESTAMPTZ] = PHYS_I64,
-    [LAMINAR_TYPE_INTERVAL] = PHYS_INTERVAL,
-    [LAMINAR_TYPE_UUID] = PHYS_UUID,
-    [LAMINAR_TYPE_JSON] = PHYS_STRING,
-    [LAMINAR_TYPE_LIST] = PHYS_LIST,
-    [LAMINAR_TYPE_STRUCT] = PHYS_STRUCT,
+    [LAMINAR_TYPE_NULL] = PHYS_NULL,       [LAMINAR_TYPE_BOOL] = PHYS_BOOL,
+    [LAMINAR_TYPE_INT8] = PHYS_I8,         [LAMINAR_TYPE_INT16] = PHYS_I16,
+    [LAMINAR_TYPE_INT32] = PHYS_I32,       [LAMINAR_TYPE_INT64] = PHYS_I64,
+    [LAMINAR_TYPE_UINT8] = PHYS_U8,        [LAMINAR_TYPE_UINT16] = PHYS_U16,
+    [LAMINAR_TYPE_UINT32] = PHYS_U32,      [LAMINAR_TYPE_UINT64] = PHYS_U64,
+    [LAMINAR_TYPE_FLOAT] = PHYS_F32,       [LAMINAR_TYPE_DOUBLE] = PHYS_F64,
+    [LAMINAR_TYPE_DECIMAL] = PHYS_I128,    [LAMINAR_TYPE_VARCHAR] = PHYS_STRING,
+    [LAMINAR_TYPE_BINARY] = PHYS_STRING,   [LAMINAR_TYPE_DATE] = PHYS_I32,
+    [LAMINAR_TYPE_TIME] = PHYS_I64,        [LAMINAR_TYPE_TIMESTAMP] = PHYS_I64,
+    [LAMINAR_TYPE_TIMESTAMPTZ] = PHYS_I64, [LAMINAR_TYPE_INTERVAL] = PHYS_INTERVAL,
+    [LAMINAR_TYPE_UUID] = PHYS_UUID,       [LAMINAR_TYPE_JSON] = PHYS_STRING,
+    [LAMINAR_TYPE_LIST] = PHYS_LIST,       [LAMINAR_TYPE_STRUCT] = PHYS_STRUCT,
     [LAMINAR_TYPE_MAP] = PHYS_LIST,
 };
 
 const uint8_t phys_width_table[18] = {
-    [PHYS_BOOL] = 1,    [PHYS_I8] = 1,        [PHYS_I16] = 2,   [PHYS_I32] = 4,  [PHYS_I64] = 8,    [PHYS_U8] = 1,
-    [PHYS_U16] = 2,     [PHYS_U32] = 4,       [PHYS_U64] = 8,   [PHYS_F32] = 4,  [PHYS_F64] = 8,    [PHYS_I128] = 16,
-    [PHYS_STRING] = 16, [PHYS_INTERVAL] = 16, [PHYS_UUID] = 16, [PHYS_LIST] = 8, [PHYS_STRUCT] = 0, [PHYS_NULL] = 0,
+    [PHYS_BOOL] = 1, [PHYS_I8] = 1,     [PHYS_I16] = 2,     [PHYS_I32] = 4,       [PHYS_I64] = 8,
+    [PHYS_U8] = 1,   [PHYS_U16] = 2,    [PHYS_U32] = 4,     [PHYS_U64] = 8,       [PHYS_F32] = 4,
+    [PHYS_F64] = 8,  [PHYS_I128] = 16,  [PHYS_STRING] = 16, [PHYS_INTERVAL] = 16, [PHYS_UUID] = 16,
+    [PHYS_LIST] = 8, [PHYS_STRUCT] = 0, [PHYS_NULL] = 0,
 };
 
 /* --- Printing ------------------------------------------------------------------------------------------------------------ */
@@ -231,7 +231,7 @@ static void sink_put_name(struct text_sink *sink, const char *name)
 static const char *type_base_name(struct data_type t)
 {
     switch ((laminar_type)t.id) {
-#define NAME(name, number, sql)                                                                                                      \
+#define NAME(name, number, sql)                                                                    \
     case LAMINAR_TYPE_##name: return sql;
         LAMINAR_TYPE_LIST(NAME)
 #undef NAME

@@ -14,18 +14,20 @@ enum time_unit { UNIT_SECOND = 0, UNIT_MILLI = 1, UNIT_MICRO = 2, UNIT_NANO = 3 
 
 enum {
     DECIMAL_PRECISION_MAX = 38,
-    TYPE_DEPTH_MAX = 32,    /* LIST, STRUCT and MAP inside each other: bounds every recursion over a value */
+    /* LIST, STRUCT and MAP inside each other: bounds every recursion over a value */
+    TYPE_DEPTH_MAX = 32,
     TYPE_FIELDS_MAX = 65536 /* of one STRUCT */
 };
 
 struct type_info;
 
 struct data_type {
-    uint8_t id;        /* laminar_type */
-    uint8_t unit;      /* TIMESTAMP, TIMESTAMPTZ, TIME: enum time_unit (TIME is stored in this unit as int64) */
-    uint8_t precision; /* DECIMAL: 1..38 */
-    int8_t scale;      /* DECIMAL: 0..precision */
-    uint32_t reserved; /* 0: types are compared by bits */
+    uint8_t id; /* laminar_type */
+    /* TIMESTAMP, TIMESTAMPTZ, TIME: enum time_unit (TIME is stored in this unit as int64) */
+    uint8_t unit;
+    uint8_t precision;            /* DECIMAL: 1..38 */
+    int8_t scale;                 /* DECIMAL: 0..precision */
+    uint32_t reserved;            /* 0: types are compared by bits */
     const struct type_info *info; /* LIST, STRUCT, MAP, TIMESTAMPTZ; else NULL */
 };
 
@@ -44,10 +46,14 @@ struct type_info {
 };
 
 #define TYPE(id_) ((struct data_type){.id = LAMINAR_TYPE_##id_})
-static inline struct data_type type_of(laminar_type id) { return (struct data_type){.id = (uint8_t)id}; }
+static inline struct data_type type_of(laminar_type id)
+{
+    return (struct data_type){.id = (uint8_t)id};
+}
 static inline struct data_type type_decimal(int precision, int scale)
 {
-    return (struct data_type){.id = LAMINAR_TYPE_DECIMAL, .precision = (uint8_t)precision, .scale = (int8_t)scale};
+    return (struct data_type){
+        .id = LAMINAR_TYPE_DECIMAL, .precision = (uint8_t)precision, .scale = (int8_t)scale};
 }
 static inline struct data_type type_timestamp(enum time_unit unit)
 {
@@ -60,19 +66,37 @@ static inline struct data_type type_time(enum time_unit unit)
 /* These intern. They fail when memory is out, or for a type deeper than TYPE_DEPTH_MAX or wider than TYPE_FIELDS_MAX
  * (LAMINAR_INVALID_SCHEMA). Names are copied. Fields of nested types are nullable, whatever `is_nullable` says, but for keys of maps:
  * the flag is no part of a type. */
-laminar_status type_timestamptz(enum time_unit unit, const char *zone, struct data_type *out, struct laminar_error *err) must_check;
-laminar_status type_list(struct data_type item, struct data_type *out, struct laminar_error *err) must_check;
-laminar_status type_map(struct data_type key, struct data_type value, struct data_type *out, struct laminar_error *err) must_check;
-laminar_status type_struct(const struct type_field *fields, uint32_t n_fields, struct data_type *out,
-                           struct laminar_error *err) must_check;
+laminar_status type_timestamptz(enum time_unit unit, const char *zone, struct data_type *out,
+                                struct laminar_error *err) must_check;
+laminar_status type_list(struct data_type item, struct data_type *out, struct laminar_error *err)
+    must_check;
+laminar_status type_map(struct data_type key, struct data_type value, struct data_type *out,
+                        struct laminar_error *err) must_check;
+laminar_status type_struct(const struct type_field *fields, uint32_t n_fields,
+                           struct data_type *out, struct laminar_error *err) must_check;
 
 bool type_equal(struct data_type a, struct data_type b); /* exact, zone and field names included */
 
-static inline bool type_is_signed(struct data_type t) { return t.id >= LAMINAR_TYPE_INT8 && t.id <= LAMINAR_TYPE_INT64; }
-static inline bool type_is_unsigned(struct data_type t) { return t.id >= LAMINAR_TYPE_UINT8 && t.id <= LAMINAR_TYPE_UINT64; }
-static inline bool type_is_integer(struct data_type t) { return t.id >= LAMINAR_TYPE_INT8 && t.id <= LAMINAR_TYPE_UINT64; }
-static inline bool type_is_float(struct data_type t) { return t.id == LAMINAR_TYPE_FLOAT || t.id == LAMINAR_TYPE_DOUBLE; }
-static inline bool type_is_numeric(struct data_type t) { return t.id >= LAMINAR_TYPE_INT8 && t.id <= LAMINAR_TYPE_DECIMAL; }
+static inline bool type_is_signed(struct data_type t)
+{
+    return t.id >= LAMINAR_TYPE_INT8 && t.id <= LAMINAR_TYPE_INT64;
+}
+static inline bool type_is_unsigned(struct data_type t)
+{
+    return t.id >= LAMINAR_TYPE_UINT8 && t.id <= LAMINAR_TYPE_UINT64;
+}
+static inline bool type_is_integer(struct data_type t)
+{
+    return t.id >= LAMINAR_TYPE_INT8 && t.id <= LAMINAR_TYPE_UINT64;
+}
+static inline bool type_is_float(struct data_type t)
+{
+    return t.id == LAMINAR_TYPE_FLOAT || t.id == LAMINAR_TYPE_DOUBLE;
+}
+static inline bool type_is_numeric(struct data_type t)
+{
+    return t.id >= LAMINAR_TYPE_INT8 && t.id <= LAMINAR_TYPE_DECIMAL;
+}
 static inline bool type_is_timestamp(struct data_type t)
 {
     return t.id == LAMINAR_TYPE_TIMESTAMP || t.id == LAMINAR_TYPE_TIMESTAMPTZ;
@@ -81,22 +105,33 @@ static inline bool type_is_nested(struct data_type t) { return t.id >= LAMINAR_T
 
 /* Physical layout of a value inside a vector. */
 enum phys_type {
-    PHYS_BOOL,   /* 1 byte: 0 or 1 */
-    PHYS_I8, PHYS_I16, PHYS_I32, PHYS_I64,
-    PHYS_U8, PHYS_U16, PHYS_U32, PHYS_U64,
-    PHYS_F32, PHYS_F64,
+    PHYS_BOOL, /* 1 byte: 0 or 1 */
+    PHYS_I8,
+    PHYS_I16,
+    PHYS_I32,
+    PHYS_I64,
+    PHYS_U8,
+    PHYS_U16,
+    PHYS_U32,
+    PHYS_U64,
+    PHYS_F32,
+    PHYS_F64,
     PHYS_I128,     /* DECIMAL: __int128, little-endian (Arrow decimal128) */
     PHYS_STRING,   /* struct string_view: VARCHAR, JSON, BINARY */
     PHYS_INTERVAL, /* struct laminar_interval */
     PHYS_UUID,     /* 16 bytes, big-endian order as printed */
-    PHYS_LIST,     /* struct list_entry into children[0]; MAP: children[0] = keys, children[1] = values */
-    PHYS_STRUCT,   /* no data; children, one a field, as long as the vector */
-    PHYS_NULL      /* TYPE_NULL: no data; every value is null */
+    /* struct list_entry into children[0]; MAP: children[0] = keys, children[1] = values */
+    PHYS_LIST,
+    PHYS_STRUCT, /* no data; children, one a field, as long as the vector */
+    PHYS_NULL    /* TYPE_NULL: no data; every value is null */
 };
 extern const uint8_t type_phys_table[25]; /* by type id */
 extern const uint8_t phys_width_table[18];
 /* DATE: I32; TIME, TIMESTAMP[TZ]: I64 */
-static inline enum phys_type type_phys(struct data_type t) { return (enum phys_type)type_phys_table[t.id]; }
+static inline enum phys_type type_phys(struct data_type t)
+{
+    return (enum phys_type)type_phys_table[t.id];
+}
 /* Bytes of one value in `data`; 0 for STRUCT and NULL. */
 static inline size_t phys_width(enum phys_type phys) { return phys_width_table[phys]; }
 static inline size_t type_width(struct data_type t) { return phys_width(type_phys(t)); }
@@ -118,7 +153,8 @@ struct schema {
     uint32_t n_columns;
     struct schema_column *columns; /* behind the struct, names included: one allocation */
 };
-struct schema *schema_create(const struct schema_column *columns, uint32_t n_columns); /* copies; NULL when memory is out */
+/* copies; NULL when memory is out */
+struct schema *schema_create(const struct schema_column *columns, uint32_t n_columns);
 struct schema *schema_ref(struct schema *schema); /* NULL is fine */
 void schema_unref(struct schema *schema);         /* NULL is fine */
 /* Same names, types and nullability, in the same order. */

@@ -18,7 +18,8 @@ static struct laminar_interval interval_normal(struct laminar_interval v)
     int128 total = interval_total(v), days = total / NANOS_PER_DAY;
     int128 months = days / DAYS_PER_MONTH;
     if (months != (int32_t)months) return v; /* too large to carry over: as it is */
-    return (struct laminar_interval){(int32_t)months, (int32_t)(days % DAYS_PER_MONTH), (int64_t)(total % NANOS_PER_DAY)};
+    return (struct laminar_interval){(int32_t)months, (int32_t)(days % DAYS_PER_MONTH),
+                                     (int64_t)(total % NANOS_PER_DAY)};
 }
 
 static void encode(const struct vector *v, size_t row, struct strbuf *out)
@@ -41,7 +42,8 @@ static void encode(const struct vector *v, size_t row, struct strbuf *out)
         break;
     }
     case PHYS_INTERVAL: {
-        struct laminar_interval normal = interval_normal(*(const struct laminar_interval *)(const void *)value);
+        struct laminar_interval normal = interval_normal(
+            *(const struct laminar_interval *)(const void *)value);
         strbuf_append(out, (const char *)&normal, sizeof normal);
         break;
     }
@@ -55,17 +57,20 @@ static void encode(const struct vector *v, size_t row, struct strbuf *out)
         const struct list_entry *entry = (const struct list_entry *)(const void *)value;
         strbuf_append(out, (const char *)&entry->length, sizeof entry->length);
         for (size_t item = 0; item < entry->length; item++)
-            for (uint32_t k = 0; k < v->n_children; k++) encode(&v->children[k], (size_t)entry->offset + item, out);
+            for (uint32_t k = 0; k < v->n_children; k++)
+                encode(&v->children[k], (size_t)entry->offset + item, out);
         break;
     }
     case PHYS_STRUCT:
-        for (uint32_t k = 0; k < v->n_children; k++) encode(&v->children[k], vector_struct_row(v, row), out);
+        for (uint32_t k = 0; k < v->n_children; k++)
+            encode(&v->children[k], vector_struct_row(v, row), out);
         break;
     default: strbuf_append(out, (const char *)value, width);
     }
 }
 
-laminar_status value_encode(const struct vector *v, size_t row, struct strbuf *out, struct laminar_error *err)
+laminar_status value_encode(const struct vector *v, size_t row, struct strbuf *out,
+                            struct laminar_error *err)
 {
     encode(v, row, out);
     return out->failed ? error_oom(err) : LAMINAR_OK;
@@ -102,7 +107,8 @@ static laminar_status decode_string(struct column *out, struct reader *in)
     if (status) return status;
     if (size > in->left) return damaged(in, "a string is longer than what is there");
     const char *data = (const char *)in->at;
-    if (out->vec.type.id != LAMINAR_TYPE_BINARY && !utf8_validate(data, size)) return damaged(in, "a string is not UTF-8");
+    if (out->vec.type.id != LAMINAR_TYPE_BINARY && !utf8_validate(data, size))
+        return damaged(in, "a string is not UTF-8");
     in->at += size;
     in->left -= size;
     return column_append_string(out, data, size, in->err);
@@ -114,10 +120,12 @@ static laminar_status decode_list(struct column *out, struct reader *in)
     size_t first = out->children[0].n;
     laminar_status status = take(in, &length, sizeof length);
     if (status) return status;
-    if (length > in->left) return damaged(in, "a list is longer than what is there"); /* an item has a byte at least */
+    /* an item has a byte at least */
+    if (length > in->left) return damaged(in, "a list is longer than what is there");
     for (uint32_t i = 0; i < length && !status; i++) {
         for (uint32_t k = 0; k < n_children && !status; k++) status = decode(&out->children[k], in);
-        if (!status && out->vec.type.id == LAMINAR_TYPE_MAP && !vector_is_valid(&out->children[0].vec, out->children[0].n - 1))
+        if (!status && out->vec.type.id == LAMINAR_TYPE_MAP &&
+            !vector_is_valid(&out->children[0].vec, out->children[0].n - 1))
             status = damaged(in, "a key of a map is null");
     }
     if (!status) status = column_append_list(out, first, in->err);
@@ -129,9 +137,11 @@ static laminar_status decode_struct(struct column *out, struct reader *in)
 {
     laminar_status status = LAMINAR_OK;
     size_t n = out->n;
-    for (uint32_t k = 0; k < out->vec.n_children && !status; k++) status = decode(&out->children[k], in);
+    for (uint32_t k = 0; k < out->vec.n_children && !status; k++)
+        status = decode(&out->children[k], in);
     if (!status) status = column_append_struct(out, in->err);
-    for (uint32_t k = 0; k < out->vec.n_children && status; k++) column_truncate(&out->children[k], n);
+    for (uint32_t k = 0; k < out->vec.n_children && status; k++)
+        column_truncate(&out->children[k], n);
     return status;
 }
 
@@ -159,7 +169,8 @@ static laminar_status decode(struct column *out, struct reader *in)
     laminar_status status = take(in, &marker, 1);
     if (status) return status;
     if (marker == VALUE_NULL) return column_append_null(out, 1, in->err);
-    if (marker != VALUE_PRESENT || out->vec.type.id == LAMINAR_TYPE_NULL) return damaged(in, "unknown marker");
+    if (marker != VALUE_PRESENT || out->vec.type.id == LAMINAR_TYPE_NULL)
+        return damaged(in, "unknown marker");
     switch ((int)type_phys(out->vec.type)) {
     case PHYS_STRING: return decode_string(out, in);
     case PHYS_LIST: return decode_list(out, in);
@@ -167,11 +178,13 @@ static laminar_status decode(struct column *out, struct reader *in)
     }
     status = take(in, value.bytes, type_width(out->vec.type));
     if (status) return status;
-    if (!is_in_range(out->vec.type, &value)) return damaged(in, "it is outside the range of its type");
+    if (!is_in_range(out->vec.type, &value))
+        return damaged(in, "it is outside the range of its type");
     return column_append_value(out, &value, in->err);
 }
 
-laminar_status value_decode(struct column *out, const uint8_t *data, size_t size, size_t *used, struct laminar_error *err)
+laminar_status value_decode(struct column *out, const uint8_t *data, size_t size, size_t *used,
+                            struct laminar_error *err)
 {
     struct reader in = {data, size, err};
     laminar_status status = decode(out, &in);

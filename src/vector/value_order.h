@@ -21,7 +21,7 @@ static inline uint64_t f64_canonical_bits(double v)
     uint64_t bits;
     memcpy(&bits, &v, 8);
     uint64_t magnitude = bits << 1;
-    bits = magnitude ? bits : 0;                               /* -0.0 */
+    bits = magnitude ? bits : 0; /* -0.0 */
     return magnitude > UINT64_C(0xffe0000000000000) ? UINT64_C(0x7ff8000000000000) : bits; /* NaN */
 }
 
@@ -41,7 +41,10 @@ static inline uint64_t load_u64(const void *bytes)
     memcpy(&word, bytes, 8);
     return word;
 }
-static inline uint64_t load_u64_big(const void *bytes) { return __builtin_bswap64(load_u64(bytes)); }
+static inline uint64_t load_u64_big(const void *bytes)
+{
+    return __builtin_bswap64(load_u64(bytes));
+}
 
 #define ORDER(a, b) (((a) > (b)) - ((a) < (b)))
 

@@ -36,7 +36,8 @@ static inline const char *string_data(const struct string_view *s)
 {
     return s->size <= STRING_INLINE_MAX ? s->prefix : s->ptr;
 }
-static inline struct string_view string_make(const char *data, size_t size) /* borrows data when long */
+/* borrows data when long */
+static inline struct string_view string_make(const char *data, size_t size)
 {
     struct string_view s;
     memset(&s, 0, sizeof s);
@@ -78,7 +79,8 @@ struct vector {
     uint8_t *validity;       /* NULL = all valid */
     struct vector *children; /* LIST: [items]; MAP: [keys, values]; STRUCT: fields */
     size_t n_child_rows;     /* LIST, MAP: length of the children */
-    size_t child_offset;     /* STRUCT: row i is row child_offset + i of every child (slices share the children) */
+    /* STRUCT: row i is row child_offset + i of every child (slices share the children) */
+    size_t child_offset;
 };
 
 /* Row of a STRUCT's children that belongs to row `row` of the STRUCT. */
@@ -94,7 +96,10 @@ static inline bool vector_is_valid(const struct vector *v, size_t row)
     return !v->validity || (v->validity[i >> 3] >> (i & 7) & 1);
 }
 static inline void bitmap_set(uint8_t *bits, size_t i) { bits[i >> 3] |= (uint8_t)(1U << (i & 7)); }
-static inline void bitmap_clear(uint8_t *bits, size_t i) { bits[i >> 3] &= (uint8_t) ~(1U << (i & 7)); }
+static inline void bitmap_clear(uint8_t *bits, size_t i)
+{
+    bits[i >> 3] &= (uint8_t) ~(1U << (i & 7));
+}
 static inline bool bitmap_get(const uint8_t *bits, size_t i) { return bits[i >> 3] >> (i & 7) & 1; }
 static inline size_t bitmap_bytes(size_t n) { return (n + 7) / 8; }
 size_t bitmap_count(const uint8_t *bits, size_t n); /* ones in [0, n) */
@@ -107,7 +112,8 @@ bool bitmap_range_all_set(const uint8_t *bits, size_t from, size_t n);
 /* Bits [from, from + n) to one value; the others stay. */
 void bitmap_fill(uint8_t *bits, size_t from, size_t n, bool is_set);
 /* dst[at..at + n) = src[from..from + n), any alignment; bits after them in the same byte are undefined. */
-void bitmap_append(uint8_t *restrict dst, size_t at, const uint8_t *restrict src, size_t from, size_t n);
+void bitmap_append(uint8_t *restrict dst, size_t at, const uint8_t *restrict src, size_t from,
+                   size_t n);
 
 /* A view of the rows of v from `offset` on. `offset` is a multiple of 8 where v has validity. */
 struct vector vector_slice(const struct vector *v, size_t offset);
@@ -125,15 +131,18 @@ struct chunk {
  * that are appended by copy live in `heap`. Zero-initialised + column_init is empty. Not shared. */
 struct column {
     struct vector vec;
-    size_t n;             /* rows */
-    size_t capacity;      /* rows that data has room for */
-    uint8_t *validity;    /* room for `capacity` bits once allocated; vec.validity points here while there are nulls */
-    struct arena heap;    /* bytes of long strings */
-    struct column *children;     /* LIST, MAP, STRUCT: parallel to vec.children */
-    struct mem_account *account; /* set after init; charged for growth, given back by deinit. May be NULL */
-    size_t charged;              /* bytes charged so far */
+    size_t n;        /* rows */
+    size_t capacity; /* rows that data has room for */
+    /* room for `capacity` bits once allocated; vec.validity points here while there are nulls */
+    uint8_t *validity;
+    struct arena heap;       /* bytes of long strings */
+    struct column *children; /* LIST, MAP, STRUCT: parallel to vec.children */
+    /* set after init; charged for growth, given back by deinit. May be NULL */
+    struct mem_account *account;
+    size_t charged; /* bytes charged so far */
 };
-laminar_status column_init(struct column *col, struct data_type type, struct laminar_error *err) must_check;
+laminar_status column_init(struct column *col, struct data_type type, struct laminar_error *err)
+    must_check;
 void column_deinit(struct column *col);
 void column_clear(struct column *col); /* to 0 rows, keeps memory */
 /* Room for n rows in all; data (and validity, if `with_validity`: all set) may be written directly then; set col->n. */
@@ -142,18 +151,23 @@ laminar_status column_reserve_validity(struct column *col, struct laminar_error 
 /* Appends rows [from, from + n) of src (same type; const expands), or the rows sel[0..n). Strings: bytes copied into the heap when
  * `copy_strings`, else views are copied and the source must outlive the column's contents. */
 enum string_copy { STRINGS_BORROW = 0, STRINGS_COPY = 1 };
-laminar_status column_append(struct column *col, const struct vector *src, size_t from, size_t n, enum string_copy copy,
-                             struct laminar_error *err) must_check;
-laminar_status column_append_sel(struct column *col, const struct vector *src, const uint32_t *sel, size_t n,
-                                 enum string_copy copy, struct laminar_error *err) must_check;
-laminar_status column_append_null(struct column *col, size_t n, struct laminar_error *err) must_check;
+laminar_status column_append(struct column *col, const struct vector *src, size_t from, size_t n,
+                             enum string_copy copy, struct laminar_error *err) must_check;
+laminar_status column_append_sel(struct column *col, const struct vector *src, const uint32_t *sel,
+                                 size_t n, enum string_copy copy, struct laminar_error *err)
+    must_check;
+laminar_status column_append_null(struct column *col, size_t n, struct laminar_error *err)
+    must_check;
 /* Appends one string by copy (validated by the caller). */
-laminar_status column_append_string(struct column *col, const char *data, size_t size, struct laminar_error *err) must_check;
+laminar_status column_append_string(struct column *col, const char *data, size_t size,
+                                    struct laminar_error *err) must_check;
 /* Appends one fixed-width value of type_width() bytes (not for nested types; a string_view is borrowed). */
-laminar_status column_append_value(struct column *col, const void *value, struct laminar_error *err) must_check;
+laminar_status column_append_value(struct column *col, const void *value, struct laminar_error *err)
+    must_check;
 /* Ends a row of a LIST or MAP column whose items, from row `first_item` of children[0] (and [1]) to their end, were appended to
  * col->children; of a STRUCT column whose children all got one row. */
-laminar_status column_append_list(struct column *col, size_t first_item, struct laminar_error *err) must_check;
+laminar_status column_append_list(struct column *col, size_t first_item, struct laminar_error *err)
+    must_check;
 laminar_status column_append_struct(struct column *col, struct laminar_error *err) must_check;
 /* Drops the rows from n on (bytes of long strings stay in the heap until column_clear). */
 void column_truncate(struct column *col, size_t n);
@@ -163,7 +177,8 @@ size_t column_bytes(const struct column *col);
 /* --- batch: immutable, shared, any number of rows --------------------------------------------------------------------------------- */
 /* What outlives a step: inserted data, kept rows, what subscribers get, results. Reference-counted; its memory is one or several
  * buffers that it holds (its own slab, or an imported Arrow array). */
-struct batch_holder { /* owns all that a batch consists of, struct batch included; called once, by the last unref, on any thread */
+/* owns all that a batch consists of, struct batch included; called once, by the last unref, on any thread */
+struct batch_holder {
     void (*release)(struct batch_holder *holder);
 };
 struct batch {
@@ -177,7 +192,8 @@ struct batch {
     uint64_t step;          /* that emitted or accepted it; 0 = none */
     int64_t time_us;        /* wall clock of that step */
     struct batch_holder *holder;
-    struct batch *next;     /* intrusive: for the one owner that queues it before sharing; NULL when shared */
+    /* intrusive: for the one owner that queues it before sharing; NULL when shared */
+    struct batch *next;
 };
 struct batch *batch_ref(struct batch *batch); /* NULL is fine */
 void batch_unref(struct batch *batch);        /* NULL is fine */
@@ -192,21 +208,27 @@ void batch_pool_free(struct batch_pool *pool); /* batches still out stay valid *
 
 struct batch_builder;
 /* `schema` is referenced. */
-laminar_status batch_builder_create(struct schema *schema, struct batch_pool *pool, struct batch_builder **out,
-                                    struct laminar_error *err) must_check;
+laminar_status batch_builder_create(struct schema *schema, struct batch_pool *pool,
+                                    struct batch_builder **out, struct laminar_error *err)
+    must_check;
 void batch_builder_free(struct batch_builder *builder);
 /* Copies the rows (string bytes too). Weights are kept as soon as one chunk has them. */
-laminar_status batch_builder_append(struct batch_builder *builder, const struct chunk *chunk, struct laminar_error *err) must_check;
-laminar_status batch_builder_append_sel(struct batch_builder *builder, const struct chunk *chunk, const uint32_t *sel,
-                                        size_t n, struct laminar_error *err) must_check;
+laminar_status batch_builder_append(struct batch_builder *builder, const struct chunk *chunk,
+                                    struct laminar_error *err) must_check;
+laminar_status batch_builder_append_sel(struct batch_builder *builder, const struct chunk *chunk,
+                                        const uint32_t *sel, size_t n, struct laminar_error *err)
+    must_check;
 /* For those who make rows themselves (CSV, JSON): the columns, one a schema column, to append rows to; valid until the builder's next use.
  * Then batch_builder_added says that all of them got n more rows, or batch_builder_undo that they go back to the rows before. */
-laminar_status batch_builder_columns(struct batch_builder *builder, struct column **out, struct laminar_error *err) must_check;
-laminar_status batch_builder_added(struct batch_builder *builder, size_t n, struct laminar_error *err) must_check;
+laminar_status batch_builder_columns(struct batch_builder *builder, struct column **out,
+                                     struct laminar_error *err) must_check;
+laminar_status batch_builder_added(struct batch_builder *builder, size_t n,
+                                   struct laminar_error *err) must_check;
 void batch_builder_undo(struct batch_builder *builder);
 size_t batch_builder_n_rows(const struct batch_builder *builder);
 /* The rows so far as a batch (refs = 1); the builder is empty again. */
-laminar_status batch_builder_finish(struct batch_builder *builder, struct batch **out, struct laminar_error *err) must_check;
+laminar_status batch_builder_finish(struct batch_builder *builder, struct batch **out,
+                                    struct laminar_error *err) must_check;
 void batch_builder_clear(struct batch_builder *builder);
 
 #endif

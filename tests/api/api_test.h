@@ -2,10 +2,10 @@
 #ifndef API_TEST_H
 #define API_TEST_H
 
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <setjmp.h>
 
 #include <cmocka.h>
 #include <laminar/laminar.h>
@@ -24,14 +24,16 @@ static inline laminar_db *open_db(void)
 static inline void run(laminar_db *db, const char *sql)
 {
     laminar_error err = LAMINAR_ERROR_INIT;
-    if (laminar_execute(db, sql, NULL, &err)) fail_msg("%s\n%d: %s\n%s\n%s", sql, (int)err.code, err.message, err.context, err.hint);
+    if (laminar_execute(db, sql, NULL, &err))
+        fail_msg("%s\n%d: %s\n%s\n%s", sql, (int)err.code, err.message, err.context, err.hint);
 }
 
 static inline laminar_result *rows_of(laminar_db *db, const char *sql)
 {
     laminar_error err = LAMINAR_ERROR_INIT;
     laminar_result *result = NULL;
-    if (laminar_execute(db, sql, &result, &err)) fail_msg("%s\n%d: %s\n%s", sql, (int)err.code, err.message, err.context);
+    if (laminar_execute(db, sql, &result, &err))
+        fail_msg("%s\n%d: %s\n%s", sql, (int)err.code, err.message, err.context);
     return result;
 }
 
@@ -66,13 +68,15 @@ static inline void expect_rows(laminar_db *db, const char *sql, const char *expe
 {
     laminar_result *result = rows_of(db, sql);
     char *text = text_of_result(result);
-    if (strcmp(text, expected) != 0) fail_msg("%s\n  gave     %s\n  expected %s", sql, text, expected);
+    if (strcmp(text, expected) != 0)
+        fail_msg("%s\n  gave     %s\n  expected %s", sql, text, expected);
     free(text);
     laminar_result_free(result);
 }
 
 /* The statement fails with the code, and the message and hint contain the texts (NULL = any). */
-static inline void expect_error(laminar_db *db, const char *sql, int code, const char *message, const char *hint)
+static inline void expect_error(laminar_db *db, const char *sql, int code, const char *message,
+                                const char *hint)
 {
     laminar_error err = LAMINAR_ERROR_INIT;
     laminar_result *result = NULL;
@@ -80,8 +84,10 @@ static inline void expect_error(laminar_db *db, const char *sql, int code, const
     if (got != code) fail_msg("%s\n  gave %d (%s), expected %d", sql, got, err.message, code);
     assert_int_equal(err.code, code);
     assert_null(result);
-    if (message && !strstr(err.message, message)) fail_msg("%s\n  message: %s\n  expected: %s", sql, err.message, message);
-    if (hint && !strstr(err.hint, hint)) fail_msg("%s\n  hint: %s\n  expected: %s", sql, err.hint, hint);
+    if (message && !strstr(err.message, message))
+        fail_msg("%s\n  message: %s\n  expected: %s", sql, err.message, message);
+    if (hint && !strstr(err.hint, hint))
+        fail_msg("%s\n  hint: %s\n  expected: %s", sql, err.hint, hint);
 }
 
 /* The next delivery within a second as text, or "end". Freed by free(). */
@@ -103,11 +109,13 @@ static inline void expect_next(laminar_subscription *sub, const char *expected)
     free(text);
 }
 
-static inline laminar_subscription *subscribe(laminar_db *db, const char *what, const laminar_subscribe_options *options)
+static inline laminar_subscription *subscribe(laminar_db *db, const char *what,
+                                              const laminar_subscribe_options *options)
 {
     laminar_error err = LAMINAR_ERROR_INIT;
     laminar_subscription *sub = NULL;
-    if (laminar_subscribe(db, what, options, &sub, &err)) fail_msg("subscribe %s: %s", what, err.message);
+    if (laminar_subscribe(db, what, options, &sub, &err))
+        fail_msg("subscribe %s: %s", what, err.message);
     return sub;
 }
 

@@ -27,8 +27,8 @@ static void *write_rows(void *arg)
         return NULL;
     }
     for (int i = 0; i < ROWS_EACH; i++) {
-        if (laminar_writer_set_int64(writer, 0, i % 7, &err) || laminar_writer_set_int64(writer, 1, 1, &err) ||
-            laminar_writer_end_row(writer, &err))
+        if (laminar_writer_set_int64(writer, 0, i % 7, &err) ||
+            laminar_writer_set_int64(writer, 1, 1, &err) || laminar_writer_end_row(writer, &err))
             atomic_fetch_add(&shared->errors, 1);
     }
     if (laminar_writer_close(writer, &err)) atomic_fetch_add(&shared->errors, 1);
@@ -47,7 +47,8 @@ static void *read_rows(void *arg)
             return NULL;
         }
         if (!result) return NULL;
-        for (size_t row = 0; row < laminar_result_n_rows(result); row++) shared->sum += laminar_result_int64(result, row, 1);
+        for (size_t row = 0; row < laminar_result_n_rows(result); row++)
+            shared->sum += laminar_result_int64(result, row, 1);
         shared->n_rows += laminar_result_n_rows(result);
         laminar_result_free(result);
     }
@@ -67,7 +68,8 @@ static void test_writers_and_readers(void **state)
         readers[i].sub = subscribe(shared.db, "x", NULL);
         assert_int_equal(pthread_create(&reading[i], NULL, read_rows, &readers[i]), 0);
     }
-    for (int i = 0; i < WRITERS; i++) assert_int_equal(pthread_create(&writers[i], NULL, write_rows, &shared), 0);
+    for (int i = 0; i < WRITERS; i++)
+        assert_int_equal(pthread_create(&writers[i], NULL, write_rows, &shared), 0);
     for (int i = 0; i < WRITERS; i++) pthread_join(writers[i], NULL);
     assert_int_equal(number_of(shared.db, "SELECT t FROM n"), WRITERS * ROWS_EACH);
     laminar_error err = LAMINAR_ERROR_INIT;
@@ -90,7 +92,8 @@ static void *transfer(void *arg)
     laminar_error err = LAMINAR_ERROR_INIT;
     for (int i = 0; i < 200; i++) {
         char sql[128];
-        snprintf(sql, sizeof sql, "INSERT INTO moves VALUES (%d, %d, %d)", (i * 7 + shared->number) % 10, (i * 3 + 1) % 10, i % 50);
+        snprintf(sql, sizeof sql, "INSERT INTO moves VALUES (%d, %d, %d)",
+                 (i * 7 + shared->number) % 10, (i * 3 + 1) % 10, i % 50);
         if (laminar_execute(shared->db, sql, NULL, &err)) atomic_fetch_add(&shared->errors, 1);
     }
     return NULL;
@@ -106,7 +109,8 @@ static void *check_totals(void *arg)
             atomic_fetch_add(&shared->errors, 1);
             return NULL;
         }
-        if (laminar_result_n_rows(result) != 1 || laminar_result_int64(result, 0, 0) != 0) atomic_fetch_add(&shared->errors, 1);
+        if (laminar_result_n_rows(result) != 1 || laminar_result_int64(result, 0, 0) != 0)
+            atomic_fetch_add(&shared->errors, 1);
         laminar_result_free(result);
     }
     return NULL;
@@ -118,10 +122,13 @@ static void test_totals_are_always_zero(void **state)
     struct shared shared = {.db = open_db()}, writers_args[2];
     pthread_t writers[2], reader;
     run(shared.db, "CREATE SOURCE moves (src BIGINT, dst BIGINT, amount BIGINT)");
-    run(shared.db, "CREATE STREAM credits AS SELECT dst AS account, sum(amount) AS credit FROM moves GROUP BY dst");
-    run(shared.db, "CREATE STREAM debits AS SELECT src AS account, sum(amount) AS debit FROM moves GROUP BY src");
-    run(shared.db, "CREATE STREAM balance AS SELECT c.account, coalesce(c.credit, 0) - coalesce(d.debit, 0) AS b "
-                   "FROM credits c FULL JOIN debits d ON c.account = d.account");
+    run(shared.db,
+        "CREATE STREAM credits AS SELECT dst AS account, sum(amount) AS credit FROM moves GROUP BY dst");
+    run(shared.db,
+        "CREATE STREAM debits AS SELECT src AS account, sum(amount) AS debit FROM moves GROUP BY src");
+    run(shared.db,
+        "CREATE STREAM balance AS SELECT c.account, coalesce(c.credit, 0) - coalesce(d.debit, 0) AS b "
+        "FROM credits c FULL JOIN debits d ON c.account = d.account");
     run(shared.db, "CREATE STREAM totals AS SELECT coalesce(sum(b), 0) AS total FROM balance");
     laminar_subscription *sub = subscribe(shared.db, "totals", NULL);
     assert_int_equal(pthread_create(&reader, NULL, check_totals, &shared), 0);
@@ -139,7 +146,8 @@ static void test_totals_are_always_zero(void **state)
     laminar_error err = LAMINAR_ERROR_INIT;
     laminar_result *result = NULL;
     while (laminar_subscription_next(sub, 0, &result, &err) == LAMINAR_OK && result) {
-        for (size_t row = 0; row < laminar_result_n_rows(result); row++) assert_int_equal(laminar_result_int64(result, row, 0), 0);
+        for (size_t row = 0; row < laminar_result_n_rows(result); row++)
+            assert_int_equal(laminar_result_int64(result, row, 0), 0);
         laminar_result_free(result);
         result = NULL;
     }
@@ -152,7 +160,8 @@ static void *wait_for_end(void *arg)
     struct shared *shared = arg;
     laminar_error err = LAMINAR_ERROR_INIT;
     laminar_result *result = NULL;
-    if (laminar_subscription_next(shared->sub, -1, &result, &err) || result) atomic_fetch_add(&shared->errors, 1);
+    if (laminar_subscription_next(shared->sub, -1, &result, &err) || result)
+        atomic_fetch_add(&shared->errors, 1);
     laminar_result_free(result);
     return NULL;
 }
@@ -173,8 +182,14 @@ static void wake_by(void (*act)(struct shared *shared))
 
 static void act_cancel(struct shared *shared) { laminar_subscription_cancel(shared->sub); }
 static void act_drop(struct shared *shared) { run(shared->db, "DROP SOURCE s"); }
-static void act_close(struct shared *shared) { assert_int_equal(laminar_close(shared->db, NULL), LAMINAR_OK); }
-static void act_shutdown(struct shared *shared) { assert_int_equal(laminar_shutdown(shared->db, NULL), LAMINAR_OK); }
+static void act_close(struct shared *shared)
+{
+    assert_int_equal(laminar_close(shared->db, NULL), LAMINAR_OK);
+}
+static void act_shutdown(struct shared *shared)
+{
+    assert_int_equal(laminar_shutdown(shared->db, NULL), LAMINAR_OK);
+}
 
 static void test_waiting_readers_wake(void **state)
 {
@@ -211,10 +226,12 @@ static void *churn(void *arg)
     struct shared *shared = arg;
     laminar_error err = LAMINAR_ERROR_INIT;
     char create[128], drop[64];
-    snprintf(create, sizeof create, "CREATE STREAM c%d AS SELECT k, count(*) AS n FROM s GROUP BY k", shared->number);
+    snprintf(create, sizeof create,
+             "CREATE STREAM c%d AS SELECT k, count(*) AS n FROM s GROUP BY k", shared->number);
     snprintf(drop, sizeof drop, "DROP STREAM c%d", shared->number);
     for (int i = 0; i < 40; i++) {
-        if (laminar_execute(shared->db, create, NULL, &err) || laminar_execute(shared->db, drop, NULL, &err))
+        if (laminar_execute(shared->db, create, NULL, &err) ||
+            laminar_execute(shared->db, drop, NULL, &err))
             atomic_fetch_add(&shared->errors, 1);
     }
     return NULL;
@@ -236,7 +253,8 @@ static void test_streams_come_and_go_while_data_flows(void **state)
         pthread_join(churners[i], NULL);
         assert_int_equal(atomic_load(&churning[i].errors), 0);
     }
-    run(shared.db, "CREATE STREAM last AS SELECT count(*) AS n FROM s"); /* backfilled in the middle: no gap, no double */
+    /* backfilled in the middle: no gap, no double */
+    run(shared.db, "CREATE STREAM last AS SELECT count(*) AS n FROM s");
     pthread_join(writer, NULL);
     assert_int_equal(number_of(shared.db, "SELECT n FROM last"), ROWS_EACH);
     assert_int_equal(number_of(shared.db, "SELECT n FROM n"), ROWS_EACH);

@@ -55,13 +55,16 @@ static void test_insert_and_query(void **state)
     (void)state;
     laminar_db *db = open_db();
     run(db, "CREATE SOURCE trades (sym VARCHAR, px DOUBLE, n INT NOT NULL DEFAULT 7)");
-    laminar_result *result = rows_of(db, "INSERT INTO trades VALUES ('ACME', 10.5, 1), ('X', NULL, 2)");
+    laminar_result *result = rows_of(db,
+                                     "INSERT INTO trades VALUES ('ACME', 10.5, 1), ('X', NULL, 2)");
     assert_int_equal(laminar_result_get_kind(result), LAMINAR_RESULT_ROWS_AFFECTED);
     assert_int_equal(laminar_result_rows_affected(result), 2);
     laminar_result_free(result);
     run(db, "INSERT INTO trades (px, sym) VALUES (3, 'ACME')");
-    expect_rows(db, "SELECT sym, px, n FROM trades ORDER BY sym, n", "ACME,10.5,1;ACME,3.0,7;X,null,2");
-    expect_rows(db, "SELECT sym, count(*) AS c, sum(px) AS s FROM trades GROUP BY sym ORDER BY sym", "ACME,2,13.5;X,1,null");
+    expect_rows(db, "SELECT sym, px, n FROM trades ORDER BY sym, n",
+                "ACME,10.5,1;ACME,3.0,7;X,null,2");
+    expect_rows(db, "SELECT sym, count(*) AS c, sum(px) AS s FROM trades GROUP BY sym ORDER BY sym",
+                "ACME,2,13.5;X,1,null");
     run(db, "INSERT INTO trades SELECT sym, px * 2, n FROM trades WHERE px IS NOT NULL");
     expect_rows(db, "SELECT count(*) FROM trades", "5");
     laminar_db_free(db);
@@ -115,8 +118,10 @@ static void test_replace(void **state)
     run(db, "CREATE STREAM IF NOT EXISTS x AS SELECT v FROM s");
     run(db, "CREATE OR REPLACE STREAM x AS SELECT v * 10 AS w FROM s");
     expect_rows(db, "SELECT w FROM x ORDER BY w", "10;20");
-    expect_error(db, "CREATE OR REPLACE STREAM x AS SELECT nothing FROM s", LAMINAR_QUERY_FAILED, "nothing", NULL);
-    expect_rows(db, "SELECT w FROM x ORDER BY w", "10;20"); /* a failed replacement leaves the old one */
+    expect_error(db, "CREATE OR REPLACE STREAM x AS SELECT nothing FROM s", LAMINAR_QUERY_FAILED,
+                 "nothing", NULL);
+    /* a failed replacement leaves the old one */
+    expect_rows(db, "SELECT w FROM x ORDER BY w", "10;20");
     laminar_db_free(db);
 }
 
@@ -126,7 +131,8 @@ static void test_errors_have_positions(void **state)
     laminar_error err = LAMINAR_ERROR_INIT;
     laminar_db *db = open_db();
     run(db, "CREATE SOURCE trades (price DOUBLE)");
-    assert_int_equal(laminar_execute(db, "SELECT\n  prise FROM trades", NULL, &err), LAMINAR_QUERY_FAILED);
+    assert_int_equal(laminar_execute(db, "SELECT\n  prise FROM trades", NULL, &err),
+                     LAMINAR_QUERY_FAILED);
     assert_int_equal(err.line, 2);
     assert_int_equal(err.column, 3);
     assert_non_null(strstr(err.message, "prise"));
@@ -134,7 +140,8 @@ static void test_errors_have_positions(void **state)
     assert_non_null(strstr(err.context, "^"));
     assert_int_equal(laminar_execute(db, "SELEC 1", NULL, &err), LAMINAR_SQL_PARSE_ERROR);
     expect_error(db, "SELECT * FROM tradez", LAMINAR_QUERY_FAILED, "tradez", "trades");
-    expect_error(db, "CREATE STREAM x AS SELECT * FROM nowhere", LAMINAR_QUERY_FAILED, "nowhere", NULL);
+    expect_error(db, "CREATE STREAM x AS SELECT * FROM nowhere", LAMINAR_QUERY_FAILED, "nowhere",
+                 NULL);
     expect_error(db, "CREATE SOURCE d (a INT, a INT)", LAMINAR_INVALID_SCHEMA, "a", NULL);
     expect_error(db, "INSERT INTO trades VALUES ('abc')", LAMINAR_QUERY_FAILED, "abc", NULL);
     expect_error(db, "INSERT INTO trades VALUES (1, 2)", LAMINAR_QUERY_FAILED, "2 values", NULL);
@@ -147,7 +154,8 @@ static void test_not_null(void **state)
     (void)state;
     laminar_db *db = open_db();
     run(db, "CREATE SOURCE s (a BIGINT NOT NULL, b VARCHAR)");
-    expect_error(db, "INSERT INTO s VALUES (1, 'x'), (NULL, 'y')", LAMINAR_BATCH_SCHEMA_MISMATCH, "\"a\"", NULL);
+    expect_error(db, "INSERT INTO s VALUES (1, 'x'), (NULL, 'y')", LAMINAR_BATCH_SCHEMA_MISMATCH,
+                 "\"a\"", NULL);
     expect_rows(db, "SELECT count(*) FROM s", "0"); /* nothing of the call was inserted */
     laminar_db_free(db);
 }
@@ -178,7 +186,8 @@ static void test_show_and_describe(void **state)
 {
     (void)state;
     laminar_db *db = open_db();
-    run(db, "CREATE SOURCE s (ts TIMESTAMP, v BIGINT NOT NULL, WATERMARK FOR ts AS ts - INTERVAL '5' SECOND)");
+    run(db,
+        "CREATE SOURCE s (ts TIMESTAMP, v BIGINT NOT NULL, WATERMARK FOR ts AS ts - INTERVAL '5' SECOND)");
     run(db, "CREATE STREAM x AS SELECT v FROM s");
     laminar_result *result = rows_of(db, "SHOW SOURCES");
     assert_int_equal(laminar_result_get_kind(result), LAMINAR_RESULT_METADATA);
@@ -204,13 +213,15 @@ static void test_prepared(void **state)
     laminar_db *db = open_db();
     laminar_statement *statement = NULL;
     run(db, "CREATE SOURCE s (a BIGINT, b VARCHAR)");
-    assert_int_equal(laminar_prepare(db, "INSERT INTO s VALUES (:a, :b)", &statement, &err), LAMINAR_OK);
+    assert_int_equal(laminar_prepare(db, "INSERT INTO s VALUES (:a, :b)", &statement, &err),
+                     LAMINAR_OK);
     assert_int_equal(laminar_statement_n_parameters(statement), 2);
     assert_int_equal(laminar_statement_parameter_index(statement, "b"), 1);
     assert_int_equal(laminar_statement_execute(statement, NULL, &err), LAMINAR_QUERY_FAILED);
     for (int64_t i = 0; i < 3; i++) {
         assert_int_equal(laminar_bind_int64(statement, 0, i, &err), LAMINAR_OK);
-        assert_int_equal(laminar_bind_text(statement, 1, LAMINAR_TYPE_VARCHAR, "x'; --", 6, &err), LAMINAR_OK);
+        assert_int_equal(laminar_bind_text(statement, 1, LAMINAR_TYPE_VARCHAR, "x'; --", 6, &err),
+                         LAMINAR_OK);
         assert_int_equal(laminar_statement_execute(statement, NULL, &err), LAMINAR_OK);
     }
     laminar_statement_free(statement);
@@ -227,24 +238,30 @@ static void test_writer(void **state)
     uint64_t n = 0;
     run(db, "CREATE SOURCE s (a INT, b VARCHAR DEFAULT 'none', c DECIMAL(8,2), d TIMESTAMP)");
     assert_int_equal(laminar_writer_create(db, "s", NULL, &writer, &err), LAMINAR_OK);
-    assert_int_equal(laminar_writer_set_int64(writer, 0, 1LL << 40, &err), LAMINAR_BATCH_SCHEMA_MISMATCH);
+    assert_int_equal(laminar_writer_set_int64(writer, 0, 1LL << 40, &err),
+                     LAMINAR_BATCH_SCHEMA_MISMATCH);
     assert_non_null(strstr(err.message, "'a'"));
     assert_int_equal(laminar_writer_set_int64(writer, 0, 5, &err), LAMINAR_OK);
-    assert_int_equal(laminar_writer_set_text(writer, 2, "12.345", 6, &err), LAMINAR_BATCH_SCHEMA_MISMATCH);
+    assert_int_equal(laminar_writer_set_text(writer, 2, "12.345", 6, &err),
+                     LAMINAR_BATCH_SCHEMA_MISMATCH);
     assert_int_equal(laminar_writer_set_text(writer, 2, "12.34", 5, &err), LAMINAR_OK);
-    assert_int_equal(laminar_writer_set_text(writer, 3, "2026-01-02T03:04:05.123456789", 29, &err), LAMINAR_BATCH_SCHEMA_MISMATCH);
-    assert_int_equal(laminar_writer_set_text(writer, 3, "2026-01-02T03:04:05", 19, &err), LAMINAR_OK);
+    assert_int_equal(laminar_writer_set_text(writer, 3, "2026-01-02T03:04:05.123456789", 29, &err),
+                     LAMINAR_BATCH_SCHEMA_MISMATCH);
+    assert_int_equal(laminar_writer_set_text(writer, 3, "2026-01-02T03:04:05", 19, &err),
+                     LAMINAR_OK);
     assert_int_equal(laminar_writer_end_row(writer, &err), LAMINAR_OK);
     assert_int_equal(laminar_writer_set_text(writer, 1, "given", 5, &err), LAMINAR_OK);
     assert_int_equal(laminar_writer_end_row(writer, &err), LAMINAR_OK);
     expect_rows(db, "SELECT count(*) FROM s", "0"); /* not before the flush */
     assert_int_equal(laminar_writer_flush(writer, &n, &err), LAMINAR_OK);
     assert_int_equal(n, 2);
-    expect_rows(db, "SELECT a, b, c, d FROM s ORDER BY b", "null,given,null,null;5,none,12.34,2026-01-02 03:04:05");
+    expect_rows(db, "SELECT a, b, c, d FROM s ORDER BY b",
+                "null,given,null,null;5,none,12.34,2026-01-02 03:04:05");
     assert_int_equal(laminar_writer_close(writer, &err), LAMINAR_OK);
     assert_int_equal(laminar_writer_end_row(writer, &err), LAMINAR_WRITER_CLOSED);
     laminar_writer_free(writer);
-    assert_int_equal(laminar_writer_create(db, "nothing", NULL, &writer, &err), LAMINAR_TABLE_NOT_FOUND);
+    assert_int_equal(laminar_writer_create(db, "nothing", NULL, &writer, &err),
+                     LAMINAR_TABLE_NOT_FOUND);
     laminar_db_free(db);
 }
 
@@ -261,9 +278,11 @@ static void test_text_formats(void **state)
     const char *csv = "b,a\n\"q\"\"uote\",3\n,4\n";
     assert_int_equal(laminar_insert_csv(db, "s", csv, strlen(csv), &n, &err), LAMINAR_OK);
     expect_rows(db, "SELECT a, b FROM s ORDER BY a", "1,x;2,d;3,q\"uote;4,null");
-    assert_int_equal(laminar_insert_json(db, "s", "[{\"a\": 1.5}]", 12, &n, &err), LAMINAR_BATCH_SCHEMA_MISMATCH);
+    assert_int_equal(laminar_insert_json(db, "s", "[{\"a\": 1.5}]", 12, &n, &err),
+                     LAMINAR_BATCH_SCHEMA_MISMATCH);
     assert_int_equal(laminar_insert_json(db, "s", "[{", 2, &n, &err), LAMINAR_INGESTION_FAILED);
-    assert_int_equal(laminar_insert_csv(db, "nope", csv, strlen(csv), &n, &err), LAMINAR_TABLE_NOT_FOUND);
+    assert_int_equal(laminar_insert_csv(db, "nope", csv, strlen(csv), &n, &err),
+                     LAMINAR_TABLE_NOT_FOUND);
     expect_rows(db, "SELECT count(*) FROM s", "4");
     laminar_db_free(db);
 }

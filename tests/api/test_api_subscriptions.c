@@ -8,7 +8,8 @@ static void test_every_subscriber_gets_everything(void **state)
     laminar_db *db = open_db();
     run(db, "CREATE SOURCE s (a BIGINT)");
     run(db, "CREATE STREAM x AS SELECT a * 2 AS b FROM s WHERE a > 0");
-    laminar_subscription *one = subscribe(db, "x", NULL), *two = subscribe(db, "x", NULL), *source = subscribe(db, "s", NULL);
+    laminar_subscription *one = subscribe(db, "x", NULL), *two = subscribe(db, "x", NULL),
+                         *source = subscribe(db, "s", NULL);
     run(db, "INSERT INTO s VALUES (1), (-1), (2)");
     expect_next(one, "2;4");
     expect_next(two, "2;4");
@@ -62,7 +63,8 @@ static void test_changes_and_updates(void **state)
     free(text);
     run(db, "INSERT INTO s VALUES ('a', 0)"); /* nothing changes: nothing comes */
     laminar_result *result = NULL;
-    assert_int_equal(laminar_subscription_next(with, 0, &result, &err), LAMINAR_SUBSCRIPTION_TIMEOUT);
+    assert_int_equal(laminar_subscription_next(with, 0, &result, &err),
+                     LAMINAR_SUBSCRIPTION_TIMEOUT);
     laminar_subscription_free(plain);
     laminar_subscription_free(with);
     laminar_db_free(db);
@@ -83,7 +85,8 @@ static void test_snapshot_then_changes(void **state)
     run(db, "INSERT INTO s VALUES ('b', 1)");
     expect_next(sub, "b,1");
     laminar_subscription_free(sub);
-    laminar_subscription *query = subscribe(db, "SELECT k, n * 10 AS m FROM x WHERE k <> 'z'", NULL);
+    laminar_subscription *query = subscribe(db, "SELECT k, n * 10 AS m FROM x WHERE k <> 'z'",
+                                            NULL);
     char *text = next_text(query);
     assert_true(strcmp(text, "a,20;b,10") == 0 || strcmp(text, "b,10;a,20") == 0);
     free(text);
@@ -100,7 +103,8 @@ static void test_filter(void **state)
     laminar_error err = LAMINAR_ERROR_INIT;
     laminar_db *db = open_db();
     run(db, "CREATE SOURCE s (a BIGINT, b VARCHAR)");
-    laminar_subscribe_options options = {.struct_size = sizeof options, .filter = "a > 1 AND b LIKE 'x%'"};
+    laminar_subscribe_options options = {.struct_size = sizeof options,
+                                         .filter = "a > 1 AND b LIKE 'x%'"};
     laminar_subscription *sub = subscribe(db, "s", &options);
     run(db, "INSERT INTO s VALUES (1, 'x'), (2, 'y'), (3, 'xyz')");
     expect_next(sub, "3,xyz");
@@ -122,7 +126,8 @@ static void test_policies(void **state)
     laminar_result *result = NULL;
     laminar_db *db = open_db();
     run(db, "CREATE SOURCE s (a BIGINT)");
-    laminar_subscribe_options options = {.struct_size = sizeof options, .capacity_rows = 2, .policy = LAMINAR_OVERFLOW_DROP_OLDEST};
+    laminar_subscribe_options options = {
+        .struct_size = sizeof options, .capacity_rows = 2, .policy = LAMINAR_OVERFLOW_DROP_OLDEST};
     laminar_subscription *dropping = subscribe(db, "s", &options);
     options.policy = LAMINAR_OVERFLOW_DISCONNECT;
     laminar_subscription *strict = subscribe(db, "s", &options);
@@ -134,7 +139,8 @@ static void test_policies(void **state)
     expect_next(dropping, "3;4");
     assert_int_equal(laminar_subscription_dropped_rows(dropping), 2);
     expect_next(strict, "1;2");
-    assert_int_equal(laminar_subscription_next(strict, 0, &result, &err), LAMINAR_SUBSCRIPTION_CLOSED);
+    assert_int_equal(laminar_subscription_next(strict, 0, &result, &err),
+                     LAMINAR_SUBSCRIPTION_CLOSED);
     laminar_subscription_free(dropping);
     laminar_subscription_free(strict);
 
@@ -212,20 +218,24 @@ static void test_windows_close_by_watermark(void **state)
     laminar_error err = LAMINAR_ERROR_INIT;
     laminar_db *db = open_db();
     laminar_writer *writer = NULL;
-    run(db, "CREATE SOURCE s (ts TIMESTAMP, v BIGINT, WATERMARK FOR ts AS ts - INTERVAL '1' SECOND)");
-    run(db, "CREATE STREAM w AS SELECT TUMBLE(ts, INTERVAL '10' SECOND) AS win, count(*) AS n FROM s "
-            "GROUP BY TUMBLE(ts, INTERVAL '10' SECOND) EMIT ON WINDOW CLOSE");
+    run(db,
+        "CREATE SOURCE s (ts TIMESTAMP, v BIGINT, WATERMARK FOR ts AS ts - INTERVAL '1' SECOND)");
+    run(db,
+        "CREATE STREAM w AS SELECT TUMBLE(ts, INTERVAL '10' SECOND) AS win, count(*) AS n FROM s "
+        "GROUP BY TUMBLE(ts, INTERVAL '10' SECOND) EMIT ON WINDOW CLOSE");
     assert_int_equal(laminar_start(db, &err), LAMINAR_OK);
     laminar_subscription *sub = subscribe(db, "w", NULL);
     /* Out of order within one batch: none is late against the others. */
-    run(db, "INSERT INTO s VALUES ('2026-01-01 00:00:15', 1), ('2026-01-01 00:00:01', 2), ('2026-01-01 00:00:09', 3)");
+    run(db,
+        "INSERT INTO s VALUES ('2026-01-01 00:00:15', 1), ('2026-01-01 00:00:01', 2), ('2026-01-01 00:00:09', 3)");
     expect_next(sub, "2026-01-01 00:00:00,2");
     run(db, "INSERT INTO s VALUES ('2026-01-01 00:00:02', 1)"); /* late now */
     laminar_relation_metrics metrics = {.struct_size = sizeof metrics};
     assert_int_equal(laminar_get_relation_metrics(db, "w", &metrics, &err), LAMINAR_OK);
     assert_int_equal(metrics.late_rows, 1);
     assert_int_equal(laminar_writer_create(db, "s", NULL, &writer, &err), LAMINAR_OK);
-    assert_int_equal(laminar_writer_watermark(writer, 1767225660000, &err), LAMINAR_OK); /* 00:01:00 */
+    /* 00:01:00 */
+    assert_int_equal(laminar_writer_watermark(writer, 1767225660000, &err), LAMINAR_OK);
     expect_next(sub, "2026-01-01 00:00:10,1");
     laminar_writer_free(writer);
     laminar_subscription_free(sub);

@@ -1,7 +1,7 @@
 /* test_api_steady.c - a steady pipeline allocates nothing: from a writer's flush to the subscribers' queues, through a filter, a
  * running aggregate, windows that close, joins with a table, and streams on streams. */
-#include "unit.h"
 #include "base/mem.h"
+#include "unit.h"
 #include <laminar/laminar.h>
 #include <stdio.h>
 
@@ -26,10 +26,12 @@ static void drain(laminar_subscription *sub)
 static void append(laminar_writer *writer, int64_t i, int64_t key)
 {
     laminar_error err = LAMINAR_ERROR_INIT;
-    assert_int_equal(laminar_writer_set_timestamp(writer, 0, 1767225600 + i / 10, 0, &err), LAMINAR_OK);
+    assert_int_equal(laminar_writer_set_timestamp(writer, 0, 1767225600 + i / 10, 0, &err),
+                     LAMINAR_OK);
     assert_int_equal(laminar_writer_set_int64(writer, 1, key, &err), LAMINAR_OK);
     assert_int_equal(laminar_writer_set_double(writer, 2, (double)(i % 17), &err), LAMINAR_OK);
-    assert_int_equal(laminar_writer_set_text(writer, 3, "a text that is not inline", 25, &err), LAMINAR_OK);
+    assert_int_equal(laminar_writer_set_text(writer, 3, "a text that is not inline", 25, &err),
+                     LAMINAR_OK);
     assert_int_equal(laminar_writer_end_row(writer, &err), LAMINAR_OK);
 }
 
@@ -42,7 +44,8 @@ static void expect_steady(const char *setup, const char *query, int n_rows)
     laminar_subscription *sub = NULL;
     char sql[1024];
     assert_int_equal(laminar_open(":memory:", NULL, &db, &err), LAMINAR_OK);
-    run(db, "CREATE SOURCE s (ts TIMESTAMP, k BIGINT, v DOUBLE, w VARCHAR, WATERMARK FOR ts) WITH ('retention' = '1000 rows')");
+    run(db,
+        "CREATE SOURCE s (ts TIMESTAMP, k BIGINT, v DOUBLE, w VARCHAR, WATERMARK FOR ts) WITH ('retention' = '1000 rows')");
     if (setup) run(db, setup);
     snprintf(sql, sizeof sql, "CREATE STREAM x AS %s WITH ('retention' = '1000 rows')", query);
     run(db, sql);
@@ -58,7 +61,9 @@ static void expect_steady(const char *setup, const char *query, int n_rows)
         if (i >= WARM_UP) n_allocations += mem_allocation_count() - before;
         drain(sub);
     }
-    if (n_allocations) fail_msg("%d allocations in %d steps of %d rows: %s", (int)n_allocations, MEASURED, n_rows, query);
+    if (n_allocations)
+        fail_msg("%d allocations in %d steps of %d rows: %s", (int)n_allocations, MEASURED, n_rows,
+                 query);
     laminar_writer_free(writer);
     laminar_subscription_free(sub);
     laminar_db_free(db);
@@ -75,14 +80,16 @@ static void test_aggregate(void **state)
 {
     (void)state;
     expect_steady(NULL, "SELECT k, count(*) AS n, sum(v) AS sv, max(w) AS mw FROM s GROUP BY k", 1);
-    expect_steady(NULL, "SELECT k, count(*) AS n, sum(v) AS sv, max(w) AS mw FROM s GROUP BY k", 100);
+    expect_steady(NULL, "SELECT k, count(*) AS n, sum(v) AS sv, max(w) AS mw FROM s GROUP BY k",
+                  100);
 }
 
 static void test_window(void **state)
 {
     (void)state;
-    const char *query = "SELECT TUMBLE(ts, INTERVAL '10' SECOND) AS win, k, count(*) AS n, sum(v) AS sv FROM s "
-                        "GROUP BY TUMBLE(ts, INTERVAL '10' SECOND), k EMIT ON WINDOW CLOSE";
+    const char *query =
+        "SELECT TUMBLE(ts, INTERVAL '10' SECOND) AS win, k, count(*) AS n, sum(v) AS sv FROM s "
+        "GROUP BY TUMBLE(ts, INTERVAL '10' SECOND), k EMIT ON WINDOW CLOSE";
     expect_steady(NULL, query, 1);
     expect_steady(NULL, query, 100);
 }
@@ -90,9 +97,10 @@ static void test_window(void **state)
 static void test_stack(void **state)
 {
     (void)state;
-    expect_steady("CREATE STREAM a AS SELECT k, v FROM s WHERE v > 1 WITH ('retention' = '1000 rows'); "
-                  "CREATE STREAM b AS SELECT k, sum(v) AS sv FROM a GROUP BY k",
-                  "SELECT max(sv) AS m, count(*) AS n FROM b", 10);
+    expect_steady(
+        "CREATE STREAM a AS SELECT k, v FROM s WHERE v > 1 WITH ('retention' = '1000 rows'); "
+        "CREATE STREAM b AS SELECT k, sum(v) AS sv FROM a GROUP BY k",
+        "SELECT max(sv) AS m, count(*) AS n FROM b", 10);
 }
 
 int main(void)

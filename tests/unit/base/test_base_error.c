@@ -126,7 +126,8 @@ static void test_values_are_cut_at_characters(void **state)
 {
     (void)state;
     struct laminar_error err = LAMINAR_ERROR_INIT;
-    error_set(&err, LAMINAR_QUERY_FAILED, "'%.4s' and '%.2s'", "ab\xc3\xa9\xc3\xa9", "\xe6\x97\xa5");
+    error_set(&err, LAMINAR_QUERY_FAILED, "'%.4s' and '%.2s'", "ab\xc3\xa9\xc3\xa9",
+              "\xe6\x97\xa5");
     assert_string_equal(err.message, "'ab\xc3\xa9' and ''");
     error_set(&err, LAMINAR_QUERY_FAILED, "%s", "\xff bad \xc3");
     assert_string_equal(err.message, " bad ");

@@ -1,17 +1,23 @@
 /* agg_law.c - see agg_law.h. */
-#include <stdio.h>
 #include "agg_law.h"
 #include "base/error.h"
 #include <stdio.h>
 
 #define OK(expr) assert_int_equal((expr), LAMINAR_OK)
 
-struct data_type naive_types[LAW_N_COLS] = {{.id = LAMINAR_TYPE_TIMESTAMP, .unit = UNIT_MICRO}, {.id = LAMINAR_TYPE_INT64},
-                                          {.id = LAMINAR_TYPE_VARCHAR}, {.id = LAMINAR_TYPE_INT64}, {.id = LAMINAR_TYPE_DOUBLE}};
+struct data_type naive_types[LAW_N_COLS] = {{.id = LAMINAR_TYPE_TIMESTAMP, .unit = UNIT_MICRO},
+                                            {.id = LAMINAR_TYPE_INT64},
+                                            {.id = LAMINAR_TYPE_VARCHAR},
+                                            {.id = LAMINAR_TYPE_INT64},
+                                            {.id = LAMINAR_TYPE_DOUBLE}};
 
 void naive_open(struct naive_input *in, uint64_t seed)
 {
-    *in = (struct naive_input){.rng = {seed}, .null_percent = 5, .time_from = -3000000, .time_span = 10000000, .n_keys = 12};
+    *in = (struct naive_input){.rng = {seed},
+                               .null_percent = 5,
+                               .time_from = -3000000,
+                               .time_span = 10000000,
+                               .n_keys = 12};
     rows_init(&in->rows, naive_types, LAW_N_COLS);
 }
 void naive_close(struct naive_input *in)
@@ -33,7 +39,9 @@ static void random_row(struct naive_input *in, struct rows *rows)
         }
         size_t k = rng_below(rng, in->n_keys);
         switch (c) {
-        case LAW_T: rows_add_i64(rows, c, in->time_from + (int64_t)rng_below(rng, (size_t)in->time_span)); break;
+        case LAW_T:
+            rows_add_i64(rows, c, in->time_from + (int64_t)rng_below(rng, (size_t)in->time_span));
+            break;
         case LAW_S:
             snprintf(text, sizeof text, k % 2 ? "k%zu" : "key with a long name, number %zu", k);
             rows_add_text(rows, c, text);
@@ -45,7 +53,8 @@ static void random_row(struct naive_input *in, struct rows *rows)
     OK(column_append_value(&rows->weights, &one, NULL));
 }
 
-struct chunk naive_chunk(struct naive_input *in, size_t n, bool retracts, struct rows *into, struct vector *vecs)
+struct chunk naive_chunk(struct naive_input *in, size_t n, bool retracts, struct rows *into,
+                         struct vector *vecs)
 {
     struct strbuf text = {0};
     int64_t *weights;
@@ -62,7 +71,8 @@ struct chunk naive_chunk(struct naive_input *in, size_t n, bool retracts, struct
             int64_t *net = strmap_get_z(&in->net.map, text.data);
             if (net && *net > 0) {
                 int64_t minus = -1;
-                for (uint32_t c = 0; c < LAW_N_COLS; c++) OK(column_append(&into->cols[c], &all[c], row, 1, STRINGS_COPY, NULL));
+                for (uint32_t c = 0; c < LAW_N_COLS; c++)
+                    OK(column_append(&into->cols[c], &all[c], row, 1, STRINGS_COPY, NULL));
                 OK(column_append_value(&into->weights, &minus, NULL));
                 --*net;
                 continue;
@@ -78,8 +88,10 @@ struct chunk naive_chunk(struct naive_input *in, size_t n, bool retracts, struct
         ((int64_t *)into->weights.vec.data)[i] = weight;
         tally_add(&in->net, text.data, weight);
         if (!strmap_get_z(&in->where, text.data)) {
-            for (uint32_t c = 0; c < LAW_N_COLS; c++) OK(column_append(&in->rows.cols[c], &vecs[c], i, 1, STRINGS_COPY, NULL));
-            assert_true(strmap_put(&in->where, text.data, strlen(text.data), (void *)(uintptr_t)rows_n(&in->rows)));
+            for (uint32_t c = 0; c < LAW_N_COLS; c++)
+                OK(column_append(&in->rows.cols[c], &vecs[c], i, 1, STRINGS_COPY, NULL));
+            assert_true(strmap_put(&in->where, text.data, strlen(text.data),
+                                   (void *)(uintptr_t)rows_n(&in->rows)));
         }
     }
     for (uint32_t c = 0; c < LAW_N_COLS; c++) vecs[c] = into->cols[c].vec;
@@ -93,7 +105,8 @@ struct chunk naive_chunk(struct naive_input *in, size_t n, bool retracts, struct
 
 static struct aggregate_call filtered(struct arena *arena, struct aggregate_call call)
 {
-    call.filter = call2(arena, ">", col_expr(arena, LAW_V, TYPE(INT64)), const_expr(arena, TYPE(INT64), "0"));
+    call.filter = call2(arena, ">", col_expr(arena, LAW_V, TYPE(INT64)),
+                        const_expr(arena, TYPE(INT64), "0"));
     return call;
 }
 static struct aggregate_call distinct(struct aggregate_call call)
@@ -111,11 +124,13 @@ static struct aggregate_call ordered(struct arena *arena, struct aggregate_call 
     return call;
 }
 
-struct plan *naive_plan(struct arena *arena, bool is_append_only, const uint32_t *keys, uint32_t n_keys, unsigned variant)
+struct plan *naive_plan(struct arena *arena, bool is_append_only, const uint32_t *keys,
+                        uint32_t n_keys, unsigned variant)
 {
     struct plan *scan = scan_plan(arena, naive_types, LAW_N_COLS, is_append_only, LAW_T);
     struct aggregate_call calls[8];
-    struct expr *v = col_expr(arena, LAW_V, TYPE(INT64)), *d = col_expr(arena, LAW_D, TYPE(DOUBLE)), *s = col_expr(arena, LAW_S, TYPE(VARCHAR));
+    struct expr *v = col_expr(arena, LAW_V, TYPE(INT64)), *d = col_expr(arena, LAW_D, TYPE(DOUBLE)),
+                *s = col_expr(arena, LAW_S, TYPE(VARCHAR));
     uint32_t n = 0;
     switch (variant) {
     case 0: /* kernels that retract */
@@ -166,8 +181,9 @@ struct plan *naive_plan(struct arena *arena, bool is_append_only, const uint32_t
     return plan;
 }
 
-struct plan *naive_windowed(struct arena *arena, struct plan *plan, enum window_kind kind, int64_t size_us, int64_t slide_us, int64_t offset_us,
-                          enum emit_mode emit)
+struct plan *naive_windowed(struct arena *arena, struct plan *plan, enum window_kind kind,
+                            int64_t size_us, int64_t slide_us, int64_t offset_us,
+                            enum emit_mode emit)
 {
     struct plan *out = node_plan(arena, PLAN_AGGREGATE, plan->inputs[0], plan->n_cols + 2);
     memcpy(out->cols + 2, plan->cols, plan->n_cols * sizeof *out->cols);
@@ -179,25 +195,35 @@ struct plan *naive_windowed(struct arena *arena, struct plan *plan, enum window_
     out->n_aggs = plan->n_aggs;
     out->emit = emit;
     out->props.time_col = 0;
-    out->window = (struct window_spec){.kind = kind, .time = col_expr(arena, LAW_T, naive_types[LAW_T]), .size_us = size_us, .slide_us = slide_us,
-                                       .offset_us = offset_us, .is_event_time = true};
+    out->window = (struct window_spec){.kind = kind,
+                                       .time = col_expr(arena, LAW_T, naive_types[LAW_T]),
+                                       .size_us = size_us,
+                                       .slide_us = slide_us,
+                                       .offset_us = offset_us,
+                                       .is_event_time = true};
     return out;
 }
 
 /* --- Expectation -------------------------------------------------------------------------------------------------------------------------------------- */
 
 struct group_rows {
-    int64_t start, end;  /* of the window, microseconds */
+    int64_t start, end;    /* of the window, microseconds */
     ARRAY_OF(size_t) rows; /* in in->rows */
     ARRAY_OF(int64_t) weights;
 };
 
-static int64_t floor_div(int64_t a, int64_t b) { return a / b - (a % b != 0 && (a < 0) != (b < 0)); }
+static int64_t floor_div(int64_t a, int64_t b)
+{
+    return a / b - (a % b != 0 && (a < 0) != (b < 0));
+}
 
-static void add_to_group(struct strmap *groups, const struct naive_input *in, const struct plan *plan, int64_t start, int64_t end, size_t row, int64_t weight)
+static void add_to_group(struct strmap *groups, const struct naive_input *in,
+                         const struct plan *plan, int64_t start, int64_t end, size_t row,
+                         int64_t weight)
 {
     struct strbuf key = {0};
-    if (plan->window.kind != WINDOW_NONE) strbuf_printf(&key, "%lld %lld ", (long long)start, (long long)end);
+    if (plan->window.kind != WINDOW_NONE)
+        strbuf_printf(&key, "%lld %lld ", (long long)start, (long long)end);
     strbuf_puts(&key, "");
     for (uint32_t k = 0; k < plan->n_group; k++) {
         text_print_value(&key, &in->rows.cols[plan->group[k]->column].vec, row);
@@ -214,7 +240,8 @@ static void add_to_group(struct strmap *groups, const struct naive_input *in, co
     strbuf_deinit(&key);
 }
 
-static bool passes_filter(const struct naive_input *in, const struct aggregate_call *call, size_t row)
+static bool passes_filter(const struct naive_input *in, const struct aggregate_call *call,
+                          size_t row)
 {
     if (!call->filter) return true;
     const struct vector *v = &in->rows.cols[LAW_V].vec;
@@ -222,7 +249,8 @@ static bool passes_filter(const struct naive_input *in, const struct aggregate_c
 }
 
 /* One aggregate of one group by its definition. */
-static void value_by_definition(const struct naive_input *in, const struct aggregate_call *call, const struct group_rows *g, struct strbuf *out)
+static void value_by_definition(const struct naive_input *in, const struct aggregate_call *call,
+                                const struct group_rows *g, struct strbuf *out)
 {
     struct column args = {0}, sorted = {0}, weights = {0}, result = {0};
     uint32_t n_args = call->n_args;
@@ -238,8 +266,11 @@ static void value_by_definition(const struct naive_input *in, const struct aggre
         size_t row = g->rows.items[i];
         const struct expr *arg = n_args ? call->args[0] : NULL;
         bool is_cast = arg && arg->kind != EXPR_COLUMN;
-        const struct column *col = &in->rows.cols[is_cast ? arg->args[0]->column : arg ? arg->column : LAW_V];
-        if (is_cast && vector_is_valid(&col->vec, row)) { /* BIGINT to DOUBLE is all that these calls ask for */
+        const struct column *col = &in->rows.cols[is_cast ? arg->args[0]->column
+                                                  : arg   ? arg->column
+                                                          : LAW_V];
+        /* BIGINT to DOUBLE is all that these calls ask for */
+        if (is_cast && vector_is_valid(&col->vec, row)) {
             assert_int_equal(type.id, LAMINAR_TYPE_DOUBLE);
             double real = (double)((const int64_t *)col->vec.data)[row];
             OK(column_append_value(&args, &real, NULL));
@@ -255,14 +286,16 @@ static void value_by_definition(const struct naive_input *in, const struct aggre
     OK(kernel_sort(&args.vec, &key, 1, n, order, NULL));
     size_t kept = 0;
     for (size_t i = 0; i < n; i++) {
-        bool is_again = kept && call->is_distinct && kernel_equal(&args.vec, order[i], &sorted.vec, kept - 1);
+        bool is_again = kept && call->is_distinct &&
+                        kernel_equal(&args.vec, order[i], &sorted.vec, kept - 1);
         if (is_again) continue;
         int64_t weight = call->is_distinct ? 1 : w[order[i]];
         OK(column_append_sel(&sorted, &args.vec, &order[i], 1, STRINGS_BORROW, NULL));
         OK(column_append_value(&weights, &weight, NULL));
         kept++;
     }
-    OK(call->agg->finish_multiset(call->agg, n_args ? &sorted.vec : NULL, weights.vec.data, kept, &result, NULL));
+    OK(call->agg->finish_multiset(call->agg, n_args ? &sorted.vec : NULL, weights.vec.data, kept,
+                                  &result, NULL));
     struct vector v = result.vec;
     row_print(out, &(struct chunk){1, 1, &v, NULL}, 0);
     column_deinit(&args);
@@ -273,7 +306,8 @@ static void value_by_definition(const struct naive_input *in, const struct aggre
     mem_free(order);
 }
 
-static void windows_of(struct strmap *groups, const struct naive_input *in, const struct plan *plan, size_t row, int64_t weight, int64_t until)
+static void windows_of(struct strmap *groups, const struct naive_input *in, const struct plan *plan,
+                       size_t row, int64_t weight, int64_t until)
 {
     const struct window_spec *spec = &plan->window;
     if (spec->kind == WINDOW_NONE) {
@@ -284,16 +318,22 @@ static void windows_of(struct strmap *groups, const struct naive_input *in, cons
     if (!vector_is_valid(v, row)) return;
     int64_t t = ((const int64_t *)v->data)[row];
     if (spec->kind == WINDOW_CUMULATE) {
-        int64_t start = floor_div(t - spec->offset_us, spec->size_us) * spec->size_us + spec->offset_us;
-        for (int64_t end = start + spec->slide_us; end <= start + spec->size_us; end += spec->slide_us)
+        int64_t start = floor_div(t - spec->offset_us, spec->size_us) * spec->size_us +
+                        spec->offset_us;
+        for (int64_t end = start + spec->slide_us; end <= start + spec->size_us;
+             end += spec->slide_us)
             if (t < end && end <= until) add_to_group(groups, in, plan, start, end, row, weight);
         return;
     }
-    for (int64_t start = floor_div(t - spec->offset_us, spec->slide_us) * spec->slide_us + spec->offset_us; start + spec->size_us > t; start -= spec->slide_us)
-        if (start + spec->size_us <= until) add_to_group(groups, in, plan, start, start + spec->size_us, row, weight);
+    for (int64_t start =
+             floor_div(t - spec->offset_us, spec->slide_us) * spec->slide_us + spec->offset_us;
+         start + spec->size_us > t; start -= spec->slide_us)
+        if (start + spec->size_us <= until)
+            add_to_group(groups, in, plan, start, start + spec->size_us, row, weight);
 }
 
-static void group_print(const struct naive_input *in, const struct plan *plan, const struct group_rows *g, struct strbuf *text)
+static void group_print(const struct naive_input *in, const struct plan *plan,
+                        const struct group_rows *g, struct strbuf *text)
 {
     const char *separator = "";
     if (plan->window.kind != WINDOW_NONE) {
@@ -312,7 +352,8 @@ static void group_print(const struct naive_input *in, const struct plan *plan, c
     }
 }
 
-void naive_expect(const struct naive_input *in, const struct plan *plan, int64_t until, struct tally *out)
+void naive_expect(const struct naive_input *in, const struct plan *plan, int64_t until,
+                  struct tally *out)
 {
     struct strmap groups = {0};
     const char *key;
@@ -322,7 +363,8 @@ void naive_expect(const struct naive_input *in, const struct plan *plan, int64_t
         size_t row = (size_t)(uintptr_t)strmap_get_z(&in->where, key) - 1;
         windows_of(&groups, in, plan, row, *net, until);
     }
-    if (plan->n_group == 0 && plan->window.kind == WINDOW_NONE && groups.n_live == 0) add_to_group(&groups, in, plan, 0, 0, SIZE_MAX, 0);
+    if (plan->n_group == 0 && plan->window.kind == WINDOW_NONE && groups.n_live == 0)
+        add_to_group(&groups, in, plan, 0, 0, SIZE_MAX, 0);
     struct group_rows *g;
     for (size_t i = 0; (g = strmap_next(&groups, &i, &key)) != NULL;) {
         struct strbuf text = {0};

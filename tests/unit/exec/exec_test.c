@@ -61,17 +61,23 @@ void rows_add_i64(struct rows *rows, uint32_t col, int64_t value)
     default: OK(column_append_value(c, &value, NULL)); break;
     }
 }
-void rows_add_null(struct rows *rows, uint32_t col) { OK(column_append_null(&rows->cols[col], 1, NULL)); }
+void rows_add_null(struct rows *rows, uint32_t col)
+{
+    OK(column_append_null(&rows->cols[col], 1, NULL));
+}
 
 void rows_append(struct rows *rows, const struct chunk *chunk)
 {
     int64_t one = 1;
-    for (uint32_t i = 0; i < rows->n_cols; i++) OK(column_append(&rows->cols[i], &chunk->cols[i], 0, chunk->n_rows, STRINGS_COPY, NULL));
-    for (size_t i = 0; i < chunk->n_rows; i++) OK(column_append_value(&rows->weights, chunk->weights ? &chunk->weights[i] : &one, NULL));
+    for (uint32_t i = 0; i < rows->n_cols; i++)
+        OK(column_append(&rows->cols[i], &chunk->cols[i], 0, chunk->n_rows, STRINGS_COPY, NULL));
+    for (size_t i = 0; i < chunk->n_rows; i++)
+        OK(column_append_value(&rows->weights, chunk->weights ? &chunk->weights[i] : &one, NULL));
     rows->has_weights |= chunk->weights != NULL;
 }
 
-struct chunk rows_chunk(const struct rows *rows, size_t from, size_t n, struct rows *into, struct vector *vecs)
+struct chunk rows_chunk(const struct rows *rows, size_t from, size_t n, struct rows *into,
+                        struct vector *vecs)
 {
     rows_clear(into);
     for (uint32_t i = 0; i < rows->n_cols; i++) {
@@ -102,21 +108,27 @@ void random_value(struct rng *rng, struct column *col, unsigned null_percent)
     if (type_phys(type) == PHYS_STRING) {
         char text[64];
         size_t k = rng_below(rng, 40);
-        int n = snprintf(text, sizeof text, k % 3 == 0 ? "a rather long string number %zu" : "s%zu", k);
+        int n = snprintf(text, sizeof text, k % 3 == 0 ? "a rather long string number %zu" : "s%zu",
+                         k);
         OK(column_append_string(col, text, (size_t)n, NULL));
         return;
     }
     if (type_is_float(type)) {
         static const double special[] = {0.0, -0.0, 0.0 / 0.0, 1e300, -1e300, 0.5};
-        double value = rng_below(rng, 4) == 0 ? special[rng_below(rng, 6)] : (double)(int64_t)rng_below(rng, 40) - 20;
+        double value = rng_below(rng, 4) == 0 ? special[rng_below(rng, 6)]
+                                              : (double)(int64_t)rng_below(rng, 40) - 20;
         float narrow = (float)value;
-        OK(column_append_value(col, type.id == LAMINAR_TYPE_FLOAT ? (void *)&narrow : (void *)&value, NULL));
+        OK(column_append_value(
+            col, type.id == LAMINAR_TYPE_FLOAT ? (void *)&narrow : (void *)&value, NULL));
         return;
     }
     _Alignas(16) uint8_t value[16] = {0};
     int64_t k = (int64_t)rng_below(rng, 40);
-    if (type.id == LAMINAR_TYPE_BOOL) k &= 1;
-    else if (!type_is_unsigned(type) && type.id != LAMINAR_TYPE_UUID && type.id != LAMINAR_TYPE_INTERVAL) k -= 20;
+    if (type.id == LAMINAR_TYPE_BOOL)
+        k &= 1;
+    else if (!type_is_unsigned(type) && type.id != LAMINAR_TYPE_UUID &&
+             type.id != LAMINAR_TYPE_INTERVAL)
+        k -= 20;
     memcpy(value, &k, 8);
     if (type.id == LAMINAR_TYPE_DECIMAL && k < 0) memset(value + 8, 0xFF, 8);
     OK(column_append_value(col, value, NULL));
@@ -131,8 +143,9 @@ void row_print(struct strbuf *out, const struct chunk *chunk, size_t row)
         /* -0.0 and 0.0 are the same value */
         const struct vector *v = &chunk->cols[i];
         size_t at = v->shape == VEC_CONST ? 0 : row;
-        bool is_zero = vector_is_valid(v, row) && ((v->type.id == LAMINAR_TYPE_DOUBLE && ((const double *)v->data)[at] == 0) ||
-                                                   (v->type.id == LAMINAR_TYPE_FLOAT && ((const float *)v->data)[at] == 0));
+        bool is_zero = vector_is_valid(v, row) &&
+                       ((v->type.id == LAMINAR_TYPE_DOUBLE && ((const double *)v->data)[at] == 0) ||
+                        (v->type.id == LAMINAR_TYPE_FLOAT && ((const float *)v->data)[at] == 0));
         if (is_zero)
             strbuf_puts(out, "0.0");
         else
@@ -186,7 +199,8 @@ void tally_copy(struct tally *to, const struct tally *from)
     for (size_t i = 0; (value = strmap_next(&from->map, &i, &key)) != NULL;)
         if (*value) tally_add(to, key, *value);
 }
-static size_t tally_difference(const struct tally *a, const struct tally *b, bool also_common, const char *what)
+static size_t tally_difference(const struct tally *a, const struct tally *b, bool also_common,
+                               const char *what)
 {
     size_t n = 0;
     const char *key;
@@ -195,7 +209,9 @@ static size_t tally_difference(const struct tally *a, const struct tally *b, boo
         int64_t *other = strmap_get_z(&b->map, key);
         int64_t y = other ? *other : 0;
         if (*value == y || (!also_common && other)) continue;
-        if (n++ < 10) fprintf(stderr, "%s: [%s]: %lld and %lld\n", what, key, (long long)*value, (long long)y);
+        if (n++ < 10)
+            fprintf(stderr, "%s: [%s]: %lld and %lld\n", what, key, (long long)*value,
+                    (long long)y);
     }
     return n;
 }
@@ -223,21 +239,25 @@ struct expr *const_expr(struct arena *arena, struct data_type type, const char *
     if (strcmp(text, "NULL") == 0) return e;
     e->value.validity = NULL;
     char *copy = arena_strndup(arena, text, strlen(text));
-    if (type_phys(type) == PHYS_STRING) *(struct string_view *)(void *)mem = string_make(copy, strlen(copy));
-    else assert_int_equal(text_parse_value(type, copy, strlen(copy), mem), PARSE_OK);
+    if (type_phys(type) == PHYS_STRING)
+        *(struct string_view *)(void *)mem = string_make(copy, strlen(copy));
+    else
+        assert_int_equal(text_parse_value(type, copy, strlen(copy), mem), PARSE_OK);
     return e;
 }
 struct expr *cast_expr(struct arena *arena, struct expr *e, struct data_type type)
 {
     if (type_equal(e->type, type)) return e;
     struct expr *call = ARENA_NEW(arena, struct expr);
-    *call = (struct expr){.kind = EXPR_CALL, .type = type, .is_nullable = true, .is_cast = true, .n_args = 1};
+    *call = (struct expr){
+        .kind = EXPR_CALL, .type = type, .is_nullable = true, .is_cast = true, .n_args = 1};
     call->args = ARENA_ARRAY(arena, struct expr *, 1);
     call->args[0] = e;
     OK(cast_bind(arena, e->type, type, CAST_EXPLICIT, &call->fn, NULL));
     return call;
 }
-struct expr *call_expr(struct arena *arena, const char *name, struct expr *const *args, uint32_t n_args)
+struct expr *call_expr(struct arena *arena, const char *name, struct expr *const *args,
+                       uint32_t n_args)
 {
     struct laminar_error err = LAMINAR_ERROR_INIT;
     struct data_type types[8];
@@ -248,18 +268,24 @@ struct expr *call_expr(struct arena *arena, const char *name, struct expr *const
         constants[i] = args[i]->kind == EXPR_CONST ? &args[i]->value : NULL;
     }
     *e = (struct expr){.kind = EXPR_CALL, .is_nullable = true, .n_args = n_args};
-    if (function_bind(arena, name, types, n_args, constants, &e->fn, &err) != LAMINAR_OK) fail_msg("%s: %s", name, err.message);
+    if (function_bind(arena, name, types, n_args, constants, &e->fn, &err) != LAMINAR_OK)
+        fail_msg("%s: %s", name, err.message);
     e->type = e->fn->result;
     e->args = ARENA_ARRAY(arena, struct expr *, n_args + 1);
-    for (uint32_t i = 0; i < n_args; i++) e->args[i] = cast_expr(arena, args[i], e->fn->arg_types[i]);
+    for (uint32_t i = 0; i < n_args; i++)
+        e->args[i] = cast_expr(arena, args[i], e->fn->arg_types[i]);
     return e;
 }
-struct expr *call1(struct arena *arena, const char *name, struct expr *a) { return call_expr(arena, name, &a, 1); }
+struct expr *call1(struct arena *arena, const char *name, struct expr *a)
+{
+    return call_expr(arena, name, &a, 1);
+}
 struct expr *call2(struct arena *arena, const char *name, struct expr *a, struct expr *b)
 {
     return call_expr(arena, name, (struct expr *[]){a, b}, 2);
 }
-struct expr *kind_expr(struct arena *arena, enum expr_kind kind, struct data_type type, struct expr *const *args, uint32_t n_args)
+struct expr *kind_expr(struct arena *arena, enum expr_kind kind, struct data_type type,
+                       struct expr *const *args, uint32_t n_args)
 {
     struct expr *e = ARENA_NEW(arena, struct expr);
     *e = (struct expr){.kind = kind, .type = type, .is_nullable = true, .n_args = n_args};
@@ -272,10 +298,14 @@ void name_col(struct plan *plan, uint32_t i, struct data_type type)
     static const char *const names[] = {"c0", "c1", "c2", "c3", "c4", "c5", "c6", "c7"};
     plan->cols[i] = (struct plan_column){.name = names[i % 8], .type = type, .is_nullable = true};
 }
-struct plan *node_plan(struct arena *arena, enum plan_kind kind, struct plan *input, uint32_t n_cols)
+struct plan *node_plan(struct arena *arena, enum plan_kind kind, struct plan *input,
+                       uint32_t n_cols)
 {
     struct plan *plan = ARENA_NEW(arena, struct plan);
-    *plan = (struct plan){.kind = kind, .n_cols = n_cols, .cols = ARENA_ARRAY(arena, struct plan_column, n_cols + 1), .props = {.time_col = -1}};
+    *plan = (struct plan){.kind = kind,
+                          .n_cols = n_cols,
+                          .cols = ARENA_ARRAY(arena, struct plan_column, n_cols + 1),
+                          .props = {.time_col = -1}};
     if (input) {
         plan->inputs = ARENA_ARRAY(arena, struct plan *, 1);
         plan->inputs[0] = input;
@@ -283,7 +313,8 @@ struct plan *node_plan(struct arena *arena, enum plan_kind kind, struct plan *in
     }
     return plan;
 }
-struct plan *scan_plan(struct arena *arena, const struct data_type *types, uint32_t n_cols, bool is_append_only, int32_t time_col)
+struct plan *scan_plan(struct arena *arena, const struct data_type *types, uint32_t n_cols,
+                       bool is_append_only, int32_t time_col)
 {
     struct plan *plan = node_plan(arena, PLAN_SCAN, NULL, n_cols);
     for (uint32_t i = 0; i < n_cols; i++) name_col(plan, i, types[i]);
@@ -291,21 +322,26 @@ struct plan *scan_plan(struct arena *arena, const struct data_type *types, uint3
     plan->props.time_col = time_col;
     return plan;
 }
-struct aggregate_call agg_call(struct arena *arena, const char *name, struct expr *const *args, uint32_t n_args)
+struct aggregate_call agg_call(struct arena *arena, const char *name, struct expr *const *args,
+                               uint32_t n_args)
 {
     struct laminar_error err = LAMINAR_ERROR_INIT;
     struct data_type types[8];
     const struct vector *constants[8] = {NULL};
-    struct aggregate_call call = {.n_args = n_args, .args = ARENA_ARRAY(arena, struct expr *, n_args + 1)};
+    struct aggregate_call call = {.n_args = n_args,
+                                  .args = ARENA_ARRAY(arena, struct expr *, n_args + 1)};
     for (uint32_t i = 0; i < n_args; i++) types[i] = args[i]->type;
-    if (aggregate_bind(arena, name, types, n_args, constants, &call.agg, &err) != LAMINAR_OK) fail_msg("%s: %s", name, err.message);
-    for (uint32_t i = 0; i < n_args; i++) call.args[i] = cast_expr(arena, args[i], call.agg->arg_types[i]);
+    if (aggregate_bind(arena, name, types, n_args, constants, &call.agg, &err) != LAMINAR_OK)
+        fail_msg("%s: %s", name, err.message);
+    for (uint32_t i = 0; i < n_args; i++)
+        call.args[i] = cast_expr(arena, args[i], call.agg->arg_types[i]);
     return call;
 }
 
 /* --- Harness ------------------------------------------------------------------------------------------------------------------------------------------------ */
 
-static laminar_status source_process(struct op *op, struct step *step, uint32_t port, const struct chunk *chunk)
+static laminar_status source_process(struct op *op, struct step *step, uint32_t port,
+                                     const struct chunk *chunk)
 {
     (void)port;
     return op_emit(op, step, chunk);
@@ -315,7 +351,8 @@ static void source_free(struct op *op)
     op_deinit(op);
     mem_free(op);
 }
-static const struct op_class source_class = {.name = "source", .process = source_process, .free = source_free};
+static const struct op_class source_class = {
+    .name = "source", .process = source_process, .free = source_free};
 
 static laminar_status on_chunk(void *ctx, struct step *step, const struct chunk *chunk)
 {
@@ -323,7 +360,8 @@ static laminar_status on_chunk(void *ctx, struct step *step, const struct chunk 
     struct harness *h = ctx;
     h->n_chunks++;
     h->n_rows += chunk->n_rows;
-    for (size_t i = 0; chunk->weights && i < chunk->n_rows; i++) h->n_minus += chunk->weights[i] < 0;
+    for (size_t i = 0; chunk->weights && i < chunk->n_rows; i++)
+        h->n_minus += chunk->weights[i] < 0;
     if (!h->is_recording) return LAMINAR_OK;
     tally_add_chunk(&h->out, chunk);
     tally_add_chunk(&h->step_out, chunk);
@@ -335,9 +373,13 @@ static laminar_status on_finish(void *ctx, struct step *step, int64_t watermark_
     ((struct harness *)ctx)->watermark = watermark_us;
     return LAMINAR_OK;
 }
-static void on_failure(void *ctx, const struct laminar_error *err) { ((struct harness *)ctx)->failure = *err; }
+static void on_failure(void *ctx, const struct laminar_error *err)
+{
+    ((struct harness *)ctx)->failure = *err;
+}
 
-laminar_status harness_open(struct harness *h, const struct plan *plan, op_create_fn create, enum circuit_mode mode)
+laminar_status harness_open(struct harness *h, const struct plan *plan, op_create_fn create,
+                            enum circuit_mode mode)
 {
     laminar_status status;
     *h = (struct harness){.is_recording = true, .watermark = WATERMARK_NONE};
@@ -355,7 +397,8 @@ laminar_status harness_open(struct harness *h, const struct plan *plan, op_creat
     if ((status = circuit_add_op(h->circuit, h->source, NULL, &h->err))) return status;
     if ((status = create(h->circuit, plan, mode, &h->op, &h->err))) return status;
     if ((status = circuit_add_op(h->circuit, h->op, &h->source, &h->err))) return status;
-    struct output_callbacks callbacks = {.on_chunk = on_chunk, .on_finish = on_finish, .on_failure = on_failure, .ctx = h};
+    struct output_callbacks callbacks = {
+        .on_chunk = on_chunk, .on_finish = on_finish, .on_failure = on_failure, .ctx = h};
     return circuit_add_output(h->circuit, h->op, &callbacks, &h->output, &h->err);
 }
 void harness_close(struct harness *h)
@@ -365,7 +408,8 @@ void harness_close(struct harness *h)
     tally_deinit(&h->step_out);
     h->circuit = NULL;
 }
-void harness_restart(struct harness *h, const struct plan *plan, op_create_fn create, enum circuit_mode mode)
+void harness_restart(struct harness *h, const struct plan *plan, op_create_fn create,
+                     enum circuit_mode mode)
 {
     struct harness old = *h;
     OK(harness_open(h, plan, create, mode));
@@ -383,12 +427,17 @@ void harness_restart(struct harness *h, const struct plan *plan, op_create_fn cr
 }
 void harness_push(struct harness *h, const struct chunk *chunk)
 {
-    for (size_t at = 0; at < chunk->n_rows; at += CHUNK_ROWS) OK(circuit_push(h->circuit, &h->step, h->source, chunk));
+    for (size_t at = 0; at < chunk->n_rows; at += CHUNK_ROWS)
+        OK(circuit_push(h->circuit, &h->step, h->source, chunk));
 }
-void harness_watermark(struct harness *h, int64_t watermark_us) { circuit_set_watermark(h->circuit, h->source, watermark_us); }
+void harness_watermark(struct harness *h, int64_t watermark_us)
+{
+    circuit_set_watermark(h->circuit, h->source, watermark_us);
+}
 void harness_finish(struct harness *h)
 {
-    if (h->is_recording) tally_clear(&h->step_out); /* what process emitted before was added to `out` all the same */
+    /* what process emitted before was added to `out` all the same */
+    if (h->is_recording) tally_clear(&h->step_out);
     circuit_finish_step(h->circuit, &h->step);
     h->step.number++;
     h->step.time_us += 1000;
@@ -401,7 +450,8 @@ void harness_finish_last(struct harness *h)
 
 /* --- Snapshots -------------------------------------------------------------------------------------------------------------------------------------------------- */
 
-static laminar_status sink_write(struct state_sink *sink, uint32_t kind, uint64_t page, uint64_t version, const void *data, size_t size,
+static laminar_status sink_write(struct state_sink *sink, uint32_t kind, uint64_t page,
+                                 uint64_t version, const void *data, size_t size,
                                  struct laminar_error *err)
 {
     struct pieces *pieces = CONTAINER_OF(sink, struct pieces, sink);
@@ -412,8 +462,8 @@ static laminar_status sink_write(struct state_sink *sink, uint32_t kind, uint64_
     mem_free(piece.data);
     return error_oom(err);
 }
-static laminar_status source_read(struct state_source *source, uint32_t *kind, uint64_t *page, const void **data, size_t *size,
-                                  struct laminar_error *err)
+static laminar_status source_read(struct state_source *source, uint32_t *kind, uint64_t *page,
+                                  const void **data, size_t *size, struct laminar_error *err)
 {
     (void)err;
     struct pieces *pieces = CONTAINER_OF(source, struct pieces, source);
@@ -425,7 +475,10 @@ static laminar_status source_read(struct state_source *source, uint32_t *kind, u
     *kind = piece->kind, *page = piece->page, *data = piece->data, *size = piece->size;
     return LAMINAR_OK;
 }
-void pieces_init(struct pieces *pieces) { *pieces = (struct pieces){.sink = {sink_write}, .source = {source_read}}; }
+void pieces_init(struct pieces *pieces)
+{
+    *pieces = (struct pieces){.sink = {sink_write}, .source = {source_read}};
+}
 void pieces_deinit(struct pieces *pieces)
 {
     for (size_t i = 0; i < pieces->items.n; i++) mem_free(pieces->items.items[i].data);
@@ -454,12 +507,14 @@ void copy_states(struct op *from, struct op *to)
         OK(state_write(snapshot, &pieces.sink, &err));
         state_release(snapshot);
         pieces_rewind(&pieces);
-        if (state_restore(to->states.items[i], &pieces.source, &err) != LAMINAR_OK) fail_msg("%s", err.message);
+        if (state_restore(to->states.items[i], &pieces.source, &err) != LAMINAR_OK)
+            fail_msg("%s", err.message);
         pieces_deinit(&pieces);
     }
     if (to->cls->restored) OK(to->cls->restored(to, &err));
 }
 void check_states(const struct op *op)
 {
-    for (size_t i = 0; i < op->states.n; i++) assert_true(op->states.items[i]->cls->check(op->states.items[i]));
+    for (size_t i = 0; i < op->states.n; i++)
+        assert_true(op->states.items[i]->cls->check(op->states.items[i]));
 }

@@ -13,8 +13,14 @@
 struct rng {
     uint64_t state;
 };
-static inline uint64_t rng_u64(struct rng *rng) { return rng->state = hash_u64(rng->state + 0x9e3779b97f4a7c15ULL); }
-static inline size_t rng_below(struct rng *rng, size_t n) { return n ? (size_t)(rng_u64(rng) >> 11) % n : 0; }
+static inline uint64_t rng_u64(struct rng *rng)
+{
+    return rng->state = hash_u64(rng->state + 0x9e3779b97f4a7c15ULL);
+}
+static inline size_t rng_below(struct rng *rng, size_t n)
+{
+    return n ? (size_t)(rng_u64(rng) >> 11) % n : 0;
+}
 
 /* --- Rows ---------------------------------------------------------------------------------------------------------------------------------- */
 /* A table of columns that grows; chunk_of gives a chunk of it. */
@@ -35,7 +41,8 @@ void rows_add_null(struct rows *rows, uint32_t col);
 void rows_add_text(struct rows *rows, uint32_t col, const char *text);
 void rows_append(struct rows *rows, const struct chunk *chunk);
 /* Rows [from, from + n) copied into columns of `into` (cleared first). */
-struct chunk rows_chunk(const struct rows *rows, size_t from, size_t n, struct rows *into, struct vector *vecs);
+struct chunk rows_chunk(const struct rows *rows, size_t from, size_t n, struct rows *into,
+                        struct vector *vecs);
 /* One random value: small domains, so that values meet; strings short and long. */
 void random_value(struct rng *rng, struct column *col, unsigned null_percent);
 
@@ -56,36 +63,46 @@ void row_print(struct strbuf *out, const struct chunk *chunk, size_t row);
 
 /* --- Expressions and plans ---------------------------------------------------------------------------------------------------------------------- */
 struct expr *col_expr(struct arena *arena, uint32_t column, struct data_type type);
-struct expr *const_expr(struct arena *arena, struct data_type type, const char *text); /* "NULL" = null */
-struct expr *call_expr(struct arena *arena, const char *name, struct expr *const *args, uint32_t n_args); /* casts arguments as the binding asks */
+/* "NULL" = null */
+struct expr *const_expr(struct arena *arena, struct data_type type, const char *text);
+/* casts arguments as the binding asks */
+struct expr *call_expr(struct arena *arena, const char *name, struct expr *const *args,
+                       uint32_t n_args);
 struct expr *call1(struct arena *arena, const char *name, struct expr *a);
 struct expr *call2(struct arena *arena, const char *name, struct expr *a, struct expr *b);
-struct expr *kind_expr(struct arena *arena, enum expr_kind kind, struct data_type type, struct expr *const *args, uint32_t n_args);
+struct expr *kind_expr(struct arena *arena, enum expr_kind kind, struct data_type type,
+                       struct expr *const *args, uint32_t n_args);
 struct expr *cast_expr(struct arena *arena, struct expr *e, struct data_type type);
 /* A node over which operators are planned: columns c0, c1 ... */
-struct plan *scan_plan(struct arena *arena, const struct data_type *types, uint32_t n_cols, bool is_append_only, int32_t time_col);
-struct plan *node_plan(struct arena *arena, enum plan_kind kind, struct plan *input, uint32_t n_cols);
+struct plan *scan_plan(struct arena *arena, const struct data_type *types, uint32_t n_cols,
+                       bool is_append_only, int32_t time_col);
+struct plan *node_plan(struct arena *arena, enum plan_kind kind, struct plan *input,
+                       uint32_t n_cols);
 void name_col(struct plan *plan, uint32_t i, struct data_type type);
-struct aggregate_call agg_call(struct arena *arena, const char *name, struct expr *const *args, uint32_t n_args);
+struct aggregate_call agg_call(struct arena *arena, const char *name, struct expr *const *args,
+                               uint32_t n_args);
 
 /* --- A circuit around one operator ------------------------------------------------------------------------------------------------------------------ */
-typedef laminar_status (*op_create_fn)(struct circuit *circuit, const struct plan *plan, enum circuit_mode mode, struct op **out,
+typedef laminar_status (*op_create_fn)(struct circuit *circuit, const struct plan *plan,
+                                       enum circuit_mode mode, struct op **out,
                                        struct laminar_error *err);
 struct harness {
     struct circuit *circuit;
     struct op *source, *op, *output;
-    struct tally out;            /* all deltas so far */
-    struct tally step_out;       /* of the last step */
-    bool is_recording;         /* else chunks are only counted */
+    struct tally out;      /* all deltas so far */
+    struct tally step_out; /* of the last step */
+    bool is_recording;     /* else chunks are only counted */
     size_t n_chunks, n_rows, n_minus;
-    uint64_t late_rows;        /* of circuits before a restart */
+    uint64_t late_rows; /* of circuits before a restart */
     int64_t watermark;
     struct laminar_error err, failure;
     struct step step;
 };
-laminar_status harness_open(struct harness *h, const struct plan *plan, op_create_fn create, enum circuit_mode mode);
+laminar_status harness_open(struct harness *h, const struct plan *plan, op_create_fn create,
+                            enum circuit_mode mode);
 /* Another circuit goes on from a snapshot of this one's states; what came out so far stays. */
-void harness_restart(struct harness *h, const struct plan *plan, op_create_fn create, enum circuit_mode mode);
+void harness_restart(struct harness *h, const struct plan *plan, op_create_fn create,
+                     enum circuit_mode mode);
 void harness_close(struct harness *h);
 void harness_push(struct harness *h, const struct chunk *chunk);
 void harness_watermark(struct harness *h, int64_t watermark_us);

@@ -30,8 +30,10 @@ static void bag_grow(struct bag *bag)
 static struct bag_entry *bag_find(const struct bag *bag, const char *text)
 {
     if (!bag->n_slots) return NULL;
-    for (size_t i = text_hash(text) & (bag->n_slots - 1); bag->slots[i]; i = (i + 1) & (bag->n_slots - 1))
-        if (strcmp(bag->entries.items[bag->slots[i] - 1].text, text) == 0) return &bag->entries.items[bag->slots[i] - 1];
+    for (size_t i = text_hash(text) & (bag->n_slots - 1); bag->slots[i];
+         i = (i + 1) & (bag->n_slots - 1))
+        if (strcmp(bag->entries.items[bag->slots[i] - 1].text, text) == 0)
+            return &bag->entries.items[bag->slots[i] - 1];
     return NULL;
 }
 
@@ -45,7 +47,8 @@ void bag_add(struct bag *bag, const char *text, int64_t weight)
     if ((bag->entries.n + 1) * 2 > bag->n_slots) bag_grow(bag);
     if (bag->entries.n == bag->entries.capacity) {
         bag->entries.capacity = bag->entries.capacity ? bag->entries.capacity * 2 : 64;
-        bag->entries.items = realloc(bag->entries.items, bag->entries.capacity * sizeof *bag->entries.items);
+        bag->entries.items = realloc(bag->entries.items,
+                                     bag->entries.capacity * sizeof *bag->entries.items);
     }
     bag->entries.items[bag->entries.n++] = (struct bag_entry){strdup(text), weight};
     size_t i = text_hash(text) & (bag->n_slots - 1);
@@ -61,7 +64,8 @@ void bag_deinit(struct bag *bag)
     *bag = (struct bag){0};
 }
 
-static int differences(const struct bag *a, const struct bag *b, const char *what, bool only_missing)
+static int differences(const struct bag *a, const struct bag *b, const char *what,
+                       bool only_missing)
 {
     int n = 0;
     for (size_t i = 0; i < a->entries.n && n < 8; i++) {
@@ -69,7 +73,8 @@ static int differences(const struct bag *a, const struct bag *b, const char *wha
         if (only_missing && other) continue;
         int64_t weight = other ? other->weight : 0;
         if (weight == a->entries.items[i].weight) continue;
-        fprintf(stderr, "  %s %lld, else %lld: %s\n", what, (long long)a->entries.items[i].weight, (long long)weight, a->entries.items[i].text);
+        fprintf(stderr, "  %s %lld, else %lld: %s\n", what, (long long)a->entries.items[i].weight,
+                (long long)weight, a->entries.items[i].text);
         n++;
     }
     return n;
@@ -113,19 +118,26 @@ struct data_type law_data_type(enum law_type type)
 /* Every third text is too long to be inline. */
 static void value_string(int64_t v, char *out, size_t size)
 {
-    snprintf(out, size, v % 3 == 0 ? "a rather long text with the number %lld" : "t%lld", (long long)v);
+    snprintf(out, size, v % 3 == 0 ? "a rather long text with the number %lld" : "t%lld",
+             (long long)v);
 }
 
 static void value_text(enum law_type type, int64_t v, char *out, size_t size)
 {
-    if (v == LAW_NULL) snprintf(out, size, "NULL");
-    else if (type == LAW_DOUBLE) snprintf(out, size, "%.1f", (double)v / 2);
-    else if (type == LAW_TEXT) value_string(v, out, size);
-    else if (type == LAW_LIST) snprintf(out, size, "[%lld, %lld]", (long long)v, (long long)v);
-    else snprintf(out, size, "%lld", (long long)v);
+    if (v == LAW_NULL)
+        snprintf(out, size, "NULL");
+    else if (type == LAW_DOUBLE)
+        snprintf(out, size, "%.1f", (double)v / 2);
+    else if (type == LAW_TEXT)
+        value_string(v, out, size);
+    else if (type == LAW_LIST)
+        snprintf(out, size, "[%lld, %lld]", (long long)v, (long long)v);
+    else
+        snprintf(out, size, "%lld", (long long)v);
 }
 
-void law_row_text(const enum law_type *types, uint32_t n_cols, const struct law_row *row, char *out, size_t size)
+void law_row_text(const enum law_type *types, uint32_t n_cols, const struct law_row *row, char *out,
+                  size_t size)
 {
     size_t n = 0;
     for (uint32_t c = 0; c < n_cols; c++) {
@@ -141,7 +153,8 @@ void law_append(struct column *col, enum law_type type, int64_t v)
     double half = (double)v / 2;
     int32_t narrow = (int32_t)v;
     laminar_status status = LAMINAR_OK;
-    if (v == LAW_NULL) status = column_append_null(col, 1, NULL);
+    if (v == LAW_NULL)
+        status = column_append_null(col, 1, NULL);
     else if (type == LAW_TEXT) {
         value_string(v, text, sizeof text);
         status = column_append_string(col, text, strlen(text), NULL);
@@ -150,7 +163,12 @@ void law_append(struct column *col, enum law_type type, int64_t v)
         assert_int_equal(column_append_value(&col->children[0], &v, NULL), LAMINAR_OK);
         assert_int_equal(column_append_value(&col->children[0], &v, NULL), LAMINAR_OK);
         status = column_append_list(col, first, NULL);
-    } else status = column_append_value(col, type == LAW_DOUBLE ? (void *)&half : type == LAW_INT32 ? (void *)&narrow : (void *)&v, NULL);
+    } else
+        status = column_append_value(col,
+                                     type == LAW_DOUBLE  ? (void *)&half
+                                     : type == LAW_INT32 ? (void *)&narrow
+                                                         : (void *)&v,
+                                     NULL);
     assert_int_equal(status, LAMINAR_OK);
 }
 
@@ -174,7 +192,8 @@ static void vector_text(const struct vector *v, size_t row, char *out, size_t si
         const struct list_entry *entry = &((const struct list_entry *)v->data)[i];
         const int64_t *items = v->children[0].data;
         assert_int_equal(entry->length, 2);
-        snprintf(out, size, "[%lld, %lld]", (long long)items[entry->offset], (long long)items[entry->offset + 1]);
+        snprintf(out, size, "[%lld, %lld]", (long long)items[entry->offset],
+                 (long long)items[entry->offset + 1]);
         break;
     }
     default: fail();
@@ -217,7 +236,10 @@ static laminar_status on_finish(void *ctx, struct step *step, int64_t watermark_
     return LAMINAR_OK;
 }
 
-static void on_failure(void *ctx, const struct laminar_error *err) { ((struct law_rig *)ctx)->err = *err; }
+static void on_failure(void *ctx, const struct laminar_error *err)
+{
+    ((struct law_rig *)ctx)->err = *err;
+}
 
 struct plan *law_plan(struct arena *arena, enum plan_kind kind, uint32_t n_inputs)
 {
@@ -237,7 +259,8 @@ void law_scan_plans(struct arena *arena, struct law_spec *spec)
         scan->cols = ARENA_ARRAY(arena, struct plan_column, scan->n_cols);
         scan->scan_cols = ARENA_ARRAY(arena, uint32_t, scan->n_cols);
         for (uint32_t c = 0; c < scan->n_cols; c++) {
-            scan->cols[c] = (struct plan_column){.name = "c", .type = law_data_type(spec->ports[p].types[c]), .is_nullable = true};
+            scan->cols[c] = (struct plan_column){
+                .name = "c", .type = law_data_type(spec->ports[p].types[c]), .is_nullable = true};
             scan->scan_cols[c] = c;
         }
         scan->props.is_append_only = spec->is_append_only[p];
@@ -252,14 +275,18 @@ void law_output(struct arena *arena, struct law_spec *spec, uint32_t n_ports)
     plan->n_cols = 0;
     plan->cols = ARENA_ARRAY(arena, struct plan_column, LAW_COLS_MAX * LAW_PORTS_MAX);
     for (uint32_t p = 0; p < n_ports; p++)
-        for (uint32_t c = 0; c < plan->inputs[p]->n_cols; c++) plan->cols[plan->n_cols++] = plan->inputs[p]->cols[c];
+        for (uint32_t c = 0; c < plan->inputs[p]->n_cols; c++)
+            plan->cols[plan->n_cols++] = plan->inputs[p]->cols[c];
 }
 
-laminar_status law_rig_try_init(struct law_rig *rig, const struct law_spec *spec, enum circuit_mode mode)
+laminar_status law_rig_try_init(struct law_rig *rig, const struct law_spec *spec,
+                                enum circuit_mode mode)
 {
-    struct output_callbacks callbacks = {.on_chunk = on_chunk, .on_finish = on_finish, .on_failure = on_failure, .ctx = rig};
+    struct output_callbacks callbacks = {
+        .on_chunk = on_chunk, .on_finish = on_finish, .on_failure = on_failure, .ctx = rig};
     laminar_status status;
-    *rig = (struct law_rig){.keeps_net = true, .err = LAMINAR_ERROR_INIT, .watermark_us = WATERMARK_NONE};
+    *rig = (struct law_rig){
+        .keeps_net = true, .err = LAMINAR_ERROR_INIT, .watermark_us = WATERMARK_NONE};
     TRY(circuit_create(NULL, &rig->circuit, &rig->err));
     for (uint32_t p = 0; p < spec->n_ports; p++) {
         TRY(op_scan_create(rig->circuit, spec->plan->inputs[p], mode, &rig->scans[p], &rig->err));
@@ -285,7 +312,8 @@ void law_rig_deinit(struct law_rig *rig)
     bag_deinit(&rig->net);
 }
 
-void law_push(struct law_rig *rig, const struct law_spec *spec, uint32_t port, const struct law_row *rows, const int64_t *weights, size_t n, size_t cut)
+void law_push(struct law_rig *rig, const struct law_spec *spec, uint32_t port,
+              const struct law_row *rows, const int64_t *weights, size_t n, size_t cut)
 {
     struct column cols[LAW_COLS_MAX];
     struct vector vecs[LAW_COLS_MAX];
@@ -294,21 +322,29 @@ void law_push(struct law_rig *rig, const struct law_spec *spec, uint32_t port, c
     if (getenv("LAW_TRACE")) {
         for (size_t i = 0; i < n; i++) {
             char text[300];
-            law_row_text(spec->ports[port].types, spec->ports[port].n_cols, &rows[i], text, sizeof text);
-            fprintf(stderr, "step %llu port %u cut %zu: %+lld %s\n", (unsigned long long)rig->n_steps, port, cut, (long long)weights[i], text);
+            law_row_text(spec->ports[port].types, spec->ports[port].n_cols, &rows[i], text,
+                         sizeof text);
+            fprintf(stderr, "step %llu port %u cut %zu: %+lld %s\n",
+                    (unsigned long long)rig->n_steps, port, cut, (long long)weights[i], text);
         }
     }
-    for (uint32_t c = 0; c < n_cols; c++) assert_int_equal(column_init(&cols[c], law_data_type(spec->ports[port].types[c]), NULL), LAMINAR_OK);
+    for (uint32_t c = 0; c < n_cols; c++)
+        assert_int_equal(column_init(&cols[c], law_data_type(spec->ports[port].types[c]), NULL),
+                         LAMINAR_OK);
     for (size_t from = 0; from < n; from += cut) {
         size_t count = n - from < cut ? n - from : cut;
         bool has_weights = false;
         for (uint32_t c = 0; c < n_cols; c++) {
             column_clear(&cols[c]);
-            for (size_t i = 0; i < count; i++) law_append(&cols[c], spec->ports[port].types[c], rows[from + i].values[c]);
+            for (size_t i = 0; i < count; i++)
+                law_append(&cols[c], spec->ports[port].types[c], rows[from + i].values[c]);
             vecs[c] = cols[c].vec;
         }
         for (size_t i = 0; i < count; i++) has_weights |= weights[from + i] != 1;
-        struct chunk chunk = {.n_rows = (uint32_t)count, .n_cols = n_cols, .cols = vecs, .weights = has_weights ? weights + from : NULL};
+        struct chunk chunk = {.n_rows = (uint32_t)count,
+                              .n_cols = n_cols,
+                              .cols = vecs,
+                              .weights = has_weights ? weights + from : NULL};
         assert_int_equal(circuit_push(rig->circuit, &step, rig->scans[port], &chunk), LAMINAR_OK);
     }
     for (uint32_t c = 0; c < n_cols; c++) column_deinit(&cols[c]);
@@ -340,7 +376,8 @@ struct law_pieces {
     struct piece_list lists[8];
 };
 
-static laminar_status keep_piece(struct state_sink *sink, uint32_t kind, uint64_t page, uint64_t version, const void *data, size_t size,
+static laminar_status keep_piece(struct state_sink *sink, uint32_t kind, uint64_t page,
+                                 uint64_t version, const void *data, size_t size,
                                  struct laminar_error *err)
 {
     struct piece_list *list = CONTAINER_OF(sink, struct piece_list, sink);
@@ -353,8 +390,8 @@ static laminar_status keep_piece(struct state_sink *sink, uint32_t kind, uint64_
     return LAMINAR_OK;
 }
 
-static laminar_status give_piece(struct state_source *source, uint32_t *kind, uint64_t *page, const void **data, size_t *size,
-                                 struct laminar_error *err)
+static laminar_status give_piece(struct state_source *source, uint32_t *kind, uint64_t *page,
+                                 const void **data, size_t *size, struct laminar_error *err)
 {
     struct piece_list *list = CONTAINER_OF(source, struct piece_list, source);
     (void)err;
@@ -372,7 +409,8 @@ static laminar_status give_piece(struct state_source *source, uint32_t *kind, ui
 
 static void freeze_one(struct law_pieces *pieces, struct state *state)
 {
-    assert_int_equal(state->cls->freeze(state, &pieces->snapshots[pieces->n_states++], NULL), LAMINAR_OK);
+    assert_int_equal(state->cls->freeze(state, &pieces->snapshots[pieces->n_states++], NULL),
+                     LAMINAR_OK);
 }
 
 struct law_pieces *law_freeze_state(struct state *state)
@@ -424,7 +462,9 @@ laminar_status law_restore_damaged(struct state *from, struct state *to, struct 
     case 0: list.n = (size_t)law_below(random, (int64_t)list.n); break; /* the end is missing */
     case 1: piece->size = (size_t)law_below(random, (int64_t)piece->size) + 1; break;
     default:
-        for (int64_t i = law_below(random, 3); i >= 0; i--) ((uint8_t *)piece->data)[law_below(random, (int64_t)piece->size)] ^= (uint8_t)(1 << law_below(random, 8));
+        for (int64_t i = law_below(random, 3); i >= 0; i--)
+            ((uint8_t *)piece->data)[law_below(random, (int64_t)piece->size)] ^=
+                (uint8_t)(1 << law_below(random, 8));
     }
     laminar_status status = state_restore(to, &list.source, &err);
     assert_true(to->cls->check(to));
@@ -438,7 +478,8 @@ laminar_status law_restore_damaged(struct state *from, struct state *to, struct 
 void law_restore(struct law_pieces *pieces, struct op *to)
 {
     assert_int_equal(pieces->n_states, to->states.n);
-    for (size_t i = 0; i < pieces->n_states; i++) restore_one(&pieces->lists[i], pieces->snapshots[i], to->states.items[i]);
+    for (size_t i = 0; i < pieces->n_states; i++)
+        restore_one(&pieces->lists[i], pieces->snapshots[i], to->states.items[i]);
     if (to->cls->restored) assert_int_equal(to->cls->restored(to, NULL), LAMINAR_OK);
     free(pieces);
 }
@@ -456,28 +497,37 @@ static void table_add(struct law_table *table, const struct law_row *row, int64_
     }
     if (table->rows.n == table->rows.capacity) {
         table->rows.capacity = table->rows.capacity ? table->rows.capacity * 2 : 64;
-        table->rows.items = realloc(table->rows.items, table->rows.capacity * sizeof *table->rows.items);
+        table->rows.items = realloc(table->rows.items,
+                                    table->rows.capacity * sizeof *table->rows.items);
     }
     table->rows.items[table->rows.n++] = (struct law_entry){*row, weight};
 }
 
-static void check(const struct law_spec *spec, const struct law_rig *rig, const struct law_table *tables, uint64_t seed, const char *what)
+static void check(const struct law_spec *spec, const struct law_rig *rig,
+                  const struct law_table *tables, uint64_t seed, const char *what)
 {
     struct bag wanted = {0};
-    if (rig->err.code != LAMINAR_OK) fail_msg("seed %llu: %s", (unsigned long long)seed, rig->err.message);
+    if (rig->err.code != LAMINAR_OK)
+        fail_msg("seed %llu: %s", (unsigned long long)seed, rig->err.message);
     for (size_t i = 0; i < rig->op->states.n; i++)
-        if (!rig->op->states.items[i]->cls->check(rig->op->states.items[i])) fail_msg("seed %llu: state %zu is inconsistent", (unsigned long long)seed, i);
+        if (!rig->op->states.items[i]->cls->check(rig->op->states.items[i]))
+            fail_msg("seed %llu: state %zu is inconsistent", (unsigned long long)seed, i);
     if (spec->accept) {
-        if (!spec->accept(spec, tables, &rig->net)) fail_msg("seed %llu, step %llu, %s", (unsigned long long)seed, (unsigned long long)rig->n_steps, what);
+        if (!spec->accept(spec, tables, &rig->net))
+            fail_msg("seed %llu, step %llu, %s", (unsigned long long)seed,
+                     (unsigned long long)rig->n_steps, what);
         return;
     }
     spec->expect(spec, tables, &wanted);
     bool is_equal = bag_equal(&rig->net, &wanted);
     bag_deinit(&wanted);
-    if (!is_equal) fail_msg("seed %llu, step %llu, %s", (unsigned long long)seed, (unsigned long long)rig->n_steps, what);
+    if (!is_equal)
+        fail_msg("seed %llu, step %llu, %s", (unsigned long long)seed,
+                 (unsigned long long)rig->n_steps, what);
 }
 
-static size_t random_delta(const struct law_spec *spec, struct law_random *random, struct law_table *table, uint32_t port, struct law_row *rows,
+static size_t random_delta(const struct law_spec *spec, struct law_random *random,
+                           struct law_table *table, uint32_t port, struct law_row *rows,
                            int64_t *weights, size_t n_max)
 {
     size_t n = (size_t)law_below(random, (int64_t)n_max + 1);
@@ -502,7 +552,8 @@ static size_t random_delta(const struct law_spec *spec, struct law_random *rando
 
 static void copy_net(struct bag *to, const struct bag *from)
 {
-    for (size_t i = 0; i < from->entries.n; i++) bag_add(to, from->entries.items[i].text, from->entries.items[i].weight);
+    for (size_t i = 0; i < from->entries.n; i++)
+        bag_add(to, from->entries.items[i].text, from->entries.items[i].weight);
 }
 
 static void run_stream(const struct law_spec *spec, uint64_t seed, struct law_table *tables)
@@ -521,16 +572,27 @@ static void run_stream(const struct law_spec *spec, uint64_t seed, struct law_ta
             pieces = law_freeze(rig.op);
         }
         /* The old circuit goes on under the frozen states; the new one gets the same step after the restore. */
-        struct { struct law_row *rows; int64_t *weights; size_t n, cut; uint32_t port; } deltas[LAW_PORTS_MAX * 2];
+        struct {
+            struct law_row *rows;
+            int64_t *weights;
+            size_t n, cut;
+            uint32_t port;
+        } deltas[LAW_PORTS_MAX * 2];
         size_t n_deltas = 0;
         for (uint32_t k = 0; k < spec->n_ports * 2; k++) {
             uint32_t port = (uint32_t)law_below(&random, spec->n_ports);
-            size_t n = random_delta(spec, &random, &tables[port], port, rows, weights, spec->rows_a_step / 2);
-            size_t cut = law_below(&random, 3) == 0 ? 1 : (size_t)law_below(&random, spec->rows_a_step > 40 ? spec->rows_a_step : 40) + 1;
+            size_t n = random_delta(spec, &random, &tables[port], port, rows, weights,
+                                    spec->rows_a_step / 2);
+            size_t cut = law_below(&random, 3) == 0
+                             ? 1
+                             : (size_t)law_below(&random,
+                                                 spec->rows_a_step > 40 ? spec->rows_a_step : 40) +
+                                   1;
             law_push(&rig, spec, port, rows, weights, n, cut);
             if (!is_frozen) continue;
             deltas[n_deltas].rows = memcpy(malloc(n * sizeof *rows + 1), rows, n * sizeof *rows);
-            deltas[n_deltas].weights = memcpy(malloc(n * sizeof *weights + 1), weights, n * sizeof *weights);
+            deltas[n_deltas].weights = memcpy(malloc(n * sizeof *weights + 1), weights,
+                                              n * sizeof *weights);
             deltas[n_deltas].n = n;
             deltas[n_deltas].cut = cut;
             deltas[n_deltas++].port = port;
@@ -543,17 +605,20 @@ static void run_stream(const struct law_spec *spec, uint64_t seed, struct law_ta
         law_restore(pieces, next.op);
         if (!frees_first) law_rig_deinit(&rig);
         for (size_t k = 0; k < n_deltas; k++) {
-            law_push(&next, spec, deltas[k].port, deltas[k].rows, deltas[k].weights, deltas[k].n, deltas[k].cut);
+            law_push(&next, spec, deltas[k].port, deltas[k].rows, deltas[k].weights, deltas[k].n,
+                     deltas[k].cut);
             free(deltas[k].rows);
             free(deltas[k].weights);
         }
         law_finish(&next, false);
         check(spec, &next, tables, seed, "restored");
         rig = next;
-        struct output_callbacks callbacks = {.on_chunk = on_chunk, .on_finish = on_finish, .on_failure = on_failure, .ctx = &rig};
+        struct output_callbacks callbacks = {
+            .on_chunk = on_chunk, .on_finish = on_finish, .on_failure = on_failure, .ctx = &rig};
         struct op *output;
         circuit_disconnect(rig.circuit, rig.op, rig.output); /* its context has moved */
-        assert_int_equal(circuit_add_output(rig.circuit, rig.op, &callbacks, &output, NULL), LAMINAR_OK);
+        assert_int_equal(circuit_add_output(rig.circuit, rig.op, &callbacks, &output, NULL),
+                         LAMINAR_OK);
         rig.output = output;
     }
     law_rig_deinit(&rig);
@@ -578,7 +643,8 @@ static void run_one_shot(const struct law_spec *spec, uint64_t seed, struct law_
     }
     law_finish(&rig, true);
     check(spec, &rig, tables, seed, "one-shot");
-    if (rig.has_negative) fail_msg("seed %llu: the one-shot form retracts", (unsigned long long)seed);
+    if (rig.has_negative)
+        fail_msg("seed %llu: the one-shot form retracts", (unsigned long long)seed);
     law_rig_deinit(&rig);
 }
 
@@ -621,11 +687,13 @@ static void prepare(struct prepared_steps *steps, uint64_t seed, size_t n_chunks
         struct prepared *chunk = &steps->chunks[steps->n];
         chunk->port = (uint32_t)(i % spec->n_ports);
         chunk->weights = calloc(spec->rows_a_step + 1, sizeof *chunk->weights);
-        chunk->n = (uint32_t)random_delta(spec, &random, &tables[chunk->port], chunk->port, rows, chunk->weights, spec->rows_a_step);
+        chunk->n = (uint32_t)random_delta(spec, &random, &tables[chunk->port], chunk->port, rows,
+                                          chunk->weights, spec->rows_a_step);
         for (uint32_t c = 0; c < spec->ports[chunk->port].n_cols; c++) {
             enum law_type type = spec->ports[chunk->port].types[c];
             assert_int_equal(column_init(&chunk->cols[c], law_data_type(type), NULL), LAMINAR_OK);
-            for (uint32_t r = 0; r < chunk->n; r++) law_append(&chunk->cols[c], type, rows[r].values[c]);
+            for (uint32_t r = 0; r < chunk->n; r++)
+                law_append(&chunk->cols[c], type, rows[r].values[c]);
             chunk->vecs[c] = chunk->cols[c].vec;
         }
         steps->n++;
@@ -645,8 +713,12 @@ static void prepared_deinit(struct prepared_steps *steps)
 static void push_prepared(struct law_rig *rig, const struct prepared *prepared, uint32_t n_cols)
 {
     struct step step = {0};
-    struct chunk chunk = {.n_rows = prepared->n, .n_cols = n_cols, .cols = (struct vector *)(uintptr_t)prepared->vecs, .weights = prepared->weights};
-    assert_int_equal(circuit_push(rig->circuit, &step, rig->scans[prepared->port], &chunk), LAMINAR_OK);
+    struct chunk chunk = {.n_rows = prepared->n,
+                          .n_cols = n_cols,
+                          .cols = (struct vector *)(uintptr_t)prepared->vecs,
+                          .weights = prepared->weights};
+    assert_int_equal(circuit_push(rig->circuit, &step, rig->scans[prepared->port], &chunk),
+                     LAMINAR_OK);
 }
 
 static laminar_status fault_scenario(void *arg)
@@ -660,14 +732,16 @@ static laminar_status fault_scenario(void *arg)
     for (size_t i = 0; i < steps->n && rig.err.code == LAMINAR_OK; i++) {
         push_prepared(&rig, &steps->chunks[i], steps->spec->ports[steps->chunks[i].port].n_cols);
         law_finish(&rig, false);
-        for (size_t s = 0; i == steps->n / 2 && s < rig.op->states.n; s++) TRY(state_freeze(rig.op->states.items[s], &snapshots[s], NULL));
+        for (size_t s = 0; i == steps->n / 2 && s < rig.op->states.n; s++)
+            TRY(state_freeze(rig.op->states.items[s], &snapshots[s], NULL));
     }
     status = rig.err.code;
 done:
     for (size_t s = 0; s < 8; s++) state_release(snapshots[s]);
     if (status == LAMINAR_OK)
         for (size_t s = 0; s < rig.op->states.n; s++)
-            if (!rig.op->states.items[s]->cls->check(rig.op->states.items[s])) status = LAMINAR_INTERNAL_ERROR;
+            if (!rig.op->states.items[s]->cls->check(rig.op->states.items[s]))
+                status = LAMINAR_INTERNAL_ERROR;
     circuit_free(rig.circuit);
     return status;
 }
@@ -700,7 +774,8 @@ void law_steady(const struct law_spec *spec, uint64_t seed)
     }
     assert_int_equal(rig.err.code, LAMINAR_OK);
     assert_int_equal(mem_allocation_count() - before, 0);
-    for (size_t s = 0; s < rig.op->states.n; s++) assert_int_equal(rig.op->states.items[s]->n_rows, 0);
+    for (size_t s = 0; s < rig.op->states.n; s++)
+        assert_int_equal(rig.op->states.items[s]->n_rows, 0);
     law_rig_deinit(&rig);
     prepared_deinit(&steps);
 }

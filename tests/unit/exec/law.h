@@ -8,7 +8,14 @@
 
 #include "exec/ops.h"
 
-enum law_type { LAW_INT, LAW_INT32, LAW_DOUBLE /* half the value */, LAW_TEXT, LAW_TIME /* microseconds */, LAW_LIST /* [v, v] */ };
+enum law_type {
+    LAW_INT,
+    LAW_INT32,
+    LAW_DOUBLE /* half the value */,
+    LAW_TEXT,
+    LAW_TIME /* microseconds */,
+    LAW_LIST /* [v, v] */
+};
 enum { LAW_COLS_MAX = 8, LAW_PORTS_MAX = 3 };
 #define LAW_NULL INT64_MIN
 
@@ -47,7 +54,10 @@ struct law_random {
     uint64_t state;
 };
 uint64_t law_next(struct law_random *random);
-static inline int64_t law_below(struct law_random *random, int64_t n) { return (int64_t)(law_next(random) % (uint64_t)n); }
+static inline int64_t law_below(struct law_random *random, int64_t n)
+{
+    return (int64_t)(law_next(random) % (uint64_t)n);
+}
 
 struct law_rig { /* one circuit: scans -> operator -> bag */
     struct circuit *circuit;
@@ -65,14 +75,23 @@ struct law_rig { /* one circuit: scans -> operator -> bag */
 
 struct law_spec {
     uint32_t n_ports;
-    struct { uint32_t n_cols; enum law_type types[LAW_COLS_MAX]; int32_t time_col; } ports[LAW_PORTS_MAX];
-    struct plan *plan;          /* inputs made by law_scan_plans */
-    laminar_status (*create)(struct circuit *, const struct plan *, enum circuit_mode, struct op **, struct laminar_error *);
-    void (*random_row)(const struct law_spec *spec, struct law_random *random, uint32_t port, struct law_row *row);
-    bool (*may_insert)(const struct law_spec *spec, const struct law_table *table, uint32_t port, const struct law_row *row); /* NULL = all */
+    struct {
+        uint32_t n_cols;
+        enum law_type types[LAW_COLS_MAX];
+        int32_t time_col;
+    } ports[LAW_PORTS_MAX];
+    struct plan *plan; /* inputs made by law_scan_plans */
+    laminar_status (*create)(struct circuit *, const struct plan *, enum circuit_mode, struct op **,
+                             struct laminar_error *);
+    void (*random_row)(const struct law_spec *spec, struct law_random *random, uint32_t port,
+                       struct law_row *row);
+    /* NULL = all */
+    bool (*may_insert)(const struct law_spec *spec, const struct law_table *table, uint32_t port,
+                       const struct law_row *row);
     void (*expect)(const struct law_spec *spec, const struct law_table *tables, struct bag *out);
     /* Compares in another way than equality with `expect`; NULL = equality. */
-    bool (*accept)(const struct law_spec *spec, const struct law_table *tables, const struct bag *got);
+    bool (*accept)(const struct law_spec *spec, const struct law_table *tables,
+                   const struct bag *got);
     bool is_append_only[LAW_PORTS_MAX];
     uint32_t n_steps, rows_a_step;
     void *ctx;
@@ -85,13 +104,16 @@ void law_output(struct arena *arena, struct law_spec *spec, uint32_t n_ports);
 struct data_type law_data_type(enum law_type type);
 
 void law_rig_init(struct law_rig *rig, const struct law_spec *spec, enum circuit_mode mode);
-laminar_status law_rig_try_init(struct law_rig *rig, const struct law_spec *spec, enum circuit_mode mode);
+laminar_status law_rig_try_init(struct law_rig *rig, const struct law_spec *spec,
+                                enum circuit_mode mode);
 void law_rig_deinit(struct law_rig *rig);
 /* Pushes rows as chunks of at most `cut` rows. */
-void law_push(struct law_rig *rig, const struct law_spec *spec, uint32_t port, const struct law_row *rows, const int64_t *weights, size_t n, size_t cut);
+void law_push(struct law_rig *rig, const struct law_spec *spec, uint32_t port,
+              const struct law_row *rows, const int64_t *weights, size_t n, size_t cut);
 void law_finish(struct law_rig *rig, bool is_last);
 void law_append(struct column *col, enum law_type type, int64_t value);
-void law_row_text(const enum law_type *types, uint32_t n_cols, const struct law_row *row, char *out, size_t size);
+void law_row_text(const enum law_type *types, uint32_t n_cols, const struct law_row *row, char *out,
+                  size_t size);
 
 /* Runs it as a stream with freezes, then one-shot. */
 void law_run(const struct law_spec *spec, uint64_t seed);
@@ -103,8 +125,9 @@ void law_steady(const struct law_spec *spec, uint64_t seed);
 
 /* Writes all states of `from` into memory, then restores them into `to`. */
 struct law_pieces;
-struct law_pieces *law_freeze(struct op *op);          /* snapshots only */
-void law_restore(struct law_pieces *pieces, struct op *to); /* writes the snapshots out, releases them, restores */
+struct law_pieces *law_freeze(struct op *op); /* snapshots only */
+/* writes the snapshots out, releases them, restores */
+void law_restore(struct law_pieces *pieces, struct op *to);
 struct law_pieces *law_freeze_state(struct state *state);
 void law_restore_state(struct law_pieces *pieces, struct state *to);
 /* Restores the state's pieces into `to` with bytes changed at random: refused, or consistent. Returns the status. */

@@ -1,6 +1,6 @@
 /* test_circuit.c - order, marks, watermarks, failures, wake-ups, connections of circuits; scan, output and VALUES. */
-#include "law.h"
 #include "base/error.h"
+#include "law.h"
 #include "unit.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,12 +18,14 @@ struct probe {
 };
 static char journal[256]; /* names in the order of finish_step */
 
-static laminar_status probe_process(struct op *op, struct step *step, uint32_t port, const struct chunk *chunk)
+static laminar_status probe_process(struct op *op, struct step *step, uint32_t port,
+                                    const struct chunk *chunk)
 {
     struct probe *probe = CONTAINER_OF(op, struct probe, base);
     (void)port;
     probe->n_chunks++;
-    if (probe->fails_process) return error_set(step->err, LAMINAR_QUERY_FAILED, "%s is broken", probe->name);
+    if (probe->fails_process)
+        return error_set(step->err, LAMINAR_QUERY_FAILED, "%s is broken", probe->name);
     return op_emit(op, step, chunk);
 }
 static laminar_status probe_finish(struct op *op, struct step *step)
@@ -33,7 +35,8 @@ static laminar_status probe_finish(struct op *op, struct step *step)
     strcat(journal, probe->name);
     op->watermark_out = op->watermark_in;
     op->wake_us = probe->wakes_us;
-    if (probe->fails_finish) return error_set(step->err, LAMINAR_QUERY_FAILED, "%s is broken", probe->name);
+    if (probe->fails_finish)
+        return error_set(step->err, LAMINAR_QUERY_FAILED, "%s is broken", probe->name);
     return LAMINAR_OK;
 }
 static void probe_free(struct op *op)
@@ -41,7 +44,8 @@ static void probe_free(struct op *op)
     op_deinit(op);
     mem_free(CONTAINER_OF(op, struct probe, base));
 }
-static const struct op_class probe_class = {.name = "probe", .process = probe_process, .finish_step = probe_finish, .free = probe_free};
+static const struct op_class probe_class = {
+    .name = "probe", .process = probe_process, .finish_step = probe_finish, .free = probe_free};
 
 static struct plan *one_column(int32_t time_col)
 {
@@ -54,12 +58,14 @@ static struct plan *one_column(int32_t time_col)
     return plan;
 }
 
-static struct probe *probe_add(struct circuit *circuit, const char *name, struct op *a, struct op *b)
+static struct probe *probe_add(struct circuit *circuit, const char *name, struct op *a,
+                               struct op *b)
 {
     struct probe *probe = mem_calloc(1, sizeof *probe);
     struct op *inputs[2] = {a, b};
     probe->name = name;
-    assert_int_equal(op_init(&probe->base, &probe_class, circuit, one_column(0), b ? 2 : 1, NULL), LAMINAR_OK);
+    assert_int_equal(op_init(&probe->base, &probe_class, circuit, one_column(0), b ? 2 : 1, NULL),
+                     LAMINAR_OK);
     assert_int_equal(circuit_add_op(circuit, &probe->base, inputs, NULL), LAMINAR_OK);
     return probe;
 }
@@ -67,7 +73,8 @@ static struct probe *probe_add(struct circuit *circuit, const char *name, struct
 static struct op *scan_add(struct circuit *circuit, int32_t time_col)
 {
     struct op *scan;
-    assert_int_equal(op_scan_create(circuit, one_column(time_col), CIRCUIT_STREAM, &scan, NULL), LAMINAR_OK);
+    assert_int_equal(op_scan_create(circuit, one_column(time_col), CIRCUIT_STREAM, &scan, NULL),
+                     LAMINAR_OK);
     assert_int_equal(circuit_add_op(circuit, scan, NULL, NULL), LAMINAR_OK);
     return scan;
 }
@@ -102,7 +109,8 @@ static void log_failure(void *ctx, const struct laminar_error *err)
 }
 static struct op *output_add(struct circuit *circuit, struct op *from, struct output_log *log)
 {
-    struct output_callbacks callbacks = {.on_chunk = log_chunk, .on_finish = log_finish, .on_failure = log_failure, .ctx = log};
+    struct output_callbacks callbacks = {
+        .on_chunk = log_chunk, .on_finish = log_finish, .on_failure = log_failure, .ctx = log};
     struct op *output;
     *log = (struct output_log){.watermark_us = WATERMARK_NONE};
     assert_int_equal(circuit_add_output(circuit, from, &callbacks, &output, NULL), LAMINAR_OK);
@@ -141,9 +149,11 @@ static void a_step_touches_what_it_must(void **state)
     struct circuit *circuit = make_circuit();
     struct output_log log_a, log_b;
     struct op *scan_a = scan_add(circuit, -1), *scan_b = scan_add(circuit, -1);
-    struct probe *a = probe_add(circuit, "a", scan_a, NULL), *b = probe_add(circuit, "b", scan_b, NULL);
+    struct probe *a = probe_add(circuit, "a", scan_a, NULL),
+                 *b = probe_add(circuit, "b", scan_b, NULL);
     struct probe *c = probe_add(circuit, "c", &a->base, &b->base);
-    for (int i = 0; i < 200; i++) probe_add(circuit, "x", scan_b, NULL); /* more than one word of marks */
+    /* more than one word of marks */
+    for (int i = 0; i < 200; i++) probe_add(circuit, "x", scan_b, NULL);
     struct probe *d = probe_add(circuit, "d", &a->base, NULL);
     output_add(circuit, &c->base, &log_a);
     output_add(circuit, &d->base, &log_b);
@@ -180,7 +190,9 @@ static void late_connections_sort_again(void **state)
     assert_string_equal(journal, "12");
     assert_int_equal(log.n_rows, 8);
     struct laminar_error err = LAMINAR_ERROR_INIT;
-    assert_int_equal(circuit_connect(circuit, &consumer->base, scan, 0, &err), LAMINAR_INVALID_ARGUMENT); /* a cycle */
+    /* a cycle */
+    assert_int_equal(circuit_connect(circuit, &consumer->base, scan, 0, &err),
+                     LAMINAR_INVALID_ARGUMENT);
     circuit_disconnect(circuit, &producer->base, late_scan);
     push(circuit, scan);
     finish(circuit);
@@ -194,7 +206,8 @@ static void watermarks_are_the_least_and_never_go_back(void **state)
     (void)state;
     struct circuit *circuit = make_circuit();
     struct output_log log;
-    struct op *timed_a = scan_add(circuit, 0), *timed_b = scan_add(circuit, 0), *table = scan_add(circuit, -1);
+    struct op *timed_a = scan_add(circuit, 0), *timed_b = scan_add(circuit, 0),
+              *table = scan_add(circuit, -1);
     struct probe *both = probe_add(circuit, "b", timed_a, timed_b);
     struct probe *enriched = probe_add(circuit, "e", &both->base, table);
     output_add(circuit, &enriched->base, &log);
@@ -223,8 +236,10 @@ static void a_failure_stops_what_depends_on_it(void **state)
         struct circuit *circuit = make_circuit();
         struct output_log good_log, bad_log, worse_log;
         struct op *scan = scan_add(circuit, -1);
-        struct probe *good = probe_add(circuit, "g", scan, NULL), *bad = probe_add(circuit, "b", scan, NULL);
-        struct probe *behind = probe_add(circuit, "c", &bad->base, NULL), *both = probe_add(circuit, "d", &bad->base, &good->base);
+        struct probe *good = probe_add(circuit, "g", scan, NULL),
+                     *bad = probe_add(circuit, "b", scan, NULL);
+        struct probe *behind = probe_add(circuit, "c", &bad->base, NULL),
+                     *both = probe_add(circuit, "d", &bad->base, &good->base);
         output_add(circuit, &good->base, &good_log);
         output_add(circuit, &behind->base, &bad_log);
         output_add(circuit, &both->base, &worse_log);
@@ -255,7 +270,8 @@ static void operators_are_woken(void **state)
     (void)state;
     struct circuit *circuit = make_circuit();
     struct op *scan = scan_add(circuit, -1);
-    struct probe *sleeper = probe_add(circuit, "s", scan, NULL), *other = probe_add(circuit, "o", scan, NULL);
+    struct probe *sleeper = probe_add(circuit, "s", scan, NULL),
+                 *other = probe_add(circuit, "o", scan, NULL);
     sleeper->wakes_us = 500;
     finish_at(circuit, 10, false);
     (void)other;
@@ -358,15 +374,26 @@ static void values_come_once(void **state)
     circuit_free(next);
 }
 
-static int setup(void **state) { (void)state; arena = (struct arena){0}; return 0; }
-static int teardown(void **state) { (void)state; arena_deinit(&arena); return 0; }
+static int setup(void **state)
+{
+    (void)state;
+    arena = (struct arena){0};
+    return 0;
+}
+static int teardown(void **state)
+{
+    (void)state;
+    arena_deinit(&arena);
+    return 0;
+}
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_step_touches_what_it_must, setup, teardown),
         cmocka_unit_test_setup_teardown(late_connections_sort_again, setup, teardown),
-        cmocka_unit_test_setup_teardown(watermarks_are_the_least_and_never_go_back, setup, teardown),
+        cmocka_unit_test_setup_teardown(watermarks_are_the_least_and_never_go_back, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(a_failure_stops_what_depends_on_it, setup, teardown),
         cmocka_unit_test_setup_teardown(operators_are_woken, setup, teardown),
         cmocka_unit_test_setup_teardown(parts_come_and_go, setup, teardown),

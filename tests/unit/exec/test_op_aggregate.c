@@ -4,10 +4,12 @@
 
 #define OK(expr) assert_int_equal((expr), LAMINAR_OK)
 
-static const uint32_t key_sets[][3] = {{0}, {LAW_K}, {LAW_S}, {LAW_K, LAW_S}, {LAW_D, LAW_K, LAW_S}};
+static const uint32_t key_sets[][3] = {
+    {0}, {LAW_K}, {LAW_S}, {LAW_K, LAW_S}, {LAW_D, LAW_K, LAW_S}};
 static const uint32_t n_key_sets[] = {0, 1, 1, 2, 3};
 
-static void run(uint32_t keys, unsigned variant, bool retracts, enum circuit_mode mode, uint64_t seed)
+static void run(uint32_t keys, unsigned variant, bool retracts, enum circuit_mode mode,
+                uint64_t seed)
 {
     struct arena arena = {0};
     struct naive_input in;
@@ -52,13 +54,15 @@ static void streams_of_insertions(void **state)
 {
     (void)state;
     for (uint32_t keys = 0; keys < ARRAY_LENGTH(n_key_sets); keys++)
-        for (unsigned variant = 0; variant < LAW_VARIANTS; variant++) run(keys, variant, false, CIRCUIT_STREAM, 100 + keys * 10 + variant);
+        for (unsigned variant = 0; variant < LAW_VARIANTS; variant++)
+            run(keys, variant, false, CIRCUIT_STREAM, 100 + keys * 10 + variant);
 }
 static void streams_with_retractions(void **state)
 {
     (void)state;
     for (uint32_t keys = 0; keys < ARRAY_LENGTH(n_key_sets); keys++)
-        for (unsigned variant = 0; variant < LAW_VARIANTS; variant++) run(keys, variant, true, CIRCUIT_STREAM, 200 + keys * 10 + variant);
+        for (unsigned variant = 0; variant < LAW_VARIANTS; variant++)
+            run(keys, variant, true, CIRCUIT_STREAM, 200 + keys * 10 + variant);
 }
 static void one_shot(void **state)
 {
@@ -187,8 +191,12 @@ static void survives_memory_running_out(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(streams_of_insertions),      cmocka_unit_test(streams_with_retractions),     cmocka_unit_test(one_shot),
-        cmocka_unit_test(equal_rows_are_not_emitted), cmocka_unit_test(steady_steps_allocate_nothing), cmocka_unit_test(survives_memory_running_out),
+        cmocka_unit_test(streams_of_insertions),
+        cmocka_unit_test(streams_with_retractions),
+        cmocka_unit_test(one_shot),
+        cmocka_unit_test(equal_rows_are_not_emitted),
+        cmocka_unit_test(steady_steps_allocate_nothing),
+        cmocka_unit_test(survives_memory_running_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

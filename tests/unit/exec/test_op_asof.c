@@ -16,7 +16,8 @@ struct asof_case {
 };
 
 /* key, value, time */
-static void random_row(const struct law_spec *spec, struct law_random *random, uint32_t port, struct law_row *row)
+static void random_row(const struct law_spec *spec, struct law_random *random, uint32_t port,
+                       struct law_row *row)
 {
     const struct asof_case *c = spec->ctx;
     (void)port;
@@ -27,7 +28,8 @@ static void random_row(const struct law_spec *spec, struct law_random *random, u
 
 static void text_of(int64_t v, char *out, size_t size)
 {
-    snprintf(out, size, v % 3 == 0 ? "a rather long text with the number %lld" : "t%lld", (long long)v);
+    snprintf(out, size, v % 3 == 0 ? "a rather long text with the number %lld" : "t%lld",
+             (long long)v);
 }
 
 /* Nulls are greatest. */
@@ -47,14 +49,23 @@ static int compare_rows(const struct law_row *a, const struct law_row *b)
 }
 
 /* Is candidate `b` a better match for time t than `best`? */
-static bool is_better(const struct asof_case *c, int64_t t, const struct law_row *b, const struct law_row *best)
+static bool is_better(const struct asof_case *c, int64_t t, const struct law_row *b,
+                      const struct law_row *best)
 {
     int64_t tb = b->values[2], tc;
     switch (c->match) {
-    case ASOF_GE: if (tb > t) return false; break;
-    case ASOF_GT: if (tb >= t) return false; break;
-    case ASOF_LE: if (tb < t) return false; break;
-    case ASOF_LT: if (tb <= t) return false; break;
+    case ASOF_GE:
+        if (tb > t) return false;
+        break;
+    case ASOF_GT:
+        if (tb >= t) return false;
+        break;
+    case ASOF_LE:
+        if (tb < t) return false;
+        break;
+    case ASOF_LT:
+        if (tb <= t) return false;
+        break;
     case ASOF_NEAREST: break;
     }
     if (!best) return true;
@@ -74,7 +85,9 @@ static void expect(const struct law_spec *spec, const struct law_table *tables, 
         int64_t t = a->row.values[2];
         for (size_t j = 0; j < tables[1].rows.n && t != LAW_NULL; j++) {
             const struct law_row *b = &tables[1].rows.items[j].row;
-            if (b->values[2] == LAW_NULL || (c->n_keys && (a->row.values[0] == LAW_NULL || a->row.values[0] != b->values[0]))) continue;
+            if (b->values[2] == LAW_NULL ||
+                (c->n_keys && (a->row.values[0] == LAW_NULL || a->row.values[0] != b->values[0])))
+                continue;
             if (is_better(c, t, b, best)) best = b;
         }
         if (best && c->has_tolerance && llabs(best->values[2] - t) > c->tolerance) best = NULL;
@@ -90,14 +103,17 @@ static void expect(const struct law_spec *spec, const struct law_table *tables, 
 static struct expr *column(uint32_t i, enum law_type type)
 {
     struct expr *e = ARENA_NEW(&arena, struct expr);
-    *e = (struct expr){.kind = EXPR_COLUMN, .type = law_data_type(type), .is_nullable = true, .column = i};
+    *e = (struct expr){
+        .kind = EXPR_COLUMN, .type = law_data_type(type), .is_nullable = true, .column = i};
     return e;
 }
 
-static struct law_spec make(struct asof_case *c, bool left_appends, bool right_appends, bool has_time)
+static struct law_spec make(struct asof_case *c, bool left_appends, bool right_appends,
+                            bool has_time)
 {
     struct law_spec spec = {.n_ports = 2,
-                            .ports = {{3, {LAW_INT, LAW_TEXT, LAW_TIME}, has_time ? 2 : -1}, {3, {LAW_INT, LAW_TEXT, LAW_TIME}, has_time ? 2 : -1}},
+                            .ports = {{3, {LAW_INT, LAW_TEXT, LAW_TIME}, has_time ? 2 : -1},
+                                      {3, {LAW_INT, LAW_TEXT, LAW_TIME}, has_time ? 2 : -1}},
                             .create = op_asof_create,
                             .random_row = random_row,
                             .expect = expect,
@@ -133,10 +149,26 @@ static void run_all(struct asof_case c)
     }
 }
 
-static void by_key(void **state) { (void)state; run_all((struct asof_case){.n_keys = 1, .range = 40}); }
-static void many_ties(void **state) { (void)state; run_all((struct asof_case){.n_keys = 1, .range = 5}); }
-static void without_key(void **state) { (void)state; run_all((struct asof_case){.n_keys = 0, .range = 60}); }
-static void tolerance(void **state) { (void)state; run_all((struct asof_case){.n_keys = 1, .range = 50, .has_tolerance = true, .tolerance = 2}); }
+static void by_key(void **state)
+{
+    (void)state;
+    run_all((struct asof_case){.n_keys = 1, .range = 40});
+}
+static void many_ties(void **state)
+{
+    (void)state;
+    run_all((struct asof_case){.n_keys = 1, .range = 5});
+}
+static void without_key(void **state)
+{
+    (void)state;
+    run_all((struct asof_case){.n_keys = 0, .range = 60});
+}
+static void tolerance(void **state)
+{
+    (void)state;
+    run_all((struct asof_case){.n_keys = 1, .range = 50, .has_tolerance = true, .tolerance = 2});
+}
 
 /* Both sides in time order, with watermarks: results stay right, and what is kept stays small. */
 static void watermarks_evict(void **state)
@@ -150,7 +182,8 @@ static void watermarks_evict(void **state)
         struct bag wanted = {0};
         struct law_rig rig;
         enum { ROUNDS = 24, ROWS = 250 };
-        struct law_entry *kept[2] = {calloc(ROUNDS * ROWS, sizeof **kept), calloc(ROUNDS * ROWS, sizeof **kept)};
+        struct law_entry *kept[2] = {calloc(ROUNDS * ROWS, sizeof **kept),
+                                     calloc(ROUNDS * ROWS, sizeof **kept)};
         law_rig_init(&rig, &spec, CIRCUIT_STREAM);
         for (int64_t round = 0; round < ROUNDS; round++) {
             for (uint32_t k = 0; k < 2; k++) {
@@ -158,18 +191,23 @@ static void watermarks_evict(void **state)
                 struct law_row rows[ROWS];
                 int64_t weights[ROWS];
                 for (int i = 0; i < ROWS; i++) {
-                    rows[i] = (struct law_row){{law_below(&random, 3), law_below(&random, 5), round * 1000 + law_below(&random, 1500)}};
+                    rows[i] = (struct law_row){{law_below(&random, 3), law_below(&random, 5),
+                                                round * 1000 + law_below(&random, 1500)}};
                     weights[i] = 1;
                     kept[port][tables[port].rows.n++] = (struct law_entry){rows[i], 1};
                 }
                 law_push(&rig, &spec, port, rows, weights, ROWS, 100);
             }
-            for (uint32_t port = 0; port < 2; port++) circuit_set_watermark(rig.circuit, rig.scans[port], (round + 1) * 1000);
+            for (uint32_t port = 0; port < 2; port++)
+                circuit_set_watermark(rig.circuit, rig.scans[port], (round + 1) * 1000);
             law_finish(&rig, false);
-            assert_true(rig.op->states.items[0]->n_rows < 5500 && rig.op->states.items[1]->n_rows < 5500);
-            for (int s = 0; s < 2; s++) assert_true(rig.op->states.items[s]->cls->check(rig.op->states.items[s]));
+            assert_true(rig.op->states.items[0]->n_rows < 5500 &&
+                        rig.op->states.items[1]->n_rows < 5500);
+            for (int s = 0; s < 2; s++)
+                assert_true(rig.op->states.items[s]->cls->check(rig.op->states.items[s]));
         }
-        assert_true(rig.op->states.items[0]->n_rows + rig.op->states.items[1]->n_rows < 2 * ROUNDS * ROWS - 2000);
+        assert_true(rig.op->states.items[0]->n_rows + rig.op->states.items[1]->n_rows <
+                    2 * ROUNDS * ROWS - 2000);
         if (match == ASOF_GE || match == ASOF_GT) assert_int_equal(rig.watermark_us, ROUNDS * 1000);
         assert_int_equal(rig.op->late_rows, 0);
         tables[0].rows.items = kept[0];
@@ -205,14 +243,27 @@ static void memory(void **state)
     }
 }
 
-static int setup(void **state) { (void)state; arena = (struct arena){0}; return 0; }
-static int teardown(void **state) { (void)state; arena_deinit(&arena); return 0; }
+static int setup(void **state)
+{
+    (void)state;
+    arena = (struct arena){0};
+    return 0;
+}
+static int teardown(void **state)
+{
+    (void)state;
+    arena_deinit(&arena);
+    return 0;
+}
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(by_key, setup, teardown),      cmocka_unit_test_setup_teardown(many_ties, setup, teardown),
-        cmocka_unit_test_setup_teardown(without_key, setup, teardown), cmocka_unit_test_setup_teardown(tolerance, setup, teardown),
-        cmocka_unit_test_setup_teardown(watermarks_evict, setup, teardown), cmocka_unit_test_setup_teardown(memory, setup, teardown)};
+        cmocka_unit_test_setup_teardown(by_key, setup, teardown),
+        cmocka_unit_test_setup_teardown(many_ties, setup, teardown),
+        cmocka_unit_test_setup_teardown(without_key, setup, teardown),
+        cmocka_unit_test_setup_teardown(tolerance, setup, teardown),
+        cmocka_unit_test_setup_teardown(watermarks_evict, setup, teardown),
+        cmocka_unit_test_setup_teardown(memory, setup, teardown)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

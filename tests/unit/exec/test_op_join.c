@@ -14,7 +14,8 @@ struct join_case {
     int64_t lower, upper;
 };
 
-static void random_row(const struct law_spec *spec, struct law_random *random, uint32_t port, struct law_row *row)
+static void random_row(const struct law_spec *spec, struct law_random *random, uint32_t port,
+                       struct law_row *row)
 {
     (void)spec;
     row->values[0] = law_below(random, 9) ? law_below(random, 7) : LAW_NULL;
@@ -29,20 +30,26 @@ static bool row_matches(const struct join_case *c, const struct law_row *a, cons
         if (a->values[k] == LAW_NULL || a->values[k] != b->values[k]) return false;
     if (c->is_interval) {
         int64_t left = a->values[2], right = b->values[2];
-        if (left == LAW_NULL || right == LAW_NULL || right < left + c->lower || right > left + c->upper) return false;
+        if (left == LAW_NULL || right == LAW_NULL || right < left + c->lower ||
+            right > left + c->upper)
+            return false;
     }
-    return !c->has_predicate || (a->values[2] != LAW_NULL && b->values[2] != LAW_NULL && a->values[2] < b->values[2]);
+    return !c->has_predicate ||
+           (a->values[2] != LAW_NULL && b->values[2] != LAW_NULL && a->values[2] < b->values[2]);
 }
 
-static void pair_text(const struct law_spec *spec, const struct law_row *a, const struct law_row *b, char *out, size_t size)
+static void pair_text(const struct law_spec *spec, const struct law_row *a, const struct law_row *b,
+                      char *out, size_t size)
 {
     const struct law_row nulls = {{LAW_NULL, LAW_NULL, LAW_NULL, LAW_NULL}};
     const struct join_case *c = spec->ctx;
     char left[400], right[400];
     law_row_text(spec->ports[0].types, spec->ports[0].n_cols, a ? a : &nulls, left, sizeof left);
     law_row_text(spec->ports[1].types, spec->ports[1].n_cols, b ? b : &nulls, right, sizeof right);
-    if (c->kind == JOIN_SEMI || c->kind == JOIN_ANTI) snprintf(out, size, "%s", left);
-    else snprintf(out, size, "%s|%s", left, right);
+    if (c->kind == JOIN_SEMI || c->kind == JOIN_ANTI)
+        snprintf(out, size, "%s", left);
+    else
+        snprintf(out, size, "%s|%s", left, right);
 }
 
 static void expect(const struct law_spec *spec, const struct law_table *tables, struct bag *out)
@@ -62,11 +69,14 @@ static void expect(const struct law_spec *spec, const struct law_table *tables, 
                 pair_text(spec, &a->row, &b->row, text, sizeof text);
                 bag_add(out, text, a->weight * b->weight);
             }
-            bool is_padded = side == 0 ? c->kind == JOIN_LEFT || c->kind == JOIN_FULL || c->kind == JOIN_ANTI
+            bool is_padded = side == 0 ? c->kind == JOIN_LEFT || c->kind == JOIN_FULL ||
+                                             c->kind == JOIN_ANTI
                                        : c->kind == JOIN_RIGHT || c->kind == JOIN_FULL;
-            bool is_out = (is_padded && n_matches == 0) || (c->kind == JOIN_SEMI && side == 0 && n_matches != 0);
+            bool is_out = (is_padded && n_matches == 0) ||
+                          (c->kind == JOIN_SEMI && side == 0 && n_matches != 0);
             if (!is_out) continue;
-            pair_text(spec, side == 0 ? &own->row : NULL, side == 1 ? &own->row : NULL, text, sizeof text);
+            pair_text(spec, side == 0 ? &own->row : NULL, side == 1 ? &own->row : NULL, text,
+                      sizeof text);
             bag_add(out, text, own->weight);
         }
     }
@@ -83,7 +93,8 @@ static struct expr *less_than(uint32_t a, uint32_t b, struct data_type type)
     e->args = ARENA_ARRAY(&arena, struct expr *, 2);
     for (int i = 0; i < 2; i++) {
         e->args[i] = ARENA_NEW(&arena, struct expr);
-        *e->args[i] = (struct expr){.kind = EXPR_COLUMN, .type = type, .is_nullable = true, .column = i ? b : a};
+        *e->args[i] = (struct expr){
+            .kind = EXPR_COLUMN, .type = type, .is_nullable = true, .column = i ? b : a};
     }
     assert_int_equal(function_bind(&arena, "<", types, 2, constants, &e->fn, NULL), LAMINAR_OK);
     return e;
@@ -92,14 +103,16 @@ static struct expr *less_than(uint32_t a, uint32_t b, struct data_type type)
 static struct expr *column(uint32_t i, enum law_type type)
 {
     struct expr *e = ARENA_NEW(&arena, struct expr);
-    *e = (struct expr){.kind = EXPR_COLUMN, .type = law_data_type(type), .is_nullable = true, .column = i};
+    *e = (struct expr){
+        .kind = EXPR_COLUMN, .type = law_data_type(type), .is_nullable = true, .column = i};
     return e;
 }
 
 static struct law_spec make(struct join_case *c, bool left_appends, bool right_appends)
 {
     struct law_spec spec = {.n_ports = 2,
-                            .ports = {{3, {LAW_INT, LAW_TEXT, LAW_TIME}, -1}, {4, {LAW_INT, LAW_TEXT, LAW_TIME, LAW_LIST}, -1}},
+                            .ports = {{3, {LAW_INT, LAW_TEXT, LAW_TIME}, -1},
+                                      {4, {LAW_INT, LAW_TEXT, LAW_TIME, LAW_LIST}, -1}},
                             .create = op_join_create,
                             .random_row = random_row,
                             .expect = expect,
@@ -115,7 +128,8 @@ static struct law_spec make(struct join_case *c, bool left_appends, bool right_a
     plan->n_keys = c->n_keys;
     plan->left_keys = ARENA_ARRAY(&arena, struct expr *, 2);
     plan->right_keys = ARENA_ARRAY(&arena, struct expr *, 2);
-    for (uint32_t k = 0; k < c->n_keys; k++) plan->left_keys[k] = plan->right_keys[k] = column(k, spec.ports[0].types[k]);
+    for (uint32_t k = 0; k < c->n_keys; k++)
+        plan->left_keys[k] = plan->right_keys[k] = column(k, spec.ports[0].types[k]);
     if (c->has_predicate) plan->predicate = less_than(2, 5, law_data_type(LAW_TIME));
     if (c->is_interval) {
         plan->left_time = plan->right_time = column(2, LAW_TIME);
@@ -132,20 +146,46 @@ static void run_kinds(struct join_case c)
         if (kind == JOIN_CROSS && c.n_keys) continue;
         for (int mode = 0; mode < 4; mode++) {
             struct law_spec spec = make(&c, mode & 1, mode & 2);
-            for (uint64_t seed = 1; seed <= 2; seed++) law_run(&spec, seed * 100 + (uint64_t)kind * 10 + (uint64_t)mode);
+            for (uint64_t seed = 1; seed <= 2; seed++)
+                law_run(&spec, seed * 100 + (uint64_t)kind * 10 + (uint64_t)mode);
         }
     }
 }
 
-static void one_key(void **state) { (void)state; run_kinds((struct join_case){.n_keys = 1}); }
-static void two_keys(void **state) { (void)state; run_kinds((struct join_case){.n_keys = 2}); }
-static void no_key(void **state) { (void)state; run_kinds((struct join_case){.n_keys = 0}); }
-static void residual(void **state) { (void)state; run_kinds((struct join_case){.n_keys = 1, .has_predicate = true}); }
-static void nested(void **state) { (void)state; run_kinds((struct join_case){.n_keys = 0, .has_predicate = true}); }
-static void interval(void **state) { (void)state; run_kinds((struct join_case){.n_keys = 1, .is_interval = true, .lower = -1, .upper = 2}); }
+static void one_key(void **state)
+{
+    (void)state;
+    run_kinds((struct join_case){.n_keys = 1});
+}
+static void two_keys(void **state)
+{
+    (void)state;
+    run_kinds((struct join_case){.n_keys = 2});
+}
+static void no_key(void **state)
+{
+    (void)state;
+    run_kinds((struct join_case){.n_keys = 0});
+}
+static void residual(void **state)
+{
+    (void)state;
+    run_kinds((struct join_case){.n_keys = 1, .has_predicate = true});
+}
+static void nested(void **state)
+{
+    (void)state;
+    run_kinds((struct join_case){.n_keys = 0, .has_predicate = true});
+}
+static void interval(void **state)
+{
+    (void)state;
+    run_kinds((struct join_case){.n_keys = 1, .is_interval = true, .lower = -1, .upper = 2});
+}
 
 /* Chunks so big that rows of append-only sides wait for the index. */
-static void big_random_row(const struct law_spec *spec, struct law_random *random, uint32_t port, struct law_row *row)
+static void big_random_row(const struct law_spec *spec, struct law_random *random, uint32_t port,
+                           struct law_row *row)
 {
     (void)spec;
     row->values[0] = law_below(random, 90) ? law_below(random, 3000) : LAW_NULL;
@@ -174,13 +214,18 @@ static void watermarks_evict(void **state)
     (void)state;
     enum { ROUNDS = 24, ROWS = 500 };
     for (int kind = JOIN_INNER; kind <= JOIN_FULL; kind++) {
-        struct join_case c = {.kind = (enum join_kind)kind, .n_keys = 1, .is_interval = true, .lower = -300, .upper = 200};
+        struct join_case c = {.kind = (enum join_kind)kind,
+                              .n_keys = 1,
+                              .is_interval = true,
+                              .lower = -300,
+                              .upper = 200};
         struct law_spec spec = make(&c, true, true);
         struct law_table tables[2] = {{.n_cols = 3}, {.n_cols = 4}};
         struct law_random random = {(uint64_t)kind + 3};
         struct law_rig rig;
         struct bag wanted = {0};
-        struct law_entry *kept[2] = {calloc(ROUNDS * ROWS, sizeof **kept), calloc(ROUNDS * ROWS, sizeof **kept)};
+        struct law_entry *kept[2] = {calloc(ROUNDS * ROWS, sizeof **kept),
+                                     calloc(ROUNDS * ROWS, sizeof **kept)};
         for (int p = 0; p < 2; p++) spec.plan->inputs[p]->props.time_col = 2;
         spec.plan->props.time_col = 2;
         law_rig_init(&rig, &spec, CIRCUIT_STREAM);
@@ -190,20 +235,23 @@ static void watermarks_evict(void **state)
                 struct law_row rows[ROWS];
                 int64_t weights[ROWS];
                 for (int i = 0; i < ROWS; i++) {
-                    rows[i] = (struct law_row){{law_below(&random, 200), law_below(&random, 5), round * 1000 + law_below(&random, 1500), 0}};
+                    rows[i] = (struct law_row){{law_below(&random, 200), law_below(&random, 5),
+                                                round * 1000 + law_below(&random, 1500), 0}};
                     weights[i] = 1;
                     kept[port][tables[port].rows.n++] = (struct law_entry){rows[i], 1};
                 }
                 law_push(&rig, &spec, port, rows, weights, ROWS, 300);
             }
-            for (uint32_t port = 0; port < 2; port++) circuit_set_watermark(rig.circuit, rig.scans[port], (round + 1) * 1000);
+            for (uint32_t port = 0; port < 2; port++)
+                circuit_set_watermark(rig.circuit, rig.scans[port], (round + 1) * 1000);
             law_finish(&rig, false);
             for (int s = 0; s < 2; s++) {
                 assert_true(rig.op->states.items[s]->n_rows < 6500);
                 assert_true(rig.op->states.items[s]->cls->check(rig.op->states.items[s]));
             }
         }
-        assert_int_equal(rig.watermark_us, ROUNDS * 1000 - 300); /* a left row may still come out when its right row is 300 earlier */
+        /* a left row may still come out when its right row is 300 earlier */
+        assert_int_equal(rig.watermark_us, ROUNDS * 1000 - 300);
         tables[0].rows.items = kept[0];
         tables[1].rows.items = kept[1];
         expect(&spec, tables, &wanted);
@@ -240,7 +288,8 @@ static void find_twins(void)
         for (int64_t i = 0; i < CHUNK_ROWS; i++) values[i] = from + i;
         struct vector v = {.type = TYPE(INT64), .data = values};
         kernel_hash(&v, 1, CHUNK_ROWS, hashes);
-        for (int64_t i = 0; i < CHUNK_ROWS; i++) found[from + i] = (hashes[i] >> 32 << 32) | (uint64_t)values[i];
+        for (int64_t i = 0; i < CHUNK_ROWS; i++)
+            found[from + i] = (hashes[i] >> 32 << 32) | (uint64_t)values[i];
     }
     qsort(found, N, sizeof *found, compare_u64);
     for (size_t i = 1; i < N; i++) {
@@ -251,7 +300,8 @@ static void find_twins(void)
     free(found);
     assert_true(twins[0] != twins[1]);
 }
-static void twin_row(const struct law_spec *spec, struct law_random *random, uint32_t port, struct law_row *row)
+static void twin_row(const struct law_spec *spec, struct law_random *random, uint32_t port,
+                     struct law_row *row)
 {
     random_row(spec, random, port, row);
     row->values[0] = law_below(random, 9) ? twins[law_below(random, 2)] : 3;
@@ -286,16 +336,31 @@ static void memory(void **state)
     }
 }
 
-static int setup(void **state) { (void)state; arena = (struct arena){0}; return 0; }
-static int teardown(void **state) { (void)state; arena_deinit(&arena); return 0; }
+static int setup(void **state)
+{
+    (void)state;
+    arena = (struct arena){0};
+    return 0;
+}
+static int teardown(void **state)
+{
+    (void)state;
+    arena_deinit(&arena);
+    return 0;
+}
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(one_key, setup, teardown),  cmocka_unit_test_setup_teardown(two_keys, setup, teardown),
-        cmocka_unit_test_setup_teardown(no_key, setup, teardown),   cmocka_unit_test_setup_teardown(residual, setup, teardown),
-        cmocka_unit_test_setup_teardown(nested, setup, teardown),   cmocka_unit_test_setup_teardown(interval, setup, teardown),
-        cmocka_unit_test_setup_teardown(big_chunks, setup, teardown), cmocka_unit_test_setup_teardown(memory, setup, teardown),
-        cmocka_unit_test_setup_teardown(keys_of_one_hash, setup, teardown), cmocka_unit_test_setup_teardown(watermarks_evict, setup, teardown)};
+        cmocka_unit_test_setup_teardown(one_key, setup, teardown),
+        cmocka_unit_test_setup_teardown(two_keys, setup, teardown),
+        cmocka_unit_test_setup_teardown(no_key, setup, teardown),
+        cmocka_unit_test_setup_teardown(residual, setup, teardown),
+        cmocka_unit_test_setup_teardown(nested, setup, teardown),
+        cmocka_unit_test_setup_teardown(interval, setup, teardown),
+        cmocka_unit_test_setup_teardown(big_chunks, setup, teardown),
+        cmocka_unit_test_setup_teardown(memory, setup, teardown),
+        cmocka_unit_test_setup_teardown(keys_of_one_hash, setup, teardown),
+        cmocka_unit_test_setup_teardown(watermarks_evict, setup, teardown)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

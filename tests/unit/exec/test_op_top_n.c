@@ -14,7 +14,8 @@ struct top_case {
     uint64_t limit, offset;
 };
 
-static void random_row(const struct law_spec *spec, struct law_random *random, uint32_t port, struct law_row *row)
+static void random_row(const struct law_spec *spec, struct law_random *random, uint32_t port,
+                       struct law_row *row)
 {
     (void)spec;
     (void)port;
@@ -25,7 +26,8 @@ static void random_row(const struct law_spec *spec, struct law_random *random, u
 
 static int compare_values(int64_t a, int64_t b, bool is_descending, bool is_nulls_first)
 {
-    if (a == LAW_NULL || b == LAW_NULL) return a == b ? 0 : (a == LAW_NULL) == is_nulls_first ? -1 : 1;
+    if (a == LAW_NULL || b == LAW_NULL)
+        return a == b ? 0 : (a == LAW_NULL) == is_nulls_first ? -1 : 1;
     int order = (a > b) - (a < b);
     return is_descending ? -order : order;
 }
@@ -35,8 +37,10 @@ static int compare_texts(int64_t a, int64_t b)
 {
     if (a == LAW_NULL || b == LAW_NULL) return compare_values(a, b, false, false);
     char x[60], y[60];
-    snprintf(x, sizeof x, a % 3 == 0 ? "a rather long text with the number %lld" : "t%lld", (long long)a);
-    snprintf(y, sizeof y, b % 3 == 0 ? "a rather long text with the number %lld" : "t%lld", (long long)b);
+    snprintf(x, sizeof x, a % 3 == 0 ? "a rather long text with the number %lld" : "t%lld",
+             (long long)a);
+    snprintf(y, sizeof y, b % 3 == 0 ? "a rather long text with the number %lld" : "t%lld",
+             (long long)b);
     return strcmp(x, y);
 }
 static int compare_rows(const void *pa, const void *pb)
@@ -46,8 +50,11 @@ static int compare_rows(const void *pa, const void *pb)
     if (sorting->has_partition && x[0] != y[0]) return x[0] < y[0] ? -1 : 1;
     for (uint32_t k = 0; k < sorting->n_keys; k++) {
         const struct sort_key *key = &sorting->keys[k];
-        int order = key->column == 2 ? 0 : compare_values(x[key->column], y[key->column], key->is_descending, key->is_nulls_first);
-        if (key->column == 2) order = key->is_descending ? -compare_texts(x[2], y[2]) : compare_texts(x[2], y[2]);
+        int order = key->column == 2 ? 0
+                                     : compare_values(x[key->column], y[key->column],
+                                                      key->is_descending, key->is_nulls_first);
+        if (key->column == 2)
+            order = key->is_descending ? -compare_texts(x[2], y[2]) : compare_texts(x[2], y[2]);
         if (order) return order;
     }
     for (int c = 0; c < 3; c++) {
@@ -71,13 +78,15 @@ static void expect(const struct law_spec *spec, const struct law_table *tables, 
         if (i && c->has_partition && rows[i].row.values[0] != rows[i - 1].row.values[0]) place = 0;
         law_row_text(spec->ports[0].types, 3, &rows[i].row, text, sizeof text);
         for (int64_t w = 0; w < rows[i].weight; w++, place++)
-            if (place >= c->offset && (!c->has_limit || place < c->offset + c->limit)) bag_add(out, text, 1);
+            if (place >= c->offset && (!c->has_limit || place < c->offset + c->limit))
+                bag_add(out, text, 1);
     }
     free(rows);
 }
 
 /* LIMIT alone: any rows of the input, as many as there should be. */
-static bool any_rows(const struct law_spec *spec, const struct law_table *tables, const struct bag *got)
+static bool any_rows(const struct law_spec *spec, const struct law_table *tables,
+                     const struct bag *got)
 {
     const struct top_case *c = spec->ctx;
     struct bag input = {0};
@@ -90,7 +99,8 @@ static bool any_rows(const struct law_spec *spec, const struct law_table *tables
         n_in += tables[0].rows.items[i].weight;
     }
     for (size_t i = 0; i < got->entries.n; i++) {
-        is_part &= got->entries.items[i].weight >= 0 && got->entries.items[i].weight <= bag_weight(&input, got->entries.items[i].text);
+        is_part &= got->entries.items[i].weight >= 0 &&
+                   got->entries.items[i].weight <= bag_weight(&input, got->entries.items[i].text);
         n_got += got->entries.items[i].weight;
     }
     bag_deinit(&input);
@@ -133,8 +143,14 @@ static void run(struct top_case c)
     }
 }
 
-#define ASC(c) {.column = (c)}
-#define DESC(c) {.column = (c), .is_descending = true, .is_nulls_first = true}
+#define ASC(c)                                                                                     \
+    {                                                                                              \
+        .column = (c)                                                                              \
+    }
+#define DESC(c)                                                                                    \
+    {                                                                                              \
+        .column = (c), .is_descending = true, .is_nulls_first = true                               \
+    }
 
 static void whole_input(void **state)
 {
@@ -206,11 +222,17 @@ static void expect_all(const struct law_spec *spec, const struct law_table *tabl
 static void union_all(void **state)
 {
     (void)state;
-    struct law_spec spec = {.n_ports = 3, .create = op_union_create, .random_row = random_row, .expect = expect_all, .n_steps = 10, .rows_a_step = 20};
+    struct law_spec spec = {.n_ports = 3,
+                            .create = op_union_create,
+                            .random_row = random_row,
+                            .expect = expect_all,
+                            .n_steps = 10,
+                            .rows_a_step = 20};
     for (uint32_t p = 0; p < 3; p++) {
         spec.ports[p].n_cols = 3;
         spec.ports[p].time_col = -1;
-        memcpy(spec.ports[p].types, (enum law_type[]){LAW_INT, LAW_INT32, LAW_TEXT}, 3 * sizeof(enum law_type));
+        memcpy(spec.ports[p].types, (enum law_type[]){LAW_INT, LAW_INT32, LAW_TEXT},
+               3 * sizeof(enum law_type));
     }
     spec.plan = law_plan(&arena, PLAN_UNION_ALL, 3);
     law_scan_plans(&arena, &spec);
@@ -229,7 +251,11 @@ static void sort_keeps_the_rows(void **state)
     law_run(&spec, 3);
 }
 
-static struct { int64_t last; size_t n; bool is_sorted; } seen;
+static struct {
+    int64_t last;
+    size_t n;
+    bool is_sorted;
+} seen;
 static laminar_status watch(void *ctx, struct step *step, const struct chunk *chunk)
 {
     (void)ctx;
@@ -258,7 +284,8 @@ static void one_shot_results_are_in_order(void **state)
             spec.create = op_sort_create;
         }
         law_rig_init(&rig, &spec, CIRCUIT_ONE_SHOT);
-        assert_int_equal(circuit_add_output(rig.circuit, rig.op, &callbacks, &output, NULL), LAMINAR_OK);
+        assert_int_equal(circuit_add_output(rig.circuit, rig.op, &callbacks, &output, NULL),
+                         LAMINAR_OK);
         for (int64_t round = 0; round < 20; round++) {
             for (int64_t i = 0; i < 500; i++) {
                 rows[i] = (struct law_row){{1, (round * 500 + i) * 7919 % 10007, 1}};
@@ -288,15 +315,29 @@ static void memory(void **state)
     }
 }
 
-static int setup(void **state) { (void)state; arena = (struct arena){0}; return 0; }
-static int teardown(void **state) { (void)state; arena_deinit(&arena); return 0; }
+static int setup(void **state)
+{
+    (void)state;
+    arena = (struct arena){0};
+    return 0;
+}
+static int teardown(void **state)
+{
+    (void)state;
+    arena_deinit(&arena);
+    return 0;
+}
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(whole_input, setup, teardown),          cmocka_unit_test_setup_teardown(partitions, setup, teardown),
-        cmocka_unit_test_setup_teardown(limit_alone, setup, teardown),          cmocka_unit_test_setup_teardown(keeps_little_of_much, setup, teardown),
-        cmocka_unit_test_setup_teardown(union_all, setup, teardown),            cmocka_unit_test_setup_teardown(sort_keeps_the_rows, setup, teardown),
-        cmocka_unit_test_setup_teardown(one_shot_results_are_in_order, setup, teardown), cmocka_unit_test_setup_teardown(memory, setup, teardown)};
+        cmocka_unit_test_setup_teardown(whole_input, setup, teardown),
+        cmocka_unit_test_setup_teardown(partitions, setup, teardown),
+        cmocka_unit_test_setup_teardown(limit_alone, setup, teardown),
+        cmocka_unit_test_setup_teardown(keeps_little_of_much, setup, teardown),
+        cmocka_unit_test_setup_teardown(union_all, setup, teardown),
+        cmocka_unit_test_setup_teardown(sort_keeps_the_rows, setup, teardown),
+        cmocka_unit_test_setup_teardown(one_shot_results_are_in_order, setup, teardown),
+        cmocka_unit_test_setup_teardown(memory, setup, teardown)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

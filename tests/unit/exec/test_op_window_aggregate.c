@@ -10,10 +10,14 @@ struct shape {
     int64_t size_us, slide_us, offset_us;
 };
 static const struct shape shapes[] = {
-    {WINDOW_TUMBLE, SECOND, SECOND, 0},           {WINDOW_TUMBLE, 700000, 700000, 123000},
-    {WINDOW_HOP, 2 * SECOND, SECOND, 0},          {WINDOW_HOP, 2500000, SECOND, 0},
-    {WINDOW_HOP, 3 * SECOND, 500000, -250000},    {WINDOW_HOP, SECOND, 2 * SECOND, 0} /* gaps between windows */,
-    {WINDOW_CUMULATE, 3 * SECOND, SECOND, 0},     {WINDOW_CUMULATE, 2 * SECOND, 400000, 100000},
+    {WINDOW_TUMBLE, SECOND, SECOND, 0},
+    {WINDOW_TUMBLE, 700000, 700000, 123000},
+    {WINDOW_HOP, 2 * SECOND, SECOND, 0},
+    {WINDOW_HOP, 2500000, SECOND, 0},
+    {WINDOW_HOP, 3 * SECOND, 500000, -250000},
+    {WINDOW_HOP, SECOND, 2 * SECOND, 0} /* gaps between windows */,
+    {WINDOW_CUMULATE, 3 * SECOND, SECOND, 0},
+    {WINDOW_CUMULATE, 2 * SECOND, 400000, 100000},
 };
 static const uint32_t key_sets[][2] = {{0}, {LAW_K}, {LAW_S, LAW_K}};
 static const uint32_t n_key_sets[] = {0, 1, 2};
@@ -25,7 +29,8 @@ static int64_t visible_until(enum emit_mode emit, int64_t watermark)
 }
 
 /* Rows come in disorder, but never behind the watermark, which follows `slack` behind the newest time. */
-static void run(const struct shape *shape, uint32_t keys, unsigned variant, enum emit_mode emit, bool retracts, int64_t lateness, uint64_t seed)
+static void run(const struct shape *shape, uint32_t keys, unsigned variant, enum emit_mode emit,
+                bool retracts, int64_t lateness, uint64_t seed)
 {
     struct arena arena = {0};
     struct naive_input in;
@@ -36,7 +41,8 @@ static void run(const struct shape *shape, uint32_t keys, unsigned variant, enum
     in.time_span = 2 * SECOND;
     rows_init(&chunk_rows, naive_types, LAW_N_COLS);
     struct plan *plan = naive_plan(&arena, !retracts, key_sets[keys], n_key_sets[keys], variant);
-    plan = naive_windowed(&arena, plan, shape->kind, shape->size_us, shape->slide_us, shape->offset_us, emit);
+    plan = naive_windowed(&arena, plan, shape->kind, shape->size_us, shape->slide_us,
+                          shape->offset_us, emit);
     plan->lateness_us = lateness;
     OK(harness_open(&h, plan, op_window_aggregate_create, CIRCUIT_STREAM));
     int64_t watermark = WATERMARK_NONE;
@@ -63,18 +69,25 @@ static void run(const struct shape *shape, uint32_t keys, unsigned variant, enum
         assert_string_equal(h.failure.message, "");
         struct tally want = {0};
         bool is_final = is_last || emit != EMIT_AFTER_WATERMARK;
-        int64_t until = visible_until(emit, watermark == INT64_MAX || lateness == 0 || emit != EMIT_ON_CLOSE || watermark == WATERMARK_NONE
-                                                ? watermark : watermark - lateness);
+        int64_t until = visible_until(emit, watermark == INT64_MAX || lateness == 0 ||
+                                                    emit != EMIT_ON_CLOSE ||
+                                                    watermark == WATERMARK_NONE
+                                                ? watermark
+                                                : watermark - lateness);
         naive_expect(&in, plan, until, &want);
         if (is_final || emit == EMIT_AFTER_WATERMARK) assert_tallies_equal(&h.out, &want, "window");
         tally_deinit(&want);
         check_states(h.op);
         if (emit == EMIT_ON_CLOSE || emit == EMIT_FINAL) assert_int_equal(h.n_minus, 0);
-        if (step % 6 == 5 && !is_last) harness_restart(&h, plan, op_window_aggregate_create, CIRCUIT_STREAM);
-        if (step % 6 == 5 && !is_last && watermark != WATERMARK_NONE) harness_watermark(&h, watermark);
+        if (step % 6 == 5 && !is_last)
+            harness_restart(&h, plan, op_window_aggregate_create, CIRCUIT_STREAM);
+        if (step % 6 == 5 && !is_last && watermark != WATERMARK_NONE)
+            harness_watermark(&h, watermark);
     }
-    for (size_t i = 0; i < h.op->states.n; i++) /* all is given up at the end; "progress" is one row */
-        assert_true(h.op->states.items[i]->n_rows <= (strcmp(h.op->states.items[i]->name, "progress") == 0));
+    /* all is given up at the end; "progress" is one row */
+    for (size_t i = 0; i < h.op->states.n; i++)
+        assert_true(h.op->states.items[i]->n_rows <=
+                    (strcmp(h.op->states.items[i]->name, "progress") == 0));
     harness_close(&h);
     rows_deinit(&chunk_rows);
     naive_close(&in);
@@ -83,11 +96,13 @@ static void run(const struct shape *shape, uint32_t keys, unsigned variant, enum
 
 static void all_modes(bool retracts, uint64_t seed)
 {
-    static const enum emit_mode modes[] = {EMIT_ON_CLOSE, EMIT_ON_UPDATE, EMIT_CHANGES, EMIT_AFTER_WATERMARK, EMIT_FINAL};
+    static const enum emit_mode modes[] = {EMIT_ON_CLOSE, EMIT_ON_UPDATE, EMIT_CHANGES,
+                                           EMIT_AFTER_WATERMARK, EMIT_FINAL};
     for (size_t s = 0; s < ARRAY_LENGTH(shapes); s++)
         for (size_t m = 0; m < ARRAY_LENGTH(modes); m++)
             for (unsigned variant = 0; variant < LAW_VARIANTS; variant++)
-                run(&shapes[s], (uint32_t)(s + variant) % 3, variant, modes[m], retracts, 0, seed + s * 100 + m * 10 + variant);
+                run(&shapes[s], (uint32_t)(s + variant) % 3, variant, modes[m], retracts, 0,
+                    seed + s * 100 + m * 10 + variant);
 }
 static void streams_of_insertions(void **state)
 {
@@ -121,7 +136,8 @@ static void one_shot_gives_all_windows(void **state)
             naive_open(&in, 60 + s);
             rows_init(&rows, naive_types, LAW_N_COLS);
             struct plan *plan = naive_plan(&arena, true, key_sets[2], 2, variant);
-            plan = naive_windowed(&arena, plan, shapes[s].kind, shapes[s].size_us, shapes[s].slide_us, shapes[s].offset_us, EMIT_ON_CLOSE);
+            plan = naive_windowed(&arena, plan, shapes[s].kind, shapes[s].size_us,
+                                  shapes[s].slide_us, shapes[s].offset_us, EMIT_ON_CLOSE);
             plan->window.is_event_time = s % 2;
             OK(harness_open(&h, plan, op_window_aggregate_create, CIRCUIT_ONE_SHOT));
             for (int c = 0; c < 3; c++) {
@@ -149,12 +165,14 @@ struct fixed {
     struct vector vecs[LAW_N_COLS];
     struct harness h;
 };
-static void open_fixed(struct fixed *f, const struct shape *shape, enum emit_mode emit, int64_t lateness, bool is_append_only)
+static void open_fixed(struct fixed *f, const struct shape *shape, enum emit_mode emit,
+                       int64_t lateness, bool is_append_only)
 {
     memset(f, 0, sizeof *f);
     uint32_t key = LAW_K;
     struct plan *plan = naive_plan(&f->arena, is_append_only, &key, 1, 0);
-    plan = naive_windowed(&f->arena, plan, shape->kind, shape->size_us, shape->slide_us, shape->offset_us, emit);
+    plan = naive_windowed(&f->arena, plan, shape->kind, shape->size_us, shape->slide_us,
+                          shape->offset_us, emit);
     plan->lateness_us = lateness;
     OK(harness_open(&f->h, plan, op_window_aggregate_create, CIRCUIT_STREAM));
     rows_init(&f->rows, naive_types, LAW_N_COLS);
@@ -191,15 +209,18 @@ static void late_rows_are_dropped_and_counted(void **state)
     push_row(&f, "1970-01-01 00:00:01", "1", "1"); /* same step */
     harness_finish(&f.h);
     assert_int_equal(f.h.op->late_rows, 0);
-    assert_int_equal(weight_of(&f, "1970-01-01 00:00:01 | 1970-01-01 00:00:02 | 1 | 1 | 1 | 1 | 1.0"), 1);
+    assert_int_equal(
+        weight_of(&f, "1970-01-01 00:00:01 | 1970-01-01 00:00:02 | 1 | 1 | 1 | 1 | 1.0"), 1);
     push_row(&f, "1970-01-01 00:00:04.9", "1", "1"); /* window [4, 5) is closed */
-    push_row(&f, "1970-01-01 00:00:05", "1", "1");   /* behind the watermark, but its window is open */
+    /* behind the watermark, but its window is open */
+    push_row(&f, "1970-01-01 00:00:05", "1", "1");
     push_row(&f, "NULL", "1", "1");
     harness_finish(&f.h);
     assert_int_equal(f.h.op->late_rows, 2);
     harness_watermark(&f.h, 6 * SECOND);
     harness_finish(&f.h);
-    assert_int_equal(weight_of(&f, "1970-01-01 00:00:05 | 1970-01-01 00:00:06 | 1 | 2 | 2 | 11 | 2.0"), 1);
+    assert_int_equal(
+        weight_of(&f, "1970-01-01 00:00:05 | 1970-01-01 00:00:06 | 1 | 2 | 2 | 11 | 2.0"), 1);
     assert_int_equal(tally_n(&f.h.out), 2);
     close_fixed(&f);
 }
@@ -212,14 +233,18 @@ static void late_but_allowed_rows_correct_the_window(void **state)
     push_row(&f, "1970-01-01 00:00:01", "1", "10");
     harness_watermark(&f.h, 2 * SECOND);
     harness_finish(&f.h);
-    assert_int_equal(weight_of(&f, "1970-01-01 00:00:01 | 1970-01-01 00:00:02 | 1 | 1 | 1 | 10 | 1.0"), 1);
+    assert_int_equal(
+        weight_of(&f, "1970-01-01 00:00:01 | 1970-01-01 00:00:02 | 1 | 1 | 1 | 10 | 1.0"), 1);
     push_row(&f, "1970-01-01 00:00:01.5", "1", "5");
     push_row(&f, "1970-01-01 00:00:01.7", "2", "7");
     harness_finish(&f.h);
     assert_int_equal(f.h.n_minus, 1);
-    assert_int_equal(weight_of(&f, "1970-01-01 00:00:01 | 1970-01-01 00:00:02 | 1 | 1 | 1 | 10 | 1.0"), 0);
-    assert_int_equal(weight_of(&f, "1970-01-01 00:00:01 | 1970-01-01 00:00:02 | 1 | 2 | 2 | 15 | 2.0"), 1);
-    assert_int_equal(weight_of(&f, "1970-01-01 00:00:01 | 1970-01-01 00:00:02 | 2 | 1 | 1 | 7 | 1.0"), 1);
+    assert_int_equal(
+        weight_of(&f, "1970-01-01 00:00:01 | 1970-01-01 00:00:02 | 1 | 1 | 1 | 10 | 1.0"), 0);
+    assert_int_equal(
+        weight_of(&f, "1970-01-01 00:00:01 | 1970-01-01 00:00:02 | 1 | 2 | 2 | 15 | 2.0"), 1);
+    assert_int_equal(
+        weight_of(&f, "1970-01-01 00:00:01 | 1970-01-01 00:00:02 | 2 | 1 | 1 | 7 | 1.0"), 1);
     harness_watermark(&f.h, 4 * SECOND);
     harness_finish(&f.h);
     push_row(&f, "1970-01-01 00:00:01.9", "1", "5");
@@ -261,8 +286,10 @@ static void session_is_refused(void **state)
     (void)state;
     struct arena arena = {0};
     struct harness h;
-    struct plan *plan = naive_windowed(&arena, naive_plan(&arena, true, key_sets[1], 1, 0), WINDOW_SESSION, SECOND, SECOND, 0, EMIT_ON_CLOSE);
-    assert_int_equal(harness_open(&h, plan, op_window_aggregate_create, CIRCUIT_STREAM), LAMINAR_QUERY_UNSUPPORTED);
+    struct plan *plan = naive_windowed(&arena, naive_plan(&arena, true, key_sets[1], 1, 0),
+                                       WINDOW_SESSION, SECOND, SECOND, 0, EMIT_ON_CLOSE);
+    assert_int_equal(harness_open(&h, plan, op_window_aggregate_create, CIRCUIT_STREAM),
+                     LAMINAR_QUERY_UNSUPPORTED);
     harness_close(&h);
     arena_deinit(&arena);
 }
@@ -281,7 +308,8 @@ static void steady_steps_allocate_nothing(void **state)
             naive_open(&in, 8);
             rows_init(&rows, naive_types, LAW_N_COLS);
             struct plan *plan = naive_plan(&arena, true, key_sets[2], 2, s % 2 ? 0 : 2);
-            plan = naive_windowed(&arena, plan, shapes[s].kind, shapes[s].size_us, shapes[s].slide_us, shapes[s].offset_us, modes[m]);
+            plan = naive_windowed(&arena, plan, shapes[s].kind, shapes[s].size_us,
+                                  shapes[s].slide_us, shapes[s].offset_us, modes[m]);
             OK(harness_open(&h, plan, op_window_aggregate_create, CIRCUIT_STREAM));
             h.is_recording = false;
             in.time_span = SECOND;
@@ -338,7 +366,8 @@ static void survives_memory_running_out(void **state)
         struct scenario sc;
         naive_open(&in, 77);
         sc.plan = naive_plan(&arena, true, key_sets[2], 2, (unsigned)s % LAW_VARIANTS);
-        sc.plan = naive_windowed(&arena, sc.plan, shapes[s].kind, shapes[s].size_us, shapes[s].slide_us, shapes[s].offset_us, EMIT_ON_CLOSE);
+        sc.plan = naive_windowed(&arena, sc.plan, shapes[s].kind, shapes[s].size_us,
+                                 shapes[s].slide_us, shapes[s].offset_us, EMIT_ON_CLOSE);
         for (int c = 0; c < 4; c++) {
             rows_init(&rows[c], naive_types, LAW_N_COLS);
             sc.chunks[c] = naive_chunk(&in, 40, false, &rows[c], vecs[c]);
@@ -353,11 +382,16 @@ static void survives_memory_running_out(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(streams_of_insertions),       cmocka_unit_test(streams_with_retractions),
-        cmocka_unit_test(lateness_keeps_windows_open), cmocka_unit_test(one_shot_gives_all_windows),
-        cmocka_unit_test(late_rows_are_dropped_and_counted), cmocka_unit_test(late_but_allowed_rows_correct_the_window),
-        cmocka_unit_test(watermark_is_the_earliest_open_window), cmocka_unit_test(session_is_refused),
-        cmocka_unit_test(steady_steps_allocate_nothing), cmocka_unit_test(survives_memory_running_out),
+        cmocka_unit_test(streams_of_insertions),
+        cmocka_unit_test(streams_with_retractions),
+        cmocka_unit_test(lateness_keeps_windows_open),
+        cmocka_unit_test(one_shot_gives_all_windows),
+        cmocka_unit_test(late_rows_are_dropped_and_counted),
+        cmocka_unit_test(late_but_allowed_rows_correct_the_window),
+        cmocka_unit_test(watermark_is_the_earliest_open_window),
+        cmocka_unit_test(session_is_refused),
+        cmocka_unit_test(steady_steps_allocate_nothing),
+        cmocka_unit_test(survives_memory_running_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

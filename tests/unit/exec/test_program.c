@@ -6,8 +6,11 @@
 #define OK(expr) assert_int_equal((expr), LAMINAR_OK)
 
 enum { A, B, C, D, S, N_COLS }; /* a, b BIGINT, c BOOLEAN, d DOUBLE, s VARCHAR */
-static const struct data_type types[N_COLS] = {{.id = LAMINAR_TYPE_INT64}, {.id = LAMINAR_TYPE_INT64}, {.id = LAMINAR_TYPE_BOOL},
-                                               {.id = LAMINAR_TYPE_DOUBLE}, {.id = LAMINAR_TYPE_VARCHAR}};
+static const struct data_type types[N_COLS] = {{.id = LAMINAR_TYPE_INT64},
+                                               {.id = LAMINAR_TYPE_INT64},
+                                               {.id = LAMINAR_TYPE_BOOL},
+                                               {.id = LAMINAR_TYPE_DOUBLE},
+                                               {.id = LAMINAR_TYPE_VARCHAR}};
 
 static struct arena arena;
 static struct rng rng;
@@ -58,7 +61,8 @@ static struct judged judge_call(const struct expr *e, const struct vector *cols,
         args[i] = arg.value->value;
         has_null |= !vector_is_valid(&args[i], 0);
     }
-    if (has_null && e->fn->flags & FN_STRICT) return (struct judged){const_expr(&arena, e->type, "NULL"), false};
+    if (has_null && e->fn->flags & FN_STRICT)
+        return (struct judged){const_expr(&arena, e->type, "NULL"), false};
     struct column out;
     struct laminar_error err = LAMINAR_ERROR_INIT;
     struct arena scratch = {0};
@@ -67,9 +71,13 @@ static struct judged judge_call(const struct expr *e, const struct vector *cols,
     OK(column_reserve(&out, 1, NULL));
     out.n = 1;
     struct judged result = {0};
-    if (e->fn->kernel(e->fn, &env, args, 1, &out) != LAMINAR_OK) result.is_error = true;
-    else result.value = constant_of(&out.vec, 0, e->type);
-    if (result.value && type_phys(e->type) == PHYS_STRING && vector_is_valid(&result.value->value, 0)) { /* bytes of its own */
+    if (e->fn->kernel(e->fn, &env, args, 1, &out) != LAMINAR_OK)
+        result.is_error = true;
+    else
+        result.value = constant_of(&out.vec, 0, e->type);
+    /* bytes of its own */
+    if (result.value && type_phys(e->type) == PHYS_STRING &&
+        vector_is_valid(&result.value->value, 0)) {
         struct string_view *view = result.value->value.data;
         *view = string_make(arena_strndup(&arena, string_data(view), view->size), view->size);
     }
@@ -112,13 +120,19 @@ static struct judged judge(const struct expr *e, const struct vector *cols, size
         return arg;
     case EXPR_IN_LIST: {
         struct judged x = judge(e->args[0], cols, row);
-        if (x.is_error || !vector_is_valid(&x.value->value, 0)) return x.is_error ? x : (struct judged){boolean("NULL"), false};
+        if (x.is_error || !vector_is_valid(&x.value->value, 0))
+            return x.is_error ? x : (struct judged){boolean("NULL"), false};
         bool has_null = false;
         for (uint32_t i = 1; i < e->n_args; i++) {
-            if (!vector_is_valid(&e->args[i]->value, 0)) has_null = true;
-            else if (kernel_equal(&x.value->value, 0, &e->args[i]->value, 0)) return (struct judged){boolean(e->is_negated ? "false" : "true"), false};
+            if (!vector_is_valid(&e->args[i]->value, 0))
+                has_null = true;
+            else if (kernel_equal(&x.value->value, 0, &e->args[i]->value, 0))
+                return (struct judged){boolean(e->is_negated ? "false" : "true"), false};
         }
-        return (struct judged){boolean(has_null ? "NULL" : e->is_negated ? "true" : "false"), false};
+        return (struct judged){boolean(has_null        ? "NULL"
+                                       : e->is_negated ? "true"
+                                                       : "false"),
+                               false};
     }
     case EXPR_SUBQUERY:
     case EXPR_OUTER: break;
@@ -139,17 +153,29 @@ static struct expr *random_bool(int depth)
     snprintf(text, sizeof text, "%d", (int)rng_below(&rng, 30) - 15);
     switch (k) {
     case 0: return col_expr(&arena, C, types[C]);
-    case 1: return call2(&arena, comparisons[rng_below(&rng, 6)], a(), rng_below(&rng, 2) ? b() : lit(text));
-    case 2: return rng_below(&rng, 4) ? call2(&arena, comparisons[rng_below(&rng, 6)], lit(text), b()) : boolean(rng_below(&rng, 2) ? "true" : "NULL");
+    case 1:
+        return call2(&arena, comparisons[rng_below(&rng, 6)], a(),
+                     rng_below(&rng, 2) ? b() : lit(text));
+    case 2:
+        return rng_below(&rng, 4) ? call2(&arena, comparisons[rng_below(&rng, 6)], lit(text), b())
+                                  : boolean(rng_below(&rng, 2) ? "true" : "NULL");
     case 3: return of(EXPR_AND, TYPE(BOOL), 2, random_bool(depth - 1), random_bool(depth - 1));
-    case 4: return of(EXPR_OR, TYPE(BOOL), 3, random_bool(depth - 1), random_bool(depth - 1), random_bool(depth - 1));
+    case 4:
+        return of(EXPR_OR, TYPE(BOOL), 3, random_bool(depth - 1), random_bool(depth - 1),
+                  random_bool(depth - 1));
     case 5: return call1(&arena, "not", random_bool(depth - 1));
     case 6:
-        e = of(EXPR_IN_LIST, TYPE(BOOL), 4, random_int(depth - 1), lit("1"), lit(rng_below(&rng, 3) ? "5" : "NULL"), lit(text));
+        e = of(EXPR_IN_LIST, TYPE(BOOL), 4, random_int(depth - 1), lit("1"),
+               lit(rng_below(&rng, 3) ? "5" : "NULL"), lit(text));
         e->is_negated = rng_below(&rng, 2);
         return e;
-    case 7: return call2(&arena, comparisons[rng_below(&rng, 6)], random_int(depth - 1), random_int(depth - 1));
-    default: return call2(&arena, "=", col_expr(&arena, S, types[S]), const_expr(&arena, TYPE(VARCHAR), rng_below(&rng, 2) ? "s4" : "a rather long string number 3"));
+    case 7:
+        return call2(&arena, comparisons[rng_below(&rng, 6)], random_int(depth - 1),
+                     random_int(depth - 1));
+    default:
+        return call2(&arena, "=", col_expr(&arena, S, types[S]),
+                     const_expr(&arena, TYPE(VARCHAR),
+                                rng_below(&rng, 2) ? "s4" : "a rather long string number 3"));
     }
 }
 static struct expr *random_int(int depth)
@@ -162,13 +188,18 @@ static struct expr *random_int(int depth)
     case 1: return b();
     case 2: return lit(rng_below(&rng, 8) ? text : "NULL");
     case 3: return call2(&arena, "+", random_int(depth - 1), random_int(depth - 1));
-    case 4: return call2(&arena, "%", random_int(depth - 1), random_int(depth - 1)); /* fails for 0 */
+    /* fails for 0 */
+    case 4: return call2(&arena, "%", random_int(depth - 1), random_int(depth - 1));
     case 5:
-        return of(EXPR_CASE, TYPE(INT64), 5, random_bool(depth - 1), random_int(depth - 1), random_bool(depth - 1), random_int(depth - 1),
+        return of(EXPR_CASE, TYPE(INT64), 5, random_bool(depth - 1), random_int(depth - 1),
+                  random_bool(depth - 1), random_int(depth - 1), random_int(depth - 1));
+    case 6:
+        return of(EXPR_COALESCE, TYPE(INT64), 3, random_int(depth - 1), random_int(depth - 1),
                   random_int(depth - 1));
-    case 6: return of(EXPR_COALESCE, TYPE(INT64), 3, random_int(depth - 1), random_int(depth - 1), random_int(depth - 1));
     case 7: return call2(&arena, "-", random_int(depth - 1), a());
-    default: return of(EXPR_CASE, TYPE(INT64), 3, random_bool(depth - 1), random_int(depth - 1), random_int(depth - 1));
+    default:
+        return of(EXPR_CASE, TYPE(INT64), 3, random_bool(depth - 1), random_int(depth - 1),
+                  random_int(depth - 1));
     }
 }
 
@@ -183,7 +214,8 @@ static void random_rows(struct rows *rows, size_t n, struct vector *vecs)
     if (rng_below(&rng, 4) == 0) vecs[rng_below(&rng, N_COLS)].shape = VEC_CONST;
 }
 
-static void assert_value(const struct expr *e, const struct vector *got, size_t row, const struct judged *want)
+static void assert_value(const struct expr *e, const struct vector *got, size_t row,
+                         const struct judged *want)
 {
     struct strbuf x = {0}, y = {0};
     (void)e;
@@ -227,7 +259,8 @@ static void random_expressions(void **state)
             struct chunk chunk = {(uint32_t)n, N_COLS, vecs, NULL};
             struct laminar_error err = LAMINAR_ERROR_INIT;
             memset(bad, 0, sizeof bad);
-            struct eval_env env = {.err = &err, .mode = ROW_ERROR_SKIP, .zone = "UTC", .bad_rows = bad};
+            struct eval_env env = {
+                .err = &err, .mode = ROW_ERROR_SKIP, .zone = "UTC", .bad_rows = bad};
             OK(program_run(program, &chunk, &env, out));
             size_t n_bad = 0;
             for (size_t i = 0; i < n; i++) {
@@ -243,7 +276,8 @@ static void random_expressions(void **state)
             assert_int_equal(env.n_bad_rows, n_bad);
             /* failing mode: exactly when some row fails */
             struct eval_env strict = {.err = &err, .mode = ROW_ERROR_FAIL, .zone = "UTC"};
-            assert_int_equal(program_run(program, &chunk, &strict, out), n_bad ? LAMINAR_QUERY_FAILED : LAMINAR_OK);
+            assert_int_equal(program_run(program, &chunk, &strict, out),
+                             n_bad ? LAMINAR_QUERY_FAILED : LAMINAR_OK);
         }
         program_free(program);
         arena_reset(&arena);
@@ -262,7 +296,9 @@ static void random_filters(void **state)
     rows_init(&rows, types, N_COLS);
     for (int round = 0; round < 600; round++) {
         struct expr *e = random_bool(3);
-        if (round % 2) e = of(EXPR_AND, TYPE(BOOL), 3, random_bool(1), of(EXPR_AND, TYPE(BOOL), 2, random_bool(0), random_bool(2)), random_bool(1));
+        if (round % 2)
+            e = of(EXPR_AND, TYPE(BOOL), 3, random_bool(1),
+                   of(EXPR_AND, TYPE(BOOL), 2, random_bool(0), random_bool(2)), random_bool(1));
         struct program *program;
         OK(program_create(&e, 1, &program, NULL));
         for (int run = 0; run < 3; run++) {
@@ -271,7 +307,8 @@ static void random_filters(void **state)
             struct chunk chunk = {(uint32_t)n, N_COLS, vecs, NULL};
             struct laminar_error err = LAMINAR_ERROR_INIT;
             memset(bad, 0, sizeof bad);
-            struct eval_env env = {.err = &err, .mode = ROW_ERROR_SKIP, .zone = "UTC", .bad_rows = bad};
+            struct eval_env env = {
+                .err = &err, .mode = ROW_ERROR_SKIP, .zone = "UTC", .bad_rows = bad};
             OK(program_select(program, &chunk, &env, sel, &n_sel));
             for (size_t i = 0; i < n; i++) {
                 struct judged want = judge(e, vecs, i);
@@ -279,8 +316,10 @@ static void random_filters(void **state)
                 at += is_selected;
                 /* what a filter may spare, it needn't fail for; what it selects has not failed */
                 if (bitmap_get(bad, i)) continue;
-                if (want.is_error) assert_false(is_selected);
-                else assert_int_equal(is_selected, truth(want.value) == 1);
+                if (want.is_error)
+                    assert_false(is_selected);
+                else
+                    assert_int_equal(is_selected, truth(want.value) == 1);
             }
             assert_int_equal(at, n_sel);
         }
@@ -300,7 +339,11 @@ static void filters_on_doubles(void **state)
     struct chunk chunk = {6, N_COLS, cols, NULL};
     for (size_t o = 0; o < 6; o++) {
         for (size_t c = 0; c < 3; c++) {
-            struct expr *e = call2(&arena, ops[o], col_expr(&arena, D, types[D]), const_expr(&arena, TYPE(DOUBLE), c == 0 ? "0" : c == 1 ? "1.5" : "NaN"));
+            struct expr *e = call2(&arena, ops[o], col_expr(&arena, D, types[D]),
+                                   const_expr(&arena, TYPE(DOUBLE),
+                                              c == 0   ? "0"
+                                              : c == 1 ? "1.5"
+                                                       : "NaN"));
             struct program *program;
             uint32_t sel[CHUNK_ROWS];
             size_t n_sel, at = 0;
@@ -344,12 +387,15 @@ static void constants_are_evaluated_into_arenas(void **state)
     struct laminar_error err = LAMINAR_ERROR_INIT;
     OK(program_evaluate_const(NULL, call2(&arena, "+", lit("40"), lit("2")), &result, &out, &err));
     assert_int_equal(*(int64_t *)out.data, 42);
-    OK(program_evaluate_const(NULL, cast_expr(&arena, lit("1234567890123456"), TYPE(VARCHAR)), &result, &out, &err));
+    OK(program_evaluate_const(NULL, cast_expr(&arena, lit("1234567890123456"), TYPE(VARCHAR)),
+                              &result, &out, &err));
     struct strbuf buf = {0};
     text_print_value(&buf, &out, 0);
     assert_string_equal(buf.data, "1234567890123456");
     strbuf_deinit(&buf);
-    assert_int_equal(program_evaluate_const(NULL, call2(&arena, "%", lit("1"), lit("0")), &result, &out, &err), LAMINAR_QUERY_FAILED);
+    assert_int_equal(
+        program_evaluate_const(NULL, call2(&arena, "%", lit("1"), lit("0")), &result, &out, &err),
+        LAMINAR_QUERY_FAILED);
     arena_deinit(&result);
     arena_reset(&arena);
 }
@@ -423,9 +469,12 @@ static void survives_memory_running_out(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(random_expressions),           cmocka_unit_test(random_filters),
-        cmocka_unit_test(filters_on_doubles),           cmocka_unit_test(plain_columns_are_not_copied),
-        cmocka_unit_test(constants_are_evaluated_into_arenas), cmocka_unit_test(steady_runs_allocate_nothing),
+        cmocka_unit_test(random_expressions),
+        cmocka_unit_test(random_filters),
+        cmocka_unit_test(filters_on_doubles),
+        cmocka_unit_test(plain_columns_are_not_copied),
+        cmocka_unit_test(constants_are_evaluated_into_arenas),
+        cmocka_unit_test(steady_runs_allocate_nothing),
         cmocka_unit_test(survives_memory_running_out),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

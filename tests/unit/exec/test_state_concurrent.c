@@ -24,7 +24,8 @@ struct queue {
 static struct state_hash *new_hash(void)
 {
     struct data_type types[2] = {TYPE(VARCHAR), TYPE(INT64)};
-    struct state_hash_options options = {.name = "h", .key_types = types, .n_keys = 2, .payload_bytes = 8, .payload_align = 8};
+    struct state_hash_options options = {
+        .name = "h", .key_types = types, .n_keys = 2, .payload_bytes = 8, .payload_align = 8};
     struct state_hash *table;
     OK(state_hash_create(&options, &table, NULL));
     return table;
@@ -33,7 +34,8 @@ static struct state_ordered *new_ordered(void)
 {
     struct data_type types[2] = {TYPE(VARCHAR), TYPE(INT64)};
     struct sort_key order = {0};
-    struct state_ordered_options options = {.name = "o", .types = types, .n_cols = 2, .order = &order, .n_order = 1};
+    struct state_ordered_options options = {
+        .name = "o", .types = types, .n_cols = 2, .order = &order, .n_order = 1};
     struct state_ordered *table;
     OK(state_ordered_create(&options, &table, NULL));
     return table;
@@ -47,7 +49,8 @@ static bool verify(struct state_snapshot *snapshot, struct state *copy, size_t n
     bool is_ok = state_write(snapshot, &pieces.sink, NULL) == LAMINAR_OK;
     state_release(snapshot);
     pieces_rewind(&pieces);
-    is_ok = is_ok && state_restore(copy, &pieces.source, NULL) == LAMINAR_OK && copy->n_rows == n_rows && copy->cls->check(copy);
+    is_ok = is_ok && state_restore(copy, &pieces.source, NULL) == LAMINAR_OK &&
+            copy->n_rows == n_rows && copy->cls->check(copy);
     copy->cls->free(copy);
     pieces_deinit(&pieces);
     return is_ok;
@@ -105,11 +108,13 @@ static void snapshots_of_changing_tables(void **state)
         for (size_t i = 0; i < ROWS; i++) ++*(int64_t *)(void *)payloads[i];
         if (round % 2) state_hash_remove(hash, slots, ROWS / 2);
         OK(state_ordered_add(ordered, groups, vecs, weights, ROWS, NULL));
-        struct taken taken = {.n_hash = state_hash_base(hash)->n_rows, .n_ordered = state_ordered_base(ordered)->n_rows};
+        struct taken taken = {.n_hash = state_hash_base(hash)->n_rows,
+                              .n_ordered = state_ordered_base(ordered)->n_rows};
         OK(state_freeze(state_hash_base(hash), &taken.hash, NULL));
         OK(state_freeze(state_ordered_base(ordered), &taken.ordered, NULL));
         mutex_lock(&q.lock);
-        while (q.n == ARRAY_LENGTH(q.items)) cond_wait_until(&q.changed, &q.lock, CLOCK_NO_DEADLINE);
+        while (q.n == ARRAY_LENGTH(q.items))
+            cond_wait_until(&q.changed, &q.lock, CLOCK_NO_DEADLINE);
         q.items[q.n++] = taken;
         cond_broadcast(&q.changed);
         mutex_unlock(&q.lock);

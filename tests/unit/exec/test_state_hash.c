@@ -8,10 +8,18 @@ static uint32_t shape(unsigned i, struct data_type *types)
 {
     struct data_type list;
     OK(type_list(TYPE(INT64), &list, NULL));
-    const struct data_type shapes[N_SHAPES][4] = {
-        {TYPE(INT64)}, {TYPE(INT32)}, {TYPE(VARCHAR)}, {TYPE(INT64), type_timestamp(UNIT_MICRO)}, {TYPE(DOUBLE)}, {TYPE(FLOAT), TYPE(BOOL)},
-        {type_decimal(20, 2), TYPE(INT8)}, {TYPE(VARCHAR), TYPE(VARCHAR), TYPE(INT16)}, {TYPE(UUID)}, {TYPE(INTERVAL), TYPE(VARCHAR)},
-        {list, TYPE(INT64)}, {TYPE(NULL)}};
+    const struct data_type shapes[N_SHAPES][4] = {{TYPE(INT64)},
+                                                  {TYPE(INT32)},
+                                                  {TYPE(VARCHAR)},
+                                                  {TYPE(INT64), type_timestamp(UNIT_MICRO)},
+                                                  {TYPE(DOUBLE)},
+                                                  {TYPE(FLOAT), TYPE(BOOL)},
+                                                  {type_decimal(20, 2), TYPE(INT8)},
+                                                  {TYPE(VARCHAR), TYPE(VARCHAR), TYPE(INT16)},
+                                                  {TYPE(UUID)},
+                                                  {TYPE(INTERVAL), TYPE(VARCHAR)},
+                                                  {list, TYPE(INT64)},
+                                                  {TYPE(NULL)}};
     static const uint32_t sizes[N_SHAPES] = {1, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 1};
     memcpy(types, shapes[i], sizes[i] * sizeof *types);
     return sizes[i];
@@ -34,11 +42,15 @@ static void random_keys(struct fixture *f, size_t n)
 {
     rows_clear(&f->keys);
     for (uint32_t k = 0; k < f->n_keys; k++) {
-        for (size_t i = 0; i < n; i++) random_value(&f->rng, &f->keys.cols[k], rng_below(&f->rng, 2) ? 10 : 0);
+        for (size_t i = 0; i < n; i++)
+            random_value(&f->rng, &f->keys.cols[k], rng_below(&f->rng, 2) ? 10 : 0);
         f->vecs[k] = f->keys.cols[k].vec;
     }
 }
-static struct chunk key_chunk(struct fixture *f, size_t n) { return (struct chunk){(uint32_t)n, f->n_keys, f->vecs, NULL}; }
+static struct chunk key_chunk(struct fixture *f, size_t n)
+{
+    return (struct chunk){(uint32_t)n, f->n_keys, f->vecs, NULL};
+}
 
 /* Adds 1 to the counter of n random keys. */
 static void count_keys(struct fixture *f, size_t n)
@@ -122,14 +134,23 @@ static void open_fixture(struct fixture *f, unsigned i, uint64_t seed)
     memset(f, 0, sizeof *f);
     f->rng.state = seed;
     f->n_keys = i < N_SHAPES ? shape(i, f->types) : KEYS_MAX;
-    for (uint32_t k = 0; i >= N_SHAPES && k < KEYS_MAX; k++) f->types[k] = k % 3 ? TYPE(INT64) : TYPE(BOOL);
+    for (uint32_t k = 0; i >= N_SHAPES && k < KEYS_MAX; k++)
+        f->types[k] = k % 3 ? TYPE(INT64) : TYPE(BOOL);
     rows_init(&f->keys, f->types, f->n_keys);
-    struct state_hash_options options = {.name = "t", .key_types = f->types, .n_keys = f->n_keys, .payload_bytes = 8 + 8 * (i % 3), .payload_align = 8};
+    struct state_hash_options options = {.name = "t",
+                                         .key_types = f->types,
+                                         .n_keys = f->n_keys,
+                                         .payload_bytes = 8 + 8 * (i % 3),
+                                         .payload_align = 8};
     OK(state_hash_create(&options, &f->table, NULL));
 }
 static struct state_hash *new_table(struct fixture *f, unsigned i)
 {
-    struct state_hash_options options = {.name = "t", .key_types = f->types, .n_keys = f->n_keys, .payload_bytes = 8 + 8 * (i % 3), .payload_align = 8};
+    struct state_hash_options options = {.name = "t",
+                                         .key_types = f->types,
+                                         .n_keys = f->n_keys,
+                                         .payload_bytes = 8 + 8 * (i % 3),
+                                         .payload_align = 8};
     struct state_hash *table;
     OK(state_hash_create(&options, &table, NULL));
     return table;
@@ -205,7 +226,8 @@ static void snapshots_stay(void **state)
             pieces_rewind(&pieces);
             struct laminar_error err = LAMINAR_ERROR_INIT;
             struct state_hash *copy = new_table(&f, i);
-            if (state_restore(state_hash_base(copy), &pieces.source, &err)) fail_msg("%s", err.message);
+            if (state_restore(state_hash_base(copy), &pieces.source, &err))
+                fail_msg("%s", err.message);
             assert_true(state_hash_base(copy)->cls->check(state_hash_base(copy)));
             struct tally got = {0};
             contents(&f, copy, &got);
@@ -232,7 +254,8 @@ static void versions_follow_changes(void **state)
 {
     (void)state;
     struct data_type type = TYPE(INT64);
-    struct state_hash_options options = {.name = "t", .key_types = &type, .n_keys = 1, .payload_bytes = 8, .payload_align = 8};
+    struct state_hash_options options = {
+        .name = "t", .key_types = &type, .n_keys = 1, .payload_bytes = 8, .payload_align = 8};
     struct state_hash *table;
     OK(state_hash_create(&options, &table, NULL));
     static int64_t keys[CHUNK_ROWS];
@@ -257,7 +280,8 @@ static void versions_follow_changes(void **state)
     state_release(snapshot);
     assert_int_equal(before.items.n, after.items.n);
     size_t n_changed = 0;
-    for (size_t i = 1; i < before.items.n; i++) n_changed += before.items.items[i].version != after.items.items[i].version;
+    for (size_t i = 1; i < before.items.n; i++)
+        n_changed += before.items.items[i].version != after.items.items[i].version;
     assert_int_equal(n_changed, 1);
     pieces_deinit(&before);
     pieces_deinit(&after);
@@ -283,14 +307,17 @@ static void corrupt_pieces_are_refused(void **state)
             struct piece *piece = &pieces.items.items[rng_below(&f.rng, pieces.items.n)];
             size_t at = rng_below(&f.rng, piece->size), size = piece->size;
             uint8_t byte = piece->data[at];
-            if (round % 4 == 0) piece->size = at ? at : 1;
-            else piece->data[at] ^= (uint8_t)(1U << rng_below(&f.rng, 8));
+            if (round % 4 == 0)
+                piece->size = at ? at : 1;
+            else
+                piece->data[at] ^= (uint8_t)(1U << rng_below(&f.rng, 8));
             struct state_hash *copy = new_table(&f, i);
             pieces_rewind(&pieces);
             struct laminar_error err = LAMINAR_ERROR_INIT;
             laminar_status status = state_restore(state_hash_base(copy), &pieces.source, &err);
             if (status != LAMINAR_OK) {
-                assert_true(status == LAMINAR_CHECKPOINT_FAILED || status == LAMINAR_OUT_OF_MEMORY || err.message[0]);
+                assert_true(status == LAMINAR_CHECKPOINT_FAILED ||
+                            status == LAMINAR_OUT_OF_MEMORY || err.message[0]);
                 assert_int_equal(state_hash_base(copy)->n_rows, 0);
                 n_refused++;
             }
@@ -310,7 +337,8 @@ static laminar_status build_up(void *arg)
 {
     struct state_hash *table = NULL;
     struct data_type types[2] = {TYPE(INT64), TYPE(VARCHAR)};
-    struct state_hash_options options = {.name = "t", .key_types = types, .n_keys = 2, .payload_bytes = 16, .payload_align = 16};
+    struct state_hash_options options = {
+        .name = "t", .key_types = types, .n_keys = 2, .payload_bytes = 16, .payload_align = 16};
     const struct vector *keys = arg;
     static uint64_t slots[CHUNK_ROWS];
     static uint8_t *rows[CHUNK_ROWS];
@@ -373,8 +401,12 @@ static void steady_state_allocates_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(counts_and_removes),     cmocka_unit_test(constants_are_keys),        cmocka_unit_test(snapshots_stay),
-        cmocka_unit_test(versions_follow_changes), cmocka_unit_test(corrupt_pieces_are_refused), cmocka_unit_test(survives_memory_running_out),
+        cmocka_unit_test(counts_and_removes),
+        cmocka_unit_test(constants_are_keys),
+        cmocka_unit_test(snapshots_stay),
+        cmocka_unit_test(versions_follow_changes),
+        cmocka_unit_test(corrupt_pieces_are_refused),
+        cmocka_unit_test(survives_memory_running_out),
         cmocka_unit_test(steady_state_allocates_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

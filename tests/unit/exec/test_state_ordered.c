@@ -34,14 +34,18 @@ struct fixture {
     struct rng rng;
     struct shape shape;
     struct state_ordered *table;
-    struct rows all;             /* every row that was added */
-    struct tally net[GROUPS];    /* row text -> weight */
+    struct rows all;          /* every row that was added */
+    struct tally net[GROUPS]; /* row text -> weight */
 };
 
 static struct state_ordered *new_table(const struct shape *shape)
 {
     struct state_ordered *table;
-    struct state_ordered_options options = {.name = "t", .types = shape->types, .n_cols = shape->n_cols, .order = shape->order, .n_order = shape->n_order};
+    struct state_ordered_options options = {.name = "t",
+                                            .types = shape->types,
+                                            .n_cols = shape->n_cols,
+                                            .order = shape->order,
+                                            .n_order = shape->n_order};
     OK(state_ordered_create(&options, &table, NULL));
     return table;
 }
@@ -89,13 +93,15 @@ static void add_random(struct fixture *f, size_t n)
 }
 
 /* Contents of a group in order; checks that they ascend by kernel_compare. */
-static void read_group(const struct shape *shape, struct state_ordered *table, uint64_t group, struct tally *out)
+static void read_group(const struct shape *shape, struct state_ordered *table, uint64_t group,
+                       struct tally *out)
 {
     struct rows rows;
     struct state_ordered_cursor cursor;
     struct strbuf text = {0};
     rows_init(&rows, shape->types, shape->n_cols);
-    for (bool ok = state_ordered_first(table, group, &cursor); ok; ok = state_ordered_next(&cursor)) {
+    for (bool ok = state_ordered_first(table, group, &cursor); ok;
+         ok = state_ordered_next(&cursor)) {
         int64_t weight = state_ordered_weight(&cursor);
         size_t n = rows_n(&rows);
         OK(state_ordered_read(&cursor, rows.cols, NULL));
@@ -110,7 +116,9 @@ static void read_group(const struct shape *shape, struct state_ordered *table, u
             const struct sort_key *key = &shape->order[k];
             const struct vector *v = &vecs[key->column];
             bool a = vector_is_valid(v, n - 1), b = vector_is_valid(v, n);
-            int order = a && b ? kernel_compare(v, n - 1, v, n) * (key->is_descending ? -1 : 1) : a == b ? 0 : (a != key->is_nulls_first ? -1 : 1);
+            int order = a && b   ? kernel_compare(v, n - 1, v, n) * (key->is_descending ? -1 : 1)
+                        : a == b ? 0
+                                 : (a != key->is_nulls_first ? -1 : 1);
             assert_true(order <= 0);
             if (order < 0) break;
         }
@@ -176,7 +184,8 @@ static void snapshots_stay(void **state)
             add_random(&f, 50);
             pieces_rewind(&pieces);
             struct state_ordered *copy = new_table(&f.shape);
-            if (state_restore(state_ordered_base(copy), &pieces.source, &err)) fail_msg("%s", err.message);
+            if (state_restore(state_ordered_base(copy), &pieces.source, &err))
+                fail_msg("%s", err.message);
             struct state_ordered *original = f.table;
             struct tally net[GROUPS];
             memcpy(net, f.net, sizeof net);
@@ -215,8 +224,10 @@ static void corrupt_pieces_are_refused(void **state)
             struct piece *piece = &pieces.items.items[rng_below(&f.rng, pieces.items.n)];
             size_t at = rng_below(&f.rng, piece->size), size = piece->size;
             uint8_t byte = piece->data[at];
-            if (round % 4 == 0) piece->size = at ? at : 1;
-            else piece->data[at] ^= (uint8_t)(1U << rng_below(&f.rng, 8));
+            if (round % 4 == 0)
+                piece->size = at ? at : 1;
+            else
+                piece->data[at] ^= (uint8_t)(1U << rng_below(&f.rng, 8));
             struct state_ordered *copy = new_table(&f.shape);
             pieces_rewind(&pieces);
             struct state *base = state_ordered_base(copy);
@@ -248,7 +259,10 @@ static laminar_status build_up(void *arg)
     const struct scenario *s = arg;
     struct state_ordered *table = NULL;
     struct state_snapshot *snapshot = NULL;
-    struct state_ordered_options options = {.name = "t", .types = s->shape.types, .n_cols = s->shape.n_cols, .order = s->shape.order,
+    struct state_ordered_options options = {.name = "t",
+                                            .types = s->shape.types,
+                                            .n_cols = s->shape.n_cols,
+                                            .order = s->shape.order,
                                             .n_order = s->shape.n_order};
     laminar_status status = state_ordered_create(&options, &table, NULL);
     if (status) return status;
@@ -316,8 +330,11 @@ static void steady_state_allocates_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rows_come_in_order),         cmocka_unit_test(snapshots_stay), cmocka_unit_test(corrupt_pieces_are_refused),
-        cmocka_unit_test(survives_memory_running_out), cmocka_unit_test(steady_state_allocates_nothing),
+        cmocka_unit_test(rows_come_in_order),
+        cmocka_unit_test(snapshots_stay),
+        cmocka_unit_test(corrupt_pieces_are_refused),
+        cmocka_unit_test(survives_memory_running_out),
+        cmocka_unit_test(steady_state_allocates_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,8 +1,8 @@
 /* test_store.c - kept rows: the log with its retention, keyed and bag stores, snapshots, writing out and restoring. */
-#include "law.h"
 #include "base/error.h"
 #include "base/thread.h"
 #include "exec/store.h"
+#include "law.h"
 #include "unit.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +11,9 @@ static const enum law_type types[3] = {LAW_INT, LAW_TEXT, LAW_LIST};
 
 static struct schema *make_schema(void)
 {
-    struct schema_column cols[3] = {{"k", law_data_type(LAW_INT), true}, {"t", law_data_type(LAW_TEXT), true}, {"l", law_data_type(LAW_LIST), true}};
+    struct schema_column cols[3] = {{"k", law_data_type(LAW_INT), true},
+                                    {"t", law_data_type(LAW_TEXT), true},
+                                    {"l", law_data_type(LAW_LIST), true}};
     struct schema *schema = schema_create(cols, 3);
     assert_non_null(schema);
     return schema;
@@ -26,7 +28,8 @@ struct rows {
 static void rows_init(struct rows *rows)
 {
     memset(rows, 0, sizeof *rows);
-    for (int c = 0; c < 3; c++) assert_int_equal(column_init(&rows->cols[c], law_data_type(types[c]), NULL), LAMINAR_OK);
+    for (int c = 0; c < 3; c++)
+        assert_int_equal(column_init(&rows->cols[c], law_data_type(types[c]), NULL), LAMINAR_OK);
 }
 static void rows_clear(struct rows *rows)
 {
@@ -44,10 +47,16 @@ static void rows_add(struct rows *rows, const struct law_row *row, int64_t weigh
 static const struct chunk *rows_chunk(struct rows *rows, bool has_weights)
 {
     for (int c = 0; c < 3; c++) rows->vecs[c] = rows->cols[c].vec;
-    rows->chunk = (struct chunk){.n_rows = (uint32_t)rows->cols[0].n, .n_cols = 3, .cols = rows->vecs, .weights = has_weights ? rows->weights : NULL};
+    rows->chunk = (struct chunk){.n_rows = (uint32_t)rows->cols[0].n,
+                                 .n_cols = 3,
+                                 .cols = rows->vecs,
+                                 .weights = has_weights ? rows->weights : NULL};
     return &rows->chunk;
 }
-static struct law_row simple(int64_t k) { return (struct law_row){{k, k % 7 ? k : LAW_NULL, k % 5 ? k : LAW_NULL}}; }
+static struct law_row simple(int64_t k)
+{
+    return (struct law_row){{k, k % 7 ? k : LAW_NULL, k % 5 ? k : LAW_NULL}};
+}
 
 static struct batch *make_batch(struct schema *schema, int64_t first, size_t n)
 {
@@ -77,7 +86,8 @@ static size_t read_all(struct store_snapshot *snapshot, struct bag *bag)
     for (;;) {
         assert_int_equal(store_snapshot_next(snapshot, &chunk, NULL), LAMINAR_OK);
         if (chunk.n_rows == 0) return n;
-        for (uint32_t i = 0; i < chunk.n_rows; i++) n += (size_t)(chunk.weights ? chunk.weights[i] : 1);
+        for (uint32_t i = 0; i < chunk.n_rows; i++)
+            n += (size_t)(chunk.weights ? chunk.weights[i] : 1);
         if (bag) law_chunk_add(bag, &chunk, NULL);
     }
 }
@@ -108,11 +118,13 @@ static void check_range(struct store *store, int64_t from, int64_t to)
     bag_deinit(&wanted);
 }
 
-static struct store *make_store(enum store_kind kind, struct schema *schema, struct retention retention)
+static struct store *make_store(enum store_kind kind, struct schema *schema,
+                                struct retention retention)
 {
     struct store *store;
     const uint32_t key = 0;
-    assert_int_equal(store_create(kind, schema, &key, 1, retention, NULL, &store, NULL), LAMINAR_OK);
+    assert_int_equal(store_create(kind, schema, &key, 1, retention, NULL, &store, NULL),
+                     LAMINAR_OK);
     return store;
 }
 
@@ -175,7 +187,8 @@ static void log_other_retentions(void **state)
     struct store *all = make_store(STORE_LOG, schema, (struct retention){RETAIN_ALL, 0});
     struct store *none = make_store(STORE_LOG, schema, (struct retention){RETAIN_NONE, 0});
     struct store *bytes = make_store(STORE_LOG, schema, (struct retention){RETAIN_BYTES, 1 << 20});
-    struct store *hour = make_store(STORE_LOG, schema, (struct retention){RETAIN_TIME, INT64_C(3600000000)});
+    struct store *hour = make_store(STORE_LOG, schema,
+                                    (struct retention){RETAIN_TIME, INT64_C(3600000000)});
     int64_t next = 0;
     for (int i = 0; i < 60; i++) {
         struct batch *batch = make_batch(schema, next, 700);
@@ -250,12 +263,14 @@ static void upserts_give_the_delta(void **state)
         rows_clear(&rows);
         size_t n = (size_t)law_below(&random, 40) + 1;
         for (size_t i = 0; i < n; i++) {
-            struct law_row row = {{law_below(&random, 60), law_below(&random, 4), law_below(&random, 3) ? law_below(&random, 4) : LAW_NULL}};
+            struct law_row row = {{law_below(&random, 60), law_below(&random, 4),
+                                   law_below(&random, 3) ? law_below(&random, 4) : LAW_NULL}};
             current[row.values[0]] = row;
             is_there[row.values[0]] = true;
             rows_add(&rows, &row, 1);
         }
-        assert_int_equal(store_upsert(store, rows_chunk(&rows, false), collect, &net, NULL), LAMINAR_OK);
+        assert_int_equal(store_upsert(store, rows_chunk(&rows, false), collect, &net, NULL),
+                         LAMINAR_OK);
         for (int k = 0; k < 60; k++) {
             char text[300];
             if (!is_there[k]) continue;
@@ -285,8 +300,10 @@ static void an_equal_row_changes_nothing(void **state)
     rows_init(&rows);
     struct law_row row = simple(3);
     rows_add(&rows, &row, 1);
-    assert_int_equal(store_upsert(store, rows_chunk(&rows, false), collect, &net, NULL), LAMINAR_OK);
-    assert_int_equal(store_upsert(store, rows_chunk(&rows, false), collect, &net, NULL), LAMINAR_OK);
+    assert_int_equal(store_upsert(store, rows_chunk(&rows, false), collect, &net, NULL),
+                     LAMINAR_OK);
+    assert_int_equal(store_upsert(store, rows_chunk(&rows, false), collect, &net, NULL),
+                     LAMINAR_OK);
     assert_int_equal(net.entries.n, 1);
     assert_int_equal(net.entries.items[0].weight, 1);
     bag_deinit(&net);
@@ -313,7 +330,8 @@ static void apply_takes_either_order(void **state)
         assert_int_equal(store_apply(store, rows_chunk(&rows, true), NULL), LAMINAR_OK);
         snapshot_bag(store, &got);
         assert_int_equal(got.entries.n, 1);
-        assert_string_equal(got.entries.items[0].text, "1|a rather long text with the number 6|[1, 1]");
+        assert_string_equal(got.entries.items[0].text,
+                            "1|a rather long text with the number 6|[1, 1]");
         assert_int_equal(store_n_rows(store), 1);
         /* the key decides what a retraction means */
         rows_clear(&rows);
@@ -340,7 +358,8 @@ static void bag_keeps_multiplicities(void **state)
         struct bag got = {0};
         rows_clear(&rows);
         for (int i = 0; i < 30; i++) {
-            struct law_row row = {{law_below(&random, 4), law_below(&random, 3), law_below(&random, 2) ? 1 : LAW_NULL}};
+            struct law_row row = {{law_below(&random, 4), law_below(&random, 3),
+                                   law_below(&random, 2) ? 1 : LAW_NULL}};
             char text[300];
             law_row_text(types, 3, &row, text, sizeof text);
             int64_t weight = 1 + law_below(&random, 2);
@@ -363,7 +382,8 @@ static void bag_keeps_multiplicities(void **state)
 
 /* --- All kinds --------------------------------------------------------------------------------------------------------------------------- */
 
-static void fill(struct store *store, enum store_kind kind, struct schema *schema, int64_t first, size_t n)
+static void fill(struct store *store, enum store_kind kind, struct schema *schema, int64_t first,
+                 size_t n)
 {
     struct batch *batch = make_batch(schema, first, n);
     struct vector vecs[3];
@@ -371,8 +391,10 @@ static void fill(struct store *store, enum store_kind kind, struct schema *schem
     if (kind == STORE_LOG) assert_int_equal(store_append(store, batch, NULL), LAMINAR_OK);
     for (size_t at = 0; kind != STORE_LOG && at < n; at += CHUNK_ROWS) {
         struct chunk chunk = batch_chunk(batch, at, vecs);
-        if (kind == STORE_KEYED) assert_int_equal(store_upsert(store, &chunk, collect, &net, NULL), LAMINAR_OK);
-        else assert_int_equal(store_apply(store, &chunk, NULL), LAMINAR_OK);
+        if (kind == STORE_KEYED)
+            assert_int_equal(store_upsert(store, &chunk, collect, &net, NULL), LAMINAR_OK);
+        else
+            assert_int_equal(store_apply(store, &chunk, NULL), LAMINAR_OK);
     }
     bag_deinit(&net);
     batch_unref(batch);
@@ -384,7 +406,8 @@ static void written_out_and_restored(void **state)
     struct schema *schema = make_schema();
     for (int kind = STORE_LOG; kind <= STORE_BAG; kind++) {
         struct retention retention = {RETAIN_ROWS, 4000};
-        struct store *store = make_store((enum store_kind)kind, schema, retention), *next = make_store((enum store_kind)kind, schema, retention);
+        struct store *store = make_store((enum store_kind)kind, schema, retention),
+                     *next = make_store((enum store_kind)kind, schema, retention);
         fill(store, (enum store_kind)kind, schema, 0, 3000);
         fill(store, (enum store_kind)kind, schema, 3000, 100);
         struct law_pieces *pieces = law_freeze_state(store_state(store));
@@ -405,13 +428,16 @@ static void damaged_pieces_are_refused_or_harmless(void **state)
     struct schema *schema = make_schema();
     struct law_random random = {99};
     for (int kind = STORE_LOG; kind <= STORE_BAG; kind++) {
-        struct store *store = make_store((enum store_kind)kind, schema, (struct retention){RETAIN_ALL, 0});
+        struct store *store = make_store((enum store_kind)kind, schema,
+                                         (struct retention){RETAIN_ALL, 0});
         size_t n_refused = 0;
         fill(store, (enum store_kind)kind, schema, 0, 900);
         for (int i = 0; i < 400; i++) {
-            struct store *next = make_store((enum store_kind)kind, schema, (struct retention){RETAIN_ALL, 0});
+            struct store *next = make_store((enum store_kind)kind, schema,
+                                            (struct retention){RETAIN_ALL, 0});
             struct store_snapshot *snapshot;
-            if (law_restore_damaged(store_state(store), store_state(next), &random) != LAMINAR_OK) n_refused++;
+            if (law_restore_damaged(store_state(store), store_state(next), &random) != LAMINAR_OK)
+                n_refused++;
             assert_int_equal(store_snapshot_create(next, &snapshot, NULL), LAMINAR_OK);
             read_all(snapshot, NULL);
             store_snapshot_release(snapshot);
@@ -445,12 +471,16 @@ static laminar_status fault_scenario(void *arg)
     struct vector vecs[3];
     struct chunk chunk;
     laminar_status status;
-    TRY(store_create(c->kind, c->schema, &key, 1, (struct retention){RETAIN_ROWS, 100}, NULL, &store, NULL));
+    TRY(store_create(c->kind, c->schema, &key, 1, (struct retention){RETAIN_ROWS, 100}, NULL,
+                     &store, NULL));
     for (int i = 0; i < 3; i++) {
         chunk = batch_chunk(c->batches[i], 0, vecs);
-        if (c->kind == STORE_LOG) TRY(store_append(store, c->batches[i], NULL));
-        else if (c->kind == STORE_KEYED) TRY(store_upsert(store, &chunk, ignore, NULL, NULL));
-        else TRY(store_apply(store, &chunk, NULL));
+        if (c->kind == STORE_LOG)
+            TRY(store_append(store, c->batches[i], NULL));
+        else if (c->kind == STORE_KEYED)
+            TRY(store_upsert(store, &chunk, ignore, NULL, NULL));
+        else
+            TRY(store_apply(store, &chunk, NULL));
         store_snapshot_release(snapshot);
         snapshot = NULL;
         TRY(store_snapshot_create(store, &snapshot, NULL));
@@ -458,7 +488,8 @@ static laminar_status fault_scenario(void *arg)
         while (chunk.n_rows);
     }
 done:
-    if (store && !store_state(store)->cls->check(store_state(store))) status = LAMINAR_INTERNAL_ERROR;
+    if (store && !store_state(store)->cls->check(store_state(store)))
+        status = LAMINAR_INTERNAL_ERROR;
     store_snapshot_release(snapshot);
     store_free(store);
     return status;
@@ -481,10 +512,16 @@ static void every_allocation_may_fail(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(log_keeps_newest_rows_exactly), cmocka_unit_test(log_snapshots_stay_as_they_were), cmocka_unit_test(log_other_retentions),
-        cmocka_unit_test(many_tiny_appends_are_merged),  cmocka_unit_test(upserts_give_the_delta),          cmocka_unit_test(an_equal_row_changes_nothing),
-        cmocka_unit_test(apply_takes_either_order),      cmocka_unit_test(bag_keeps_multiplicities),        cmocka_unit_test(written_out_and_restored),
-        cmocka_unit_test(damaged_pieces_are_refused_or_harmless), cmocka_unit_test(every_allocation_may_fail)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(log_keeps_newest_rows_exactly),
+                                       cmocka_unit_test(log_snapshots_stay_as_they_were),
+                                       cmocka_unit_test(log_other_retentions),
+                                       cmocka_unit_test(many_tiny_appends_are_merged),
+                                       cmocka_unit_test(upserts_give_the_delta),
+                                       cmocka_unit_test(an_equal_row_changes_nothing),
+                                       cmocka_unit_test(apply_takes_either_order),
+                                       cmocka_unit_test(bag_keeps_multiplicities),
+                                       cmocka_unit_test(written_out_and_restored),
+                                       cmocka_unit_test(damaged_pieces_are_refused_or_harmless),
+                                       cmocka_unit_test(every_allocation_may_fail)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

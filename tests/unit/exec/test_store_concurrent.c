@@ -1,7 +1,7 @@
 /* test_store_concurrent.c - snapshots of stores are read and released by other threads while the owner goes on writing. */
-#include "law.h"
 #include "base/thread.h"
 #include "exec/store.h"
+#include "law.h"
 #include "unit.h"
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -34,8 +34,10 @@ static void read_job(struct queue *queue, const struct job *job)
         const struct string_view *texts = chunk.cols[1].data;
         for (uint32_t i = 0; i < chunk.n_rows; i++) {
             int64_t g = generations[i];
-            char first = string_data(&texts[i])[0], last = string_data(&texts[i])[texts[i].size - 1];
-            is_wrong |= g < job->low || g > job->high || first != (char)('a' + keys[i] % 26) || last != (char)('a' + g % 26);
+            char first = string_data(&texts[i])[0],
+                 last = string_data(&texts[i])[texts[i].size - 1];
+            is_wrong |= g < job->low || g > job->high || first != (char)('a' + keys[i] % 26) ||
+                        last != (char)('a' + g % 26);
         }
         n += chunk.n_rows;
     }
@@ -50,7 +52,8 @@ static void *reader(void *arg)
     struct queue *queue = arg;
     for (;;) {
         mutex_lock(&queue->lock);
-        while (queue->n == 0 && !queue->is_closed) cond_wait_until(&queue->changed, &queue->lock, CLOCK_NO_DEADLINE);
+        while (queue->n == 0 && !queue->is_closed)
+            cond_wait_until(&queue->changed, &queue->lock, CLOCK_NO_DEADLINE);
         if (queue->n == 0) {
             mutex_unlock(&queue->lock);
             return NULL;
@@ -78,7 +81,8 @@ static laminar_status ignore(void *ctx, const struct chunk *delta)
     return LAMINAR_OK;
 }
 
-static void write_generation(struct store *store, enum store_kind kind, struct column *cols, int64_t generation, int64_t from, int64_t to)
+static void write_generation(struct store *store, enum store_kind kind, struct column *cols,
+                             int64_t generation, int64_t from, int64_t to)
 {
     struct vector vecs[3];
     for (int c = 0; c < 3; c++) column_clear(&cols[c]);
@@ -94,28 +98,38 @@ static void write_generation(struct store *store, enum store_kind kind, struct c
     }
     for (int c = 0; c < 3; c++) vecs[c] = cols[c].vec;
     struct chunk chunk = {.n_rows = (uint32_t)(to - from), .n_cols = 3, .cols = vecs};
-    if (kind == STORE_KEYED) assert_int_equal(store_upsert(store, &chunk, ignore, NULL, NULL), LAMINAR_OK);
-    else assert_int_equal(store_apply(store, &chunk, NULL), LAMINAR_OK);
+    if (kind == STORE_KEYED)
+        assert_int_equal(store_upsert(store, &chunk, ignore, NULL, NULL), LAMINAR_OK);
+    else
+        assert_int_equal(store_apply(store, &chunk, NULL), LAMINAR_OK);
 }
 
 static void run(enum store_kind kind)
 {
-    struct schema_column columns[3] = {{"k", TYPE(INT64), true}, {"t", TYPE(VARCHAR), true}, {"g", TYPE(INT64), true}};
+    struct schema_column columns[3] = {
+        {"k", TYPE(INT64), true}, {"t", TYPE(VARCHAR), true}, {"g", TYPE(INT64), true}};
     struct schema *schema = schema_create(columns, 3);
     struct queue *queue = calloc(1, sizeof *queue);
     struct thread threads[N_READERS];
     struct column cols[3];
     struct store *store;
     const uint32_t key = 0;
-    assert_int_equal(store_create(kind, schema, &key, 1, (struct retention){RETAIN_ROWS, 2 * N_KEYS}, NULL, &store, NULL), LAMINAR_OK);
-    for (int c = 0; c < 3; c++) assert_int_equal(column_init(&cols[c], columns[c].type, NULL), LAMINAR_OK);
+    assert_int_equal(store_create(kind, schema, &key, 1,
+                                  (struct retention){RETAIN_ROWS, 2 * N_KEYS}, NULL, &store, NULL),
+                     LAMINAR_OK);
+    for (int c = 0; c < 3; c++)
+        assert_int_equal(column_init(&cols[c], columns[c].type, NULL), LAMINAR_OK);
     mutex_init(&queue->lock);
     cond_init(&queue->changed);
-    for (int i = 0; i < N_READERS; i++) assert_int_equal(thread_start(&threads[i], "reader", reader, queue, NULL), LAMINAR_OK);
+    for (int i = 0; i < N_READERS; i++)
+        assert_int_equal(thread_start(&threads[i], "reader", reader, queue, NULL), LAMINAR_OK);
     for (int64_t generation = 0; generation < N_ROUNDS; generation++) {
         for (int part = 0; part < 2; part++) { /* a snapshot in the middle of a generation too */
-            write_generation(store, kind, cols, generation, part * N_KEYS / 2, (part + 1) * N_KEYS / 2);
-            struct job job = {.low = kind == STORE_KEYED ? generation - 1 + part : generation - 2, .high = generation, .n_rows = (int64_t)store_n_rows(store)};
+            write_generation(store, kind, cols, generation, part * N_KEYS / 2,
+                             (part + 1) * N_KEYS / 2);
+            struct job job = {.low = kind == STORE_KEYED ? generation - 1 + part : generation - 2,
+                              .high = generation,
+                              .n_rows = (int64_t)store_n_rows(store)};
             assert_int_equal(store_snapshot_create(store, &job.snapshot, NULL), LAMINAR_OK);
             submit(queue, job);
         }
@@ -135,8 +149,16 @@ static void run(enum store_kind kind)
     schema_unref(schema);
 }
 
-static void keyed(void **state) { (void)state; run(STORE_KEYED); }
-static void log_rows(void **state) { (void)state; run(STORE_LOG); }
+static void keyed(void **state)
+{
+    (void)state;
+    run(STORE_KEYED);
+}
+static void log_rows(void **state)
+{
+    (void)state;
+    run(STORE_LOG);
+}
 
 int main(void)
 {

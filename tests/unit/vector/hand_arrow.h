@@ -17,21 +17,28 @@ static inline void hand_release_schema(struct ArrowSchema *schema) { schema->rel
 static inline void hand_release_array(struct ArrowArray *array) { array->release = NULL; }
 
 /* A node; `buffers` is a NULL-padded array literal of n_buffers. */
-static inline void hand_node(struct hand *h, const char *format, int64_t length, int64_t null_count, int64_t offset, int n_buffers,
-                             const void *const *buffers)
+static inline void hand_node(struct hand *h, const char *format, int64_t length, int64_t null_count,
+                             int64_t offset, int n_buffers, const void *const *buffers)
 {
     *h = (struct hand){
-        .schema = {.format = format, .name = "x", .flags = ARROW_FLAG_NULLABLE, .release = hand_release_schema},
-        .array = {.length = length, .null_count = null_count, .offset = offset, .n_buffers = n_buffers, .release = hand_release_array},
+        .schema = {.format = format,
+                   .name = "x",
+                   .flags = ARROW_FLAG_NULLABLE,
+                   .release = hand_release_schema},
+        .array = {.length = length,
+                  .null_count = null_count,
+                  .offset = offset,
+                  .n_buffers = n_buffers,
+                  .release = hand_release_array},
     };
     for (int i = 0; i < n_buffers; i++) h->buffers[i] = buffers[i];
     h->array.buffers = h->buffers;
     h->schema.children = h->schema_children;
     h->array.children = h->array_children;
 }
-#define HAND(h, format, length, null_count, offset, ...)                                                                             \
-    hand_node((h), (format), (length), (null_count), (offset), (int)ARRAY_LENGTH(((const void *[]){__VA_ARGS__})),                   \
-              (const void *[]){__VA_ARGS__})
+#define HAND(h, format, length, null_count, offset, ...)                                           \
+    hand_node((h), (format), (length), (null_count), (offset),                                     \
+              (int)ARRAY_LENGTH(((const void *[]){__VA_ARGS__})), (const void *[]){__VA_ARGS__})
 
 static inline void hand_child(struct hand *h, struct hand *child, const char *name)
 {

@@ -18,9 +18,11 @@ static inline size_t random_below(size_t n) { return n ? (size_t)(random_u64() %
 enum { RANDOM_TYPES_MAX = 64 };
 size_t random_types(struct data_type *out);
 /* Appends n rows; null_percent of them null. The domain is small enough for values to repeat. False when memory is out. */
-laminar_status random_append(struct column *col, size_t n, unsigned null_percent, struct laminar_error *err);
+laminar_status random_append(struct column *col, size_t n, unsigned null_percent,
+                             struct laminar_error *err);
 /* Row as text ("NULL" for null), in memory that the next but 7 calls reuse. */
 const char *row_text(const struct vector *v, size_t row);
-void assert_same_rows(const struct vector *a, size_t from_a, const struct vector *b, size_t from_b, size_t n);
+void assert_same_rows(const struct vector *a, size_t from_a, const struct vector *b, size_t from_b,
+                      size_t n);
 
 #endif

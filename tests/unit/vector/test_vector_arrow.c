@@ -71,17 +71,20 @@ static void check_round_trip(struct batch *batch, size_t offset, size_t n, unsig
     for (uint32_t t = 0; t < batch->n_cols; t++) {
         assert_string_equal(schema->columns[t].name, batch->schema->columns[t].name);
         assert_int_equal(schema->columns[t].is_nullable, batch->schema->columns[t].is_nullable);
-        assert_string_equal(TYPE_TEXT(schema->columns[t].type), TYPE_TEXT(batch->schema->columns[t].type));
+        assert_string_equal(TYPE_TEXT(schema->columns[t].type),
+                            TYPE_TEXT(batch->schema->columns[t].type));
         assert_same_rows(&back->cols[t], 0, &batch->cols[t], offset + skip, n - skip);
     }
     if (flags & ARROW_EXPORT_WEIGHT) {
         const int64_t *weights = back->cols[batch->n_cols].data;
         assert_string_equal(schema->columns[batch->n_cols].name, ARROW_WEIGHT_NAME);
-        for (size_t i = 0; i < n - skip; i++) assert_int_equal(weights[i], batch->weights ? batch->weights[offset + skip + i] : 1);
+        for (size_t i = 0; i < n - skip; i++)
+            assert_int_equal(weights[i], batch->weights ? batch->weights[offset + skip + i] : 1);
     }
     /* And once more, from vectors that point into Arrow's memory. */
     struct ArrowArray again;
-    assert_int_equal(arrow_export_batch(back, 0, back->n_rows, ARROW_EXPORT_VIEWS, &again, &err), 0);
+    assert_int_equal(arrow_export_batch(back, 0, back->n_rows, ARROW_EXPORT_VIEWS, &again, &err),
+                     0);
     batch_unref(back);
     again.release(&again);
     schema_unref(schema);
@@ -146,10 +149,17 @@ static void children_live_on_their_own(void **state)
     array.release(&array);
     schema.release(&schema);
     assert_string_equal(schema_child.format, "+l");
-    struct ArrowSchema rows_schema = {.format = "+s", .name = "", .n_children = 1, .children = &(struct ArrowSchema *){&schema_child},
+    struct ArrowSchema rows_schema = {.format = "+s",
+                                      .name = "",
+                                      .n_children = 1,
+                                      .children = &(struct ArrowSchema *){&schema_child},
                                       .release = hand_release_schema};
-    struct ArrowArray rows = {.length = child.length, .n_buffers = 1, .buffers = &(const void *){NULL}, .n_children = 1,
-                              .children = &(struct ArrowArray *){&child}, .release = hand_release_array};
+    struct ArrowArray rows = {.length = child.length,
+                              .n_buffers = 1,
+                              .buffers = &(const void *){NULL},
+                              .n_children = 1,
+                              .children = &(struct ArrowArray *){&child},
+                              .release = hand_release_array};
     struct schema *names;
     struct batch *back;
     assert_int_equal(arrow_import_schema(&rows_schema, &names, NULL), 0);
@@ -169,7 +179,8 @@ static void expect_rows(struct hand *column, const char *type, size_t n, const c
 {
     struct laminar_error err = LAMINAR_ERROR_INIT;
     for (size_t root_offset = 0; root_offset < 2 && root_offset <= n; root_offset++) {
-        for (size_t child_offset = 0; child_offset + root_offset <= n && child_offset < 2; child_offset++) {
+        for (size_t child_offset = 0; child_offset + root_offset <= n && child_offset < 2;
+             child_offset++) {
             struct hand copy = *column, root;
             size_t skip = root_offset + child_offset;
             copy.array.buffers = copy.buffers;
@@ -177,19 +188,22 @@ static void expect_rows(struct hand *column, const char *type, size_t n, const c
             copy.array.children = copy.array_children;
             copy.array.offset += (int64_t)child_offset;
             copy.array.length = (int64_t)(n - child_offset);
-            if (copy.array.null_count > copy.array.length) copy.array.null_count = copy.array.length;
+            if (copy.array.null_count > copy.array.length)
+                copy.array.null_count = copy.array.length;
             hand_root(&root, &copy, (int64_t)(n - skip));
             root.array.offset = (int64_t)root_offset;
             struct batch *batch = hand_import(&root, &err);
             if (!batch) fail_msg("%s", err.message);
             assert_string_equal(TYPE_TEXT(batch->cols[0].type), type);
             assert_int_equal(batch->n_rows, n - skip);
-            for (size_t i = 0; i < n - skip; i++) assert_string_equal(row_text(&batch->cols[0], i), rows[skip + i]);
+            for (size_t i = 0; i < n - skip; i++)
+                assert_string_equal(row_text(&batch->cols[0], i), rows[skip + i]);
             batch_unref(batch);
         }
     }
 }
-#define ROWS(...) ARRAY_LENGTH(((const char *[]){__VA_ARGS__})), (const char *[]){__VA_ARGS__}
+#define ROWS(...)                                                                                  \
+    ARRAY_LENGTH(((const char *[]){__VA_ARGS__})), (const char *[]) { __VA_ARGS__ }
 #define NO "(null)NULL"
 
 static const uint8_t bits_101[1] = {0x05}; /* rows 0 and 2 valid */
@@ -235,7 +249,9 @@ static void numbers_of_all_layouts(void **state)
     struct hand h;
     uint8_t bools[] = {0xB5, 0x02};
     HAND(&h, "b", 10, 0, 0, NULL, bools);
-    expect_rows(&h, "BOOLEAN", ROWS("true", "false", "true", "false", "true", "true", "false", "true", "false", "true"));
+    expect_rows(
+        &h, "BOOLEAN",
+        ROWS("true", "false", "true", "false", "true", "true", "false", "true", "false", "true"));
     int8_t i8[] = {-1, 0, 127};
     HAND(&h, "c", 3, 1, 0, bits_101, i8);
     expect_rows(&h, "TINYINT", ROWS("-1", NO, "127"));
@@ -276,7 +292,8 @@ static void times_of_all_layouts(void **state)
     expect_rows(&h, "TIME(3)", ROWS("00:00:00.001", "23:59:59.999"));
     int64_t stamps[] = {0, 1500, -1};
     HAND(&h, "tsm:", 3, 0, 0, NULL, stamps);
-    expect_rows(&h, "TIMESTAMP(3)", ROWS("1970-01-01 00:00:00", "1970-01-01 00:00:01.5", "1969-12-31 23:59:59.999"));
+    expect_rows(&h, "TIMESTAMP(3)",
+                ROWS("1970-01-01 00:00:00", "1970-01-01 00:00:01.5", "1969-12-31 23:59:59.999"));
     HAND(&h, "tsm:UTC", 1, 0, 0, NULL, stamps);
     expect_rows(&h, "TIMESTAMP(3) WITH TIME ZONE", ROWS("1970-01-01 00:00:00+00"));
     int64_t durations[] = {1, 2, -3};
@@ -304,7 +321,8 @@ static void times_of_all_layouts(void **state)
     hand_root(&root, &h, 2);
     batch = hand_import(&root, NULL);
     interval = batch->cols[0].data;
-    assert_true(interval[0].days == 1 && interval[0].nanos == 500000000 && interval[1].days == -2 && interval[1].nanos == -1000000);
+    assert_true(interval[0].days == 1 && interval[0].nanos == 500000000 && interval[1].days == -2 &&
+                interval[1].nanos == -1000000);
     batch_unref(batch);
     struct laminar_interval mdn[] = {{1, 2, 3}, {-1, 0, 5}};
     HAND(&h, "tin", 2, 0, 0, NULL, mdn);
@@ -329,7 +347,8 @@ static void dictionaries_are_decoded(void **state)
     HAND(&h, "L", 3, 1, 0, bits_101, u64); /* the index under the null is outside */
     hand_dictionary(&h, &values);
     expect_rows(&h, "VARCHAR", ROWS("ultramarine-blue.", NO, "green"));
-    HAND(&values, "u", 3, 1, 0, values_valid, offsets, "redgreenultramarine-blue."); /* a value that is null */
+    /* a value that is null */
+    HAND(&values, "u", 3, 1, 0, values_valid, offsets, "redgreenultramarine-blue.");
     HAND(&h, "L", 3, 1, 0, bits_110, u64);
     u64[1] = 0;
     hand_dictionary(&h, &values);
@@ -404,16 +423,19 @@ static void lists_of_all_layouts(void **state)
     HAND(&h, "+s", 3, 1, 0, bits_101);
     hand_child(&h, &keys, "n");
     hand_child(&h, &values, "t");
-    expect_rows(&h, "STRUCT<n BIGINT, t VARCHAR>", ROWS("{'n': 1, 't': b}", NO, "{'n': 3, 't': d}"));
+    expect_rows(&h, "STRUCT<n BIGINT, t VARCHAR>",
+                ROWS("{'n': 1, 't': b}", NO, "{'n': 3, 't': d}"));
 }
 
 static void extensions_are_known(void **state)
 {
     (void)state;
-    static const char metadata[] = "\2\0\0\0\1\0\0\0k\1\0\0\0v\24\0\0\0ARROW:extension:name\12\0\0\0arrow.uuid";
+    static const char metadata[] =
+        "\2\0\0\0\1\0\0\0k\1\0\0\0v\24\0\0\0ARROW:extension:name\12\0\0\0arrow.uuid";
     static const char json[] = "\1\0\0\0\24\0\0\0ARROW:extension:name\12\0\0\0arrow.json";
     struct hand h;
-    HAND(&h, "w:16", 1, 0, 0, NULL, "\x12\x34\x56\x78\x9a\xbc\xde\xf0\x12\x34\x56\x78\x9a\xbc\xde\xf0");
+    HAND(&h, "w:16", 1, 0, 0, NULL,
+         "\x12\x34\x56\x78\x9a\xbc\xde\xf0\x12\x34\x56\x78\x9a\xbc\xde\xf0");
     h.schema.metadata = metadata;
     expect_rows(&h, "UUID", ROWS("12345678-9abc-def0-1234-56789abcdef0"));
     HAND(&h, "u", 1, 0, 0, NULL, ((int32_t[]){0, 2}), "{}");
@@ -503,7 +525,8 @@ static void pooled_imports_allocate_nothing(void **state)
         hand_child(&root, &flags, "f");
         if (!schema) assert_int_equal(arrow_import_schema(&root.schema, &schema, NULL), 0);
         struct arrow_import_options options = {.pool = pool};
-        assert_int_equal(arrow_import_batch_with(&root.schema, &root.array, schema, &options, &batch, NULL), 0);
+        assert_int_equal(
+            arrow_import_batch_with(&root.schema, &root.array, schema, &options, &batch, NULL), 0);
         batch_unref(batch);
     }
     assert_int_equal(mem_allocation_count(), count);

@@ -12,7 +12,8 @@ static void expect_bad(struct hand *column, int64_t length, laminar_status statu
     int64_t live = mem_live_count();
     error_clear(&err);
     assert_null(hand_import(&root, &err));
-    if (err.code != status || !strstr(err.message, text)) fail_msg("%d %s", (int)err.code, err.message);
+    if (err.code != status || !strstr(err.message, text))
+        fail_msg("%d %s", (int)err.code, err.message);
     assert_int_equal(mem_live_count(), live);
 }
 #define BAD_ARRAY(h, length, text) expect_bad((h), (length), LAMINAR_INGESTION_FAILED, (text))
@@ -25,9 +26,37 @@ static void wrong_schemas(void **state)
 {
     (void)state;
     struct hand h, a, b;
-    static const char *const formats[] = {"",       "x",     "ll",      "+",      "+x",     "t",      "td",   "tdx",     "tsx:",   "ts",     "d:",
-                                          "d:5",    "d:39,2", "d:5,6",  "d:5,-1", "d:0,0",  "d:5,2,256", "d:5,2,", "d:5,2,64x", "w:", "w:-1",
-                                          "w:x",    "w:99999999999", "+w:", "+ud:0,1", "+us:0", "tDx", "tix", "ttx", "d:99999999999,1", "\xff"};
+    static const char *const formats[] = {"",
+                                          "x",
+                                          "ll",
+                                          "+",
+                                          "+x",
+                                          "t",
+                                          "td",
+                                          "tdx",
+                                          "tsx:",
+                                          "ts",
+                                          "d:",
+                                          "d:5",
+                                          "d:39,2",
+                                          "d:5,6",
+                                          "d:5,-1",
+                                          "d:0,0",
+                                          "d:5,2,256",
+                                          "d:5,2,",
+                                          "d:5,2,64x",
+                                          "w:",
+                                          "w:-1",
+                                          "w:x",
+                                          "w:99999999999",
+                                          "+w:",
+                                          "+ud:0,1",
+                                          "+us:0",
+                                          "tDx",
+                                          "tix",
+                                          "ttx",
+                                          "d:99999999999,1",
+                                          "\xff"};
     for (size_t i = 0; i < ARRAY_LENGTH(formats); i++) {
         HAND(&h, formats[i], 0, 0, 0, NULL, NULL);
         BAD_SCHEMA(&h, "");
@@ -120,17 +149,24 @@ static void depth_bombs(void **state)
     for (size_t depth = 30; depth < ARRAY_LENGTH(nodes); depth += 30) {
         for (size_t kind = 0; kind < 3; kind++) {
             for (size_t i = 0; i < depth; i++) {
-                if (i + 1 == depth || kind == 1) HAND(&nodes[i], "l", 0, 0, 0, NULL, NULL);
-                else HAND(&nodes[i], kind ? "+s" : "+l", 0, 0, 0, NULL, NULL);
+                if (i + 1 == depth || kind == 1)
+                    HAND(&nodes[i], "l", 0, 0, 0, NULL, NULL);
+                else
+                    HAND(&nodes[i], kind ? "+s" : "+l", 0, 0, 0, NULL, NULL);
             }
             for (size_t i = 0; i + 1 < depth; i++) {
-                if (kind == 1) hand_dictionary(&nodes[i], &nodes[i + 1]); /* dictionaries of dictionaries */
-                else hand_child(&nodes[i], &nodes[i + 1], "x");
+                /* dictionaries of dictionaries */
+                if (kind == 1)
+                    hand_dictionary(&nodes[i], &nodes[i + 1]);
+                else
+                    hand_child(&nodes[i], &nodes[i + 1], "x");
             }
             hand_root(&root, &nodes[0], 0);
             struct schema *schema;
             laminar_status status = arrow_import_schema(&root.schema, &schema, &err);
-            assert_int_equal(status, depth > (kind == 1 ? 2 * TYPE_DEPTH_MAX : TYPE_DEPTH_MAX) ? LAMINAR_INVALID_SCHEMA : LAMINAR_OK);
+            assert_int_equal(status, depth > (kind == 1 ? 2 * TYPE_DEPTH_MAX : TYPE_DEPTH_MAX)
+                                         ? LAMINAR_INVALID_SCHEMA
+                                         : LAMINAR_OK);
             if (!status) schema_unref(schema);
         }
     }
@@ -229,7 +265,8 @@ static void wrong_strings(void **state)
     BAD_ARRAY(&h, 2, "offset");
     HAND(&h, "u", 2, 0, 0, NULL, ((int32_t[]){0, 1, 3}), "a\xC3(");
     BAD_ARRAY(&h, 2, "row 1 is not UTF-8");
-    HAND(&h, "u", 2, 0, 0, NULL, ((int32_t[]){0, 1, 2}), "\xC3\xA4"); /* a character across two rows */
+    /* a character across two rows */
+    HAND(&h, "u", 2, 0, 0, NULL, ((int32_t[]){0, 1, 2}), "\xC3\xA4");
     BAD_ARRAY(&h, 2, "row 0 is not UTF-8");
     struct {
         int32_t size;
@@ -357,7 +394,10 @@ static void wrong_encodings(void **state)
     static const struct {
         int32_t ends[3];
         const char *text;
-    } runs[] = {{{2, 2, 6}, "run end 1 is 2 after 2"}, {{-1, 2, 6}, "run end 0 is -1"}, {{1, 2, 3}, "end at 3"}, {{0, 2, 6}, "run end 0"}};
+    } runs[] = {{{2, 2, 6}, "run end 1 is 2 after 2"},
+                {{-1, 2, 6}, "run end 0 is -1"},
+                {{1, 2, 3}, "end at 3"},
+                {{0, 2, 6}, "run end 0"}};
     for (size_t i = 0; i < ARRAY_LENGTH(runs); i++) {
         HAND(&values, "l", 3, 0, 0, NULL, numbers);
         HAND(&ends, "i", 3, 0, 0, NULL, runs[i].ends);
@@ -388,8 +428,10 @@ static void known_sizes_are_checked(void **state)
         memcpy(sizes, good, sizeof good);
         if (i == 2 || i == 3) sizes[i]--;
         if (i == 4) sizes[2] = -1;
-        struct arrow_import_options options = {.buffer_bytes = sizes, .n_buffer_bytes = i == 5 ? 3 : 4};
-        laminar_status status = arrow_import_batch_with(&root.schema, &root.array, schema, &options, &batch, &err);
+        struct arrow_import_options options = {.buffer_bytes = sizes,
+                                               .n_buffer_bytes = i == 5 ? 3 : 4};
+        laminar_status status = arrow_import_batch_with(&root.schema, &root.array, schema, &options,
+                                                        &batch, &err);
         assert_int_equal(status, i < 2 ? LAMINAR_OK : LAMINAR_INGESTION_FAILED);
         if (status) continue;
         batch_unref(batch);
@@ -407,8 +449,10 @@ static void other_schemas_are_refused(void **state)
     struct schema *schema = schema_create(&column, 1), *none = schema_create(NULL, 0);
     HAND(&h, "l", 4, 0, 0, NULL, numbers);
     hand_root(&root, &h, 4);
-    assert_int_equal(arrow_import_batch(&root.schema, &root.array, schema, &batch, &err), LAMINAR_INGESTION_FAILED);
-    assert_int_equal(arrow_import_batch(&root.schema, &root.array, none, &batch, &err), LAMINAR_INGESTION_FAILED);
+    assert_int_equal(arrow_import_batch(&root.schema, &root.array, schema, &batch, &err),
+                     LAMINAR_INGESTION_FAILED);
+    assert_int_equal(arrow_import_batch(&root.schema, &root.array, none, &batch, &err),
+                     LAMINAR_INGESTION_FAILED);
     schema_unref(schema);
     schema_unref(none);
 }
@@ -416,11 +460,16 @@ static void other_schemas_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(wrong_schemas),   cmocka_unit_test(wrong_roots),
-        cmocka_unit_test(depth_bombs),     cmocka_unit_test(wrong_lengths),
-        cmocka_unit_test(wrong_buffers),   cmocka_unit_test(wrong_strings),
-        cmocka_unit_test(wrong_values),    cmocka_unit_test(wrong_nesting),
-        cmocka_unit_test(wrong_encodings), cmocka_unit_test(known_sizes_are_checked),
+        cmocka_unit_test(wrong_schemas),
+        cmocka_unit_test(wrong_roots),
+        cmocka_unit_test(depth_bombs),
+        cmocka_unit_test(wrong_lengths),
+        cmocka_unit_test(wrong_buffers),
+        cmocka_unit_test(wrong_strings),
+        cmocka_unit_test(wrong_values),
+        cmocka_unit_test(wrong_nesting),
+        cmocka_unit_test(wrong_encodings),
+        cmocka_unit_test(known_sizes_are_checked),
         cmocka_unit_test(other_schemas_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

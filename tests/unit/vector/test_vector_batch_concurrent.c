@@ -18,10 +18,10 @@ static void *read_batches(void *arg)
         size_t i = atomic_fetch_add(&taken, 1);
         if (i >= BATCHES) return NULL;
         struct batch *batch;
-        while (!(batch = atomic_exchange(&queue[i % QUEUE], NULL))) {
-        }
+        while (!(batch = atomic_exchange(&queue[i % QUEUE], NULL))) {}
         const int64_t *values = batch->cols[0].data;
-        for (size_t row = 0; row < batch->n_rows; row++) atomic_fetch_add_explicit(&sum, (uint64_t)values[row], memory_order_relaxed);
+        for (size_t row = 0; row < batch->n_rows; row++)
+            atomic_fetch_add_explicit(&sum, (uint64_t)values[row], memory_order_relaxed);
         struct ArrowArray array; /* released after the batch, sometimes on its own */
         if (arrow_export_batch(batch, 0, batch->n_rows, 0, &array, NULL)) return (void *)1;
         batch_unref(batch);
@@ -39,11 +39,13 @@ static void batches_cross_threads(void **state)
     struct batch_builder *builder;
     struct thread threads[READERS];
     assert_int_equal(batch_builder_create(schema, pool, &builder, NULL), 0);
-    for (size_t i = 0; i < READERS; i++) assert_int_equal(thread_start(&threads[i], "reader", read_batches, NULL, NULL), 0);
+    for (size_t i = 0; i < READERS; i++)
+        assert_int_equal(thread_start(&threads[i], "reader", read_batches, NULL, NULL), 0);
     uint64_t expected = 0;
     for (size_t i = 0; i < BATCHES; i++) {
         size_t n = 1 + random_below(i % 100 ? 20 : CHUNK_ROWS);
-        for (size_t row = 0; row < n; row++) expected += (uint64_t)(values[row] = (int64_t)random_below(1000));
+        for (size_t row = 0; row < n; row++)
+            expected += (uint64_t)(values[row] = (int64_t)random_below(1000));
         struct vector v = {.type = TYPE(INT64), .data = values};
         struct chunk chunk = {(uint32_t)n, 1, &v, NULL};
         struct batch *batch, *none = NULL;
@@ -75,7 +77,8 @@ static void types_are_interned_once(void **state)
     (void)state;
     static struct data_type types[READERS][200];
     struct thread threads[READERS];
-    for (size_t i = 0; i < READERS; i++) assert_int_equal(thread_start(&threads[i], "intern", intern_types, types[i], NULL), 0);
+    for (size_t i = 0; i < READERS; i++)
+        assert_int_equal(thread_start(&threads[i], "intern", intern_types, types[i], NULL), 0);
     for (size_t i = 0; i < READERS; i++) thread_join(&threads[i]);
     for (size_t i = 1; i < READERS; i++)
         for (size_t k = 0; k < 200; k++) assert_ptr_equal(types[i][k].info, types[0][k].info);
@@ -83,6 +86,7 @@ static void types_are_interned_once(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(batches_cross_threads), cmocka_unit_test(types_are_interned_once)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(batches_cross_threads),
+                                       cmocka_unit_test(types_are_interned_once)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -41,12 +41,19 @@ static void appends_keep_rows(void **state)
                 struct vector one = as_const(&src.vec, from, mem, &validity);
                 switch (round % 5) {
                 case 0:
-                case 1: assert_int_equal(column_append(&col, &src.vec, from, n, copy, NULL), 0); break;
-                case 2: assert_int_equal(column_append_sel(&col, &src.vec, sel, n, copy, NULL), 0); break;
+                case 1:
+                    assert_int_equal(column_append(&col, &src.vec, from, n, copy, NULL), 0);
+                    break;
+                case 2:
+                    assert_int_equal(column_append_sel(&col, &src.vec, sel, n, copy, NULL), 0);
+                    break;
                 case 3: assert_int_equal(column_append(&col, &one, 0, n, copy, NULL), 0); break;
-                case 4: assert_int_equal(column_append_sel(&col, &one, sel, n, copy, NULL), 0); break;
+                case 4:
+                    assert_int_equal(column_append_sel(&col, &one, sel, n, copy, NULL), 0);
+                    break;
                 }
-                for (size_t i = 0; i < n; i++) rows[n_rows++] = round % 5 == 2 ? sel[i] : round % 5 < 2 ? from + i : from;
+                for (size_t i = 0; i < n; i++)
+                    rows[n_rows++] = round % 5 == 2 ? sel[i] : round % 5 < 2 ? from + i : from;
                 if (round == ROUNDS / 2 && n_rows > 20) {
                     n_rows -= 13;
                     column_truncate(&col, n_rows);
@@ -57,19 +64,22 @@ static void appends_keep_rows(void **state)
             size_t offset = n_rows / 2 / 8 * 8;
             struct vector slice = vector_slice(&col.vec, offset);
             assert_same_rows(&slice, 0, &col.vec, offset, n_rows - offset);
-            if (null_percent == 0 && types[t].id != LAMINAR_TYPE_NULL) assert_null(col.vec.validity);
+            if (null_percent == 0 && types[t].id != LAMINAR_TYPE_NULL)
+                assert_null(col.vec.validity);
             /* A slice is a source like any other, selections and constants of it too. */
             struct column again;
             assert_int_equal(column_init(&again, types[t], NULL), 0);
             size_t n_slice = n_rows - offset < 100 ? n_rows - offset : 100;
             assert_int_equal(column_append(&again, &slice, 0, n_slice, STRINGS_COPY, NULL), 0);
-            assert_int_equal(column_append_sel(&again, &slice, kernel_identity, n_slice, STRINGS_COPY, NULL), 0);
+            assert_int_equal(
+                column_append_sel(&again, &slice, kernel_identity, n_slice, STRINGS_COPY, NULL), 0);
             assert_same_rows(&again.vec, 0, &slice, 0, n_slice);
             assert_same_rows(&again.vec, n_slice, &slice, 0, n_slice);
             column_clear(&col);
             assert_int_equal(col.n, 0);
             column_deinit(&col);
-            assert_same_rows(&again.vec, n_slice, &again.vec, 0, n_slice); /* its strings are its own */
+            /* its strings are its own */
+            assert_same_rows(&again.vec, n_slice, &again.vec, 0, n_slice);
             column_deinit(&again);
             column_deinit(&src);
         }
@@ -83,7 +93,8 @@ static void accounts_are_charged(void **state)
     struct column col;
     assert_int_equal(column_init(&col, TYPE(VARCHAR), NULL), 0);
     col.account = &account;
-    for (int i = 0; i < 1000; i++) assert_int_equal(column_append_string(&col, "a string that goes to the heap", 30, NULL), 0);
+    for (int i = 0; i < 1000; i++)
+        assert_int_equal(column_append_string(&col, "a string that goes to the heap", 30, NULL), 0);
     assert_true(account.bytes >= 1000 * (16 + 30));
     assert_int_equal(account.bytes, column_bytes(&col));
     column_deinit(&col);
@@ -156,8 +167,10 @@ static void batches_hold_what_was_appended(void **state)
             struct chunk chunk = batch_chunk(batch, offset, cols);
             for (size_t i = 0; i < chunk.n_rows; i++, seen++) {
                 size_t row = seen / N % 2 ? N - 1 - seen % N : seen % N;
-                if (chunk.weights) assert_int_equal(chunk.weights[i], seen / N >= 3 ? src.weights[row] : 1);
-                for (size_t t = 0; t < n_types && i % 7 == 0; t++) assert_same_rows(&chunk.cols[t], i, &src.vectors[t], row, 1);
+                if (chunk.weights)
+                    assert_int_equal(chunk.weights[i], seen / N >= 3 ? src.weights[row] : 1);
+                for (size_t t = 0; t < n_types && i % 7 == 0; t++)
+                    assert_same_rows(&chunk.cols[t], i, &src.vectors[t], row, 1);
             }
         }
         assert_int_equal(seen, batch->n_rows);
@@ -184,7 +197,7 @@ static void steady_batches_allocate_nothing(void **state)
         uint64_t count = 0;
         for (int round = 0; round < 50; round++) {
             if (round == 20) count = mem_allocation_count(); /* warm by now */
-            struct batch *batches[3]; /* several are out at a time */
+            struct batch *batches[3];                        /* several are out at a time */
             for (int k = 0; k < 3; k++) {
                 for (size_t n = 0; n < sizes[s]; n += src.chunk.n_rows) {
                     src.chunk.n_rows = (uint32_t)(sizes[s] < CHUNK_ROWS ? sizes[s] : CHUNK_ROWS);
@@ -245,7 +258,8 @@ static laminar_status build_and_drop(void *arg)
     for (int i = 0; i < 3; i++) {
         status = batch_builder_append(builder, &src->chunk, &err);
         if (!status) n_rows += src->chunk.n_rows;
-        assert_int_equal(batch_builder_n_rows(builder), n_rows); /* a failed append leaves no part of it */
+        /* a failed append leaves no part of it */
+        assert_int_equal(batch_builder_n_rows(builder), n_rows);
         if (status) {
             TRY(batch_builder_append(builder, &src->chunk, &err)); /* and it can be tried again */
             n_rows += src->chunk.n_rows;

@@ -31,8 +31,10 @@ static bool prints_alike(const struct vector *a, size_t i, const struct vector *
 
 static bool text_decides(struct data_type type)
 {
-    bool has_texts = type.id == LAMINAR_TYPE_LIST && type.info->fields[0].type.id == LAMINAR_TYPE_VARCHAR;
-    return !type_is_float(type) && type.id != LAMINAR_TYPE_INTERVAL && type.id != LAMINAR_TYPE_MAP && !has_texts;
+    bool has_texts = type.id == LAMINAR_TYPE_LIST &&
+                     type.info->fields[0].type.id == LAMINAR_TYPE_VARCHAR;
+    return !type_is_float(type) && type.id != LAMINAR_TYPE_INTERVAL &&
+           type.id != LAMINAR_TYPE_MAP && !has_texts;
 }
 
 static void equal_rows_hash_alike(void **state)
@@ -58,14 +60,16 @@ static void equal_rows_hash_alike(void **state)
                 assert_true(again[0] == combined[i] && again[4] == combined[i]);
                 for (size_t k = 0; k < i; k += 5) {
                     bool is_equal = kernel_equal(&a.vec, i, &a.vec, k);
-                    if (text_decides(types[t])) assert_int_equal(is_equal, prints_alike(&a.vec, i, &a.vec, k));
+                    if (text_decides(types[t]))
+                        assert_int_equal(is_equal, prints_alike(&a.vec, i, &a.vec, k));
                     if (is_equal) assert_true(hashes[i] == hashes[k]);
                     n_equal += is_equal;
                     n_collisions += !is_equal && hashes[i] == hashes[k];
                 }
             }
             assert_int_equal(n_collisions, 0);
-            assert_true(n_equal > 0 || types[t].id == LAMINAR_TYPE_STRUCT); /* whose rows hardly ever are */
+            /* whose rows hardly ever are */
+            assert_true(n_equal > 0 || types[t].id == LAMINAR_TYPE_STRUCT);
             column_deinit(&a);
         }
     }
@@ -78,7 +82,8 @@ static void special_doubles_are_equal(void **state)
     double doubles[4] = {0.0, -0.0, __builtin_nan("")};
     memcpy(&doubles[3], &other_nan, 8);
     float floats[4] = {0.0F, -0.0F, __builtin_nanf(""), -__builtin_nanf("1")};
-    struct laminar_interval intervals[4] = {{1, 0, 0}, {0, 30, 0}, {0, 1, 0}, {0, 0, INT64_C(86400000000000)}};
+    struct laminar_interval intervals[4] = {
+        {1, 0, 0}, {0, 30, 0}, {0, 1, 0}, {0, 0, INT64_C(86400000000000)}};
     struct uuid {
         uint64_t word[2];
     } uuids[4] = {{{1, 2}}, {{1, 2}}, {{2, 1}}, {{2, 1}}};
@@ -106,7 +111,8 @@ static void special_doubles_are_equal(void **state)
     double order[] = {-__builtin_inf(), -1, 0, 1, __builtin_inf(), __builtin_nan("")};
     struct vector v = {.type = TYPE(DOUBLE), .data = order};
     for (size_t i = 0; i < 6; i++)
-        for (size_t k = 0; k < 6; k++) assert_int_equal(kernel_compare(&v, i, &v, k), (i > k) - (i < k));
+        for (size_t k = 0; k < 6; k++)
+            assert_int_equal(kernel_compare(&v, i, &v, k), (i > k) - (i < k));
 }
 
 static void match_agrees_with_equal(void **state)
@@ -128,7 +134,8 @@ static void match_agrees_with_equal(void **state)
             struct vector vb = round == 5 ? vector_const_row(&b.vec, 3, mem, &validity) : b.vec;
             size_t n = kernel_match(&a.vec, use_a, &vb, use_b, N, match), found = 0;
             for (size_t i = 0; i < N; i++) {
-                if (!kernel_equal(&a.vec, use_a ? use_a[i] : i, &vb, use_b ? use_b[i] : i)) continue;
+                if (!kernel_equal(&a.vec, use_a ? use_a[i] : i, &vb, use_b ? use_b[i] : i))
+                    continue;
                 assert_true(found < n);
                 assert_int_equal(match[found++], i);
             }
@@ -149,12 +156,14 @@ static void true_rows_are_selected(void **state)
         uint32_t sel[N];
         size_t n_rows = random_below(N), n = kernel_select_true(&c.vec, n_rows, sel), found = 0;
         for (size_t i = 0; i < n_rows; i++)
-            if (vector_is_valid(&c.vec, i) && ((const uint8_t *)c.vec.data)[i]) assert_int_equal(sel[found++], i);
+            if (vector_is_valid(&c.vec, i) && ((const uint8_t *)c.vec.data)[i])
+                assert_int_equal(sel[found++], i);
         assert_int_equal(found, n);
         struct vector one = c.vec;
         one.shape = VEC_CONST;
         n = kernel_select_true(&one, n_rows, sel);
-        assert_int_equal(n, vector_is_valid(&one, 0) && ((const uint8_t *)c.vec.data)[0] ? n_rows : 0);
+        assert_int_equal(n,
+                         vector_is_valid(&one, 0) && ((const uint8_t *)c.vec.data)[0] ? n_rows : 0);
         column_deinit(&c);
     }
 }
@@ -179,7 +188,8 @@ static void chunks_are_gathered(void **state)
         size_t n = random_below(N);
         for (size_t i = 0; i < n; i++) sel[i] = (uint32_t)random_below(N);
         struct chunk src = {N, (uint32_t)n_types, vectors, round ? weights : NULL}, out;
-        assert_int_equal(kernel_gather_chunk(&src, sel, n, scratch, out_weights, out_cols, &out, NULL), 0);
+        assert_int_equal(
+            kernel_gather_chunk(&src, sel, n, scratch, out_weights, out_cols, &out, NULL), 0);
         assert_int_equal(out.n_rows, n);
         for (size_t i = 0; i < n; i++) {
             if (round) assert_int_equal(out.weights[i], weights[sel[i]]);
@@ -187,7 +197,8 @@ static void chunks_are_gathered(void **state)
                 if (t != 5) assert_true(prints_alike(&out.cols[t], i, &cols[t].vec, sel[i]));
         }
         assert_int_equal(out.weights != NULL, round > 0);
-        assert_true(out.cols[5].shape == VEC_CONST && kernel_equal(&out.cols[5], 99, &cols[5].vec, 7));
+        assert_true(out.cols[5].shape == VEC_CONST &&
+                    kernel_equal(&out.cols[5], 99, &cols[5].vec, 7));
     }
     for (size_t t = 0; t < n_types; t++) {
         column_deinit(&cols[t]);
@@ -197,20 +208,24 @@ static void chunks_are_gathered(void **state)
 
 /* --- Sorting ------------------------------------------------------------------------------------------------------------------ */
 
-static int compare_by_keys(const struct vector *cols, const struct sort_key *keys, size_t n_keys, size_t a, size_t b)
+static int compare_by_keys(const struct vector *cols, const struct sort_key *keys, size_t n_keys,
+                           size_t a, size_t b)
 {
     for (size_t k = 0; k < n_keys; k++) {
         const struct vector *v = &cols[keys[k].column];
         bool valid_a = vector_is_valid(v, a), valid_b = vector_is_valid(v, b);
         int order = kernel_compare(v, a, v, b);
-        if (valid_a != valid_b) order = keys[k].is_nulls_first ? -order : order;
-        else if (keys[k].is_descending) order = -order;
+        if (valid_a != valid_b)
+            order = keys[k].is_nulls_first ? -order : order;
+        else if (keys[k].is_descending)
+            order = -order;
         if (order) return order;
     }
     return (a > b) - (a < b); /* stable */
 }
 
-static void check_sort(const struct vector *cols, const struct sort_key *keys, size_t n_keys, size_t n)
+static void check_sort(const struct vector *cols, const struct sort_key *keys, size_t n_keys,
+                       size_t n)
 {
     uint32_t *order = mem_alloc(n * sizeof *order);
     uint8_t *seen = mem_calloc(n, 1);
@@ -252,7 +267,8 @@ static void hard_inputs_sort(void **state)
     char text[2000];
     struct sort_key up = {0, false, false}, down = {0, true, true};
     assert_int_equal(column_init(&c, TYPE(VARCHAR), NULL), 0);
-    for (size_t i = 0; i < ROWS; i++) { /* long common prefixes, strings that are prefixes of others, zero bytes */
+    /* long common prefixes, strings that are prefixes of others, zero bytes */
+    for (size_t i = 0; i < ROWS; i++) {
         size_t size = random_below(4) ? 1000 + random_below(8) : random_below(30);
         memset(text, i % 3 ? 'x' : 0, sizeof text);
         if (random_below(2) && size) text[size - 1] = (char)random_below(3);
@@ -281,7 +297,9 @@ static void values_survive_encoding(void **state)
         for (size_t i = 0; i < 200; i++) assert_int_equal(value_encode(&c.vec, i, &bytes, NULL), 0);
         size_t at = 0, used;
         for (size_t i = 0; i < 200; i++) {
-            assert_int_equal(value_decode(&back, (const uint8_t *)bytes.data + at, bytes.size - at, &used, NULL), 0);
+            assert_int_equal(
+                value_decode(&back, (const uint8_t *)bytes.data + at, bytes.size - at, &used, NULL),
+                0);
             at += used;
             assert_true(kernel_equal(&c.vec, i, &back.vec, i));
         }
@@ -306,10 +324,12 @@ static void damaged_values_are_errors(void **state)
             size_t used, n_before;
             assert_int_equal(value_encode(&c.vec, i, &bytes, NULL), 0);
             for (size_t size = 0; size < bytes.size; size++) { /* cut */
-                uint8_t *exact = mem_alloc(size); /* so that a sanitizer sees reads behind the end */
+                /* so that a sanitizer sees reads behind the end */
+                uint8_t *exact = mem_alloc(size);
                 memcpy(exact, bytes.data, size);
                 n_before = back.n;
-                assert_int_equal(value_decode(&back, exact, size, &used, &err), LAMINAR_CHECKPOINT_FAILED);
+                assert_int_equal(value_decode(&back, exact, size, &used, &err),
+                                 LAMINAR_CHECKPOINT_FAILED);
                 assert_int_equal(back.n, n_before);
                 mem_free(exact);
             }

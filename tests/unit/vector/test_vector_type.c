@@ -51,7 +51,8 @@ static void types_print_as_sql(void **state)
                  {{.id = LAMINAR_TYPE_TIMESTAMP, .unit = UNIT_MILLI}, "TIMESTAMP(3)"},
                  {{.id = LAMINAR_TYPE_TIME, .unit = UNIT_MICRO}, "TIME"},
                  {{.id = LAMINAR_TYPE_TIME, .unit = UNIT_NANO}, "TIME(9)"}};
-    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) assert_string_equal(TYPE_TEXT(cases[i].type), cases[i].text);
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++)
+        assert_string_equal(TYPE_TEXT(cases[i].type), cases[i].text);
     assert_int_equal(type_timestamptz(UNIT_MICRO, "UTC", &inner, NULL), 0);
     assert_string_equal(TYPE_TEXT(inner), "TIMESTAMP(6) WITH TIME ZONE");
     assert_int_equal(type_list(inner, &type, NULL), 0);
@@ -60,7 +61,8 @@ static void types_print_as_sql(void **state)
     assert_int_equal(type_struct(fields, 2, &inner, NULL), 0);
     struct strbuf text = {0};
     type_print(inner, &text);
-    assert_string_equal(text.data, "STRUCT<a ARRAY<TIMESTAMP(6) WITH TIME ZONE>, \"Big \"\"one\"\"\" BIGINT>");
+    assert_string_equal(text.data,
+                        "STRUCT<a ARRAY<TIMESTAMP(6) WITH TIME ZONE>, \"Big \"\"one\"\"\" BIGINT>");
     strbuf_deinit(&text);
     char small[8];
     assert_string_equal(type_text(inner, small, sizeof small), "STRUCT<");
@@ -70,8 +72,10 @@ static void schemas_find_names(void **state)
 {
     (void)state;
     int64_t live = mem_live_count();
-    struct schema_column columns[] = {{"id", TYPE(INT64), false}, {"Name", TYPE(VARCHAR), true}, {"price", TYPE(DOUBLE), true}};
-    struct schema *a = schema_create(columns, 3), *b = schema_create(columns, 3), *c = schema_create(columns, 2);
+    struct schema_column columns[] = {
+        {"id", TYPE(INT64), false}, {"Name", TYPE(VARCHAR), true}, {"price", TYPE(DOUBLE), true}};
+    struct schema *a = schema_create(columns, 3), *b = schema_create(columns, 3),
+                  *c = schema_create(columns, 2);
     assert_int_equal(schema_find(a, "Name"), 1);
     assert_int_equal(schema_find(a, "name"), -1);
     assert_int_equal(schema_find_folded(a, "PRICE", 5), 2);
@@ -106,18 +110,23 @@ static void bitmaps_agree_with_bits(void **state)
         for (size_t i = 0; i < n; i++) count += bitmap_get(bits, from + i);
         assert_int_equal(bitmap_range_all_set(bits, from, n), count == n);
         bitmap_copy(out, bits, from, n);
-        for (size_t i = 0; i < n; i++) assert_int_equal(bitmap_get(out, i), bitmap_get(bits, from + i));
+        for (size_t i = 0; i < n; i++)
+            assert_int_equal(bitmap_get(out, i), bitmap_get(bits, from + i));
         for (size_t i = n; i % 8; i++) assert_false(bitmap_get(out, i));
         memcpy(out, other, sizeof out);
         bitmap_append(out, at, bits, from, n);
         for (size_t i = 0; i < at; i++) assert_int_equal(bitmap_get(out, i), bitmap_get(other, i));
-        for (size_t i = 0; i < n; i++) assert_int_equal(bitmap_get(out, at + i), bitmap_get(bits, from + i));
+        for (size_t i = 0; i < n; i++)
+            assert_int_equal(bitmap_get(out, at + i), bitmap_get(bits, from + i));
         memcpy(out, other, sizeof out);
         bool value = round % 2;
         bitmap_fill(out, from, n, value);
-        for (size_t i = 0; i < 512; i++) assert_int_equal(bitmap_get(out, i), i >= from && i < from + n ? value : bitmap_get(other, i));
+        for (size_t i = 0; i < 512; i++)
+            assert_int_equal(bitmap_get(out, i),
+                             i >= from && i < from + n ? value : bitmap_get(other, i));
         assert_ptr_equal(bitmap_and(out, bits, other, n), out);
-        for (size_t i = 0; i < n; i++) assert_int_equal(bitmap_get(out, i), bitmap_get(bits, i) & bitmap_get(other, i));
+        for (size_t i = 0; i < n; i++)
+            assert_int_equal(bitmap_get(out, i), bitmap_get(bits, i) & bitmap_get(other, i));
         bitmap_and(out, NULL, other, n);
         assert_memory_equal(out, other, bitmap_bytes(n));
         assert_null(bitmap_and(out, NULL, NULL, n));
@@ -129,13 +138,28 @@ static int sign(int x) { return (x > 0) - (x < 0); }
 static void strings_compare_by_bytes(void **state)
 {
     (void)state;
-    static const char texts[][40] = {"", "a", "b", "ab", "abc", "abcd", "abcde", "abcd\x01", "abce", "\xff", "twelve bytes", "twelve byte",
-                                     "twelve bytes!", "twelve bytes?", "twelve bytes! and more", "twelve bytes! and mork"};
+    static const char texts[][40] = {"",
+                                     "a",
+                                     "b",
+                                     "ab",
+                                     "abc",
+                                     "abcd",
+                                     "abcde",
+                                     "abcd\x01",
+                                     "abce",
+                                     "\xff",
+                                     "twelve bytes",
+                                     "twelve byte",
+                                     "twelve bytes!",
+                                     "twelve bytes?",
+                                     "twelve bytes! and more",
+                                     "twelve bytes! and mork"};
     for (size_t i = 0; i < ARRAY_LENGTH(texts); i++) {
         for (size_t k = 0; k < ARRAY_LENGTH(texts); k++) {
             char copy[40]; /* other bytes at another address */
             memcpy(copy, texts[k], sizeof copy);
-            struct string_view a = string_make(texts[i], strlen(texts[i])), b = string_make(copy, strlen(copy));
+            struct string_view a = string_make(texts[i], strlen(texts[i])),
+                               b = string_make(copy, strlen(copy));
             assert_int_equal(sign(string_compare(&a, &b)), sign(strcmp(texts[i], copy)));
             assert_int_equal(string_equal(&a, &b), i == k);
         }
@@ -148,13 +172,17 @@ static void strings_compare_by_bytes(void **state)
 static void json_is_checked(void **state)
 {
     (void)state;
-    static const char *const good[] = {"1", "-0.5e+10", "\"a\\u00e4\\n\"", "[]", "{}", " [1, [2, {\"a\": {}}], \"x\"] ", "true", "null",
-                                       "{\"a\":1,\"b\":[{},[]]}"};
-    static const char *const bad[] = {"",      " ",     "01",      "1.",     "+1",       "[1,]",   "{\"a\"}", "{\"a\":}", "{a:1}", "[1}",
-                                      "[",     "tru",   "\"\\x\"", "\"a",    "\"\\u12g4\"", "1 2", "{,}",     "[1 2]",    "nulll", "{\"a\":1,}",
-                                      "\"\x01\""};
-    for (size_t i = 0; i < ARRAY_LENGTH(good); i++) assert_true(text_is_json(good[i], strlen(good[i])));
-    for (size_t i = 0; i < ARRAY_LENGTH(bad); i++) assert_false(text_is_json(bad[i], strlen(bad[i])));
+    static const char *const good[] = {"1",    "-0.5e+10", "\"a\\u00e4\\n\"",
+                                       "[]",   "{}",       " [1, [2, {\"a\": {}}], \"x\"] ",
+                                       "true", "null",     "{\"a\":1,\"b\":[{},[]]}"};
+    static const char *const bad[] = {"",        " ",          "01",          "1.",  "+1",  "[1,]",
+                                      "{\"a\"}", "{\"a\":}",   "{a:1}",       "[1}", "[",   "tru",
+                                      "\"\\x\"", "\"a",        "\"\\u12g4\"", "1 2", "{,}", "[1 2]",
+                                      "nulll",   "{\"a\":1,}", "\"\x01\""};
+    for (size_t i = 0; i < ARRAY_LENGTH(good); i++)
+        assert_true(text_is_json(good[i], strlen(good[i])));
+    for (size_t i = 0; i < ARRAY_LENGTH(bad); i++)
+        assert_false(text_is_json(bad[i], strlen(bad[i])));
     char deep[3 * TEXT_JSON_DEPTH_MAX];
     for (size_t depth = TEXT_JSON_DEPTH_MAX; depth <= TEXT_JSON_DEPTH_MAX + 1; depth++) {
         memset(deep, '[', depth);
