@@ -58,7 +58,7 @@ laminar_status groups_touch(struct agg_groups *g, size_t n, const uint8_t *is_li
         if (group_head(row)->mark || (is_listed && !is_listed[i])) continue;
         bool had_row = !g->is_new[i] && group_has_row(g, row);
         touched[n_touched] = (struct touched_group){
-            g->slots[i], had_row ? (uint32_t)(g->n_old + n_old) : UINT32_MAX};
+            g->slots[i], row, had_row ? (uint32_t)(g->n_old + n_old) : UINT32_MAX};
         group_head(row)->mark = (uint32_t)++n_touched;
         g->some_slots[n_old] = g->slots[i];
         g->some_rows[n_old] = row;
@@ -78,20 +78,19 @@ laminar_status groups_update(struct agg_groups *g, const struct vector *results,
 
 /* --- Output ----------------------------------------------------------------------------------------------------------------------------------- */
 
-/* Leading and key columns of the groups, into out_cols (which are empty). */
-static laminar_status key_cols(struct agg_groups *g, const uint64_t *slots, size_t n,
-                               struct laminar_error *err)
+/* Leading and key columns of the groups, into `cols` (which are empty). */
+static laminar_status read_keys(struct agg_groups *g, const uint64_t *slots, size_t n,
+                                struct column *cols, struct laminar_error *err)
 {
     laminar_status status = LAMINAR_OK;
     uint32_t n_lead = g->options.n_lead_cols, lead_keys = g->options.n_lead_keys;
     if (n_lead) {
         column_clear(&g->lead);
         if ((status = state_hash_keys(g->table, 0, slots, n, &g->lead, err))) return status;
-        if ((status = g->options.lead_cols(g->op, g->lead.vec.data, n, g->out_cols, err)))
-            return status;
+        if ((status = g->options.lead_cols(g->op, g->lead.vec.data, n, cols, err))) return status;
     }
     for (uint32_t k = lead_keys; k < g->n_keys && !status; k++)
-        status = state_hash_keys(g->table, k, slots, n, &g->out_cols[n_lead + k - lead_keys], err);
+        status = state_hash_keys(g->table, k, slots, n, &cols[n_lead + k - lead_keys], err);
     return status;
 }
 
@@ -111,7 +110,7 @@ laminar_status groups_emit_new(struct agg_groups *g, struct step *step, const ui
 {
     uint32_t first_agg = g->op->n_cols - g->set.n;
     for (uint32_t k = 0; k < g->op->n_cols; k++) column_clear(&g->out_cols[k]);
-    laminar_status status = key_cols(g, slots, n, step->err);
+    laminar_status status = read_keys(g, slots, n, g->out_cols, step->err);
     for (uint32_t k = 0; k < g->set.n && !status; k++)
         status = agg_set_finish(&g->set, k, slots, rows, n, &g->out_cols[first_agg + k], step->err);
     return status ? status : emit_columns(g, step, n, NULL);
@@ -181,7 +180,7 @@ static laminar_status emit_changes(struct agg_groups *g, struct step *step,
     for (size_t i = 0; i < n_old + n_plus; i++) g->weights[i] = i < n_old ? -1 : 1;
     uint32_t first_agg = g->op->n_cols - g->set.n;
     for (uint32_t k = 0; k < g->op->n_cols; k++) column_clear(&g->out_cols[k]);
-    status = key_cols(g, g->slots, n_old + n_plus, step->err);
+    status = read_keys(g, g->slots, n_old + n_plus, g->out_cols, step->err);
     for (uint32_t k = 0; k < g->set.n && !status; k++) {
         struct column *out = &g->out_cols[first_agg + k];
         status = column_append_sel(out, &g->old_cols[k].vec, g->sel_old, n_old, STRINGS_BORROW,
@@ -191,6 +190,38 @@ static laminar_status emit_changes(struct agg_groups *g, struct step *step,
                                        step->err);
     }
     return status ? status : emit_columns(g, step, n_old + n_plus, n_old ? g->weights : NULL);
+}
+
+/* The same where no group vanishes and none stays as it is: all old rows of the groups, which were put aside one after the other, then all new ones. */
+static laminar_status emit_all_changes(struct agg_groups *g, struct step *step,
+                                       const struct touched_group *touched, size_t n)
+{
+    uint32_t first_agg = g->op->n_cols - g->set.n;
+    size_t n_old = 0, first_old = 0;
+    laminar_status status;
+    for (size_t i = 0; i < n; i++) {
+        if (touched[i].old_row == UINT32_MAX) continue;
+        if (!n_old) first_old = touched[i].old_row;
+        g->sel_old[n_old++] = (uint32_t)i;
+    }
+    for (uint32_t k = 0; k < g->op->n_cols; k++) column_clear(&g->out_cols[k]);
+    for (uint32_t k = 0; k < first_agg; k++) column_clear(&g->key_cols[k]);
+    if ((status = read_keys(g, g->slots, n, g->key_cols, step->err))) return status;
+    for (uint32_t k = 0; k < first_agg && !status; k++) {
+        const struct vector *keys = &g->key_cols[k].vec;
+        status = n_old == n ? column_append(&g->out_cols[k], keys, 0, n, STRINGS_BORROW, step->err)
+                            : column_append_sel(&g->out_cols[k], keys, g->sel_old, n_old,
+                                                STRINGS_BORROW, step->err);
+        if (!status) status = column_append(&g->out_cols[k], keys, 0, n, STRINGS_BORROW, step->err);
+    }
+    for (uint32_t k = 0; k < g->set.n && !status; k++) {
+        struct column *out = &g->out_cols[first_agg + k];
+        status = column_append(out, &g->old_cols[k].vec, first_old, n_old, STRINGS_BORROW,
+                               step->err);
+        if (!status) status = agg_set_finish(&g->set, k, g->slots, g->rows, n, out, step->err);
+    }
+    for (size_t i = 0; i < n_old + n; i++) g->weights[i] = i < n_old ? -1 : 1;
+    return status ? status : emit_columns(g, step, n_old + n, n_old ? g->weights : NULL);
 }
 
 laminar_status groups_remove(struct agg_groups *g, const uint64_t *slots, uint8_t **rows, size_t n,
@@ -229,14 +260,16 @@ laminar_status groups_emit_touched(struct agg_groups *g, struct step *step)
         size_t n = g->touched.n - at < EMIT_GROUPS ? g->touched.n - at : EMIT_GROUPS;
         bool all_new = !g->is_retracting;
         for (size_t i = 0; i < n; i++) {
-            /* written in this step already: can't fail */
-            g->rows[i] = state_hash_row_for_write(g->table, touched[i].slot);
-            ENSURE(g->rows[i], step->err);
+            g->rows[i] = touched[i].row;
             all_new &= touched[i].old_row == UINT32_MAX;
             g->slots[i] = touched[i].slot;
         }
-        status = all_new ? groups_emit_new(g, step, g->slots, g->rows, n)
-                         : emit_changes(g, step, touched, n);
+        if (all_new)
+            status = groups_emit_new(g, step, g->slots, g->rows, n);
+        else if (g->is_ever_changing)
+            status = emit_all_changes(g, step, touched, n);
+        else
+            status = emit_changes(g, step, touched, n);
         if (!status) status = close_groups(g, touched, n, step->err);
     }
     g->touched.n = 0;
@@ -255,6 +288,7 @@ void groups_deinit(struct agg_groups *g)
     columns_free(g->new_cols, g->set.n);
     columns_free(g->out_cols, g->op->n_cols);
     columns_free(g->in_cols, g->options.plan->inputs[0]->n_cols);
+    columns_free(g->key_cols, g->op->n_cols);
     column_deinit(&g->lead);
     agg_set_deinit(&g->set);
     ARRAY_DEINIT(&g->touched);
@@ -303,6 +337,7 @@ static laminar_status create_scratch(struct agg_groups *g, struct laminar_error 
     if ((status = columns_create(agg_cols, plan->n_aggs, &g->new_cols, err))) return status;
     if ((status = columns_create(plan->cols, plan->n_cols, &g->out_cols, err))) return status;
     if ((status = columns_create(input->cols, input->n_cols, &g->in_cols, err))) return status;
+    if ((status = columns_create(plan->cols, plan->n_cols, &g->key_cols, err))) return status;
     if ((status = column_init(&g->lead, TYPE(INT64), err))) return status;
     g->results = mem_calloc(g->n_results + 1, sizeof *g->results);
     g->keys = mem_calloc(g->n_keys + 1, sizeof *g->keys);
@@ -341,6 +376,11 @@ laminar_status groups_create(struct agg_groups *g, struct op *op,
     g->n_results = n_lead_exprs + plan->n_group;
     TRY(agg_set_create(op, plan, g->is_retracting, options->header_bytes, &g->set, &exprs,
                        &g->n_results, err));
+    for (uint32_t a = 0; a < g->set.n && !g->is_retracting; a++) {
+        const struct agg_item *item = &g->set.items[a];
+        g->is_ever_changing |= item->form == AGG_KERNEL && item->call->n_args == 0 &&
+                               item->filter == NO_FILTER && strcmp(item->agg->name, "count") == 0;
+    }
     TRY(create_table(g, err));
     TRY(create_scratch(g, err));
     g->result_types = mem_calloc(g->n_results + 1, sizeof *g->result_types);

@@ -23,8 +23,8 @@ struct window_head {          /* of the payload */
     struct counted_head head; /* first */
     uint64_t next, previous;  /* groups of the pane: slot + 1, 0 = none */
 };
-struct pane {
-    uint64_t first; /* slot + 1 */
+struct pane {             /* its groups, in the order in which they came */
+    uint64_t first, last; /* slot + 1 */
 };
 struct progress {
     int64_t closed_us; /* windows with end + lateness <= this are closed */
@@ -177,13 +177,15 @@ static laminar_status chain_new(struct window_aggregate *w, const int64_t *start
                 return error_oom(err);
         }
         struct window_head *head = window_head(g->rows[i]);
-        if (pane->first) {
-            uint8_t *next = state_hash_row_for_write(g->table, pane->first - 1);
-            if (!next) return error_oom(err);
-            window_head(next)->previous = g->slots[i] + 1;
+        if (pane->last) {
+            uint8_t *last = state_hash_row_for_write(g->table, pane->last - 1);
+            if (!last) return error_oom(err);
+            window_head(last)->next = g->slots[i] + 1;
+        } else {
+            pane->first = g->slots[i] + 1;
         }
-        head->next = pane->first;
-        pane->first = g->slots[i] + 1;
+        head->previous = pane->last;
+        pane->last = g->slots[i] + 1;
     }
     return LAMINAR_OK;
 }
@@ -203,16 +205,18 @@ static laminar_status unlink_group(struct op *op, uint64_t slot, uint8_t *row,
         if (!(other = state_hash_row_for_write(w->g.table, head->previous - 1)))
             return error_oom(err);
         window_head(other)->next = head->next;
-        return LAMINAR_OK;
     }
+    if (head->next && head->previous) return LAMINAR_OK;
     struct column *lead = &w->g.lead;
     column_clear(lead);
     laminar_status status = state_hash_keys(w->g.table, 0, &slot, 1, lead, err);
     struct pane *pane;
     bool is_new;
     if (!status) status = find_pane(w, *(const int64_t *)lead->vec.data, &pane, &is_new, err);
-    if (!status) pane->first = head->next;
-    return status;
+    if (status) return status;
+    if (!head->previous) pane->first = head->next;
+    if (!head->next) pane->last = head->previous;
+    return LAMINAR_OK;
 }
 
 /* Fills slots and rows of up to n groups of a list from *at on (slot + 1); returns how many. */
