@@ -290,6 +290,10 @@ struct statement_call {
     struct statement_result *out;
     struct laminar_error *err;
 };
+/* Adds the position of byte `offset` to a failure; returns `status`. */
+laminar_status statement_at(struct statement_call *call, laminar_status status, uint32_t offset);
+/* Whether DROP and SHOW CREATE may call a relation of this kind by this name. */
+bool statement_names_kind(enum ast_object_kind object, enum relation_kind kind);
 laminar_status engine_execute(struct statement_call *call) must_check;
 laminar_status engine_create(struct statement_call *call) must_check; /* statement_ddl.c */
 laminar_status engine_drop(struct statement_call *call) must_check;

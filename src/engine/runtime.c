@@ -31,13 +31,11 @@ static bool wants_batches(const struct relation_runtime *runtime)
            (runtime->store && runtime->store_kind == STORE_LOG);
 }
 
-static size_t count_events(const struct chunk *chunk) { return chunk->n_rows; }
-
 static laminar_status on_chunk(void *ctx, struct step *step, const struct chunk *chunk)
 {
     struct relation_runtime *runtime = ctx;
     laminar_status status = LAMINAR_OK;
-    size_t n = count_events(chunk);
+    size_t n = chunk->n_rows;
     atomic_fetch_add_explicit(&runtime->total_rows, n, memory_order_relaxed);
     atomic_fetch_add_explicit(&runtime->db->events_emitted, n, memory_order_relaxed);
     if (runtime->store && runtime->store_kind != STORE_LOG)
@@ -99,26 +97,21 @@ laminar_status runtime_push_batch(struct relation_runtime *runtime, struct step 
     return status;
 }
 
-struct contents {
-    struct batch_builder *builder;
-};
-
 static laminar_status collect_contents(void *ctx, struct step *step, const struct chunk *chunk)
 {
-    return batch_builder_append(((struct contents *)ctx)->builder, chunk, step->err);
+    return batch_builder_append(ctx, chunk, step->err);
 }
 
 static laminar_status read_derived(struct relation_runtime *runtime, struct batch_builder *builder,
                                    struct laminar_error *err)
 {
-    struct contents contents = {builder};
     struct step step = {
         .number = runtime->db->step_number,
         .time_us = clock_wall_us(),
         .error_mode = (enum row_error_mode)runtime->db->settings.number[SETTING_ID_on_error],
         .zone = runtime->db->settings.text[SETTING_ID_time_zone],
         .err = err};
-    return circuit_contents(runtime->part.root, &step, collect_contents, &contents);
+    return circuit_contents(runtime->part.root, &step, collect_contents, builder);
 }
 
 static laminar_status read_store(struct store *store, struct batch_builder *builder,

@@ -10,6 +10,25 @@ void statement_result_deinit(struct statement_result *result)
     result->ddl_object = NULL;
 }
 
+laminar_status statement_at(struct statement_call *call, laminar_status status, uint32_t offset)
+{
+    if (status != LAMINAR_OK) error_position(call->err, call->sql, call->sql_size, offset);
+    return status;
+}
+
+bool statement_names_kind(enum ast_object_kind object, enum relation_kind kind)
+{
+    switch (object) {
+    case AST_OBJECT_SOURCE: return kind == RELATION_SOURCE;
+    case AST_OBJECT_TABLE:
+    case AST_OBJECT_LOOKUP_TABLE: return kind == RELATION_TABLE;
+    case AST_OBJECT_STREAM: return kind == RELATION_STREAM;
+    case AST_OBJECT_SINK: return kind == RELATION_SINK;
+    case AST_OBJECT_MATERIALIZED_VIEW: return kind == RELATION_VIEW;
+    }
+    return false;
+}
+
 static laminar_status unsupported(struct statement_call *call, const char *hint)
 {
     error_set(call->err, LAMINAR_QUERY_UNSUPPORTED, "%s is not available in this build",

@@ -6,12 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static laminar_status at(struct statement_call *call, laminar_status status, uint32_t offset)
-{
-    if (status != LAMINAR_OK) error_position(call->err, call->sql, call->sql_size, offset);
-    return status;
-}
-
 static laminar_status finish_ddl(struct statement_call *call, const char *type, const char *name)
 {
     call->out->kind = LAMINAR_RESULT_DDL;
@@ -65,7 +59,7 @@ static laminar_status check_existing(struct statement_call *call, const struct c
                   relation_kind_name(existing->kind));
         error_hint(err, "choose another name, or DROP %s %s first",
                    relation_kind_name(existing->kind), existing->name);
-        return at(call, LAMINAR_TABLE_EXISTS, head->name->span.start);
+        return statement_at(call, LAMINAR_TABLE_EXISTS, head->name->span.start);
     }
     if (head->or_replace) {
         if (existing->dependants.n == 0) return LAMINAR_OK;
@@ -73,7 +67,7 @@ static laminar_status check_existing(struct statement_call *call, const struct c
                   existing->name, existing->dependants.items[0]->name);
         error_hint(err, "drop its readers first: DROP %s %s CASCADE drops them all",
                    relation_kind_name(existing->kind), existing->name);
-        return at(call, LAMINAR_TABLE_EXISTS, head->name->span.start);
+        return statement_at(call, LAMINAR_TABLE_EXISTS, head->name->span.start);
     }
     if (head->if_not_exists) {
         *is_done = true;
@@ -82,7 +76,7 @@ static laminar_status check_existing(struct statement_call *call, const struct c
     error_set(err, LAMINAR_TABLE_EXISTS, "the %s '%s' exists", relation_kind_name(existing->kind),
               existing->name);
     error_hint(err, "use CREATE OR REPLACE, CREATE ... IF NOT EXISTS, or DROP it first");
-    return at(call, LAMINAR_TABLE_EXISTS, head->name->span.start);
+    return statement_at(call, LAMINAR_TABLE_EXISTS, head->name->span.start);
 }
 
 static laminar_status create_locked(struct statement_call *call, const struct create_head *head,
@@ -108,7 +102,7 @@ static laminar_status create_locked(struct statement_call *call, const struct cr
     for (uint32_t i = 0; existing && i < relation->n_inputs; i++) {
         if (relation->inputs[i] != existing) continue;
         error_set(call->err, LAMINAR_QUERY_FAILED, "'%s' reads itself", relation->name);
-        TRY(at(call, LAMINAR_QUERY_FAILED, head->name->span.start));
+        TRY(statement_at(call, LAMINAR_QUERY_FAILED, head->name->span.start));
     }
     if (existing) {
         TRY(runtime_install_anonymous(db, relation, plan, &arena, NULL, call->err));
@@ -165,19 +159,6 @@ static laminar_status drop_relation(struct database *db, struct relation *relati
     return status;
 }
 
-static bool kind_matches(enum ast_object_kind object, const struct relation *relation)
-{
-    switch (object) {
-    case AST_OBJECT_SOURCE: return relation->kind == RELATION_SOURCE;
-    case AST_OBJECT_TABLE:
-    case AST_OBJECT_LOOKUP_TABLE: return relation->kind == RELATION_TABLE;
-    case AST_OBJECT_STREAM: return relation->kind == RELATION_STREAM;
-    case AST_OBJECT_SINK: return relation->kind == RELATION_SINK;
-    case AST_OBJECT_MATERIALIZED_VIEW: return relation->kind == RELATION_VIEW;
-    }
-    return false;
-}
-
 static laminar_status drop_locked(struct statement_call *call, const struct ast_drop *drop)
 {
     struct database *db = call->db;
@@ -189,16 +170,16 @@ static laminar_status drop_locked(struct statement_call *call, const struct ast_
         error_set(call->err, LAMINAR_QUERY_FAILED, "there is no %s named '%s'",
                   sql_object_text(drop->object), name);
         if (nearest) error_hint(call->err, "did you mean '%s'?", nearest);
-        return at(call, LAMINAR_QUERY_FAILED, drop->name.span.start);
+        return statement_at(call, LAMINAR_QUERY_FAILED, drop->name.span.start);
     }
-    if (!kind_matches(drop->object, relation)) {
+    if (!statement_names_kind(drop->object, relation->kind)) {
         error_set(call->err, LAMINAR_QUERY_FAILED, "'%s' is a %s, not a %s", name,
                   relation_kind_name(relation->kind), sql_object_text(drop->object));
         error_hint(call->err, "write DROP %s %s", relation_kind_name(relation->kind), name);
-        return at(call, LAMINAR_QUERY_FAILED, drop->name.span.start);
+        return statement_at(call, LAMINAR_QUERY_FAILED, drop->name.span.start);
     }
-    return at(call, drop_relation(db, relation, drop->is_cascade, call->err),
-              drop->name.span.start);
+    return statement_at(call, drop_relation(db, relation, drop->is_cascade, call->err),
+                        drop->name.span.start);
 }
 
 laminar_status engine_drop(struct statement_call *call)

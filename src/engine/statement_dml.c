@@ -7,12 +7,6 @@
 #include "engine/engine.h"
 #include <string.h>
 
-static laminar_status at(struct statement_call *call, laminar_status status, uint32_t offset)
-{
-    if (status != LAMINAR_OK) error_position(call->err, call->sql, call->sql_size, offset);
-    return status;
-}
-
 /* An unknown relation in SQL is 400, and has a position. */
 static laminar_status find_in_sql(struct statement_call *call, const struct ast_qname *name,
                                   struct relation **out)
@@ -23,7 +17,7 @@ static laminar_status find_in_sql(struct statement_call *call, const struct ast_
         status = LAMINAR_QUERY_FAILED;
         if (call->err) call->err->code = status;
     }
-    return at(call, status, name->span.start);
+    return statement_at(call, status, name->span.start);
 }
 
 /* --- INSERT ----------------------------------------------------------------------------------------------------------------------- */
@@ -136,7 +130,7 @@ static laminar_status compile_values(struct statement_call *call, struct plan_co
             error_set(ctx->err, LAMINAR_QUERY_FAILED,
                       c < 0 ? "'%s' has no column '%s'" : "'%s': column '%s' is set twice",
                       relation->name, assignment->column.text);
-            return at(call, LAMINAR_QUERY_FAILED, assignment->column.span.start);
+            return statement_at(call, LAMINAR_QUERY_FAILED, assignment->column.span.start);
         }
         TRY(plan_expr(ctx, assignment->value, cols, schema->n_columns, &exprs[c]));
         TRY(plan_assign(ctx, exprs[c], schema->columns[c].type, schema->columns[c].name,
@@ -246,7 +240,7 @@ static laminar_status change_rows(struct statement_call *call, const struct ast_
         error_set(call->err, LAMINAR_QUERY_UNSUPPORTED,
                   "'%s' is append-only: its rows can't be changed", relation->name);
         error_hint(call->err, "declare it with a PRIMARY KEY, or as a TABLE");
-        status = at(call, LAMINAR_QUERY_UNSUPPORTED, table->span.start);
+        status = statement_at(call, LAMINAR_QUERY_UNSUPPORTED, table->span.start);
         goto unlock;
     }
     if ((status = table_columns(&ctx, relation, alias, &cols)) != LAMINAR_OK) goto unlock;
@@ -295,7 +289,7 @@ laminar_status engine_dml(struct statement_call *call)
                   "%s with a second table is not available in this build",
                   is_update ? "UPDATE ... FROM" : "DELETE ... USING");
         error_hint(call->err, "use a subquery in WHERE over constants, or two statements");
-        return at(call, LAMINAR_QUERY_UNSUPPORTED, statement->span.start);
+        return statement_at(call, LAMINAR_QUERY_UNSUPPORTED, statement->span.start);
     }
     if (is_update) return change_rows(call, &update->table, &update->alias, update->where, update);
     const struct ast_delete *del = statement->u.delete_;

@@ -7,12 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static laminar_status at(struct statement_call *call, laminar_status status, uint32_t offset)
-{
-    if (status != LAMINAR_OK) error_position(call->err, call->sql, call->sql_size, offset);
-    return status;
-}
-
 static const char *show_query(enum ast_show_kind kind)
 {
     switch (kind) {
@@ -70,7 +64,7 @@ static laminar_status show_setting(struct statement_call *call, const struct ast
         laminar_status status = settings_set(&scratch, text, NULL, call->err);
         if (call->err) call->err->code = LAMINAR_QUERY_FAILED;
         (void)status;
-        return at(call, LAMINAR_QUERY_FAILED, name->span.start);
+        return statement_at(call, LAMINAR_QUERY_FAILED, name->span.start);
     }
     struct schema_column column = {setting_table[id].name, TYPE(VARCHAR), false};
     laminar_status status = start_rows(call, &column, 1, &set);
@@ -131,20 +125,7 @@ static laminar_status find_named(struct statement_call *call, const struct ast_q
     error_set(call->err, LAMINAR_QUERY_FAILED, "there is no relation named '%s'", text);
     error_object(call->err, text);
     if (nearest) error_hint(call->err, "did you mean '%s'?", nearest);
-    return at(call, LAMINAR_QUERY_FAILED, name->span.start);
-}
-
-static bool object_matches(enum ast_object_kind object, enum relation_kind kind)
-{
-    switch (object) {
-    case AST_OBJECT_SOURCE: return kind == RELATION_SOURCE;
-    case AST_OBJECT_TABLE:
-    case AST_OBJECT_LOOKUP_TABLE: return kind == RELATION_TABLE;
-    case AST_OBJECT_STREAM: return kind == RELATION_STREAM;
-    case AST_OBJECT_SINK: return kind == RELATION_SINK;
-    case AST_OBJECT_MATERIALIZED_VIEW: return kind == RELATION_VIEW;
-    }
-    return false;
+    return statement_at(call, LAMINAR_QUERY_FAILED, name->span.start);
 }
 
 static laminar_status show_create(struct statement_call *call)
@@ -156,10 +137,10 @@ static laminar_status show_create(struct statement_call *call)
                                             {"sql", TYPE(VARCHAR), true}};
     laminar_status status = find_named(call, &show->name, &relation);
     if (status != LAMINAR_OK) return status;
-    if (!object_matches(show->object, relation->kind)) {
+    if (!statement_names_kind(show->object, relation->kind)) {
         error_set(call->err, LAMINAR_QUERY_FAILED, "'%s' is a %s, not a %s", relation->name,
                   relation_kind_name(relation->kind), sql_object_text(show->object));
-        return at(call, LAMINAR_QUERY_FAILED, show->name.span.start);
+        return statement_at(call, LAMINAR_QUERY_FAILED, show->name.span.start);
     }
     status = start_rows(call, columns, 2, &set);
     if (status != LAMINAR_OK) return status;
@@ -249,7 +230,7 @@ static laminar_status plan_to_explain(struct statement_call *call, struct plan_c
     error_hint(
         call->err,
         "EXPLAIN takes SELECT, INSERT ... SELECT, CREATE STREAM, CREATE MATERIALIZED VIEW and CREATE SINK");
-    return at(call, LAMINAR_QUERY_FAILED, statement->span.start);
+    return statement_at(call, LAMINAR_QUERY_FAILED, statement->span.start);
 }
 
 static void put_lines(struct rowset *set, char *text, bool is_json)
@@ -281,7 +262,7 @@ static laminar_status explain(struct statement_call *call)
                   "EXPLAIN ANALYZE is not available in this build");
         error_hint(call->err,
                    "EXPLAIN shows the plan; system.operators shows what running streams have done");
-        return at(call, LAMINAR_QUERY_UNSUPPORTED, call->statement->span.start);
+        return statement_at(call, LAMINAR_QUERY_UNSUPPORTED, call->statement->span.start);
     }
     engine_plan_context(call->db, &arena, call->sql, call->sql_size, call->params, call->err, &ctx);
     TRY(plan_to_explain(call, &ctx, explain->statement, &plan));
@@ -304,7 +285,7 @@ static laminar_status set_setting(struct statement_call *call)
     if (set->value.size >= sizeof value) {
         error_set(call->err, LAMINAR_QUERY_FAILED, "the value is too long (%zu bytes)",
                   set->value.size);
-        return at(call, LAMINAR_QUERY_FAILED, call->statement->span.start);
+        return statement_at(call, LAMINAR_QUERY_FAILED, call->statement->span.start);
     }
     if (set->value.text) memcpy(value, set->value.text, set->value.size);
     value[set->value.text ? set->value.size : 0] = 0;
@@ -315,7 +296,7 @@ static laminar_status set_setting(struct statement_call *call)
     if (status != LAMINAR_OK) {
         status = LAMINAR_QUERY_FAILED;
         if (call->err) call->err->code = status;
-        return at(call, status, set->name.span.start);
+        return statement_at(call, status, set->name.span.start);
     }
     call->out->kind = LAMINAR_RESULT_DDL;
     snprintf(call->out->ddl_type, sizeof call->out->ddl_type, "SET");
