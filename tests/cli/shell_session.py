@@ -6,8 +6,8 @@ import os
 import pty
 import re
 import select
-import signal
 import struct
+import subprocess
 import termios
 import time
 from fcntl import ioctl
@@ -25,11 +25,13 @@ class Terminal:
     def __init__(self, arguments: tuple[str, ...], env: dict[str, str], cwd: Path, columns: int = 100) -> None:
         self.text = ""
         self.mark = 0
-        self.pid, self.fd = pty.fork()
-        if self.pid == 0:
-            os.chdir(cwd)
-            os.execve(SHELL, [str(SHELL), *arguments], {**os.environ, "TERM": "xterm", **env})
-        ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+        # Not pty.fork(): its child would run Python, and allocate, in a copy of a process whose other threads may hold the allocator's locks.
+        self.fd, side = pty.openpty()
+        ioctl(side, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+        self.process = subprocess.Popen(
+            ["setsid", "--ctty", str(SHELL), *arguments], cwd=cwd, env={**os.environ, "TERM": "xterm", **env}, stdin=side, stdout=side, stderr=side
+        )
+        os.close(side)
 
     def read(self, seconds: float) -> bool:
         if not select.select([self.fd], [], [], seconds)[0]:
@@ -69,18 +71,14 @@ class Terminal:
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             self.read(0.05)
-            pid, status = os.waitpid(self.pid, os.WNOHANG)
-            if pid:
-                self.pid = 0
-                return os.waitstatus_to_exitcode(status)
+            if (status := self.process.poll()) is not None:
+                return status
         raise AssertionError(f"the shell does not end; there is {self.text[self.mark:]!r}")
 
     def close(self) -> None:
         """Kills the shell if it still runs. Twice is fine."""
-        if self.pid:
-            os.kill(self.pid, signal.SIGKILL)
-            os.waitpid(self.pid, 0)
-            self.pid = 0
+        self.process.kill()
+        self.process.wait()
         if self.fd >= 0:
             os.close(self.fd)
             self.fd = -1

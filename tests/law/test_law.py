@@ -1,7 +1,11 @@
-"""Every case of the law, with fixed seeds, and with fresh ones for LAW_SECONDS seconds (the seed is printed; LAW_SEED repeats it)."""
+"""Every case of the law, with fixed seeds, and with fresh ones for LAW_SECONDS seconds (the seed is printed; LAW_SEED repeats it).
+
+Cases are the CASES of cases.py and of every cases_<area>.py beside it.
+"""
 
 from __future__ import annotations
 
+import importlib
 import os
 import random
 import sys
@@ -13,7 +17,15 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 import law  # noqa: E402
-from cases import CASES  # noqa: E402
+
+CASES: list[law.Case] = [
+    case for path in sorted(Path(__file__).parent.glob("cases*.py")) for case in importlib.import_module(path.stem).CASES
+]
+
+
+def test_names_are_unique() -> None:
+    names = [case.name for case in CASES]
+    assert len(names) == len(set(names))
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
