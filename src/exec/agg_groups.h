@@ -21,8 +21,7 @@ struct counted_head {
 
 struct touched_group {
     uint64_t slot;
-    /* payload; its page is writable, so it stays where it is until the step's end */
-    uint8_t *row;
+    uint8_t *row;     /* payload; its page is writable, so it stays where it is until the step's end */
     uint32_t old_row; /* in old_cols; UINT32_MAX = it had no row */
 };
 
@@ -54,17 +53,15 @@ struct agg_groups {
     struct vector *keys; /* of the rows at hand: lead key, plan's keys */
     uint32_t n_keys;
     bool is_retracting, is_global;
-    /* a touched group's row is another one in any case: count(*) over an append-only input */
-    bool is_ever_changing;
-    bool wants_retractions; /* in this step: some consumer looks at old rows */
+    bool is_ever_changing;     /* a touched group's row is another one in any case: count(*) over an append-only input */
+    bool wants_retractions;    /* in this step: some consumer looks at old rows */
     ARRAY_OF(struct touched_group) touched;
     struct column *old_cols; /* per aggregate: put aside in this step */
     struct column *new_cols;
     struct column *out_cols;
     struct vector *out_vecs;
-    struct column lead; /* leading keys of groups to be emitted */
-    /* all output columns in front of the aggregates, of the groups at hand */
-    struct column *key_cols;
+    struct column lead;        /* leading keys of groups to be emitted */
+    struct column *key_cols;   /* all output columns in front of the aggregates, of the groups at hand */
     size_t n_old;
     /* per row of the chunk at hand: CHUNK_ROWS each */
     uint64_t *slots;

@@ -23,7 +23,7 @@ struct window_head {          /* of the payload */
     struct counted_head head; /* first */
     uint64_t next, previous;  /* groups of the pane: slot + 1, 0 = none */
 };
-struct pane {             /* its groups, in the order in which they came */
+struct pane { /* its groups, in the order in which they came */
     uint64_t first, last; /* slot + 1 */
 };
 struct progress {
