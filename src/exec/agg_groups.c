@@ -245,16 +245,29 @@ static laminar_status close_groups(struct agg_groups *g, const struct touched_gr
     return groups_remove(g, g->some_slots, g->some_rows, n_gone, err);
 }
 
-laminar_status groups_emit_touched(struct agg_groups *g, struct step *step)
+static bool is_held_back(struct agg_groups *g, struct step *step, bool is_due)
+{
+    int64_t every = g->options.every_us;
+    if (every == 0) return false;
+    if (g->due_us == 0) g->due_us = step->time_us - step->time_us % every + every;
+    bool holds = !is_due && !step->is_last && !step->is_flush && step->time_us < g->due_us;
+    g->op->wake_us = holds ? (uint64_t)g->due_us : 0;
+    if (!holds) g->due_us = 0;
+    return holds;
+}
+
+laminar_status groups_emit_touched(struct agg_groups *g, struct step *step, bool is_due)
 {
     laminar_status status = LAMINAR_OK;
+    if (g->touched.n == 0 || is_held_back(g, step, is_due)) return LAMINAR_OK;
     g->wants_retractions = op_wants_retractions(g->op);
     for (size_t at = 0; at < g->touched.n && !status; at += EMIT_GROUPS) {
         const struct touched_group *touched = g->touched.items + at;
         size_t n = g->touched.n - at < EMIT_GROUPS ? g->touched.n - at : EMIT_GROUPS;
         bool all_new = !g->is_retracting;
         for (size_t i = 0; i < n; i++) {
-            g->rows[i] = touched[i].row;
+            g->rows[i] = g->options.every_us ? state_hash_row_for_write(g->table, touched[i].slot) : touched[i].row;
+            if (!g->rows[i]) return error_oom(step->err);
             all_new &= touched[i].old_row == UINT32_MAX;
             g->slots[i] = touched[i].slot;
         }

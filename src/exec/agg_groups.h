@@ -21,7 +21,7 @@ struct counted_head {
 
 struct touched_group {
     uint64_t slot;
-    uint8_t *row;     /* payload; its page is writable, so it stays where it is until the step's end */
+    uint8_t *row;     /* payload; its page is writable, so it stays where it is until the step's end (EMIT EVERY: found again) */
     uint32_t old_row; /* in old_cols; UINT32_MAX = it had no row */
 };
 
@@ -34,6 +34,7 @@ struct agg_groups_options {
     uint32_t header_bytes;
     struct expr *lead_expr; /* one more expression for the program, result 0; or NULL */
     bool is_stream;         /* emits changes; else only groups_emit_new is used */
+    int64_t every_us;       /* EMIT EVERY: changes are held back until the end of the period; 0 = of the step */
     /* Fills the leading output columns for groups with these leading keys. */
     laminar_status (*lead_cols)(struct op *op, const int64_t *keys, size_t n, struct column *out,
                                 struct laminar_error *err);
@@ -63,6 +64,7 @@ struct agg_groups {
     struct column lead;        /* leading keys of groups to be emitted */
     struct column *key_cols;   /* all output columns in front of the aggregates, of the groups at hand */
     size_t n_old;
+    int64_t due_us;            /* EMIT EVERY: end of the period that the first held back change fell into */
     /* per row of the chunk at hand: CHUNK_ROWS each */
     uint64_t *slots;
     uint8_t **rows;
@@ -109,11 +111,10 @@ static inline bool group_has_row(const struct agg_groups *g, uint8_t *row)
     return g->is_global || !g->is_retracting || *group_n_rows(row) > 0;
 }
 /* Emits the rows of n <= CHUNK_ROWS groups, weight +1. */
-laminar_status groups_emit_new(struct agg_groups *g, struct step *step, const uint64_t *slots,
-                               uint8_t **rows, size_t n) must_check;
-/* Emits what the step changed; groups without rows are removed. The list is empty after it. */
-laminar_status groups_emit_touched(struct agg_groups *g, struct step *step) must_check;
-laminar_status groups_remove(struct agg_groups *g, const uint64_t *slots, uint8_t **rows, size_t n,
-                             struct laminar_error *err) must_check;
+laminar_status groups_emit_new(struct agg_groups *g, struct step *step, const uint64_t *slots, uint8_t **rows, size_t n) must_check;
+/* Emits what the step changed; groups without rows are removed. The list is empty after it. EMIT EVERY: when the period is over (op->wake_us tells the
+ * circuit when that is), at the end, before a freeze, or when `is_due`. */
+laminar_status groups_emit_touched(struct agg_groups *g, struct step *step, bool is_due) must_check;
+laminar_status groups_remove(struct agg_groups *g, const uint64_t *slots, uint8_t **rows, size_t n, struct laminar_error *err) must_check;
 
 #endif

@@ -1,7 +1,7 @@
 /* op_aggregate.c - GROUP BY and aggregates without a time window.
  *
  * Algebra: groups touched in a step give -(old row) +(new row) at its end, unless the two are equal; a group without rows has no row. Without GROUP BY
- * there is always exactly one row, also before any input. A retraction is a row with a negative weight.
+ * there is always exactly one row, also before any input. A retraction is a row with a negative weight. EMIT EVERY holds the changes of a period back.
  * State: one row per group, "groups", and child tables for DISTINCT, ordered and holistic aggregates: see agg_set.h. Nothing bounds it but the
  * number of keys. There are no late rows.
  * One-shot: nothing is put aside; all groups are emitted in the last step. */
@@ -80,7 +80,7 @@ static laminar_status aggregate_finish(struct op *op, struct step *step)
         if (!status && g->options.is_stream) status = groups_touch(g, 1, NULL, step->err);
         if (status) return status;
     }
-    if (g->options.is_stream) return g->touched.n ? groups_emit_touched(g, step) : LAMINAR_OK;
+    if (g->options.is_stream) return groups_emit_touched(g, step, false);
     return step->is_last ? emit_all(g, step) : LAMINAR_OK;
 }
 
@@ -117,17 +117,11 @@ laminar_status op_aggregate_create(struct circuit *circuit, const struct plan *p
 {
     assert(plan->kind == PLAN_AGGREGATE && plan->window.kind == WINDOW_NONE);
     laminar_status status;
-    if (mode == CIRCUIT_STREAM && plan->emit == EMIT_EVERY) {
-        error_set(err, LAMINAR_QUERY_UNSUPPORTED, "EMIT EVERY is not available in this build");
-        error_hint(err, "use EMIT ON UPDATE, or a window with EMIT ON WINDOW CLOSE");
-        return LAMINAR_QUERY_UNSUPPORTED;
-    }
     struct aggregate *a = mem_calloc(1, sizeof *a);
     if (!a) return error_oom(err);
-    uint32_t header_bytes = plan->inputs[0]->props.is_append_only ? sizeof(struct group_head)
-                                                                  : sizeof(struct counted_head);
-    struct agg_groups_options options = {
-        .plan = plan, .header_bytes = header_bytes, .is_stream = mode == CIRCUIT_STREAM};
+    uint32_t header_bytes = plan->inputs[0]->props.is_append_only ? sizeof(struct group_head) : sizeof(struct counted_head);
+    struct agg_groups_options options = {.plan = plan, .header_bytes = header_bytes, .is_stream = mode == CIRCUIT_STREAM,
+                                         .every_us = plan->emit == EMIT_EVERY ? plan->emit_every_us : 0};
     TRY(op_init(&a->op, &aggregate_class, circuit, plan, 1, err));
     TRY(groups_create(&a->g, &a->op, &options, err));
     a->one_row_is_enough = true;

@@ -7,7 +7,7 @@
  *           the panes below it, group by group (Krishnamurthy, Wu, Franklin: "On-the-fly sharing for streamed aggregation", 2006).
  *
  * Algebra: ON WINDOW CLOSE, FINAL: a window's rows come out once, +1, when the watermark W >= end + lateness. ON UPDATE, CHANGES: each step gives
- * -(old) +(new) of the groups that it touched. AFTER WATERMARK: all rows of a window when W >= end, then -(old) +(new) for rows that come
+ * -(old) +(new) of the groups that it touched; EVERY: each period, and before a window is given up. AFTER WATERMARK: all rows of a window when W >= end, then -(old) +(new) for rows that come
  * later but within the lateness. One-shot: everything in the last step. A retraction is a row of negative weight.
  * Late: a row is late for a window with end + lateness <= W as it was before the step; late for all its windows, it is dropped and counted.
  * State: "groups" (and the children of agg_set.h), "panes" (start -> first group of its chain), "progress" (the watermark up to which windows
@@ -254,7 +254,7 @@ static laminar_status add_rows(struct window_aggregate *w, const struct vector *
     memcpy(g->keys + 1, results + 1, (g->n_keys - 1) * sizeof *results);
     if ((status = groups_find(g, n, err))) return status;
     if (w->can_close && (status = chain_new(w, w->starts, n, err))) return status;
-    bool touches = w->emit == EMIT_ON_UPDATE || w->emit == EMIT_CHANGES;
+    bool touches = w->emit == EMIT_ON_UPDATE || w->emit == EMIT_CHANGES || w->emit == EMIT_EVERY;
     if (g->options.is_stream && touches && (status = groups_touch(g, n, NULL, err))) return status;
     /* windows that were emitted change from now on */
     if (g->options.is_stream && w->emit == EMIT_AFTER_WATERMARK && w->lateness_us > 0) {
@@ -532,9 +532,9 @@ static laminar_status window_aggregate_finish(struct op *op, struct step *step)
     int64_t watermark = op->watermark_in;
     laminar_status status = LAMINAR_OK;
     op->watermark_out = w->can_close ? output_watermark(w) : watermark;
-    if (w->g.touched.n && (status = groups_emit_touched(&w->g, step))) return status;
-    if (!w->can_close)
-        return w->is_one_shot && step->is_last ? emit_all_groups(w, step) : LAMINAR_OK;
+    bool is_closing = w->can_close && w->evict.starts.n && is_closed(w, window_end(w, w->evict.starts.items[0]), watermark);
+    if ((status = groups_emit_touched(&w->g, step, is_closing))) return status;
+    if (!w->can_close) return w->is_one_shot && step->is_last ? emit_all_groups(w, step) : LAMINAR_OK;
     if (w->is_one_shot && !step->is_last) return LAMINAR_OK;
     if (watermark == WATERMARK_NONE || watermark <= closed_us(w)) return LAMINAR_OK;
     status = w->is_sliced ? close_sliced(w, step, watermark) : close_direct(w, step, watermark);
@@ -674,22 +674,13 @@ static laminar_status create_scratch(struct window_aggregate *w, struct laminar_
 
 static int64_t gcd(int64_t a, int64_t b) { return b ? gcd(b, a % b) : a; }
 
-static laminar_status check_plan(const struct plan *plan, enum circuit_mode mode,
-                                 struct laminar_error *err)
+static laminar_status check_plan(const struct plan *plan, struct laminar_error *err)
 {
     const struct window_spec *spec = &plan->window;
-    if (spec->kind == WINDOW_SESSION)
-        return error_set(err, LAMINAR_QUERY_UNSUPPORTED, "SESSION windows");
-    if (mode == CIRCUIT_STREAM && plan->emit == EMIT_EVERY) {
-        error_set(err, LAMINAR_QUERY_UNSUPPORTED, "EMIT EVERY is not available in this build");
-        error_hint(err, "use EMIT ON UPDATE or EMIT ON WINDOW CLOSE");
-        return LAMINAR_QUERY_UNSUPPORTED;
-    }
-    if (spec->size_us <= 0 || spec->slide_us <= 0 || spec->size_us > WINDOW_TIME_MAX / 4 ||
-        spec->slide_us > WINDOW_TIME_MAX / 4)
-        return error_set(err, LAMINAR_QUERY_FAILED,
-                         "a window of %lld us every %lld us is out of range",
-                         (long long)spec->size_us, (long long)spec->slide_us);
+    if (spec->kind == WINDOW_SESSION) return error_set(err, LAMINAR_QUERY_UNSUPPORTED, "SESSION windows");
+    if (spec->size_us <= 0 || spec->slide_us <= 0 || spec->size_us > WINDOW_TIME_MAX / 4 || spec->slide_us > WINDOW_TIME_MAX / 4)
+        return error_set(err, LAMINAR_QUERY_FAILED, "a window of %lld us every %lld us is out of range", (long long)spec->size_us,
+                         (long long)spec->slide_us);
     return LAMINAR_OK;
 }
 
@@ -698,7 +689,7 @@ laminar_status op_window_aggregate_create(struct circuit *circuit, const struct 
                                           struct laminar_error *err)
 {
     assert(plan->kind == PLAN_AGGREGATE && plan->window.kind != WINDOW_NONE);
-    laminar_status status = check_plan(plan, mode, err);
+    laminar_status status = check_plan(plan, err);
     if (status) return status;
     struct window_aggregate *w = mem_calloc(1, sizeof *w);
     if (!w) return error_oom(err);
@@ -711,13 +702,9 @@ laminar_status op_window_aggregate_create(struct circuit *circuit, const struct 
     w->can_close = plan->window.is_event_time && !w->is_one_shot;
     w->time_col = plan->props.time_col;
     TRY(op_init(&w->op, &window_aggregate_class, circuit, plan, 1, err));
-    struct agg_groups_options options = {.plan = plan,
-                                         .n_lead_keys = 1,
-                                         .n_lead_cols = 2,
-                                         .header_bytes = sizeof(struct window_head),
-                                         .lead_expr = plan->window.time,
-                                         .is_stream = !w->is_one_shot,
-                                         .lead_cols = bound_cols,
+    struct agg_groups_options options = {.plan = plan, .n_lead_keys = 1, .n_lead_cols = 2, .header_bytes = sizeof(struct window_head),
+                                         .lead_expr = plan->window.time, .is_stream = !w->is_one_shot, .lead_cols = bound_cols,
+                                         .every_us = plan->emit == EMIT_EVERY && !w->is_one_shot ? plan->emit_every_us : 0,
                                          .unlink = w->can_close ? unlink_group : NULL};
     TRY(groups_create(&w->g, &w->op, &options, err));
     bool at_close = plan->emit == EMIT_ON_CLOSE || plan->emit == EMIT_FINAL ||

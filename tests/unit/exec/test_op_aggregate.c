@@ -74,6 +74,55 @@ static void one_shot(void **state)
         }
 }
 
+/* EMIT EVERY holds changes back until the period is over, the flush before a freeze, or the end; then the law holds. */
+static void changes_are_held_back(void **state)
+{
+    (void)state;
+    for (unsigned variant = 0; variant < LAW_VARIANTS; variant++) {
+        for (int retracts = 0; retracts < 2; retracts++) {
+            struct arena arena = {0};
+            struct naive_input in;
+            struct rows rows;
+            struct vector vecs[LAW_N_COLS];
+            struct harness h;
+            size_t n_held = 0;
+            naive_open(&in, 900 + variant);
+            rows_init(&rows, naive_types, LAW_N_COLS);
+            struct plan *plan = naive_plan(&arena, !retracts, key_sets[3], 2, variant);
+            plan->emit = EMIT_EVERY;
+            plan->emit_every_us = 5000;
+            OK(harness_open(&h, plan, op_aggregate_create, CIRCUIT_STREAM));
+            for (int step = 0; step < 40; step++) { /* 1,000 us each */
+                if (rng_below(&in.rng, 3)) {
+                    struct chunk chunk = naive_chunk(&in, 1 + rng_below(&in.rng, 30), retracts, &rows, vecs);
+                    harness_push(&h, &chunk);
+                }
+                h.step.is_flush = step % 16 == 13;
+                h.step.is_last = step == 39;
+                size_t n_before = h.n_rows;
+                int64_t now = h.step.time_us;
+                harness_finish(&h);
+                if (h.op->wake_us) {
+                    assert_true((int64_t)h.op->wake_us > now && (int64_t)h.op->wake_us <= now + 5000);
+                    assert_int_equal(h.n_rows, n_before);
+                    n_held++;
+                    continue;
+                }
+                struct tally want = {0};
+                naive_expect(&in, plan, INT64_MAX, &want);
+                assert_tallies_equal(&h.out, &want, "held back");
+                tally_deinit(&want);
+                if (h.step.is_flush) harness_restart(&h, plan, op_aggregate_create, CIRCUIT_STREAM);
+            }
+            assert_true(n_held > 10);
+            harness_close(&h);
+            rows_deinit(&rows);
+            naive_close(&in);
+            arena_deinit(&arena);
+        }
+    }
+}
+
 /* A step that changes nothing emits nothing, and a group that comes and goes within a step was never there. */
 static void equal_rows_are_not_emitted(void **state)
 {
@@ -191,12 +240,9 @@ static void survives_memory_running_out(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(streams_of_insertions),
-        cmocka_unit_test(streams_with_retractions),
-        cmocka_unit_test(one_shot),
-        cmocka_unit_test(equal_rows_are_not_emitted),
-        cmocka_unit_test(steady_steps_allocate_nothing),
-        cmocka_unit_test(survives_memory_running_out),
+        cmocka_unit_test(streams_of_insertions),      cmocka_unit_test(streams_with_retractions),     cmocka_unit_test(one_shot),
+        cmocka_unit_test(changes_are_held_back),
+        cmocka_unit_test(equal_rows_are_not_emitted), cmocka_unit_test(steady_steps_allocate_nothing), cmocka_unit_test(survives_memory_running_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
