@@ -57,7 +57,8 @@ laminar_status groups_touch(struct agg_groups *g, size_t n, const uint8_t *is_li
         uint8_t *row = g->rows[i];
         if (group_head(row)->mark || (is_listed && !is_listed[i])) continue;
         bool had_row = !g->is_new[i] && group_has_row(g, row);
-        touched[n_touched] = (struct touched_group){g->slots[i], row, had_row ? (uint32_t)(g->n_old + n_old) : UINT32_MAX};
+        touched[n_touched] = (struct touched_group){
+            g->slots[i], row, had_row ? (uint32_t)(g->n_old + n_old) : UINT32_MAX};
         group_head(row)->mark = (uint32_t)++n_touched;
         g->some_slots[n_old] = g->slots[i];
         g->some_rows[n_old] = row;
@@ -78,7 +79,8 @@ laminar_status groups_update(struct agg_groups *g, const struct vector *results,
 /* --- Output ----------------------------------------------------------------------------------------------------------------------------------- */
 
 /* Leading and key columns of the groups, into `cols` (which are empty). */
-static laminar_status read_keys(struct agg_groups *g, const uint64_t *slots, size_t n, struct column *cols, struct laminar_error *err)
+static laminar_status read_keys(struct agg_groups *g, const uint64_t *slots, size_t n,
+                                struct column *cols, struct laminar_error *err)
 {
     laminar_status status = LAMINAR_OK;
     uint32_t n_lead = g->options.n_lead_cols, lead_keys = g->options.n_lead_keys;
@@ -191,7 +193,8 @@ static laminar_status emit_changes(struct agg_groups *g, struct step *step,
 }
 
 /* The same where no group vanishes and none stays as it is: all old rows of the groups, which were put aside one after the other, then all new ones. */
-static laminar_status emit_all_changes(struct agg_groups *g, struct step *step, const struct touched_group *touched, size_t n)
+static laminar_status emit_all_changes(struct agg_groups *g, struct step *step,
+                                       const struct touched_group *touched, size_t n)
 {
     uint32_t first_agg = g->op->n_cols - g->set.n;
     size_t n_old = 0, first_old = 0;
@@ -207,19 +210,22 @@ static laminar_status emit_all_changes(struct agg_groups *g, struct step *step, 
     for (uint32_t k = 0; k < first_agg && !status; k++) {
         const struct vector *keys = &g->key_cols[k].vec;
         status = n_old == n ? column_append(&g->out_cols[k], keys, 0, n, STRINGS_BORROW, step->err)
-                            : column_append_sel(&g->out_cols[k], keys, g->sel_old, n_old, STRINGS_BORROW, step->err);
+                            : column_append_sel(&g->out_cols[k], keys, g->sel_old, n_old,
+                                                STRINGS_BORROW, step->err);
         if (!status) status = column_append(&g->out_cols[k], keys, 0, n, STRINGS_BORROW, step->err);
     }
     for (uint32_t k = 0; k < g->set.n && !status; k++) {
         struct column *out = &g->out_cols[first_agg + k];
-        status = column_append(out, &g->old_cols[k].vec, first_old, n_old, STRINGS_BORROW, step->err);
+        status = column_append(out, &g->old_cols[k].vec, first_old, n_old, STRINGS_BORROW,
+                               step->err);
         if (!status) status = agg_set_finish(&g->set, k, g->slots, g->rows, n, out, step->err);
     }
     for (size_t i = 0; i < n_old + n; i++) g->weights[i] = i < n_old ? -1 : 1;
     return status ? status : emit_columns(g, step, n_old + n, n_old ? g->weights : NULL);
 }
 
-laminar_status groups_remove(struct agg_groups *g, const uint64_t *slots, uint8_t **rows, size_t n, struct laminar_error *err)
+laminar_status groups_remove(struct agg_groups *g, const uint64_t *slots, uint8_t **rows, size_t n,
+                             struct laminar_error *err)
 {
     laminar_status status = g->set.has_children ? agg_set_forget(&g->set, slots, rows, n, err)
                                                 : LAMINAR_OK;
@@ -266,14 +272,18 @@ laminar_status groups_emit_touched(struct agg_groups *g, struct step *step, bool
         size_t n = g->touched.n - at < EMIT_GROUPS ? g->touched.n - at : EMIT_GROUPS;
         bool all_new = !g->is_retracting;
         for (size_t i = 0; i < n; i++) {
-            g->rows[i] = g->options.every_us ? state_hash_row_for_write(g->table, touched[i].slot) : touched[i].row;
+            g->rows[i] = g->options.every_us ? state_hash_row_for_write(g->table, touched[i].slot)
+                                             : touched[i].row;
             if (!g->rows[i]) return error_oom(step->err);
             all_new &= touched[i].old_row == UINT32_MAX;
             g->slots[i] = touched[i].slot;
         }
-        if (all_new) status = groups_emit_new(g, step, g->slots, g->rows, n);
-        else if (g->is_ever_changing) status = emit_all_changes(g, step, touched, n);
-        else status = emit_changes(g, step, touched, n);
+        if (all_new)
+            status = groups_emit_new(g, step, g->slots, g->rows, n);
+        else if (g->is_ever_changing)
+            status = emit_all_changes(g, step, touched, n);
+        else
+            status = emit_changes(g, step, touched, n);
         if (!status) status = close_groups(g, touched, n, step->err);
     }
     g->touched.n = 0;
@@ -378,10 +388,12 @@ laminar_status groups_create(struct agg_groups *g, struct op *op,
     if (n_lead_exprs) exprs[0] = options->lead_expr;
     if (plan->n_group) memcpy(exprs + n_lead_exprs, plan->group, plan->n_group * sizeof *exprs);
     g->n_results = n_lead_exprs + plan->n_group;
-    TRY(agg_set_create(op, plan, g->is_retracting, options->header_bytes, &g->set, &exprs, &g->n_results, err));
+    TRY(agg_set_create(op, plan, g->is_retracting, options->header_bytes, &g->set, &exprs,
+                       &g->n_results, err));
     for (uint32_t a = 0; a < g->set.n && !g->is_retracting; a++) {
         const struct agg_item *item = &g->set.items[a];
-        g->is_ever_changing |= item->form == AGG_KERNEL && item->call->n_args == 0 && item->filter == NO_FILTER && strcmp(item->agg->name, "count") == 0;
+        g->is_ever_changing |= item->form == AGG_KERNEL && item->call->n_args == 0 &&
+                               item->filter == NO_FILTER && strcmp(item->agg->name, "count") == 0;
     }
     TRY(create_table(g, err));
     TRY(create_scratch(g, err));

@@ -21,7 +21,8 @@ struct counted_head {
 
 struct touched_group {
     uint64_t slot;
-    uint8_t *row;     /* payload; its page is writable, so it stays where it is until the step's end (EMIT EVERY: found again) */
+    /* payload; its page is writable, so it stays where it is until the step's end (EMIT EVERY: found again) */
+    uint8_t *row;
     uint32_t old_row; /* in old_cols; UINT32_MAX = it had no row */
 };
 
@@ -34,7 +35,8 @@ struct agg_groups_options {
     uint32_t header_bytes;
     struct expr *lead_expr; /* one more expression for the program, result 0; or NULL */
     bool is_stream;         /* emits changes; else only groups_emit_new is used */
-    int64_t every_us;       /* EMIT EVERY: changes are held back until the end of the period; 0 = of the step */
+    /* EMIT EVERY: changes are held back until the end of the period; 0 = of the step */
+    int64_t every_us;
     /* Fills the leading output columns for groups with these leading keys. */
     laminar_status (*lead_cols)(struct op *op, const int64_t *keys, size_t n, struct column *out,
                                 struct laminar_error *err);
@@ -54,17 +56,20 @@ struct agg_groups {
     struct vector *keys; /* of the rows at hand: lead key, plan's keys */
     uint32_t n_keys;
     bool is_retracting, is_global;
-    bool is_ever_changing;     /* a touched group's row is another one in any case: count(*) over an append-only input */
-    bool wants_retractions;    /* in this step: some consumer looks at old rows */
+    /* a touched group's row is another one in any case: count(*) over an append-only input */
+    bool is_ever_changing;
+    bool wants_retractions; /* in this step: some consumer looks at old rows */
     ARRAY_OF(struct touched_group) touched;
     struct column *old_cols; /* per aggregate: put aside in this step */
     struct column *new_cols;
     struct column *out_cols;
     struct vector *out_vecs;
-    struct column lead;        /* leading keys of groups to be emitted */
-    struct column *key_cols;   /* all output columns in front of the aggregates, of the groups at hand */
+    struct column lead; /* leading keys of groups to be emitted */
+    /* all output columns in front of the aggregates, of the groups at hand */
+    struct column *key_cols;
     size_t n_old;
-    int64_t due_us;            /* EMIT EVERY: end of the period that the first held back change fell into */
+    /* EMIT EVERY: end of the period that the first held back change fell into */
+    int64_t due_us;
     /* per row of the chunk at hand: CHUNK_ROWS each */
     uint64_t *slots;
     uint8_t **rows;
@@ -111,10 +116,12 @@ static inline bool group_has_row(const struct agg_groups *g, uint8_t *row)
     return g->is_global || !g->is_retracting || *group_n_rows(row) > 0;
 }
 /* Emits the rows of n <= CHUNK_ROWS groups, weight +1. */
-laminar_status groups_emit_new(struct agg_groups *g, struct step *step, const uint64_t *slots, uint8_t **rows, size_t n) must_check;
+laminar_status groups_emit_new(struct agg_groups *g, struct step *step, const uint64_t *slots,
+                               uint8_t **rows, size_t n) must_check;
 /* Emits what the step changed; groups without rows are removed. The list is empty after it. EMIT EVERY: when the period is over (op->wake_us tells the
  * circuit when that is), at the end, before a freeze, or when `is_due`. */
 laminar_status groups_emit_touched(struct agg_groups *g, struct step *step, bool is_due) must_check;
-laminar_status groups_remove(struct agg_groups *g, const uint64_t *slots, uint8_t **rows, size_t n, struct laminar_error *err) must_check;
+laminar_status groups_remove(struct agg_groups *g, const uint64_t *slots, uint8_t **rows, size_t n,
+                             struct laminar_error *err) must_check;
 
 #endif

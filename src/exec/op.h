@@ -24,9 +24,10 @@ struct circuit;
 
 struct step {
     uint64_t number;
-    int64_t time_us;       /* wall clock */
-    bool is_last;          /* one-shot queries: all input is in, all watermarks are at the end */
-    bool is_flush;         /* states are frozen after this step: operators that hold changes back (EMIT EVERY) give them out */
+    int64_t time_us; /* wall clock */
+    bool is_last;    /* one-shot queries: all input is in, all watermarks are at the end */
+    /* states are frozen after this step: operators that hold changes back (EMIT EVERY) give them out */
+    bool is_flush;
     enum row_error_mode error_mode;
     const char *zone;
     struct laminar_error *err;

@@ -119,9 +119,13 @@ laminar_status op_aggregate_create(struct circuit *circuit, const struct plan *p
     laminar_status status;
     struct aggregate *a = mem_calloc(1, sizeof *a);
     if (!a) return error_oom(err);
-    uint32_t header_bytes = plan->inputs[0]->props.is_append_only ? sizeof(struct group_head) : sizeof(struct counted_head);
-    struct agg_groups_options options = {.plan = plan, .header_bytes = header_bytes, .is_stream = mode == CIRCUIT_STREAM,
-                                         .every_us = plan->emit == EMIT_EVERY ? plan->emit_every_us : 0};
+    uint32_t header_bytes = plan->inputs[0]->props.is_append_only ? sizeof(struct group_head)
+                                                                  : sizeof(struct counted_head);
+    struct agg_groups_options options = {.plan = plan,
+                                         .header_bytes = header_bytes,
+                                         .is_stream = mode == CIRCUIT_STREAM,
+                                         .every_us = plan->emit == EMIT_EVERY ? plan->emit_every_us
+                                                                              : 0};
     TRY(op_init(&a->op, &aggregate_class, circuit, plan, 1, err));
     TRY(groups_create(&a->g, &a->op, &options, err));
     a->one_row_is_enough = true;

@@ -23,7 +23,7 @@ struct window_head {          /* of the payload */
     struct counted_head head; /* first */
     uint64_t next, previous;  /* groups of the pane: slot + 1, 0 = none */
 };
-struct pane { /* its groups, in the order in which they came */
+struct pane {             /* its groups, in the order in which they came */
     uint64_t first, last; /* slot + 1 */
 };
 struct progress {
@@ -532,9 +532,11 @@ static laminar_status window_aggregate_finish(struct op *op, struct step *step)
     int64_t watermark = op->watermark_in;
     laminar_status status = LAMINAR_OK;
     op->watermark_out = w->can_close ? output_watermark(w) : watermark;
-    bool is_closing = w->can_close && w->evict.starts.n && is_closed(w, window_end(w, w->evict.starts.items[0]), watermark);
+    bool is_closing = w->can_close && w->evict.starts.n &&
+                      is_closed(w, window_end(w, w->evict.starts.items[0]), watermark);
     if ((status = groups_emit_touched(&w->g, step, is_closing))) return status;
-    if (!w->can_close) return w->is_one_shot && step->is_last ? emit_all_groups(w, step) : LAMINAR_OK;
+    if (!w->can_close)
+        return w->is_one_shot && step->is_last ? emit_all_groups(w, step) : LAMINAR_OK;
     if (w->is_one_shot && !step->is_last) return LAMINAR_OK;
     if (watermark == WATERMARK_NONE || watermark <= closed_us(w)) return LAMINAR_OK;
     status = w->is_sliced ? close_sliced(w, step, watermark) : close_direct(w, step, watermark);
@@ -677,10 +679,13 @@ static int64_t gcd(int64_t a, int64_t b) { return b ? gcd(b, a % b) : a; }
 static laminar_status check_plan(const struct plan *plan, struct laminar_error *err)
 {
     const struct window_spec *spec = &plan->window;
-    if (spec->kind == WINDOW_SESSION) return error_set(err, LAMINAR_QUERY_UNSUPPORTED, "SESSION windows");
-    if (spec->size_us <= 0 || spec->slide_us <= 0 || spec->size_us > WINDOW_TIME_MAX / 4 || spec->slide_us > WINDOW_TIME_MAX / 4)
-        return error_set(err, LAMINAR_QUERY_FAILED, "a window of %lld us every %lld us is out of range", (long long)spec->size_us,
-                         (long long)spec->slide_us);
+    if (spec->kind == WINDOW_SESSION)
+        return error_set(err, LAMINAR_QUERY_UNSUPPORTED, "SESSION windows");
+    if (spec->size_us <= 0 || spec->slide_us <= 0 || spec->size_us > WINDOW_TIME_MAX / 4 ||
+        spec->slide_us > WINDOW_TIME_MAX / 4)
+        return error_set(err, LAMINAR_QUERY_FAILED,
+                         "a window of %lld us every %lld us is out of range",
+                         (long long)spec->size_us, (long long)spec->slide_us);
     return LAMINAR_OK;
 }
 
@@ -702,10 +707,16 @@ laminar_status op_window_aggregate_create(struct circuit *circuit, const struct 
     w->can_close = plan->window.is_event_time && !w->is_one_shot;
     w->time_col = plan->props.time_col;
     TRY(op_init(&w->op, &window_aggregate_class, circuit, plan, 1, err));
-    struct agg_groups_options options = {.plan = plan, .n_lead_keys = 1, .n_lead_cols = 2, .header_bytes = sizeof(struct window_head),
-                                         .lead_expr = plan->window.time, .is_stream = !w->is_one_shot, .lead_cols = bound_cols,
-                                         .every_us = plan->emit == EMIT_EVERY && !w->is_one_shot ? plan->emit_every_us : 0,
-                                         .unlink = w->can_close ? unlink_group : NULL};
+    struct agg_groups_options options = {
+        .plan = plan,
+        .n_lead_keys = 1,
+        .n_lead_cols = 2,
+        .header_bytes = sizeof(struct window_head),
+        .lead_expr = plan->window.time,
+        .is_stream = !w->is_one_shot,
+        .lead_cols = bound_cols,
+        .every_us = plan->emit == EMIT_EVERY && !w->is_one_shot ? plan->emit_every_us : 0,
+        .unlink = w->can_close ? unlink_group : NULL};
     TRY(groups_create(&w->g, &w->op, &options, err));
     bool at_close = plan->emit == EMIT_ON_CLOSE || plan->emit == EMIT_FINAL ||
                     (plan->emit == EMIT_AFTER_WATERMARK && w->lateness_us == 0);

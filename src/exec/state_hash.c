@@ -6,6 +6,7 @@
  * NOTE: the 2^32 limit on index size and the 48-bit slots bound a table to about 2.5 billion rows; beyond, upsert reports memory out. */
 #include "base/error.h"
 #include "base/hash.h"
+#include "exec/state_hash_internal.h"
 #include <string.h>
 
 #define INDEX_LOAD_MAX 0.7
@@ -101,7 +102,8 @@ laminar_status state_hash_create(const struct state_hash_options *options, struc
     TRY(state_core_create(options->account, &t->core, err));
     t->probe = probe_kind_of(t->layout);
     direct_init(t);
-    for (uint32_t k = 0; k < t->layout->n_keys; k++) t->n_encoded += t->layout->keys[k].form == KEY_ENCODED;
+    for (uint32_t k = 0; k < t->layout->n_keys; k++)
+        t->n_encoded += t->layout->keys[k].form == KEY_ENCODED;
     *out = t;
     return LAMINAR_OK;
 done:
@@ -365,10 +367,18 @@ laminar_status state_hash_upsert(struct state_hash *t, const struct vector *keys
                                  struct laminar_error *err)
 {
     laminar_status status;
-    struct probe p = {.t = t, .n = n, .slots = slots, .rows = rows, .is_new = is_new, .is_upsert = true, .for_write = true};
+    struct probe p = {.t = t,
+                      .n = n,
+                      .slots = slots,
+                      .rows = rows,
+                      .is_new = is_new,
+                      .is_upsert = true,
+                      .for_write = true};
     if (unlikely(n > t->scratch_rows) && (status = grow_scratch(t, n, err))) return status;
     if ((status = hash_prepare(&p, keys, err))) return status;
-    if (unlikely(t->base.n_rows + n > t->index_limit) && (status = grow_index(t, t->base.n_rows + n, err))) return status;
+    if (unlikely(t->base.n_rows + n > t->index_limit) &&
+        (status = grow_index(t, t->base.n_rows + n, err)))
+        return status;
     if (unlikely(t->n_slots + n > (uint64_t)t->pages_capacity << t->layout->page_shift) &&
         (status = hash_reserve_slots(t, t->n_slots + n, err)))
         return status;

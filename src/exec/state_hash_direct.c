@@ -14,14 +14,16 @@ static bool is_pair(const struct state_hash *t) { return t->layout->n_keys == 2;
 void direct_init(struct state_hash *t)
 {
     enum probe_kind kind = t->probe;
-    t->direct.is_on = kind == PROBE_64 || kind == PROBE_32 || kind == PROBE_64_64 || kind == PROBE_64_32;
+    t->direct.is_on = kind == PROBE_64 || kind == PROBE_32 || kind == PROBE_64_64 ||
+                      kind == PROBE_64_32;
     t->direct.prefix = is_pair(t) ? INT64_MIN : 0;
 }
 
 static int64_t last_key(const struct state_hash *t, const uint8_t *row)
 {
     const struct hash_key *key = &t->layout->keys[t->layout->n_keys - 1];
-    return key->width == 4 ? *(const int32_t *)(const void *)(row + key->offset) : *(const int64_t *)(const void *)(row + key->offset);
+    return key->width == 4 ? *(const int32_t *)(const void *)(row + key->offset)
+                           : *(const int64_t *)(const void *)(row + key->offset);
 }
 static int64_t prefix_of(const struct state_hash *t, const uint8_t *row)
 {
@@ -45,7 +47,8 @@ static bool widen(struct state_hash *t, int64_t key)
     int64_t low = key - (key % DIRECT_STEP + DIRECT_STEP) % DIRECT_STEP, high = low + DIRECT_STEP;
     if (d->size && d->base < low) low = d->base;
     if (d->size && d->base + (int64_t)d->size > high) high = d->base + (int64_t)d->size;
-    uint32_t *entries = high - low > DIRECT_MAX ? NULL : mem_calloc((size_t)(high - low), sizeof *entries);
+    uint32_t *entries = high - low > DIRECT_MAX ? NULL
+                                                : mem_calloc((size_t)(high - low), sizeof *entries);
     if (!entries) {
         switch_off(t);
         return false;

@@ -56,7 +56,7 @@ enum probe_kind {
 struct direct_index {
     bool is_on;
     int64_t base, prefix;
-    uint64_t size;     /* of entries */
+    uint64_t size;                /* of entries */
     uint32_t n_prefixes, n_added; /* so far */
     uint32_t *entries;
 };
@@ -77,7 +77,7 @@ struct state_hash {
     uint64_t n_slots;       /* slots ever handed out; base.n_rows of them live */
     uint64_t *index;
     uint32_t index_bits;
-    size_t index_limit;    /* rows at which the index doubles */
+    size_t index_limit; /* rows at which the index doubles */
     struct direct_index direct;
     const uint64_t *forced_slots; /* restore: new rows get these slots, in order */
     /* scratch of upsert and find, room for scratch_rows */
@@ -122,8 +122,14 @@ static inline uint64_t row_header(const uint8_t *row)
     return header;
 }
 
-static inline size_t index_home(const struct state_hash *t, uint64_t hash) { return (size_t)(hash >> (64 - t->index_bits)); }
-static inline uint64_t entry_of(uint64_t hash, uint64_t slot) { return (hash >> 16 & 0xFFFF) << 48 | (slot + 1); }
+static inline size_t index_home(const struct state_hash *t, uint64_t hash)
+{
+    return (size_t)(hash >> (64 - t->index_bits));
+}
+static inline uint64_t entry_of(uint64_t hash, uint64_t slot)
+{
+    return (hash >> 16 & 0xFFFF) << 48 | (slot + 1);
+}
 
 enum { AHEAD_INDEX = 32, AHEAD_ROW = 16 };
 
@@ -138,16 +144,19 @@ struct probe {
     bool is_upsert;
     bool for_write;
     enum probe_kind kind;
-    size_t n_new;              /* slots added so far: in t->new_slots */
+    size_t n_new; /* slots added so far: in t->new_slots */
 };
 /* Scratch is there for p->n rows. */
-laminar_status hash_prepare(struct probe *p, const struct vector *keys, struct laminar_error *err) must_check;
-bool hash_probe(struct probe *p);                          /* false when memory is out */
-bool hash_take_slot(struct state_hash *t, uint64_t *out);  /* a free slot with a writable page, not yet live; false when memory is out */
+laminar_status hash_prepare(struct probe *p, const struct vector *keys, struct laminar_error *err)
+    must_check;
+bool hash_probe(struct probe *p); /* false when memory is out */
+/* a free slot with a writable page, not yet live; false when memory is out */
+bool hash_take_slot(struct state_hash *t, uint64_t *out);
 void hash_set_live(struct state_hash *t, uint64_t slot);
 
 void direct_init(struct state_hash *t);
-void direct_add(struct state_hash *t, uint64_t slot); /* a new row; may widen the array, or switch it off */
+/* a new row; may widen the array, or switch it off */
+void direct_add(struct state_hash *t, uint64_t slot);
 void direct_remove(struct state_hash *t, uint64_t slot);
 void direct_clear(struct state_hash *t);
 

@@ -22,13 +22,15 @@ static inline const void *value_at(const struct vector *v, size_t row, uint32_t 
     return (const char *)v->data + (v->shape == VEC_CONST ? 0 : row * width);
 }
 
-static bool interval_equal(const struct hash_key *key, const void *a, const struct vector *v, size_t row)
+static bool interval_equal(const struct hash_key *key, const void *a, const struct vector *v,
+                           size_t row)
 {
     struct vector view = {.type = key->type, .shape = VEC_CONST, .data = (void *)(uintptr_t)a};
     return kernel_equal(&view, 0, v, row);
 }
 
-static bool key_equal(const struct hash_layout *layout, const uint8_t *row, const struct vector *keys, size_t i)
+static bool key_equal(const struct hash_layout *layout, const uint8_t *row,
+                      const struct vector *keys, size_t i)
 {
     for (uint32_t k = 0; k < layout->n_keys; k++) {
         const struct hash_key *key = &layout->keys[k];
@@ -38,8 +40,9 @@ static bool key_equal(const struct hash_layout *layout, const uint8_t *row, cons
         const void *a = row + key->offset, *b = value_at(&keys[k], i, key->width);
         switch (key->form) {
         case KEY_FIXED:
-            if (key->width == 8 ? *(const uint64_t *)a != *(const uint64_t *)b
-                                : key->width == 4 ? *(const uint32_t *)a != *(const uint32_t *)b : memcmp(a, b, key->width) != 0)
+            if (key->width == 8   ? *(const uint64_t *)a != *(const uint64_t *)b
+                : key->width == 4 ? *(const uint32_t *)a != *(const uint32_t *)b
+                                  : memcmp(a, b, key->width) != 0)
                 return false;
             break;
         case KEY_FLOAT: {
@@ -65,7 +68,8 @@ static bool key_equal(const struct hash_layout *layout, const uint8_t *row, cons
 }
 
 /* Writes header and keys; long strings are copied into the heap. False when memory is out (nothing is kept). */
-static bool write_keys(struct state_hash *t, uint8_t *row, uint64_t hash, const struct vector *keys, size_t i)
+static bool write_keys(struct state_hash *t, uint8_t *row, uint64_t hash, const struct vector *keys,
+                       size_t i)
 {
     const struct hash_layout *layout = t->layout;
     memset(row, 0, layout->row_bytes);
@@ -73,8 +77,10 @@ static bool write_keys(struct state_hash *t, uint8_t *row, uint64_t hash, const 
     for (uint32_t k = 0; k < layout->n_keys; k++) {
         const struct hash_key *key = &layout->keys[k];
         if (!vector_is_valid(&keys[k], i)) {
-            if (layout->null_offset) row[layout->null_offset + (k >> 3)] |= (uint8_t)(1U << (k & 7));
-            else header |= (uint64_t)2 << k;
+            if (layout->null_offset)
+                row[layout->null_offset + (k >> 3)] |= (uint8_t)(1U << (k & 7));
+            else
+                header |= (uint64_t)2 << k;
             continue;
         }
         const void *value = value_at(&keys[k], i, key->width);
@@ -89,9 +95,12 @@ static bool write_keys(struct state_hash *t, uint8_t *row, uint64_t hash, const 
             memcpy(row, &header, 8);
             for (uint32_t j = 0; j < k; j++) { /* back out */
                 const struct hash_key *done = &layout->keys[j];
-                if ((done->form != KEY_STRING && done->form != KEY_ENCODED) || row_key_is_null(layout, row, j)) continue;
+                if ((done->form != KEY_STRING && done->form != KEY_ENCODED) ||
+                    row_key_is_null(layout, row, j))
+                    continue;
                 memcpy(&view, row + done->offset, sizeof view);
-                if (view.size > STRING_INLINE_MAX) state_heap_free(t->core, (void *)(uintptr_t)view.ptr, view.size);
+                if (view.size > STRING_INLINE_MAX)
+                    state_heap_free(t->core, (void *)(uintptr_t)view.ptr, view.size);
             }
             return false;
         }
@@ -105,7 +114,8 @@ static bool write_keys(struct state_hash *t, uint8_t *row, uint64_t hash, const 
 
 /* --- Probing --------------------------------------------------------------------------------------------------------------------------------- */
 
-static never_inline bool add_row(struct probe *p, size_t pos, uint64_t hash, size_t i, uint64_t *out_slot)
+static never_inline bool add_row(struct probe *p, size_t pos, uint64_t hash, size_t i,
+                                 uint64_t *out_slot)
 {
     struct state_hash *t = p->t;
     uint64_t slot;
@@ -161,9 +171,15 @@ static always_inline struct probe_view view_of(const struct probe *p)
 {
     const struct state_hash *t = p->t;
     const struct hash_layout *layout = t->layout;
-    return (struct probe_view){.index = t->index, .pages = t->pages, .page_mask = ((uint64_t)1 << layout->page_shift) - 1,
-                               .index_mask = ((uint64_t)1 << t->index_bits) - 1, .home_shift = 64 - t->index_bits, .page_shift = layout->page_shift, .row_bytes = layout->row_bytes,
-                               .payload_offset = layout->payload_offset, .frozen = p->for_write};
+    return (struct probe_view){.index = t->index,
+                               .pages = t->pages,
+                               .page_mask = ((uint64_t)1 << layout->page_shift) - 1,
+                               .index_mask = ((uint64_t)1 << t->index_bits) - 1,
+                               .home_shift = 64 - t->index_bits,
+                               .page_shift = layout->page_shift,
+                               .row_bytes = layout->row_bytes,
+                               .payload_offset = layout->payload_offset,
+                               .frozen = p->for_write};
 }
 
 /* The first entry with the hash's salt; 0 when an empty place comes before. */
@@ -183,23 +199,30 @@ struct probe_keys {
     size_t a_stride, b_stride;
 };
 static always_inline bool is_pair(enum probe_kind kind) { return kind >= PROBE_64_64; }
-static always_inline bool has_strings(enum probe_kind kind) { return kind == PROBE_STRING || kind == PROBE_64_STRING; }
+static always_inline bool has_strings(enum probe_kind kind)
+{
+    return kind == PROBE_STRING || kind == PROBE_64_STRING;
+}
 static always_inline uint32_t last_width(enum probe_kind kind)
 {
-    return kind == PROBE_32 || kind == PROBE_64_32 ? 4 : kind == PROBE_STRING || kind == PROBE_64_STRING ? 16 : 8;
+    return kind == PROBE_32 || kind == PROBE_64_32           ? 4
+           : kind == PROBE_STRING || kind == PROBE_64_STRING ? 16
+                                                             : 8;
 }
 static always_inline bool bytes_equal(const void *a, const void *b, uint32_t width)
 {
     if (width == 4) return *(const uint32_t *)a == *(const uint32_t *)b;
     if (width == 8) return *(const uint64_t *)a == *(const uint64_t *)b;
-    uint64_t x[2], y[2]; /* long strings differ by their pointer: the slow path compares their bytes */
+    /* long strings differ by their pointer: the slow path compares their bytes */
+    uint64_t x[2], y[2];
     memcpy(x, a, 16);
     memcpy(y, b, 16);
     return ((x[0] ^ y[0]) | (x[1] ^ y[1])) == 0;
 }
 
 /* The usual row: its key is there, not null, its page writable. Else false, and probe_row decides. */
-static always_inline bool probe_fast(const struct probe *p, const struct probe_view *v, const struct probe_keys *keys, enum probe_kind kind, size_t i,
+static always_inline bool probe_fast(const struct probe *p, const struct probe_view *v,
+                                     const struct probe_keys *keys, enum probe_kind kind, size_t i,
                                      uint64_t hash)
 {
     uint64_t entry = find_salt(v, hash);
@@ -221,18 +244,22 @@ static always_inline bool probe_fast(const struct probe *p, const struct probe_v
     return true;
 }
 
-static always_inline uint64_t hash_here(const struct probe_keys *keys, enum probe_kind kind, size_t i)
+static always_inline uint64_t hash_here(const struct probe_keys *keys, enum probe_kind kind,
+                                        size_t i)
 {
     const char *a = keys->a + i * keys->a_stride, *b = keys->b + i * keys->b_stride;
-    uint64_t hash = kind == PROBE_32 ? hash_u64(*(const uint32_t *)(const void *)a) : hash_u64(*(const uint64_t *)(const void *)a);
-    if (kind == PROBE_64_64) return hash_combine(hash, hash_u64(*(const uint64_t *)(const void *)b));
-    if (kind == PROBE_64_32) return hash_combine(hash, hash_u64(*(const uint32_t *)(const void *)b));
+    uint64_t hash = kind == PROBE_32 ? hash_u64(*(const uint32_t *)(const void *)a)
+                                     : hash_u64(*(const uint64_t *)(const void *)a);
+    if (kind == PROBE_64_64)
+        return hash_combine(hash, hash_u64(*(const uint64_t *)(const void *)b));
+    if (kind == PROBE_64_32)
+        return hash_combine(hash, hash_u64(*(const uint32_t *)(const void *)b));
     return hash;
 }
 
-
 /* A table that is not in cache: hashes are there, index entries and rows are prefetched ahead. */
-static always_inline bool probe_large(struct probe *p, const struct probe_keys *keys, enum probe_kind kind, size_t *done)
+static always_inline bool probe_large(struct probe *p, const struct probe_keys *keys,
+                                      enum probe_kind kind, size_t *done)
 {
     const uint64_t *hashes = p->t->hashes;
     struct probe_view v = view_of(p);
@@ -243,7 +270,8 @@ static always_inline bool probe_large(struct probe *p, const struct probe_keys *
         uint64_t entry = find_salt(&v, hashes[i + AHEAD_ROW]);
         if (entry) {
             uint64_t slot = (entry & ENTRY_SLOT_MASK) - 1;
-            const uint8_t *row = (const uint8_t *)(v.pages[slot >> v.page_shift] & ~(uintptr_t)1) + (slot & v.page_mask) * v.row_bytes;
+            const uint8_t *row = (const uint8_t *)(v.pages[slot >> v.page_shift] & ~(uintptr_t)1) +
+                                 (slot & v.page_mask) * v.row_bytes;
             prefetch_write(row);
             prefetch_write(row + v.row_bytes - 1);
         }
@@ -256,21 +284,26 @@ static always_inline bool probe_large(struct probe *p, const struct probe_keys *
 }
 
 /* Rows whose keys are in the array: no hash, no comparison. */
-static always_inline bool probe_direct(const struct probe *p, const struct probe_view *v, const struct direct_index *d, const struct probe_keys *keys,
+static always_inline bool probe_direct(const struct probe *p, const struct probe_view *v,
+                                       const struct direct_index *d, const struct probe_keys *keys,
                                        enum probe_kind kind, size_t i)
 {
     const char *last = is_pair(kind) ? keys->b + i * keys->b_stride : keys->a + i * keys->a_stride;
-    int64_t key = last_width(kind) == 4 ? *(const int32_t *)(const void *)last : *(const int64_t *)(const void *)last;
+    int64_t key = last_width(kind) == 4 ? *(const int32_t *)(const void *)last
+                                        : *(const int64_t *)(const void *)last;
     uint64_t at = (uint64_t)key - (uint64_t)d->base;
     if (unlikely(at >= d->size)) return false;
     uint32_t entry = d->entries[at];
-    if (is_pair(kind) && unlikely(*(const int64_t *)(const void *)(keys->a + i * keys->a_stride) != d->prefix)) return false;
+    if (is_pair(kind) &&
+        unlikely(*(const int64_t *)(const void *)(keys->a + i * keys->a_stride) != d->prefix))
+        return false;
     if (unlikely(!entry)) return false;
     uint64_t slot = entry - 1;
     uintptr_t page = v->pages[slot >> v->page_shift];
     if (unlikely(page & v->frozen)) return false;
     p->slots[i] = slot;
-    p->rows[i] = (uint8_t *)(page & ~(uintptr_t)1) + (slot & v->page_mask) * v->row_bytes + v->payload_offset;
+    p->rows[i] = (uint8_t *)(page & ~(uintptr_t)1) + (slot & v->page_mask) * v->row_bytes +
+                 v->payload_offset;
     p->is_new[i] = 0;
     return true;
 }
@@ -280,7 +313,8 @@ static always_inline bool probe_loop(struct probe *p, enum probe_kind kind)
     uint64_t *hashes = p->t->hashes;
     const struct vector *a = &p->keys[0], *b = &p->keys[is_pair(kind)];
     uint32_t a_width = is_pair(kind) ? 8 : last_width(kind);
-    struct probe_keys keys = {a->data, b->data, a->shape == VEC_CONST ? 0 : a_width, b->shape == VEC_CONST ? 0 : last_width(kind)};
+    struct probe_keys keys = {a->data, b->data, a->shape == VEC_CONST ? 0 : a_width,
+                              b->shape == VEC_CONST ? 0 : last_width(kind)};
     size_t n = p->n, i = 0;
     bool is_large = p->t->base.n_rows >= PREFETCH_ROWS_MIN && n > AHEAD_INDEX;
     struct direct_index direct = p->t->direct;
@@ -349,7 +383,8 @@ static void hash_ints(const struct vector *v, uint32_t width, size_t n, uint64_t
     size_t stride = v->shape == VEC_CONST ? 0 : width;
     const char *data = v->data;
     for (size_t i = 0; i < n; i++, data += stride) {
-        uint64_t value = width == 8 ? *(const uint64_t *)(const void *)data : *(const uint32_t *)(const void *)data;
+        uint64_t value = width == 8 ? *(const uint64_t *)(const void *)data
+                                    : *(const uint32_t *)(const void *)data;
         hashes[i] = v->validity && !vector_is_valid(v, i) ? HASH_OF_NULL : hash_u64(value);
     }
 }
@@ -362,14 +397,17 @@ static void hash_rows(struct state_hash *t, const struct vector *keys, size_t n)
     }
     for (uint32_t k = 0; k < t->layout->n_keys; k++) {
         uint64_t *out = k ? t->second_hashes : t->hashes;
-        if (t->layout->keys[k].form == KEY_STRING) kernel_hash_column(&keys[k], n, out, true);
-        else hash_ints(&keys[k], t->layout->keys[k].width, n, out);
+        if (t->layout->keys[k].form == KEY_STRING)
+            kernel_hash_column(&keys[k], n, out, true);
+        else
+            hash_ints(&keys[k], t->layout->keys[k].width, n, out);
         for (size_t i = 0; k && i < n; i++) t->hashes[i] = hash_combine(t->hashes[i], out[i]);
     }
 }
 
 /* Strings that stand for nested values, so that everything below sees fixed-size keys. */
-static laminar_status encode_nested(struct state_hash *t, const struct vector *keys, size_t n, struct laminar_error *err)
+static laminar_status encode_nested(struct state_hash *t, const struct vector *keys, size_t n,
+                                    struct laminar_error *err)
 {
     strbuf_clear(&t->encode_buf);
     struct string_view *views = t->encoded;
@@ -424,4 +462,3 @@ laminar_status hash_prepare(struct probe *p, const struct vector *keys, struct l
     if (p->kind == PROBE_GENERIC || has_strings(p->kind)) hash_rows(t, p->keys, n);
     return LAMINAR_OK;
 }
-

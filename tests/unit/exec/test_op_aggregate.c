@@ -94,7 +94,8 @@ static void changes_are_held_back(void **state)
             OK(harness_open(&h, plan, op_aggregate_create, CIRCUIT_STREAM));
             for (int step = 0; step < 40; step++) { /* 1,000 us each */
                 if (rng_below(&in.rng, 3)) {
-                    struct chunk chunk = naive_chunk(&in, 1 + rng_below(&in.rng, 30), retracts, &rows, vecs);
+                    struct chunk chunk = naive_chunk(&in, 1 + rng_below(&in.rng, 30), retracts,
+                                                     &rows, vecs);
                     harness_push(&h, &chunk);
                 }
                 h.step.is_flush = step % 16 == 13;
@@ -103,7 +104,8 @@ static void changes_are_held_back(void **state)
                 int64_t now = h.step.time_us;
                 harness_finish(&h);
                 if (h.op->wake_us) {
-                    assert_true((int64_t)h.op->wake_us > now && (int64_t)h.op->wake_us <= now + 5000);
+                    assert_true((int64_t)h.op->wake_us > now &&
+                                (int64_t)h.op->wake_us <= now + 5000);
                     assert_int_equal(h.n_rows, n_before);
                     n_held++;
                     continue;
@@ -240,9 +242,13 @@ static void survives_memory_running_out(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(streams_of_insertions),      cmocka_unit_test(streams_with_retractions),     cmocka_unit_test(one_shot),
+        cmocka_unit_test(streams_of_insertions),
+        cmocka_unit_test(streams_with_retractions),
+        cmocka_unit_test(one_shot),
         cmocka_unit_test(changes_are_held_back),
-        cmocka_unit_test(equal_rows_are_not_emitted), cmocka_unit_test(steady_steps_allocate_nothing), cmocka_unit_test(survives_memory_running_out),
+        cmocka_unit_test(equal_rows_are_not_emitted),
+        cmocka_unit_test(steady_steps_allocate_nothing),
+        cmocka_unit_test(survives_memory_running_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -128,12 +128,14 @@ static void changes_are_held_back(void **state)
         in.time_span = 2 * SECOND;
         rows_init(&rows, naive_types, LAW_N_COLS);
         struct plan *plan = naive_plan(&arena, true, key_sets[1], 1, (unsigned)s % LAW_VARIANTS);
-        plan = naive_windowed(&arena, plan, shapes[s].kind, shapes[s].size_us, shapes[s].slide_us, shapes[s].offset_us, EMIT_EVERY);
+        plan = naive_windowed(&arena, plan, shapes[s].kind, shapes[s].size_us, shapes[s].slide_us,
+                              shapes[s].offset_us, EMIT_EVERY);
         plan->emit_every_us = 4000;
         OK(harness_open(&h, plan, op_window_aggregate_create, CIRCUIT_STREAM));
         for (int step = 0; step < 40; step++) {
             if (rng_below(&in.rng, 3)) {
-                struct chunk chunk = naive_chunk(&in, 1 + rng_below(&in.rng, 30), false, &rows, vecs);
+                struct chunk chunk = naive_chunk(&in, 1 + rng_below(&in.rng, 30), false, &rows,
+                                                 vecs);
                 harness_push(&h, &chunk);
             }
             harness_watermark(&h, in.time_from);
@@ -421,11 +423,17 @@ static void survives_memory_running_out(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(streams_of_insertions),       cmocka_unit_test(streams_with_retractions),
-        cmocka_unit_test(changes_are_held_back), cmocka_unit_test(lateness_keeps_windows_open), cmocka_unit_test(one_shot_gives_all_windows),
-        cmocka_unit_test(late_rows_are_dropped_and_counted), cmocka_unit_test(late_but_allowed_rows_correct_the_window),
-        cmocka_unit_test(watermark_is_the_earliest_open_window), cmocka_unit_test(session_is_refused),
-        cmocka_unit_test(steady_steps_allocate_nothing), cmocka_unit_test(survives_memory_running_out),
+        cmocka_unit_test(streams_of_insertions),
+        cmocka_unit_test(streams_with_retractions),
+        cmocka_unit_test(changes_are_held_back),
+        cmocka_unit_test(lateness_keeps_windows_open),
+        cmocka_unit_test(one_shot_gives_all_windows),
+        cmocka_unit_test(late_rows_are_dropped_and_counted),
+        cmocka_unit_test(late_but_allowed_rows_correct_the_window),
+        cmocka_unit_test(watermark_is_the_earliest_open_window),
+        cmocka_unit_test(session_is_refused),
+        cmocka_unit_test(steady_steps_allocate_nothing),
+        cmocka_unit_test(survives_memory_running_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
