@@ -51,6 +51,8 @@ laminar_status groups_touch(struct agg_groups *g, size_t n, const uint8_t *is_li
                             struct laminar_error *err)
 {
     if (!ARRAY_RESERVE(&g->touched, g->touched.n + n)) return error_oom(err);
+    if (g->touched.n == 0)
+        g->wants_retractions = g->options.every_us || op_wants_retractions(g->op);
     struct touched_group *touched = g->touched.items;
     size_t n_touched = g->touched.n, n_old = 0;
     for (size_t i = 0; i < n; i++) {
@@ -65,7 +67,8 @@ laminar_status groups_touch(struct agg_groups *g, size_t n, const uint8_t *is_li
         n_old += had_row;
     }
     g->touched.n = n_touched;
-    return n_old ? put_aside(g, g->some_slots, g->some_rows, n_old, err) : LAMINAR_OK;
+    if (n_old == 0 || (g->is_ever_changing && !g->wants_retractions)) return LAMINAR_OK;
+    return put_aside(g, g->some_slots, g->some_rows, n_old, err);
 }
 
 laminar_status groups_update(struct agg_groups *g, const struct vector *results,
@@ -204,6 +207,7 @@ static laminar_status emit_all_changes(struct agg_groups *g, struct step *step,
         if (!n_old) first_old = touched[i].old_row;
         g->sel_old[n_old++] = (uint32_t)i;
     }
+    if (!g->wants_retractions) return groups_emit_new(g, step, g->slots, g->rows, n);
     for (uint32_t k = 0; k < g->op->n_cols; k++) column_clear(&g->out_cols[k]);
     for (uint32_t k = 0; k < first_agg; k++) column_clear(&g->key_cols[k]);
     if ((status = read_keys(g, g->slots, n, g->key_cols, step->err))) return status;
@@ -266,7 +270,6 @@ laminar_status groups_emit_touched(struct agg_groups *g, struct step *step, bool
 {
     laminar_status status = LAMINAR_OK;
     if (g->touched.n == 0 || is_held_back(g, step, is_due)) return LAMINAR_OK;
-    g->wants_retractions = op_wants_retractions(g->op);
     for (size_t at = 0; at < g->touched.n && !status; at += EMIT_GROUPS) {
         const struct touched_group *touched = g->touched.items + at;
         size_t n = g->touched.n - at < EMIT_GROUPS ? g->touched.n - at : EMIT_GROUPS;

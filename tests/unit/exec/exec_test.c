@@ -367,6 +367,10 @@ static laminar_status on_chunk(void *ctx, struct step *step, const struct chunk 
     tally_add_chunk(&h->step_out, chunk);
     return LAMINAR_OK;
 }
+static bool wants_retractions(void *ctx)
+{
+    return !((const struct harness *)ctx)->ignores_retractions;
+}
 static laminar_status on_finish(void *ctx, struct step *step, int64_t watermark_us)
 {
     (void)step;
@@ -397,8 +401,11 @@ laminar_status harness_open(struct harness *h, const struct plan *plan, op_creat
     if ((status = circuit_add_op(h->circuit, h->source, NULL, &h->err))) return status;
     if ((status = create(h->circuit, plan, mode, &h->op, &h->err))) return status;
     if ((status = circuit_add_op(h->circuit, h->op, &h->source, &h->err))) return status;
-    struct output_callbacks callbacks = {
-        .on_chunk = on_chunk, .on_finish = on_finish, .on_failure = on_failure, .ctx = h};
+    struct output_callbacks callbacks = {.on_chunk = on_chunk,
+                                         .on_finish = on_finish,
+                                         .on_failure = on_failure,
+                                         .wants_retractions = wants_retractions,
+                                         .ctx = h};
     return circuit_add_output(h->circuit, h->op, &callbacks, &h->output, &h->err);
 }
 void harness_close(struct harness *h)

@@ -89,9 +89,10 @@ typedef laminar_status (*op_create_fn)(struct circuit *circuit, const struct pla
 struct harness {
     struct circuit *circuit;
     struct op *source, *op, *output;
-    struct tally out;      /* all deltas so far */
-    struct tally step_out; /* of the last step */
-    bool is_recording;     /* else chunks are only counted */
+    struct tally out;         /* all deltas so far */
+    struct tally step_out;    /* of the last step */
+    bool is_recording;        /* else chunks are only counted */
+    bool ignores_retractions; /* the output says that it doesn't look at old rows */
     size_t n_chunks, n_rows, n_minus;
     uint64_t late_rows; /* of circuits before a restart */
     int64_t watermark;
