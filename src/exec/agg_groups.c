@@ -275,6 +275,9 @@ laminar_status groups_emit_touched(struct agg_groups *g, struct step *step, bool
         size_t n = g->touched.n - at < EMIT_GROUPS ? g->touched.n - at : EMIT_GROUPS;
         bool all_new = !g->is_retracting;
         for (size_t i = 0; i < n; i++) {
+            /* the chunks of a large step have pushed them out of the first cache: all passes below read them */
+            prefetch_read(touched[i].row);
+            prefetch_read(touched[i].row + g->set.payload_bytes - 1);
             g->rows[i] = g->options.every_us ? state_hash_row_for_write(g->table, touched[i].slot)
                                              : touched[i].row;
             if (!g->rows[i]) return error_oom(step->err);
