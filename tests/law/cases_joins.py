@@ -1,0 +1,121 @@
+"""Cases of the law: joins of every kind, over relations that only grow and over ones that take rows back."""
+
+from __future__ import annotations
+
+from cases import bids, keyed, right, table
+from law import Case, Relation
+
+
+def other(**more: object) -> Relation:
+    return Relation("o", {"k": "key", "g": "small", "y": "small", "w": "word"}, key=("k",), **more)
+
+
+def small(case: Case) -> Case:
+    """Fewer rows: joins whose results grow with the square of them."""
+    case.steps, case.rows_per_step = 9, 12
+    return case
+
+
+def kinds(name: str, relations: list[Relation], columns: str, condition: str) -> list[Case]:
+    """The same condition under every kind of join of s with the second relation."""
+    b = relations[1].name
+    cases = [
+        Case(f"{name}_{kind.lower()}", relations, f"SELECT {columns} FROM s {kind} JOIN {b} ON {condition}")
+        for kind in ("INNER", "LEFT", "RIGHT", "FULL")
+    ]
+    own = ", ".join(c for c in columns.split(", ") if c.startswith("s."))
+    theirs = ", ".join(c for c in columns.split(", ") if not c.startswith("s."))
+    cases += [
+        Case(f"{name}_{kind.lower()}", relations, f"SELECT {own} FROM s {kind} JOIN {b} ON {condition}") for kind in ("SEMI", "ANTI")
+    ]
+    cases += [
+        Case(f"{name}_right_{kind.lower()}", relations, f"SELECT {theirs} FROM s RIGHT {kind} JOIN {b} ON {condition}",
+             duck=f"SELECT {theirs} FROM {b} {kind} JOIN s ON {condition}") for kind in ("SEMI", "ANTI")
+    ]
+    return [small(case) for case in cases]
+
+
+def subqueries(name: str, relations: list[Relation]) -> list[Case]:
+    b = relations[1].name
+    x = [c for c in relations[1].columns if relations[1].columns[c] == "small"][0]
+    i = next(iter(relations[0].columns))
+    texts = {
+        "in": f"SELECT {i}, v FROM s WHERE v IN (SELECT {x} FROM {b})",
+        "not_in": f"SELECT {i}, v FROM s WHERE v NOT IN (SELECT {x} FROM {b} WHERE k > 6)",
+        "not_in_none": f"SELECT {i}, v FROM s WHERE v NOT IN (SELECT {x} FROM {b} WHERE k > 10 AND {x} IS NOT NULL)",
+        "not_in_correlated": f"SELECT {i}, v FROM s WHERE v NOT IN (SELECT {x} FROM {b} WHERE {b}.k = s.k)",
+        "in_correlated": f"SELECT {i}, v FROM s WHERE v IN (SELECT {x} FROM {b} WHERE {b}.k > s.k)",
+        "exists": f"SELECT {i}, v FROM s WHERE EXISTS (SELECT 1 FROM {b} WHERE {b}.k = s.k AND {b}.{x} > s.v)",
+        "not_exists": f"SELECT {i}, v FROM s WHERE NOT EXISTS (SELECT 1 FROM {b} WHERE {b}.k = s.k AND {b}.{x} > s.v)",
+        "exists_any": f"SELECT {i} FROM s WHERE EXISTS (SELECT 1 FROM {b} WHERE {x} > 3)",
+        "in_select": f"SELECT {i}, v IN (SELECT {x} FROM {b}) AS m FROM s",
+        "exists_or": f"SELECT {i} FROM s WHERE v > 3 OR EXISTS (SELECT 1 FROM {b} WHERE {b}.k = s.k)",
+        "scalar_correlated": f"SELECT {i}, (SELECT max({b}.{x}) FROM {b} WHERE {b}.k = s.k) AS m FROM s",
+        "count_correlated": f"SELECT {i}, (SELECT count(*) FROM {b} WHERE {b}.k = s.k) AS n FROM s",
+    }
+    return [small(Case(f"{name}_{key}", relations, text)) for key, text in texts.items()]
+
+
+THREE = "SELECT s.{i}, r.x, t.name FROM s {a} JOIN r ON s.k = r.k {b} JOIN t ON s.v = t.x"
+
+CASES = [
+    *kinds("eq_append", [bids(), right()], "s.id, r.x", "s.k = r.k"),
+    *kinds("eq_keyed", [keyed(), other()], "s.k, s.g, o.k AS ok, o.y", "s.g = o.g"),
+    *kinds("eq_mixed", [bids(), other()], "s.id, o.k AS ok, o.y", "s.k = o.k"),
+    *kinds("eq_unique", [keyed(), table()], "s.k, s.v, t.k AS tk, t.name", "s.k = t.k"),
+    *kinds("two_keys", [keyed(), other()], "s.k, o.k AS ok, o.y", "s.g = o.g AND s.w = o.w"),
+    *kinds("residual_append", [bids(), right()], "s.id, r.x", "s.k = r.k AND s.ts > r.rts"),
+    *kinds("residual_keyed", [keyed(), other()], "s.k, o.k AS ok, o.y", "s.g = o.g AND s.v < o.y"),
+    *kinds("residual_left", [keyed(), other()], "s.k, o.k AS ok", "s.g = o.g AND s.v > 0"),
+    *kinds("residual_right", [keyed(), other()], "s.k, o.k AS ok", "s.g = o.g AND o.y > 0"),
+    *kinds("non_equi_append", [bids(), right()], "s.id, r.x", "s.k > r.k + 6"),
+    *kinds("non_equi_keyed", [keyed(), other()], "s.k, o.k AS ok", "s.v < o.y"),
+    *kinds("non_equi_or", [keyed(), other()], "s.k, o.k AS ok", "s.v = o.y OR s.w = o.w"),
+    *kinds("expression_key", [keyed(), other()], "s.k, o.k AS ok", "s.g + 1 = o.g * 2"),
+    *kinds("always", [keyed(), other()], "s.k, o.k AS ok", "TRUE"),
+    *kinds("never", [keyed(), other()], "s.k, o.k AS ok", "1 = 2"),
+    *kinds("not_distinct", [keyed(), other()], "s.k, o.k AS ok", "s.g IS NOT DISTINCT FROM o.g"),
+    *subqueries("sub_append", [bids(), right()][:1] + [Relation("r", {"k": "key", "x": "small", "rts": "time"})]),
+    *subqueries("sub_keyed", [keyed(), table()]),
+    small(Case("cross_append", [bids(), right()], "SELECT s.id, r.x FROM s, r")),
+    small(Case("cross_where", [keyed(), other()], "SELECT s.k, o.k AS ok FROM s, o WHERE s.g = o.g AND s.v + o.y > 0")),
+    small(Case("using", [keyed(), other()], "SELECT k, s.v, o.y FROM s JOIN o USING (k)")),
+    small(Case("using_left", [keyed(), other()], "SELECT k, s.v, o.y FROM s LEFT JOIN o USING (k)")),
+    small(Case("using_right", [keyed(), other()], "SELECT k, s.v, o.y FROM s RIGHT JOIN o USING (k)")),
+    small(Case("using_full", [keyed(), other()], "SELECT k, s.v, o.y FROM s FULL JOIN o USING (k)")),
+    small(Case("using_two", [keyed(), other()], "SELECT g, w, s.k, s.v, o.k AS ok, o.y FROM s FULL JOIN o USING (g, w)")),
+    small(Case("natural", [keyed(), other()], "SELECT * FROM s NATURAL JOIN o")),
+    small(Case("natural_left", [keyed(), table()], "SELECT * FROM s NATURAL LEFT JOIN t")),
+    small(Case("natural_full", [keyed(), table()], "SELECT * FROM s NATURAL FULL JOIN t")),
+    # Several joins in one query.
+    *[small(Case(f"three_{a}_{b}".lower(), [bids(), right(), table()], THREE.format(i="id", a=a, b=b)))
+      for a in ("INNER", "LEFT", "FULL") for b in ("INNER", "LEFT", "RIGHT")],
+    small(Case("four", [keyed(), other(), table(), right()],
+               "SELECT s.k, o.y, t.name, r.x FROM s JOIN o ON s.g = o.g LEFT JOIN t ON o.y = t.x AND s.v > 0 JOIN r ON r.k = s.k WHERE s.v IS NOT NULL")),
+    small(Case("five_comma", [keyed(), other(), table(), right()],
+               "SELECT a.k, b.k AS bk, o.y, t.name, r.x FROM s a, o, t, r, s b WHERE a.k = o.k AND o.y = t.x AND r.k = a.k AND b.g = t.x")),
+    small(Case("nested_parentheses", [keyed(), other(), table()],
+               "SELECT s.k, o.k AS ok, t.k AS tk FROM s LEFT JOIN (o JOIN t ON o.y = t.x) ON s.g = o.g")),
+    small(Case("full_of_full", [keyed(), other(), table()],
+               "SELECT s.k, o.k AS ok, t.k AS tk FROM s FULL JOIN o ON s.g = o.g FULL JOIN t ON o.y = t.x AND t.k > 3")),
+    small(Case("self_left", [keyed()], "SELECT a.k, b.k AS k2 FROM s a LEFT JOIN s b ON a.g = b.g AND a.v < b.v")),
+    small(Case("self_full", [keyed()], "SELECT a.k, b.k AS k2 FROM s a FULL JOIN s b ON a.k = b.v")),
+    small(Case("self_anti", [keyed()], "SELECT a.k FROM s a ANTI JOIN s b ON a.g = b.g AND b.v > a.v")),
+    small(Case("self_three", [bids()], "SELECT a.id, b.id AS b, c.id AS c FROM s a JOIN s b ON a.k = b.k AND a.id < b.id JOIN s c ON b.k = c.k AND b.id < c.id")),
+    # Aggregates as inputs: every change retracts.
+    small(Case("full_of_groups", [keyed(), other()], "SELECT a.g, a.n, b.m FROM (SELECT g, count(*) AS n FROM s GROUP BY g) a "
+               "FULL JOIN (SELECT g, sum(y) AS m FROM o GROUP BY g) b ON a.g = b.g")),
+    small(Case("groups_non_equi", [keyed(), other()], "SELECT a.g, a.n, b.g AS h FROM (SELECT g, count(*) AS n FROM s GROUP BY g) a "
+               "LEFT JOIN (SELECT g, count(*) AS m FROM o GROUP BY g) b ON a.n < b.m")),
+    small(Case("group_of_left", [bids(), other()], "SELECT o.w, count(*) AS n, count(s.id) AS m, sum(s.v) AS sv FROM o LEFT JOIN s ON s.k = o.k GROUP BY o.w")),
+    small(Case("group_of_full", [keyed(), other()], "SELECT coalesce(s.g, o.g) AS g, count(*) AS n, sum(s.v) AS sv, sum(o.y) AS sy FROM s FULL JOIN o ON s.g = o.g GROUP BY 1")),
+    small(Case("scalar_cross", [keyed(), other()], "SELECT s.k, q.m FROM s CROSS JOIN (SELECT max(y) AS m FROM o) q")),
+    small(Case("top_of_join", [keyed(), other()], "SELECT s.k, o.k AS ok, s.v + o.y AS z FROM s JOIN o ON s.g = o.g WHERE s.v + o.y IS NOT NULL ORDER BY z DESC, s.k, o.k LIMIT 5")),
+    # Streams and views as inputs.
+    small(Case("streams", [keyed(), other()], "SELECT a.k, b.y FROM (SELECT k, g FROM s WHERE v > -3) a LEFT JOIN (SELECT g, max(y) AS y FROM o GROUP BY g) b ON a.g = b.g",
+               setup=("CREATE STREAM st_a AS SELECT k, g FROM s WHERE v > -3", "CREATE MATERIALIZED VIEW st_b AS SELECT g, max(y) AS y FROM o GROUP BY g"),
+               stream="SELECT a.k, b.y FROM st_a a LEFT JOIN st_b b ON a.g = b.g")),
+    small(Case("stream_of_joins", [keyed(), other()], "SELECT a.k, a.y, b.v FROM (SELECT s.k, o.y FROM s JOIN o ON s.g = o.g) a FULL JOIN (SELECT k, v FROM s WHERE v > 0) b ON a.y = b.v",
+               setup=("CREATE STREAM st_a AS SELECT s.k, o.y FROM s JOIN o ON s.g = o.g", "CREATE STREAM st_b AS SELECT k, v FROM s WHERE v > 0"),
+               stream="SELECT a.k, a.y, b.v FROM st_a a FULL JOIN st_b b ON a.y = b.v")),
+]
