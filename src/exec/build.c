@@ -36,6 +36,7 @@ static op_constructor constructor_of(const struct plan *plan)
     case PLAN_JOIN: return plan->strategy == STRATEGY_ASOF ? op_asof_create : op_join_create;
     case PLAN_UNION_ALL: return op_union_create;
     case PLAN_DISTINCT: return op_distinct_create;
+    case PLAN_SET: return op_set_create;
     case PLAN_TOP_N: return op_top_n_create;
     case PLAN_SORT: return op_sort_create;
     case PLAN_WINDOW_TABLE: return op_window_table_create;
@@ -65,6 +66,7 @@ static bool is_pure(const struct plan *plan)
     case PLAN_AGGREGATE:
     case PLAN_JOIN:
     case PLAN_DISTINCT:
+    case PLAN_SET:
     case PLAN_TOP_N:
     case PLAN_SORT:
     case PLAN_WINDOW_TABLE: return false;

@@ -147,6 +147,11 @@ laminar_status bind_query(struct binder *b, struct select_block *parent,
 laminar_status bind_select(struct binder *b, struct select_block *parent,
                            const struct ast_select *select, const struct ast_query *query,
                            struct plan **out) must_check;
+laminar_status bind_body(struct binder *b, struct select_block *parent,
+                         const struct ast_query_body *body, struct plan **out) must_check;
+/* UNION, INTERSECT, EXCEPT (bind_set.c) */
+laminar_status bind_set_operation(struct binder *b, struct select_block *parent,
+                                  const struct ast_query_body *body, struct plan **out) must_check;
 laminar_status bind_from(struct select_block *q, const struct ast_select *select) must_check;
 laminar_status bind_table_ref(struct select_block *q, const struct ast_table_ref *ref,
                               struct from_item *out) must_check;

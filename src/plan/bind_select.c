@@ -532,86 +532,8 @@ static laminar_status bind_values(struct binder *b, struct select_block *parent,
     return plan_make_values(ctx, cells, n_rows, (uint32_t)n_cols, out);
 }
 
-static laminar_status bind_body(struct binder *b, struct select_block *parent,
-                                const struct ast_query_body *body, struct plan **out);
-
-/* Casts column c of each input to the common type. */
-static laminar_status unify_inputs(struct plan_context *ctx, struct plan **inputs, size_t n,
-                                   uint32_t offset)
-{
-    uint32_t n_cols = inputs[0]->n_cols;
-    for (size_t i = 1; i < n; i++)
-        if (inputs[i]->n_cols != n_cols)
-            return plan_error(ctx, LAMINAR_QUERY_FAILED, offset,
-                              "the queries of a UNION have %u and %u columns", n_cols,
-                              inputs[i]->n_cols);
-    struct data_type *types;
-    ALLOC_OR_FAIL(ctx, types, ARENA_ARRAY(ctx->arena, struct data_type, n_cols + 1));
-    for (uint32_t c = 0; c < n_cols; c++) {
-        types[c] = inputs[0]->cols[c].type;
-        for (size_t i = 1; i < n; i++) {
-            struct data_type common;
-            if (!type_common(types[c], inputs[i]->cols[c].type, &common)) {
-                plan_error(ctx, LAMINAR_QUERY_FAILED, offset,
-                           "column %u of a UNION has types %s and %s, which have no type in common",
-                           c + 1, TYPE_TEXT(types[c]), TYPE_TEXT(inputs[i]->cols[c].type));
-                error_hint(ctx->err, "CAST the column in one of the queries");
-                return LAMINAR_QUERY_FAILED;
-            }
-            types[c] = common;
-        }
-    }
-    for (size_t i = 0; i < n; i++) {
-        bool differs = false;
-        struct expr **exprs;
-        const char **names;
-        ALLOC_OR_FAIL(ctx, exprs, ARENA_ARRAY(ctx->arena, struct expr *, n_cols + 1));
-        ALLOC_OR_FAIL(ctx, names, ARENA_ARRAY(ctx->arena, const char *, n_cols + 1));
-        for (uint32_t c = 0; c < n_cols; c++) {
-            const struct plan_column *col = &inputs[i]->cols[c];
-            ALLOC_OR_FAIL(ctx, exprs[c], expr_column(ctx->arena, c, col->type, col->is_nullable));
-            exprs[c]->sql_offset = offset;
-            names[c] = col->name;
-            differs |= !type_equal(col->type, types[c]);
-            CHECK(make_cast(ctx, exprs[c], types[c], CAST_EXPLICIT, &exprs[c]));
-        }
-        if (differs) CHECK(plan_make_project(ctx, inputs[i], exprs, names, n_cols, &inputs[i]));
-    }
-    return LAMINAR_OK;
-}
-
-static laminar_status bind_set_operation(struct binder *b, struct select_block *parent,
-                                         const struct ast_query_body *body, struct plan **out)
-{
-    struct plan_context *ctx = b->ctx;
-    if (body->u.set.op != AST_SET_UNION)
-        return plan_unsupported(
-            ctx, body->u.set.operands[1]->span.start,
-            body->u.set.op == AST_SET_INTERSECT ? "INTERSECT is not supported yet"
-                                                : "EXCEPT is not supported yet",
-            body->u.set.op == AST_SET_INTERSECT ? "use EXISTS or a SEMI JOIN"
-                                                : "use NOT EXISTS or an ANTI JOIN");
-    size_t n = body->u.set.n;
-    struct plan **inputs;
-    ALLOC_OR_FAIL(ctx, inputs, ARENA_ARRAY(ctx->arena, struct plan *, n));
-    for (size_t i = 0; i < n; i++) CHECK(bind_body(b, parent, body->u.set.operands[i], &inputs[i]));
-    CHECK(unify_inputs(ctx, inputs, n, body->u.set.operands[1]->span.start));
-    struct plan *plan;
-    CHECK(plan_new(ctx, PLAN_UNION_ALL, (uint32_t)n, inputs[0]->n_cols, &plan));
-    memcpy(plan->inputs, inputs, n * sizeof *inputs);
-    for (uint32_t c = 0; c < plan->n_cols; c++) {
-        plan->cols[c] = (struct plan_column){.name = inputs[0]->cols[c].name,
-                                             .type = inputs[0]->cols[c].type};
-        for (size_t i = 0; i < n; i++) plan->cols[c].is_nullable |= inputs[i]->cols[c].is_nullable;
-    }
-    plan->sql_offset = body->span.start;
-    if (!body->u.set.is_all) CHECK(plan_make_distinct(ctx, plan, &plan));
-    *out = plan;
-    return LAMINAR_OK;
-}
-
-static laminar_status bind_body(struct binder *b, struct select_block *parent,
-                                const struct ast_query_body *body, struct plan **out)
+laminar_status bind_body(struct binder *b, struct select_block *parent,
+                         const struct ast_query_body *body, struct plan **out)
 {
     switch (body->kind) {
     case AST_BODY_SELECT: return bind_select(b, parent, body->u.select, NULL, out);

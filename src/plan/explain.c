@@ -118,10 +118,13 @@ static void node_name(const struct plan *plan, struct strbuf *out)
         [PLAN_PROJECT] = "Project",     [PLAN_AGGREGATE] = "Aggregate", [PLAN_JOIN] = "Join",
         [PLAN_UNION_ALL] = "Union all", [PLAN_DISTINCT] = "Distinct",   [PLAN_TOP_N] = "Top",
         [PLAN_SORT] = "Sort",           [PLAN_WINDOW_TABLE] = "Window"};
+    static const char *const sets[] = {[SET_INTERSECT] = "Intersect", [SET_EXCEPT] = "Except"};
     if (plan->kind == PLAN_JOIN)
         strbuf_puts(out, joins[plan->join_kind]);
     else if (plan->kind == PLAN_TOP_N && plan->n_sort == 0)
         strbuf_puts(out, "Limit");
+    else if (plan->kind == PLAN_SET)
+        strbuf_printf(out, "%s%s", sets[plan->set_kind], plan->is_set_all ? " all" : "");
     else
         strbuf_puts(out, names[plan->kind]);
 }
@@ -304,7 +307,8 @@ static void node_detail(const struct plan *plan, struct strbuf *out)
     case PLAN_AGGREGATE: aggregate_detail(plan, out); break;
     case PLAN_JOIN: join_detail(plan, out); break;
     case PLAN_UNION_ALL: strbuf_printf(out, "%u inputs", plan->n_inputs); break;
-    case PLAN_DISTINCT: print_all_columns(plan, out); break;
+    case PLAN_DISTINCT:
+    case PLAN_SET: print_all_columns(plan, out); break;
     case PLAN_TOP_N: top_detail(plan, out); break;
     case PLAN_SORT:
         strbuf_puts(out, "by: ");

@@ -72,6 +72,7 @@ enum plan_kind {
     PLAN_JOIN,      /* two inputs */
     PLAN_UNION_ALL, /* n inputs of equal types */
     PLAN_DISTINCT,  /* whole rows */
+    PLAN_SET,       /* INTERSECT, EXCEPT of two inputs of equal types */
     /* ORDER BY + LIMIT/OFFSET, per partition if any; also a bare LIMIT (no keys) */
     PLAN_TOP_N,
     /* ORDER BY without LIMIT: orders the answer of a one-shot query; a stream ignores it (noted
@@ -116,6 +117,8 @@ enum join_strategy {
     STRATEGY_NESTED /* no equality: cross product with a condition */
 };
 enum asof_match { ASOF_GE, ASOF_GT, ASOF_LE, ASOF_LT, ASOF_NEAREST };
+
+enum set_kind { SET_INTERSECT, SET_EXCEPT };
 
 /* What the rest of the plan may rely on, of a node's output. Computed bottom-up by
  * plan_properties. */
@@ -194,6 +197,10 @@ struct plan {
     /* INTERVAL: right_time BETWEEN left_time + lower AND left_time + upper */
     int64_t lower_us;
     int64_t upper_us;
+
+    /* PLAN_SET */
+    enum set_kind set_kind;
+    bool is_set_all; /* ALL: rows are counted */
 
     /* PLAN_TOP_N, PLAN_SORT: keys are output columns */
     struct sort_key *sort;

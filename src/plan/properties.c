@@ -313,6 +313,22 @@ static laminar_status distinct_properties(struct plan_context *ctx, struct plan 
     return LAMINAR_OK;
 }
 
+/* A change of a row comes from a change of it on either side, so the watermark is the union's. */
+static laminar_status set_properties(struct plan_context *ctx, struct plan *plan)
+{
+    uint32_t *key = NULL;
+    CHECK(union_properties(ctx, plan));
+    /* a step may add a row twice: a weight of 2, which readers of append-only rows don't look for */
+    if (plan->set_kind == SET_EXCEPT || plan->is_set_all) plan->props.is_append_only = false;
+    plan->props.state = STATE_KEYS;
+    plan->props.state_note = "one entry per distinct row of both sides";
+    if (plan->inputs[0]->props.has_key) return copy_key(ctx, plan, plan->inputs[0]);
+    if (plan->is_set_all) return LAMINAR_OK;
+    CHECK(set_key(ctx, plan, plan->n_cols, &key));
+    for (uint32_t i = 0; i < plan->n_cols; i++) key[i] = i;
+    return LAMINAR_OK;
+}
+
 static laminar_status top_properties(struct plan_context *ctx, struct plan *plan)
 {
     struct plan_properties *props = &plan->props;
@@ -373,6 +389,7 @@ laminar_status plan_compute_properties(struct plan_context *ctx, struct plan *pl
     case PLAN_JOIN: return join_properties(ctx, plan);
     case PLAN_UNION_ALL: return union_properties(ctx, plan);
     case PLAN_DISTINCT: return distinct_properties(ctx, plan);
+    case PLAN_SET: return set_properties(ctx, plan);
     case PLAN_TOP_N: return top_properties(ctx, plan);
     case PLAN_SORT:
         plan->props.is_append_only = plan->inputs[0]->props.is_append_only;

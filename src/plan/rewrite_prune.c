@@ -252,8 +252,11 @@ static laminar_status prune_distinct(struct plan_context *ctx, struct plan *plan
     uint32_t n = plan->n_cols;
     CHECK(new_flags(ctx, n, &all));
     memset(all, 1, n);
-    CHECK(prune(ctx, &plan->inputs[0], all, map));
-    CHECK(narrow(ctx, &plan->inputs[0], all, n, *map));
+    for (uint32_t i = 0; i < plan->n_inputs; i++) {
+        CHECK(prune(ctx, &plan->inputs[i], all, map));
+        CHECK(narrow(ctx, &plan->inputs[i], all, n, *map));
+    }
+    for (uint32_t c = 0; c < n; c++) (*map)[c] = c;
     return LAMINAR_OK;
 }
 
@@ -313,6 +316,7 @@ static laminar_status prune(struct plan_context *ctx, struct plan **node, const 
     case PLAN_AGGREGATE: return prune_aggregate(ctx, plan, needed, map);
     case PLAN_JOIN: return prune_join(ctx, plan, needed, map);
     case PLAN_UNION_ALL: return prune_union(ctx, plan, needed, map);
+    case PLAN_SET:
     case PLAN_DISTINCT: return prune_distinct(ctx, plan, map);
     case PLAN_TOP_N:
     case PLAN_SORT: return prune_top(ctx, plan, needed, map);

@@ -260,6 +260,7 @@ static laminar_status push(struct plan_context *ctx, struct plan **node, struct 
     case PLAN_PROJECT: return push_project(ctx, node, preds);
     case PLAN_AGGREGATE: return push_aggregate(ctx, node, preds);
     case PLAN_JOIN: return push_join(ctx, node, preds);
+    case PLAN_SET: /* a condition keeps all copies of a row or none, on both sides */
     case PLAN_UNION_ALL: return push_union(ctx, node, preds);
     case PLAN_TOP_N: return push_top_n(ctx, node, preds);
     case PLAN_DISTINCT:
