@@ -200,6 +200,11 @@ LAMINAR_API laminar_status laminar_bind_blob(laminar_statement *statement, size_
                                              const void *data, size_t size, laminar_error *err);
 LAMINAR_API LAMINAR_MUST_CHECK laminar_status
 laminar_statement_execute(laminar_statement *statement, laminar_result **out, laminar_error *err);
+/* laminar_subscribe for a prepared SELECT or SUBSCRIBE, with the values that are bound now. The statement may be freed before the
+ * subscription. */
+LAMINAR_API LAMINAR_MUST_CHECK laminar_status
+laminar_statement_subscribe(laminar_statement *statement, const laminar_subscribe_options *options,
+                            laminar_subscription **out, laminar_error *err);
 
 /* --- Arrow --------------------------------------------------------------------------------------------------------- */
 /* How strings leave. */

@@ -109,6 +109,11 @@ def _quote(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def _check_filter(filter: str | None, params: object) -> None:
+    if params is not None and filter is None:
+        raise TypeError("params are the values of a filter, and there is none")
+
+
 def _unavailable(what: str, hint: str) -> NoReturn:
     _laminar._raise(codes.QUERY_FAILED, f"{what} is not available in this build", hint)
 
@@ -143,21 +148,22 @@ class Connection(_laminar.Connection):
         """
         return ExecuteResult(*self._execute(sql, params))
 
-    def explain(self, query: str) -> str:
+    def explain(self, query: str, params: _Params | None = None) -> str:
         """The plan of a statement, as text."""
         text = query if query.lstrip()[:7].upper() == "EXPLAIN" else "EXPLAIN " + query
-        return "\n".join(row[-1] or "" for row in self.query(text))
+        return "\n".join(row[-1] or "" for row in self.query(text, params))
 
-    def query_stream(self, name: str, filter: str | None = None) -> QueryResult:
-        """What a stream, source, table or view holds now, where `filter` (a condition in SQL) is true."""
+    def query_stream(self, name: str, filter: str | None = None, params: _Params | None = None) -> QueryResult:
+        """What a stream, source, table or view holds now, where `filter` (a condition in SQL, with its params) is true."""
         self._relation_metrics(name)
+        _check_filter(filter, params)
         where = "" if filter is None else f" WHERE {filter}"
         try:
-            return self.query(f"SELECT * FROM {_quote(name)}{where}")
+            return self.query(f"SELECT * FROM {_quote(name)}{where}", params)
         except _laminar.QueryError:
             if name == name.lower():
                 raise
-        return self.query(f"SELECT * FROM {_quote(name.lower())}{where}")
+        return self.query(f"SELECT * FROM {_quote(name.lower())}{where}", params)
 
     # --- Schemas ------------------------------------------------------------------------------------------------------
 
@@ -207,11 +213,8 @@ class Connection(_laminar.Connection):
 
     # --- Subscriptions ------------------------------------------------------------------------------------------------
 
-    def _open_subscription(self, is_stream: bool, source: str, params: object, snapshot: bool | None, changes: bool,
+    def _open_subscription(self, is_stream: bool, source: str, params: _Params | None, snapshot: bool | None, changes: bool,
                            capacity: int | None, policy: str, filter: str | None) -> Any:
-        if params is not None:
-            _laminar._raise(codes.QUERY_UNSUPPORTED, "a subscription takes no parameters",
-                            "subscribe to a stream, with filter= for a condition")
         if policy not in _POLICIES:
             raise ValueError(f"policy must be one of {', '.join(_POLICIES)}, and is {policy!r}")
         if capacity is not None and (isinstance(capacity, bool) or not isinstance(capacity, int) or capacity < 1):
@@ -219,8 +222,13 @@ class Connection(_laminar.Connection):
         if not is_stream and snapshot is False:
             _laminar._raise(codes.QUERY_UNSUPPORTED, "a subscription to a query begins with its current result",
                             "CREATE STREAM ... AS the query, and subscribe_stream(name)")
+        if is_stream and params is not None:
+            _check_filter(filter, params)
+            self._relation_metrics(source)  # SchemaError where it is unknown
+            source, filter = f"SUBSCRIBE {_quote(source)} WHERE {filter}", None
         try:
-            return self._subscribe(is_stream, source, bool(snapshot) or not is_stream, changes, _POLICIES[policy], capacity or 0, filter)
+            return self._subscribe(is_stream, source, bool(snapshot) or not is_stream, changes, _POLICIES[policy], capacity or 0, filter,
+                                   params)
         except _laminar.SchemaError:
             # What is no query is taken for a name: text that cannot be one gets the parser's error.
             if not is_stream and not source.isidentifier():
@@ -232,17 +240,17 @@ class Connection(_laminar.Connection):
         """Subscribes to a query: first its current result, then each change.
 
         changes: adds a column __weight, +1 for an inserted row and -1 for a retracted one. capacity: rows that are queued at most.
-        policy, for a full queue: "block" (inserts wait), "drop_oldest" or "disconnect".
+        policy, for a full queue: "block" (inserts wait), "drop_oldest" or "disconnect". params: as in query().
         """
         sub: Subscription = self._open_subscription(False, sql, params, snapshot, changes, capacity, policy, None)
         return sub
 
     def subscribe_stream(self, name: str, *, snapshot: bool = False, changes: bool = False, capacity: int | None = None,
-                         policy: str = "block", filter: str | None = None) -> StreamSubscription:
+                         policy: str = "block", filter: str | None = None, params: _Params | None = None) -> StreamSubscription:
         """Subscribes to a stream, source, table, sink or view by name. snapshot: its contents first, without gap or overlap;
         before start() they come first in any case, as a stream keeps its rows until then.
-        filter: a condition in SQL over its columns. The others as in subscribe()."""
-        sub: StreamSubscription = self._open_subscription(True, name, None, snapshot, changes, capacity, policy, filter)
+        filter: a condition in SQL over its columns, with params. The others as in subscribe()."""
+        sub: StreamSubscription = self._open_subscription(True, name, params, snapshot, changes, capacity, policy, filter)
         return sub
 
     async def subscribe_async(self, sql: str, *, params: _Params | None = None, snapshot: bool | None = None, changes: bool = False,
@@ -253,32 +261,33 @@ class Connection(_laminar.Connection):
         return AsyncSubscription(self._open_subscription(False, sql, params, snapshot, changes, capacity, policy, None))
 
     async def subscribe_stream_async(self, name: str, *, snapshot: bool = False, changes: bool = False, capacity: int | None = None,
-                                     policy: str = "block", filter: str | None = None) -> AsyncStreamSubscription:
+                                     policy: str = "block", filter: str | None = None,
+                                     params: _Params | None = None) -> AsyncStreamSubscription:
         """subscribe_stream() for `async for`."""
         from ._aio import AsyncStreamSubscription
 
-        return AsyncStreamSubscription(self._open_subscription(True, name, None, snapshot, changes, capacity, policy, filter))
+        return AsyncStreamSubscription(self._open_subscription(True, name, params, snapshot, changes, capacity, policy, filter))
 
     def subscribe_callback(self, sql: str, on_data: Callable[[QueryResult], object], on_error: Callable[[str], object] | None = None, *,
-                           snapshot: bool | None = None, changes: bool = False, capacity: int | None = None,
+                           params: _Params | None = None, snapshot: bool | None = None, changes: bool = False, capacity: int | None = None,
                            policy: str = "block") -> CallbackSubscription:
         """Calls on_data with each delivery, in a thread of its own. An exception in it goes to on_error as text; without on_error,
         or when that raises too, the subscription ends."""
         from ._callback import CallbackSubscription, check_callbacks
 
         check_callbacks(on_data, on_error)
-        sub = self._open_subscription(False, sql, None, snapshot, changes, capacity, policy, None)
+        sub = self._open_subscription(False, sql, params, snapshot, changes, capacity, policy, None)
         return CallbackSubscription(sub, on_data, on_error)
 
     def subscribe_stream_callback(self, name: str, on_data: Callable[[QueryResult], object],
                                   on_error: Callable[[str], object] | None = None, *, snapshot: bool = False, changes: bool = False,
-                                  capacity: int | None = None, policy: str = "block",
-                                  filter: str | None = None) -> CallbackSubscription:
+                                  capacity: int | None = None, policy: str = "block", filter: str | None = None,
+                                  params: _Params | None = None) -> CallbackSubscription:
         """subscribe_callback() for a stream by name."""
         from ._callback import CallbackSubscription, check_callbacks
 
         check_callbacks(on_data, on_error)
-        sub = self._open_subscription(True, name, None, snapshot, changes, capacity, policy, filter)
+        sub = self._open_subscription(True, name, params, snapshot, changes, capacity, policy, filter)
         return CallbackSubscription(sub, on_data, on_error)
 
     # --- Pipeline -----------------------------------------------------------------------------------------------------

@@ -197,6 +197,20 @@ static laminar_status execute_bound(struct connection *self, const char *sql,
     Py_END_ALLOW_THREADS return status;
 }
 
+/* The text as a statement with its parameters bound. NULL with an exception set. */
+static laminar_statement *prepare(struct module_state *state, struct connection *self,
+                                  const char *text, PyObject *params)
+{
+    laminar_error err = LAMINAR_ERROR_INIT;
+    laminar_statement *statement = NULL;
+    laminar_status status;
+    Py_BEGIN_ALLOW_THREADS status = laminar_prepare(self->db, text, &statement, &err);
+    Py_END_ALLOW_THREADS if (status != LAMINAR_OK) return raise_failed(state, self, &err);
+    if (in_bind(state, statement, params) == 0) return statement;
+    laminar_statement_free(statement);
+    return NULL;
+}
+
 /* Runs the text, with params where they are given (neither NULL nor None). NULL with an exception set. */
 static laminar_result *run(struct module_state *state, struct connection *self, PyObject *sql,
                            PyObject *params)
@@ -206,14 +220,8 @@ static laminar_result *run(struct module_state *state, struct connection *self, 
     laminar_result *result = NULL;
     const char *text = utf8_argument(state, sql, LAMINAR_SQL_PARSE_ERROR, "the SQL text", NULL);
     if (!text) return NULL;
-    if (params && params != Py_None) {
-        if (laminar_prepare(self->db, text, &statement, &err) != LAMINAR_OK)
-            return raise_failed(state, self, &err);
-        if (in_bind(state, statement, params) < 0) {
-            laminar_statement_free(statement);
-            return NULL;
-        }
-    }
+    if (params && params != Py_None && !(statement = prepare(state, self, text, params)))
+        return NULL;
     laminar_status status = execute_bound(self, text, statement, &result, &err);
     laminar_statement_free(statement);
     bool is_plain = status == LAMINAR_OK &&
@@ -632,15 +640,16 @@ static PyObject *connection_relation_metrics(struct connection *self, PyObject *
 
 PyDoc_STRVAR(
     subscribe_doc,
-    "_subscribe(is_stream, name_or_sql, snapshot, changes, policy, capacity, filter) -> Subscription");
+    "_subscribe(is_stream, name_or_sql, snapshot, changes, policy, capacity, filter, params) -> Subscription\n\n"
+    "With params, name_or_sql is a statement: SELECT or SUBSCRIBE.");
 static PyObject *connection_subscribe(struct connection *self, PyObject *args)
 {
     CHECK_OPEN(self);
     int is_stream, with_snapshot, with_changes, policy;
     unsigned long long capacity;
-    PyObject *source, *filter;
-    if (!PyArg_ParseTuple(args, "pOppiKO", &is_stream, &source, &with_snapshot, &with_changes,
-                          &policy, &capacity, &filter))
+    PyObject *source, *filter, *params;
+    if (!PyArg_ParseTuple(args, "pOppiKOO", &is_stream, &source, &with_snapshot, &with_changes,
+                          &policy, &capacity, &filter, &params))
         return NULL;
     const char *text = utf8_argument(state, source,
                                      is_stream ? LAMINAR_TABLE_NOT_FOUND : LAMINAR_SQL_PARSE_ERROR,
@@ -658,8 +667,14 @@ static PyObject *connection_subscribe(struct connection *self, PyObject *args)
                                          .filter = condition};
     laminar_error err = LAMINAR_ERROR_INIT;
     laminar_subscription *sub = NULL;
+    laminar_statement *statement = NULL;
     laminar_status status;
-    Py_BEGIN_ALLOW_THREADS status = laminar_subscribe(self->db, text, &options, &sub, &err);
+    if (params != Py_None && !(statement = prepare(state, self, text, params))) return NULL;
+    Py_BEGIN_ALLOW_THREADS status = statement
+                                        ? laminar_statement_subscribe(statement, &options, &sub,
+                                                                      &err)
+                                        : laminar_subscribe(self->db, text, &options, &sub, &err);
+    laminar_statement_free(statement);
     Py_END_ALLOW_THREADS if (status != LAMINAR_OK) return raise_failed(state, self, &err);
     PyTypeObject *type = is_stream ? state->stream_subscription_type : state->subscription_type;
     return subscription_object(state, type, sub, self->fork_generation);

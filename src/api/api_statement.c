@@ -186,18 +186,46 @@ laminar_status laminar_bind_blob(laminar_statement *statement, size_t index, con
     return LAMINAR_OK;
 }
 
-laminar_status laminar_statement_execute(laminar_statement *statement, laminar_result **out,
-                                         laminar_error *err)
+static laminar_status check_bound(const laminar_statement *statement, laminar_error *err)
 {
-    laminar_status status;
-    struct statement_result answer = {0};
-    if (!statement) return api_null("statement", err);
     for (uint32_t i = 0; i < statement->n_values; i++) {
         if (statement->is_bound[i]) continue;
         error_set(err, LAMINAR_QUERY_FAILED, "parameter %u has no value", i + 1);
         error_hint(err, "the statement has %u parameters; bind each", statement->n_values);
         return LAMINAR_QUERY_FAILED;
     }
+    return LAMINAR_OK;
+}
+
+laminar_status laminar_statement_subscribe(laminar_statement *statement,
+                                           const laminar_subscribe_options *options,
+                                           laminar_subscription **out, laminar_error *err)
+{
+    if (!statement || !out) return api_null(!statement ? "statement" : "out", err);
+    if (options && options->struct_size < sizeof(size_t))
+        return error_set(err, LAMINAR_INVALID_ARGUMENT, "options->struct_size is not set");
+    laminar_status status = check_bound(statement, err);
+    if (status != LAMINAR_OK) return status;
+    laminar_subscription *handle = mem_calloc(1, sizeof *handle);
+    if (!handle) return error_oom(err);
+    struct plan_params params = {statement->values, statement->n_values};
+    status = engine_subscribe_script(statement->db, statement->script, &params, options,
+                                     &handle->sub, err);
+    if (status != LAMINAR_OK) {
+        mem_free(handle);
+        return status;
+    }
+    *out = handle;
+    return LAMINAR_OK;
+}
+
+laminar_status laminar_statement_execute(laminar_statement *statement, laminar_result **out,
+                                         laminar_error *err)
+{
+    laminar_status status;
+    struct statement_result answer = {0};
+    if (!statement) return api_null("statement", err);
+    TRY(check_bound(statement, err));
     struct plan_params params = {statement->values, statement->n_values};
     struct statement_call call = {statement->db,
                                   statement->sql,

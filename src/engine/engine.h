@@ -313,6 +313,12 @@ laminar_status system_rows(struct database *db, const struct relation *relation,
 laminar_status engine_subscribe(struct database *db, const char *name_or_sql,
                                 const laminar_subscribe_options *options, struct subscription **out,
                                 struct laminar_error *err) must_check;
+/* The same for a parsed text of one statement, with its parameters. */
+laminar_status engine_subscribe_script(struct database *db, const struct ast_script *script,
+                                       const struct plan_params *params,
+                                       const laminar_subscribe_options *options,
+                                       struct subscription **out, struct laminar_error *err)
+    must_check;
 /* A delivery from the step owner; shares the batch. */
 void subscription_push(struct subscription *sub, struct batch *batch);
 /* No more will come: dropped relation, shutdown, close, or failure (err; else NULL). */

@@ -480,7 +480,7 @@ static laminar_status output_schema(struct subscription *sub, struct laminar_err
 }
 
 static laminar_status compile_filter(struct subscription *sub, const char *text,
-                                     struct laminar_error *err)
+                                     const struct plan_params *params, struct laminar_error *err)
 {
     laminar_status status;
     const struct schema *schema = sub->relation->schema;
@@ -493,7 +493,7 @@ static laminar_status compile_filter(struct subscription *sub, const char *text,
     for (uint32_t i = 0; i < schema->n_columns; i++)
         cols[i] = (struct plan_column){schema->columns[i].name, sub->relation->name,
                                        schema->columns[i].type, schema->columns[i].is_nullable};
-    engine_plan_context(sub->db, &sub->arena, text, strlen(text), NULL, err, &ctx);
+    engine_plan_context(sub->db, &sub->arena, text, strlen(text), params, err, &ctx);
     TRY(plan_expr(&ctx, ast, cols, schema->n_columns, &expr));
     if (expr->type.id != LAMINAR_TYPE_BOOL) {
         error_set(err, LAMINAR_QUERY_FAILED, "the filter is a %s, not a condition",
@@ -508,6 +508,7 @@ done:
 
 static laminar_status subscription_create(struct database *db, struct relation *relation,
                                           const laminar_subscribe_options *options,
+                                          const struct plan_params *params,
                                           struct subscription **out, struct laminar_error *err)
 {
     laminar_status status = LAMINAR_OK;
@@ -529,7 +530,7 @@ static laminar_status subscription_create(struct database *db, struct relation *
     sub->on_ready = options->on_ready;
     sub->user_data = options->user_data;
     TRY(output_schema(sub, err));
-    if (options->filter) TRY(compile_filter(sub, options->filter, err));
+    if (options->filter) TRY(compile_filter(sub, options->filter, params, err));
     *out = sub;
     sub = NULL;
 done:
@@ -668,6 +669,7 @@ void subscription_free(struct subscription *sub)
 /* SELECT ...: a stream of its own, without a name, that keeps nothing. */
 static laminar_status create_anonymous(struct database *db, const struct ast_script *script,
                                        const struct ast_query *query,
+                                       const struct plan_params *params,
                                        const laminar_subscribe_options *options,
                                        struct subscription **out, struct laminar_error *err)
 {
@@ -679,7 +681,7 @@ static laminar_status create_anonymous(struct database *db, const struct ast_scr
     struct plan *plan;
     struct plan_context ctx;
     mutex_lock(&db->control);
-    engine_plan_context(db, &arena, script->sql, script->size, NULL, err, &ctx);
+    engine_plan_context(db, &arena, script->sql, script->size, params, err, &ctx);
     ctx.is_stream = true;
     TRY(plan_query(&ctx, query, &plan));
     schema = plan_schema(plan);
@@ -695,7 +697,7 @@ static laminar_status create_anonymous(struct database *db, const struct ast_scr
     if (!relation->inputs) TRY(error_oom(err));
     for (uint32_t i = 0; i < n_inputs; i++) relation->inputs[i] = relation_ref(inputs[i]);
     relation->n_inputs = n_inputs;
-    TRY(subscription_create(db, relation, options, &sub, err));
+    TRY(subscription_create(db, relation, options, params, &sub, err));
     sub->is_anonymous = true;
     sub->is_attached = true;
     /* the runtime's, given back by subscriptions_forget */
@@ -733,6 +735,7 @@ static bool looks_like_query(const char *text)
 }
 
 static laminar_status subscribe_name(struct database *db, const char *name,
+                                     const struct plan_params *params,
                                      const laminar_subscribe_options *options,
                                      struct subscription **out, struct laminar_error *err)
 {
@@ -745,7 +748,7 @@ static laminar_status subscribe_name(struct database *db, const char *name,
         error_hint(err, "system relations answer queries: SELECT * FROM %s", relation->name);
         TRY(LAMINAR_SUBSCRIPTION_FAILED);
     }
-    TRY(subscription_create(db, relation, options, &sub, err));
+    TRY(subscription_create(db, relation, options, params, &sub, err));
     /* Before start() streams hold their rows for whoever subscribes: the contents come first. */
     bool is_created = atomic_load_explicit(&db->state, memory_order_acquire) == DB_CREATED;
     TRY(attach(sub, relation,
@@ -759,15 +762,13 @@ done:
 }
 
 /* SUBSCRIBE name [WHERE ...] or SUBSCRIBE (query), or a query alone. */
-static laminar_status subscribe_sql(struct database *db, const char *sql,
-                                    const laminar_subscribe_options *options,
-                                    struct subscription **out, struct laminar_error *err)
+static laminar_status subscribe_script(struct database *db, const struct ast_script *script,
+                                       const struct plan_params *params,
+                                       const laminar_subscribe_options *options,
+                                       struct subscription **out, struct laminar_error *err)
 {
     laminar_status status;
-    struct arena arena = {0};
     struct strbuf filter = {0};
-    struct ast_script *script;
-    TRY(sql_parse(&arena, sql, strlen(sql), &script, err));
     if (script->n != 1) {
         error_set(err, LAMINAR_SUBSCRIPTION_FAILED, "one statement is expected, and there are %zu",
                   script->n);
@@ -775,7 +776,7 @@ static laminar_status subscribe_sql(struct database *db, const char *sql,
     }
     const struct ast_statement *statement = script->statements[0];
     if (statement->kind == AST_STMT_QUERY) {
-        status = create_anonymous(db, script, statement->u.query, options, out, err);
+        status = create_anonymous(db, script, statement->u.query, params, options, out, err);
         goto done;
     }
     if (statement->kind != AST_STMT_SUBSCRIBE) {
@@ -787,11 +788,11 @@ static laminar_status subscribe_sql(struct database *db, const char *sql,
     const struct ast_subscribe *subscribe = statement->u.subscribe;
     if (subscribe->has_epoch) {
         error_set(err, LAMINAR_QUERY_UNSUPPORTED, "AS OF EPOCH is not supported yet");
-        error_position(err, sql, strlen(sql), statement->span.start);
+        error_position(err, script->sql, script->size, statement->span.start);
         TRY(LAMINAR_QUERY_UNSUPPORTED);
     }
     if (subscribe->query && !subscribe->where) {
-        status = create_anonymous(db, script, subscribe->query, options, out, err);
+        status = create_anonymous(db, script, subscribe->query, params, options, out, err);
         goto done;
     }
     if (subscribe->query)
@@ -799,20 +800,62 @@ static laminar_status subscribe_sql(struct database *db, const char *sql,
                       "write the condition inside the query: SUBSCRIBE (SELECT ... WHERE ...)"));
     laminar_subscribe_options with_filter = *options;
     if (subscribe->where) {
-        if (options->filter) strbuf_printf(&filter, "(%s) AND (", options->filter);
+        /* the statement's part first: its parameters keep their numbers */
+        if (options->filter) strbuf_putc(&filter, '(');
         sql_print_expr(&filter, subscribe->where);
-        if (options->filter) strbuf_putc(&filter, ')');
+        if (options->filter) strbuf_printf(&filter, ") AND (%s)", options->filter);
         if (filter.failed) TRY(error_oom(err));
         with_filter.filter = filter.data;
     }
     const char *name = ast_qname_last(&subscribe->name)->text;
-    status = subscribe_name(db, name, &with_filter, out, err);
+    status = subscribe_name(db, name, params, &with_filter, out, err);
     if (status == LAMINAR_TABLE_NOT_FOUND)
-        error_position(err, sql, strlen(sql), subscribe->name.span.start);
+        error_position(err, script->sql, script->size, subscribe->name.span.start);
 done:
     strbuf_deinit(&filter);
+    return status;
+}
+
+static laminar_status subscribe_sql(struct database *db, const char *sql,
+                                    const laminar_subscribe_options *options,
+                                    struct subscription **out, struct laminar_error *err)
+{
+    struct arena arena = {0};
+    struct ast_script *script;
+    laminar_status status = sql_parse(&arena, sql, strlen(sql), &script, err);
+    if (status == LAMINAR_OK) status = subscribe_script(db, script, NULL, options, out, err);
     arena_deinit(&arena);
     return status;
+}
+
+/* Takes the new subscription into the registry. */
+static laminar_status publish(struct database *db, struct subscription *sub, const char *sql,
+                              struct subscription **out, struct laminar_error *err)
+{
+    laminar_status status = register_subscription(sub, sql, err);
+    if (status != LAMINAR_OK) {
+        subscription_free(sub);
+        return status;
+    }
+    /* closed meanwhile */
+    if (database_check_open(db, NULL) != LAMINAR_OK) subscription_finish(sub, NULL);
+    *out = sub;
+    return LAMINAR_OK;
+}
+
+static laminar_status read_options(struct database *db, const laminar_subscribe_options *options,
+                                   laminar_subscribe_options *out, struct laminar_error *err)
+{
+    *out = (laminar_subscribe_options){0};
+    if (options)
+        memcpy(out, options,
+               options->struct_size < sizeof *out ? options->struct_size : sizeof *out);
+    laminar_status status = database_check_open(db, err);
+    if (status != LAMINAR_OK) return status;
+    if (out->policy > LAMINAR_OVERFLOW_DISCONNECT)
+        return error_set(err, LAMINAR_INVALID_ARGUMENT, "%d is not an overflow policy",
+                         (int)out->policy);
+    return LAMINAR_OK;
 }
 
 laminar_status engine_subscribe(struct database *db, const char *name_or_sql,
@@ -820,27 +863,29 @@ laminar_status engine_subscribe(struct database *db, const char *name_or_sql,
                                 struct laminar_error *err)
 {
     laminar_status status;
-    laminar_subscribe_options given = {0};
+    laminar_subscribe_options given;
     struct subscription *sub = NULL;
-    if (options)
-        memcpy(&given, options,
-               options->struct_size < sizeof given ? options->struct_size : sizeof given);
-    TRY(database_check_open(db, err));
-    if (given.policy > LAMINAR_OVERFLOW_DISCONNECT)
-        TRY(error_set(err, LAMINAR_INVALID_ARGUMENT, "%d is not an overflow policy",
-                      (int)given.policy));
+    TRY(read_options(db, options, &given, err));
     if (looks_like_query(name_or_sql))
         TRY(subscribe_sql(db, name_or_sql, &given, &sub, err));
     else
-        TRY(subscribe_name(db, name_or_sql, &given, &sub, err));
-    status = register_subscription(sub, name_or_sql, err);
-    if (status != LAMINAR_OK) {
-        subscription_free(sub);
-        goto done;
-    }
-    /* closed meanwhile */
-    if (database_check_open(db, NULL) != LAMINAR_OK) subscription_finish(sub, NULL);
-    *out = sub;
+        TRY(subscribe_name(db, name_or_sql, NULL, &given, &sub, err));
+    status = publish(db, sub, name_or_sql, out, err);
+done:
+    return status;
+}
+
+laminar_status engine_subscribe_script(struct database *db, const struct ast_script *script,
+                                       const struct plan_params *params,
+                                       const laminar_subscribe_options *options,
+                                       struct subscription **out, struct laminar_error *err)
+{
+    laminar_status status;
+    laminar_subscribe_options given;
+    struct subscription *sub = NULL;
+    TRY(read_options(db, options, &given, err));
+    TRY(subscribe_script(db, script, params, &given, &sub, err));
+    status = publish(db, sub, script->sql, out, err);
 done:
     return status;
 }

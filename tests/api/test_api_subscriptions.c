@@ -23,6 +23,43 @@ static void test_every_subscriber_gets_everything(void **state)
     laminar_db_free(db);
 }
 
+static void test_subscribe_with_parameters(void **state)
+{
+    (void)state;
+    laminar_error err = LAMINAR_ERROR_INIT;
+    laminar_db *db = open_db();
+    run(db, "CREATE SOURCE s (a BIGINT, b VARCHAR)");
+    run(db, "INSERT INTO s VALUES (1, 'x'), (2, 'a long text, kept somewhere else')");
+    static const char *const texts[] = {"SELECT a FROM s WHERE b = $1", "SUBSCRIBE s WHERE b = ?",
+                                        "SUBSCRIBE (SELECT a, b FROM s WHERE b = :b)"};
+    static const char *const expected[] = {"2", "2,a long text, kept somewhere else",
+                                           "2,a long text, kept somewhere else"};
+    for (size_t i = 0; i < 3; i++) {
+        laminar_statement *statement = NULL;
+        laminar_subscription *sub = NULL;
+        assert_int_equal(laminar_prepare(db, texts[i], &statement, &err), LAMINAR_OK);
+        laminar_subscribe_options options = {.struct_size = sizeof options, .with_snapshot = true};
+        assert_int_equal(laminar_statement_subscribe(statement, &options, &sub, &err),
+                         LAMINAR_QUERY_FAILED); /* not bound */
+        assert_int_equal(laminar_bind_text(statement, 0, LAMINAR_TYPE_VARCHAR,
+                                           "a long text, kept somewhere else", 32, &err),
+                         LAMINAR_OK);
+        assert_int_equal(laminar_statement_subscribe(statement, &options, &sub, &err), LAMINAR_OK);
+        laminar_statement_free(statement);
+        expect_next(sub, expected[i]);
+        run(db, "INSERT INTO s VALUES (3, 'y')");
+        laminar_subscription_free(sub);
+    }
+    laminar_statement *statement = NULL;
+    laminar_subscription *sub = NULL;
+    assert_int_equal(laminar_prepare(db, "INSERT INTO s VALUES (4, 'z')", &statement, &err),
+                     LAMINAR_OK);
+    assert_int_equal(laminar_statement_subscribe(statement, NULL, &sub, &err),
+                     LAMINAR_SUBSCRIPTION_FAILED);
+    laminar_statement_free(statement);
+    laminar_db_free(db);
+}
+
 static void test_rows_before_start_are_kept(void **state)
 {
     (void)state;
@@ -246,6 +283,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_subscriber_gets_everything),
+        cmocka_unit_test(test_subscribe_with_parameters),
         cmocka_unit_test(test_rows_before_start_are_kept),
         cmocka_unit_test(test_changes_and_updates),
         cmocka_unit_test(test_snapshot_then_changes),

@@ -224,8 +224,6 @@ def test_bad_subscriptions(feed):
     with pytest.raises(TypeError):
         feed.subscribe_stream(5)
     with pytest.raises(QueryError):
-        feed.subscribe("SELECT sym FROM trades", params=[1])
-    with pytest.raises(QueryError):
         feed.subscribe("SELECT sym FROM trades", snapshot=False)
 
 
