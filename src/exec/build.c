@@ -36,6 +36,7 @@ static op_constructor constructor_of(const struct plan *plan)
     case PLAN_JOIN: return plan->strategy == STRATEGY_ASOF ? op_asof_create : op_join_create;
     case PLAN_UNION_ALL: return op_union_create;
     case PLAN_DISTINCT: return op_distinct_create;
+    case PLAN_EXPAND: return op_expand_create;
     case PLAN_SET: return op_set_create;
     case PLAN_TOP_N: return op_top_n_create;
     case PLAN_SORT: return op_sort_create;
@@ -56,6 +57,7 @@ static bool is_pure(const struct plan *plan)
 {
     switch (plan->kind) {
     case PLAN_SCAN:
+    case PLAN_EXPAND:
     case PLAN_UNION_ALL: return true;
     case PLAN_FILTER: return !expr_is_volatile(plan->predicate);
     case PLAN_PROJECT:

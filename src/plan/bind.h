@@ -88,6 +88,8 @@ struct select_block {
     bool is_grouped;
     struct expr_list group;
     const char **group_names;
+    uint64_t *grouping_sets;  /* bit i: key i is in the set */
+    uint32_t n_grouping_sets; /* 0: a plain GROUP BY */
     struct window_spec window;
     struct aggregate_call *aggs;
     const char **agg_names;
@@ -186,6 +188,18 @@ laminar_status bind_aggregate_call(struct select_block *q, const struct ast_expr
 /* Puts the aggregate (and pending subqueries) over q->plan. */
 laminar_status block_make_aggregate(struct select_block *q) must_check;
 laminar_status block_finish_expr(struct select_block *q, struct expr **e) must_check;
+
+/* One expression of GROUP BY; sets the bits of its keys in *keys (may be NULL). */
+laminar_status bind_group_key(struct select_block *q, const struct ast_expr *ast, uint64_t *keys,
+                              bool *is_window) must_check;
+/* GROUPING SETS, ROLLUP, CUBE (bind_grouping.c) */
+laminar_status bind_grouping_sets(struct select_block *q) must_check;
+laminar_status bind_grouping_function(struct select_block *q, const struct ast_expr *ast,
+                                      struct expr **out) must_check;
+bool is_grouping_stand_in(uint32_t column);
+/* Puts the copies of the rows over q->plan, and gives the aggregate's keys. */
+laminar_status block_expand_groups(struct select_block *q, struct expr ***group,
+                                   const char ***names, uint32_t *n_group) must_check;
 
 /* Windows (bind_window.c). True when the name is one of the window functions. */
 bool window_function_known(const char *name);

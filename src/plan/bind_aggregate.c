@@ -177,11 +177,15 @@ laminar_status bind_aggregate_call(struct select_block *q, const struct ast_expr
 
 /* --- GROUP BY --------------------------------------------------------------------------------- */
 
-static laminar_status add_group(struct select_block *q, struct expr *e, const char *name)
+/* keys: bit i for key i, for grouping sets, which have fewer than 64; NULL: not wanted. */
+static laminar_status add_group(struct select_block *q, struct expr *e, const char *name,
+                                uint64_t *keys)
 {
     struct plan_context *ctx = q->ctx;
-    for (uint32_t i = 0; i < q->group.n; i++)
-        if (expr_equal(q->group.items[i], e)) return LAMINAR_OK;
+    uint32_t at = 0;
+    while (at < q->group.n && !expr_equal(q->group.items[at], e)) at++;
+    if (keys && at < 64) *keys |= (uint64_t)1 << at;
+    if (at < q->group.n) return LAMINAR_OK;
     const char **names;
     ALLOC_OR_FAIL(ctx, names, ARENA_ARRAY(ctx->arena, const char *, q->group.n + 1));
     if (q->group.n) memcpy(names, q->group_names, q->group.n * sizeof *names);
@@ -225,23 +229,33 @@ static laminar_status resolve_group(struct select_block *q, const struct ast_exp
     return LAMINAR_OK;
 }
 
-static laminar_status group_by_expr(struct select_block *q, const struct ast_expr *ast)
+laminar_status bind_group_key(struct select_block *q, const struct ast_expr *ast, uint64_t *keys,
+                              bool *is_window)
 {
     const struct ast_expr *meant;
     CHECK(resolve_group(q, ast, &meant));
-    bool is_window;
-    CHECK(bind_window_group(q, meant, &is_window));
-    if (is_window) return LAMINAR_OK;
+    CHECK(bind_window_group(q, meant, is_window));
+    if (*is_window) return LAMINAR_OK;
     if (meant->kind == AST_EXPR_ROW) {
-        for (size_t i = 0; i < meant->u.list.n; i++)
-            CHECK(group_by_expr(q, meant->u.list.items[i]));
+        bool has_window = false;
+        for (size_t i = 0; i < meant->u.list.n; i++) {
+            CHECK(bind_group_key(q, meant->u.list.items[i], keys, is_window));
+            has_window |= *is_window;
+        }
+        *is_window = has_window;
         return LAMINAR_OK;
     }
     struct expr *e;
     const char *name;
     CHECK(bind_expr(q, meant, &e));
     ALLOC_OR_FAIL(q->ctx, name, sql_expr_name(q->ctx->arena, meant));
-    return add_group(q, e, name);
+    return add_group(q, e, name, keys);
+}
+
+static laminar_status group_by_expr(struct select_block *q, const struct ast_expr *ast)
+{
+    bool is_window;
+    return bind_group_key(q, ast, NULL, &is_window);
 }
 
 /* Every item of the select list that has no aggregate. */
@@ -254,7 +268,7 @@ static laminar_status group_by_all(struct select_block *q)
                 struct expr *e;
                 if (q->scope.cols[c].is_hidden) continue;
                 CHECK(scope_expr(q, &q->scope.cols[c], true, item->span.start, &e));
-                CHECK(add_group(q, e, q->scope.cols[c].name));
+                CHECK(add_group(q, e, q->scope.cols[c].name, NULL));
             }
         } else if (!ast_has_aggregate(item)) {
             CHECK(group_by_expr(q, item));
@@ -267,14 +281,10 @@ laminar_status bind_group_by(struct select_block *q)
 {
     q->clause = (struct clause){.name = "GROUP BY", .allows_subqueries = true};
     if (q->select->group_by_all) return group_by_all(q);
-    for (size_t i = 0; i < q->select->n_group_by; i++) {
-        const struct ast_group_item *item = &q->select->group_by[i];
-        if (item->kind != AST_GROUP_EXPR)
-            return plan_unsupported(q->ctx, item->span.start,
-                                    "GROUPING SETS, ROLLUP and CUBE are not supported",
-                                    "UNION ALL one GROUP BY for each set");
-        CHECK(group_by_expr(q, item->expr));
-    }
+    for (size_t i = 0; i < q->select->n_group_by; i++)
+        if (q->select->group_by[i].kind != AST_GROUP_EXPR) return bind_grouping_sets(q);
+    for (size_t i = 0; i < q->select->n_group_by; i++)
+        CHECK(group_by_expr(q, q->select->group_by[i].expr));
     return LAMINAR_OK;
 }
 
@@ -295,14 +305,16 @@ laminar_status block_make_aggregate(struct select_block *q)
     /* HAVING alone: a column to carry the row */
     if (q->n_aggs == 0 && q->group.n == 0 && q->window.kind == WINDOW_NONE) CHECK(add_count(q));
     CHECK(plan_new(ctx, PLAN_AGGREGATE, 1, 0, &plan));
-    plan->inputs[0] = q->plan;
+    const char **names = q->group_names;
     plan->group = q->group.items;
     plan->n_group = q->group.n;
+    if (q->n_grouping_sets) CHECK(block_expand_groups(q, &plan->group, &names, &plan->n_group));
+    plan->inputs[0] = q->plan;
     plan->aggs = q->aggs;
     plan->n_aggs = q->n_aggs;
     plan->window = q->window;
     plan->sql_offset = q->select && q->select->n_group_by ? q->select->group_by[0].span.start : 0;
-    CHECK(plan_set_aggregate_columns(ctx, plan, q->group_names, q->agg_names));
+    CHECK(plan_set_aggregate_columns(ctx, plan, names, q->agg_names));
     q->plan = q->aggregate = plan;
     return block_attach_pending(q);
 }
@@ -324,7 +336,10 @@ static laminar_status finish_column(struct select_block *q, struct expr **e)
     switch (column & STAND_IN_MASK) {
     case STAND_IN_AGGREGATE:
         return column_of(q, aggregate_aggs_at(q->aggregate) + index, offset, e);
-    case STAND_IN_WINDOW: return column_of(q, index, offset, e);
+    case STAND_IN_WINDOW:
+        if (is_grouping_stand_in(column)) /* the key behind those of the block */
+            index = aggregate_group_at(q->aggregate) + q->group.n;
+        return column_of(q, index, offset, e);
     case STAND_IN_SUBQUERY: {
         column = q->pending[index / SUBQUERY_COLUMNS_MAX].base + index % SUBQUERY_COLUMNS_MAX;
         ALLOC_OR_FAIL(ctx, *e, expr_column(ctx->arena, column, q->plan->cols[column].type, true));

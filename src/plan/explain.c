@@ -118,6 +118,10 @@ static void node_name(const struct plan *plan, struct strbuf *out)
         [PLAN_PROJECT] = "Project",     [PLAN_AGGREGATE] = "Aggregate", [PLAN_JOIN] = "Join",
         [PLAN_UNION_ALL] = "Union all", [PLAN_DISTINCT] = "Distinct",   [PLAN_TOP_N] = "Top",
         [PLAN_SORT] = "Sort",           [PLAN_WINDOW_TABLE] = "Window"};
+    if (plan->kind == PLAN_EXPAND) {
+        strbuf_puts(out, "Grouping sets");
+        return;
+    }
     static const char *const sets[] = {[SET_INTERSECT] = "Intersect", [SET_EXCEPT] = "Except"};
     if (plan->kind == PLAN_JOIN)
         strbuf_puts(out, joins[plan->join_kind]);
@@ -297,6 +301,26 @@ static void top_detail(const struct plan *plan, struct strbuf *out)
     }
 }
 
+/* The keys of each set: what is a column in it, and null in another. */
+static void expand_detail(const struct plan *plan, struct strbuf *out)
+{
+    size_t n = plan->n_rows < VALUES_SHOWN_MAX ? plan->n_rows : VALUES_SHOWN_MAX;
+    for (size_t set = 0; set < n; set++) {
+        const char *separator = "";
+        strbuf_puts(out, set ? ", (" : "(");
+        for (uint32_t c = 0; c < plan->n_cols; c++) {
+            bool is_null = false;
+            for (size_t other = 0; other < plan->n_rows; other++)
+                is_null |= expr_is_const_null(plan->exprs[other * plan->n_cols + c]);
+            if (!is_null || plan->exprs[set * plan->n_cols + c]->kind != EXPR_COLUMN) continue;
+            strbuf_printf(out, "%s%s", separator, plan->cols[c].name);
+            separator = ", ";
+        }
+        strbuf_putc(out, ')');
+    }
+    if (n < plan->n_rows) strbuf_printf(out, ", ... %zu in all", plan->n_rows);
+}
+
 static void node_detail(const struct plan *plan, struct strbuf *out)
 {
     switch (plan->kind) {
@@ -307,6 +331,7 @@ static void node_detail(const struct plan *plan, struct strbuf *out)
     case PLAN_AGGREGATE: aggregate_detail(plan, out); break;
     case PLAN_JOIN: join_detail(plan, out); break;
     case PLAN_UNION_ALL: strbuf_printf(out, "%u inputs", plan->n_inputs); break;
+    case PLAN_EXPAND: expand_detail(plan, out); break;
     case PLAN_DISTINCT:
     case PLAN_SET: print_all_columns(plan, out); break;
     case PLAN_TOP_N: top_detail(plan, out); break;

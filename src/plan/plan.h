@@ -72,6 +72,7 @@ enum plan_kind {
     PLAN_JOIN,      /* two inputs */
     PLAN_UNION_ALL, /* n inputs of equal types */
     PLAN_DISTINCT,  /* whole rows */
+    PLAN_EXPAND,    /* each row once a grouping set: exprs, n_rows = sets */
     PLAN_SET,       /* INTERSECT, EXCEPT of two inputs of equal types */
     /* ORDER BY + LIMIT/OFFSET, per partition if any; also a bare LIMIT (no keys) */
     PLAN_TOP_N,
@@ -163,7 +164,8 @@ struct plan {
     struct relation *relation;
     uint32_t *scan_cols; /* output column i is the relation's column scan_cols[i] */
 
-    /* PLAN_VALUES: n_rows x n_cols; PLAN_PROJECT: n_cols */
+    /* PLAN_VALUES: n_rows x n_cols; PLAN_PROJECT: n_cols; PLAN_EXPAND: n_rows x n_cols, each a
+     * column of the input or a constant */
     struct expr **exprs;
     size_t n_rows;
 

@@ -183,7 +183,7 @@ static laminar_status visit_optional(struct expr_visitor *visitor, struct expr *
 
 laminar_status plan_visit_exprs(struct plan *plan, struct expr_visitor *visitor)
 {
-    if (plan->kind == PLAN_VALUES)
+    if (plan->kind == PLAN_VALUES || plan->kind == PLAN_EXPAND)
         CHECK(visit_list(visitor, plan->exprs, plan->n_rows * plan->n_cols, 0));
     if (plan->kind == PLAN_PROJECT) CHECK(visit_list(visitor, plan->exprs, plan->n_cols, 0));
     CHECK(visit_list(visitor, plan->group, plan->n_group, 0));

@@ -313,6 +313,21 @@ static laminar_status distinct_properties(struct plan_context *ctx, struct plan 
     return LAMINAR_OK;
 }
 
+static laminar_status expand_properties(struct plan *plan)
+{
+    const struct plan_properties *in = &plan->inputs[0]->props;
+    plan->props.is_append_only = in->is_append_only;
+    for (uint32_t c = plan->n_cols; c-- > 0 && in->time_col >= 0;) {
+        bool carries = true;
+        for (size_t r = 0; r < plan->n_rows; r++) {
+            const struct expr *e = plan->exprs[r * plan->n_cols + c];
+            carries = carries && e->kind == EXPR_COLUMN && e->column == (uint32_t)in->time_col;
+        }
+        if (carries) plan->props.time_col = (int32_t)c;
+    }
+    return LAMINAR_OK;
+}
+
 /* A change of a row comes from a change of it on either side, so the watermark is the union's. */
 static laminar_status set_properties(struct plan_context *ctx, struct plan *plan)
 {
@@ -389,6 +404,7 @@ laminar_status plan_compute_properties(struct plan_context *ctx, struct plan *pl
     case PLAN_JOIN: return join_properties(ctx, plan);
     case PLAN_UNION_ALL: return union_properties(ctx, plan);
     case PLAN_DISTINCT: return distinct_properties(ctx, plan);
+    case PLAN_EXPAND: return expand_properties(plan);
     case PLAN_SET: return set_properties(ctx, plan);
     case PLAN_TOP_N: return top_properties(ctx, plan);
     case PLAN_SORT:

@@ -135,6 +135,20 @@ static laminar_status prune_project(struct plan_context *ctx, struct plan *plan,
     return LAMINAR_OK;
 }
 
+static laminar_status prune_expand(struct plan_context *ctx, struct plan *plan, const bool *needed,
+                                   uint32_t **map)
+{
+    uint32_t *input_map;
+    bool *used;
+    CHECK(prune_values(ctx, plan, needed, map));
+    CHECK(new_flags(ctx, plan->inputs[0]->n_cols, &used));
+    for (size_t i = 0; i < plan->n_rows * plan->n_cols; i++)
+        expr_mark_columns(plan->exprs[i], used);
+    CHECK(prune(ctx, &plan->inputs[0], used, &input_map));
+    for (size_t i = 0; i < plan->n_rows * plan->n_cols; i++) expr_remap(plan->exprs[i], input_map);
+    return LAMINAR_OK;
+}
+
 static laminar_status mark_visit(struct expr_visitor *visitor, struct expr **e, unused int side)
 {
     expr_mark_columns(*e, visitor->data);
@@ -316,6 +330,7 @@ static laminar_status prune(struct plan_context *ctx, struct plan **node, const 
     case PLAN_AGGREGATE: return prune_aggregate(ctx, plan, needed, map);
     case PLAN_JOIN: return prune_join(ctx, plan, needed, map);
     case PLAN_UNION_ALL: return prune_union(ctx, plan, needed, map);
+    case PLAN_EXPAND: return prune_expand(ctx, plan, needed, map);
     case PLAN_SET:
     case PLAN_DISTINCT: return prune_distinct(ctx, plan, map);
     case PLAN_TOP_N:

@@ -269,6 +269,7 @@ static laminar_status push(struct plan_context *ctx, struct plan **node, struct 
         CHECK(split_by_columns(ctx, preds, 0, plan->inputs[0]->n_cols, &sink, &stay));
         CHECK(push(ctx, &plan->inputs[0], &sink));
         return place(ctx, node, &stay);
+    case PLAN_EXPAND:
     case PLAN_SCAN:
     case PLAN_VALUES: break;
     }

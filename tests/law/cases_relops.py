@@ -23,4 +23,22 @@ CASES = [
     Case("set_filter_through", [keyed(), table()], "SELECT a FROM (SELECT g AS a, v FROM s EXCEPT ALL SELECT x, x FROM t) q WHERE a > 0"),
     Case("set_stack", [keyed(), table()], "SELECT x, count(*) AS n FROM (SELECT g AS x FROM s EXCEPT ALL SELECT x FROM t) q GROUP BY x",
          setup=("CREATE STREAM st_a AS SELECT g AS x FROM s EXCEPT ALL SELECT x FROM t",), stream="SELECT x, count(*) AS n FROM st_a GROUP BY x"),
+    Case("rollup", [bids()], "SELECT k, b, count(*) AS n, sum(v) AS sv FROM s GROUP BY ROLLUP (k, b)"),
+    Case("cube_keyed", [keyed()], "SELECT g, w, count(*) AS n, sum(v) AS sv, min(v) AS lo, grouping(g) AS gg, grouping(g, w) AS gw FROM s GROUP BY CUBE (g, w)"),
+    Case("grouping_sets", [keyed()], "SELECT g, w, v, count(*) AS n FROM s GROUP BY GROUPING SETS ((g, w), (v), (g))"),
+    Case("grouping_sets_equal", [keyed()], "SELECT g, count(*) AS n FROM s GROUP BY GROUPING SETS ((g), (g), (), ())"),
+    Case("grouping_sets_mixed", [bids()], "SELECT b, k, w, count(v) AS n, max(d) AS hi FROM s GROUP BY b, GROUPING SETS (ROLLUP (k, w), CUBE (w))"),
+    Case("grouping_expr", [keyed()], "SELECT v % 2 AS odd, g > 0 AS p, count(*) AS n FROM s GROUP BY ROLLUP (v % 2, g > 0)"),
+    Case("grouping_aggregate_of_key", [keyed()], "SELECT g, sum(g) AS sg, count(*) FILTER (WHERE g > 0) AS pos, count(DISTINCT v) AS dv FROM s GROUP BY ROLLUP (g)"),
+    Case("grouping_having", [keyed()], "SELECT g, w, count(*) AS n FROM s GROUP BY CUBE (g, w) HAVING grouping(g) = 0 AND count(*) > 1"),
+    Case("grouping_having_key", [keyed()], "SELECT g, w, count(*) AS n FROM s GROUP BY CUBE (g, w) HAVING g > 0 OR g IS NULL"),
+    Case("grouping_parens", [keyed()], "SELECT g, w, v, count(*) AS n FROM s GROUP BY ROLLUP ((g, w), v)"),
+    Case("grouping_product", [bids()], "SELECT b, k, count(*) AS n FROM s GROUP BY ROLLUP (b), ROLLUP (k)"),
+    Case("grouping_empty", [bids()], "SELECT count(*) AS n, sum(v) AS sv FROM s GROUP BY ()"),
+    Case("grouping_distinct_of", [keyed()], "SELECT DISTINCT n FROM (SELECT g, count(*) AS n FROM s GROUP BY ROLLUP (g)) q"),
+    Case("grouping_window", [bids()], "SELECT TUMBLE(ts, INTERVAL '10' SECOND) AS win, k, count(*) AS n, sum(v) AS sv FROM s "
+         "GROUP BY TUMBLE(ts, INTERVAL '10' SECOND), ROLLUP (k)", emit="EMIT ON UPDATE"),
+    Case("grouping_window_close", [bids(watermark="ts")], "SELECT TUMBLE(ts, INTERVAL '10' SECOND) AS win, k, b, count(*) AS n FROM s "
+         "GROUP BY CUBE (k, b), TUMBLE(ts, INTERVAL '10' SECOND)", emit="EMIT ON WINDOW CLOSE", at_end_only=True),
+    Case("group_by_all", [keyed()], "SELECT g, v > 0 AS p, count(*) AS n, sum(v) + 1 AS sv FROM s GROUP BY ALL"),
 ]
