@@ -1,17 +1,19 @@
-/* file.c - see file.h. */
+/* file.c - see file.h. Errors are made here, from what the disk below answers. */
 #include "base/file.h"
+#include "base/file_internal.h"
 #include "base/mem.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 /* 0 = off; else the number of operations until one fails. Relaxed: set by tests while nothing else runs. */
 static _Atomic uint64_t fail_countdown;
 static _Atomic bool fail_all_after;
+static struct file_disk *disk_in_use; /* NULL = the system's */
+
+void file_use_disk(struct file_disk *disk) { disk_in_use = disk; }
+static struct file_disk *the_disk(void) { return disk_in_use ? disk_in_use : &file_system_disk; }
 
 void file_fail_after(uint64_t n, bool and_all_after)
 {
@@ -30,14 +32,14 @@ static bool must_fail(void)
     }
     if (!atomic_load_explicit(&fail_all_after, memory_order_relaxed))
         atomic_store_explicit(&fail_countdown, 0, memory_order_relaxed);
-    errno = EIO;
     return true;
 }
 
-/* Fills the error from errno. The error texts of a few frequent causes say more than the system's. */
-static laminar_status fail(struct laminar_error *err, const char *what, const char *path)
+/* Fills the error from -errno. The error texts of a few frequent causes say more than the system's. */
+static laminar_status fail(struct laminar_error *err, int64_t answer, const char *what,
+                           const char *path)
 {
-    int reason = errno;
+    int reason = (int)-answer;
     if (reason == ENOMEM) return error_oom(err);
     char text[128];
     const char *message = strerror_r(reason, text, sizeof text); /* the GNU form returns the text */
@@ -46,47 +48,40 @@ static laminar_status fail(struct laminar_error *err, const char *what, const ch
         error_hint(err, "free some space on the device and try again");
     if (reason == EMFILE || reason == ENFILE)
         error_hint(err, "raise the limit of open files (ulimit -n)");
+    if (reason == EACCES || reason == EPERM || reason == EROFS)
+        error_hint(err, "check who may write there");
     if (err)
         err->is_retriable = reason == EMFILE || reason == ENFILE || reason == ENOSPC ||
-                            reason == EAGAIN;
+                            reason == EDQUOT || reason == EAGAIN;
     return LAMINAR_IO_ERROR;
 }
 
-static int descriptor(const struct file *file) { return file->fd_plus_1 - 1; }
+/* The answer of a call that must_fail may forbid. */
+#define ASK(call) (must_fail() ? -EIO : (call))
+
+static int handle_of(const struct file *file) { return file->fd_plus_1 - 1; }
 
 laminar_status file_open(struct file *file, const char *path, enum file_mode mode,
                          struct laminar_error *err)
 {
-    static const int flags[] = {[FILE_READ] = O_RDONLY,
-                                [FILE_CREATE] = O_RDWR | O_CREAT | O_TRUNC,
-                                [FILE_APPEND] = O_RDWR | O_CREAT | O_APPEND,
-                                [FILE_EXCLUSIVE] = O_RDWR | O_CREAT | O_EXCL};
     char *copy = mem_strdup(path);
     if (!copy) return error_oom(err);
-    int fd = -1;
-    while (!must_fail() && (fd = open(path, flags[mode] | O_CLOEXEC, 0666)) < 0 && errno == EINTR) {
-    }
-    struct stat info;
-    if (fd >= 0 && fstat(fd, &info) == 0 && S_ISDIR(info.st_mode)) {
-        close(fd);
-        fd = -1;
-        errno = EISDIR;
-    }
-    if (fd < 0) {
-        laminar_status status = fail(err, mode == FILE_READ ? "open" : "open for writing", path);
+    int handle = ASK(the_disk()->open(the_disk(), path, mode));
+    if (handle < 0) {
+        laminar_status status = fail(err, handle, mode == FILE_READ ? "open" : "open for writing",
+                                     path);
         mem_free(copy);
         return status;
     }
-    *file = (struct file){.fd_plus_1 = fd + 1, .path = copy};
+    *file = (struct file){.fd_plus_1 = handle + 1, .path = copy};
     return LAMINAR_OK;
 }
 
 laminar_status file_read(struct file *file, void *data, size_t size, size_t *n_read,
                          struct laminar_error *err)
 {
-    ssize_t n = -1;
-    while (!must_fail() && (n = read(descriptor(file), data, size)) < 0 && errno == EINTR) {}
-    if (n < 0) return fail(err, "read", file->path);
+    int64_t n = ASK(the_disk()->read(the_disk(), handle_of(file), data, size));
+    if (n < 0) return fail(err, n, "read", file->path);
     *n_read = (size_t)n;
     return LAMINAR_OK;
 }
@@ -94,12 +89,11 @@ laminar_status file_read(struct file *file, void *data, size_t size, size_t *n_r
 laminar_status file_read_at(struct file *file, void *data, size_t size, uint64_t offset,
                             struct laminar_error *err)
 {
-    if (must_fail()) return fail(err, "read", file->path);
+    if (must_fail()) return fail(err, -EIO, "read", file->path);
     for (size_t done = 0; done < size;) {
-        ssize_t n = pread(descriptor(file), (char *)data + done, size - done,
-                          (off_t)(offset + done));
-        if (n < 0 && errno == EINTR) continue;
-        if (n < 0) return fail(err, "read", file->path);
+        int64_t n = the_disk()->read_at(the_disk(), handle_of(file), (char *)data + done,
+                                        size - done, offset + done);
+        if (n < 0) return fail(err, n, "read", file->path);
         if (n == 0)
             return error_set(
                 err, LAMINAR_IO_ERROR,
@@ -117,39 +111,61 @@ laminar_status file_write(struct file *file, const void *data, size_t size,
     bool is_torn = must_fail(); /* an injected failure leaves half of the data, as a crash may */
     size_t wanted = is_torn ? size / 2 : size;
     for (size_t done = 0; done < wanted;) {
-        ssize_t n = write(descriptor(file), (const char *)data + done, wanted - done);
-        if (n < 0 && errno == EINTR) continue;
-        if (n < 0) return fail(err, "write to", file->path);
+        int64_t n = the_disk()->write(the_disk(), handle_of(file), (const char *)data + done,
+                                      wanted - done);
+        if (n <= 0) return fail(err, n < 0 ? n : -ENOSPC, "write to", file->path);
         done += (size_t)n;
     }
-    if (is_torn) {
-        errno = EIO;
-        return fail(err, "write to", file->path);
+    return is_torn ? fail(err, -EIO, "write to", file->path) : LAMINAR_OK;
+}
+
+laminar_status file_write_at(struct file *file, const void *data, size_t size, uint64_t offset,
+                             struct laminar_error *err)
+{
+    bool is_torn = must_fail();
+    size_t wanted = is_torn ? size / 2 : size;
+    for (size_t done = 0; done < wanted;) {
+        int64_t n = the_disk()->write_at(the_disk(), handle_of(file), (const char *)data + done,
+                                         wanted - done, offset + done);
+        if (n <= 0) return fail(err, n < 0 ? n : -ENOSPC, "write to", file->path);
+        done += (size_t)n;
     }
-    return LAMINAR_OK;
+    return is_torn ? fail(err, -EIO, "write to", file->path) : LAMINAR_OK;
 }
 
 laminar_status file_size(struct file *file, uint64_t *out, struct laminar_error *err)
 {
-    struct stat info;
-    if (must_fail() || fstat(descriptor(file), &info) != 0) return fail(err, "examine", file->path);
-    *out = (uint64_t)info.st_size;
+    int64_t size = ASK(the_disk()->size(the_disk(), handle_of(file)));
+    if (size < 0) return fail(err, size, "examine", file->path);
+    *out = (uint64_t)size;
     return LAMINAR_OK;
 }
 
 laminar_status file_truncate(struct file *file, uint64_t size, struct laminar_error *err)
 {
-    int result = -1;
-    while (!must_fail() && (result = ftruncate(descriptor(file), (off_t)size)) != 0 &&
-           errno == EINTR) {}
-    return result == 0 ? LAMINAR_OK : fail(err, "cut", file->path);
+    int result = ASK(the_disk()->truncate(the_disk(), handle_of(file), size));
+    return result < 0 ? fail(err, result, "cut", file->path) : LAMINAR_OK;
+}
+
+laminar_status file_allocate(struct file *file, uint64_t size, struct laminar_error *err)
+{
+    int result = ASK(the_disk()->allocate(the_disk(), handle_of(file), size));
+    return result < 0 ? fail(err, result, "allocate room for", file->path) : LAMINAR_OK;
 }
 
 laminar_status file_sync(struct file *file, struct laminar_error *err)
 {
-    int result = -1;
-    while (!must_fail() && (result = fdatasync(descriptor(file))) != 0 && errno == EINTR) {}
-    return result == 0 ? LAMINAR_OK : fail(err, "sync", file->path);
+    int result = ASK(the_disk()->sync(the_disk(), handle_of(file)));
+    return result < 0 ? fail(err, result, "sync", file->path) : LAMINAR_OK;
+}
+
+laminar_status file_try_lock(struct file *file, enum file_lock kind, bool *is_locked,
+                             struct laminar_error *err)
+{
+    int result = ASK(the_disk()->lock(the_disk(), handle_of(file), kind));
+    if (result < 0 && result != -EWOULDBLOCK) return fail(err, result, "lock", file->path);
+    *is_locked = result >= 0;
+    return LAMINAR_OK;
 }
 
 laminar_status file_close(struct file *file, struct laminar_error *err)
@@ -157,10 +173,9 @@ laminar_status file_close(struct file *file, struct laminar_error *err)
     if (!file_is_open(file)) return LAMINAR_OK;
     laminar_status status = LAMINAR_OK;
     bool is_failing = must_fail();
-    /* Linux closes the descriptor even when close is interrupted: it must not be called again. */
-    bool is_closed = close(descriptor(file)) == 0 || errno == EINTR;
-    if (is_failing) errno = EIO;
-    if (is_failing || !is_closed) status = fail(err, "close", file->path);
+    int result = the_disk()->close(the_disk(), handle_of(file));
+    if (is_failing) result = -EIO;
+    if (result < 0) status = fail(err, result, "close", file->path);
     mem_free(file->path);
     *file = (struct file){0};
     return status;
@@ -193,26 +208,22 @@ done:
 
 laminar_status file_rename(const char *from, const char *to, struct laminar_error *err)
 {
-    return !must_fail() && rename(from, to) == 0 ? LAMINAR_OK : fail(err, "rename to", to);
+    int result = ASK(the_disk()->rename(the_disk(), from, to));
+    return result < 0 ? fail(err, result, "rename to", to) : LAMINAR_OK;
 }
 
 laminar_status file_remove(const char *path, struct laminar_error *err)
 {
-    return !must_fail() && (unlink(path) == 0 || errno == ENOENT) ? LAMINAR_OK
-                                                                  : fail(err, "remove", path);
+    int result = ASK(the_disk()->remove(the_disk(), path));
+    return result < 0 && result != -ENOENT ? fail(err, result, "remove", path) : LAMINAR_OK;
 }
 
-bool file_exists(const char *path) { return access(path, F_OK) == 0; }
+bool file_exists(const char *path) { return the_disk()->exists(the_disk(), path) == 1; }
 
 laminar_status folder_sync(const char *path, struct laminar_error *err)
 {
-    int fd = -1;
-    while (!must_fail() && (fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0 &&
-           errno == EINTR) {}
-    if (fd < 0) return fail(err, "open folder", path);
-    laminar_status status = fsync(fd) == 0 ? LAMINAR_OK : fail(err, "sync folder", path);
-    close(fd);
-    return status;
+    int result = ASK(the_disk()->sync_folder(the_disk(), path));
+    return result < 0 ? fail(err, result, "sync folder", path) : LAMINAR_OK;
 }
 
 laminar_status folder_create(const char *path, struct laminar_error *err)
@@ -224,15 +235,28 @@ laminar_status folder_create(const char *path, struct laminar_error *err)
         if ((p[1] != '/' && p[1] != 0) || *p == '/') continue;
         char next = p[1];
         p[1] = 0;
-        struct stat info;
-        if (must_fail())
-            status = fail(err, "make folder", copy);
-        else if (mkdir(copy, 0777) != 0 &&
-                 (errno != EEXIST || stat(copy, &info) != 0 || !S_ISDIR(info.st_mode)))
-            status = fail(err, "make folder", copy);
+        int result = ASK(the_disk()->make_folder(the_disk(), copy));
+        if (result < 0) status = fail(err, result, "make folder", copy);
         p[1] = next;
     }
     mem_free(copy);
+    return status;
+}
+
+laminar_status folder_list(const char *path,
+                           laminar_status (*found)(void *ctx, const char *name,
+                                                   struct laminar_error *err),
+                           void *ctx, struct laminar_error *err)
+{
+    laminar_status status = LAMINAR_OK;
+    struct strbuf names = {0};
+    int result = ASK(the_disk()->list(the_disk(), path, &names));
+    if (result < 0) TRY(fail(err, result, "list folder", path));
+    if (names.failed) TRY(error_oom(err));
+    for (size_t at = 0; at < names.size; at += strlen(names.data + at) + 1)
+        TRY(found(ctx, names.data + at, err));
+done:
+    strbuf_deinit(&names);
     return status;
 }
 
@@ -256,7 +280,7 @@ laminar_status file_replace(const char *path, const void *data, size_t size,
     TRY(file_rename(temporary.data, path, err));
     TRY(folder_sync(folder.data, err));
 done:
-    if (status != LAMINAR_OK && temporary.data) unlink(temporary.data);
+    if (status != LAMINAR_OK && temporary.data) the_disk()->remove(the_disk(), temporary.data);
     file_close(&file, NULL);
     strbuf_deinit(&temporary);
     strbuf_deinit(&folder);

@@ -1,6 +1,9 @@
 /* file.h - files: the door through which the library opens, reads, writes, syncs and renames. Every failure carries the path and the
  * system's reason as LAMINAR_IO_ERROR. Interrupted calls are taken up again; short reads and writes are completed.
- * @thread one thread at a time a handle. */
+ *
+ * Below this door stands a disk: a table of the operating system's calls. Tests put another one in its place (file_use_disk), which keeps files
+ * in memory, fails, tears and forgets what was not synced, and so can crash at every single operation.
+ * @thread one thread at a time a handle; file_write_at, file_read_at and file_sync of one handle: any. */
 #ifndef BASE_FILE_H
 #define BASE_FILE_H
 
@@ -14,10 +17,11 @@ struct file {
 };
 
 enum file_mode {
-    FILE_READ,     /* must exist */
-    FILE_CREATE,   /* emptied or made; written from the start */
-    FILE_APPEND,   /* made where missing; written at the end */
-    FILE_EXCLUSIVE /* made; an error when it exists */
+    FILE_READ,      /* must exist */
+    FILE_CREATE,    /* emptied or made; written from the start */
+    FILE_APPEND,    /* made where missing; written at the end */
+    FILE_EXCLUSIVE, /* made; an error when it exists */
+    FILE_UPDATE     /* made where missing; contents stay; for file_read_at and file_write_at */
 };
 
 laminar_status file_open(struct file *file, const char *path, enum file_mode mode,
@@ -31,6 +35,16 @@ laminar_status file_read_at(struct file *file, void *data, size_t size, uint64_t
                             struct laminar_error *err) must_check;
 laminar_status file_write(struct file *file, const void *data, size_t size,
                           struct laminar_error *err) must_check;
+/* All `size` bytes at `offset`. After a failure any part of them may be there. */
+laminar_status file_write_at(struct file *file, const void *data, size_t size, uint64_t offset,
+                             struct laminar_error *err) must_check;
+/* Room on the disk for `size` bytes, which the file then has at least; new ones are zeros. */
+laminar_status file_allocate(struct file *file, uint64_t size, struct laminar_error *err)
+    must_check;
+/* A lock of the whole file that goes with the handle or the process. *is_locked false: somebody else holds it. */
+enum file_lock { FILE_LOCK_SHARED, FILE_LOCK_EXCLUSIVE };
+laminar_status file_try_lock(struct file *file, enum file_lock kind, bool *is_locked,
+                             struct laminar_error *err) must_check;
 laminar_status file_size(struct file *file, uint64_t *out, struct laminar_error *err) must_check;
 laminar_status file_truncate(struct file *file, uint64_t size, struct laminar_error *err)
     must_check;
@@ -52,6 +66,38 @@ bool file_exists(const char *path);
 laminar_status folder_create(const char *path, struct laminar_error *err)
     must_check; /* parents too; existing is fine */
 laminar_status folder_sync(const char *path, struct laminar_error *err) must_check;
+/* Calls `found` for each name in the folder but . and .., in no order; a failure of it ends the listing. */
+laminar_status folder_list(const char *path,
+                           laminar_status (*found)(void *ctx, const char *name,
+                                                   struct laminar_error *err),
+                           void *ctx, struct laminar_error *err) must_check;
+
+/* --- The disk below --------------------------------------------------------------------------------------------------------- */
+/* As the system's calls of the same names, but for errors, which are returned as -errno. Handles are 0 or more. */
+struct file_disk {
+    int (*open)(struct file_disk *disk, const char *path, enum file_mode mode);
+    int64_t (*read)(struct file_disk *disk, int handle, void *data, size_t size);
+    int64_t (*write)(struct file_disk *disk, int handle, const void *data, size_t size);
+    int64_t (*read_at)(struct file_disk *disk, int handle, void *data, size_t size,
+                       uint64_t offset);
+    int64_t (*write_at)(struct file_disk *disk, int handle, const void *data, size_t size,
+                        uint64_t offset);
+    int64_t (*size)(struct file_disk *disk, int handle);
+    int (*truncate)(struct file_disk *disk, int handle, uint64_t size);
+    int (*allocate)(struct file_disk *disk, int handle, uint64_t size);
+    int (*sync)(struct file_disk *disk, int handle);
+    int (*lock)(struct file_disk *disk, int handle, enum file_lock kind); /* -EWOULDBLOCK */
+    int (*close)(struct file_disk *disk, int handle);
+    int (*rename)(struct file_disk *disk, const char *from, const char *to);
+    int (*remove)(struct file_disk *disk, const char *path);
+    int (*exists)(struct file_disk *disk, const char *path); /* 1 or 0 */
+    int (*make_folder)(struct file_disk *disk, const char *path);
+    int (*sync_folder)(struct file_disk *disk, const char *path);
+    /* names, each ended by a zero byte */
+    int (*list)(struct file_disk *disk, const char *path, struct strbuf *names);
+};
+/* Test hook: from now on files are on this disk; NULL = the system's. Nothing may be open. */
+void file_use_disk(struct file_disk *disk);
 /* Test hook: the n-th file operation from now fails with EIO (once, or from then on); 0 switches it off. */
 void file_fail_after(uint64_t n, bool and_all_after);
 

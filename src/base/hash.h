@@ -32,5 +32,7 @@ static inline uint64_t hash_combine(uint64_t seed, uint64_t hash)
     return hash_mix(seed ^ 0xa0761d6478bd642fULL, hash ^ 0x8ebc6af09c88c6e3ULL);
 }
 uint64_t hash_bytes(const void *data, size_t size);
+/* XXH3, 64 bits, with a seed: for what is stored. */
+uint64_t hash_stored(uint64_t seed, const void *data, size_t size);
 
 #endif
