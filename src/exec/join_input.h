@@ -68,6 +68,12 @@ static inline int64_t join_saturating_add(int64_t a, int64_t b)
     if (!__builtin_add_overflow(a, b, &sum)) return sum;
     return b > 0 ? INT64_MAX : INT64_MIN;
 }
+static inline int64_t join_saturating_sub(int64_t a, int64_t b)
+{
+    int64_t difference;
+    if (!__builtin_sub_overflow(a, b, &difference)) return difference;
+    return b < 0 ? INT64_MAX : INT64_MIN;
+}
 /* One-shot: does the node give rows at the end of the step, rather than as its input comes? */
 bool join_input_is_late(const struct plan *plan);
 

@@ -1,4 +1,4 @@
-/* join_internal.h - between op_join.c (creation, the delta rules) and join_emit.c (pairs, padding, output chunks). */
+/* join_internal.h - between op_join.c (creation, the delta rules), join_emit.c (pairs, padding, output chunks) and join_interval.c (what watermarks do). */
 #ifndef EXEC_JOIN_INTERNAL_H
 #define EXEC_JOIN_INTERNAL_H
 
@@ -6,6 +6,7 @@
 #include "exec/op_rows.h"
 #include "exec/ops.h"
 #include "exec/state_multimap.h"
+#include "exec/time_queue.h"
 
 struct join_side {
     struct join_input in;
@@ -14,8 +15,11 @@ struct join_side {
     struct state_multimap *map; /* NULL: nothing is kept of this side */
     bool is_padded;             /* rows without a match come out with nulls for the other side */
     bool has_counters;          /* its rows count their matches */
-    int64_t watermark_us;       /* of its input after the last step */
-    size_t n_rows_scanned;      /* rows left by the last eviction */
+    /* interval */
+    int64_t watermark_us;      /* of its input after the last step */
+    struct time_queue leaving; /* its rows by time */
+    /* a row meets rows of the other side up to time + reach; INT64_MAX = all that come */
+    int64_t reach;
 };
 
 struct op_join {
@@ -24,6 +28,7 @@ struct op_join {
     bool is_one_shot;
     bool is_semi; /* SEMI, ANTI: left columns alone come out */
     bool is_interval;
+    bool waits;        /* interval: what has no match comes out when it can't find one any more */
     bool is_deferred;  /* one-shot: left rows wait for the end of the right side */
     bool has_residual; /* program or interval */
     uint32_t n_keys;
@@ -61,6 +66,13 @@ struct join_scratch {
     int64_t out_weights[CHUNK_ROWS];
     uint32_t seen[CHUNK_ROWS * 2]; /* set of head slots */
 };
+
+/* Interval: notes rows of `port` that have just been kept, by position in rows.sel (scratch->slots). */
+laminar_status join_interval_keep(struct op_join *join, uint32_t port, size_t n_sel,
+                                  struct laminar_error *err) must_check;
+/* Takes the inputs' watermarks, lets go what they make useless, and sets the output's. */
+laminar_status join_interval_finish(struct op_join *join, struct step *step) must_check;
+laminar_status join_interval_restored(struct op *op, struct laminar_error *err) must_check;
 
 /* Keeps of the pairs [0, n) those whose keys are equal, where the other side's groups are by hash; returns how many. */
 size_t join_match_keys(struct op_join *join, uint32_t port, size_t n);

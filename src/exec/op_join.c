@@ -6,39 +6,10 @@
  *   group, and when a delta takes a group's weight from or to 0, the padded rows of the other side's group are retracted or come out. With
  *   a residual each kept row counts its own matches.
  *   SEMI, ANTI: left rows whose weight of matches isn't 0, or is. Without a residual only keys are kept of the right side.
- *   Interval: pairs must also satisfy left_time + lower <= right_time <= left_time + upper. A row that can't meet any more because the other side's
- *   watermark has passed is evicted, in sweeps when the state has doubled since the last one; a row that comes behind its own watermark is dropped and
- *   counted, for what it would have met may be gone.
+ *   Interval: pairs must also satisfy left_time + lower <= right_time <= left_time + upper; see join_interval.c.
  * State: both sides' rows (multimap by key). A retraction finds its row by key or by an index over whole rows, see state_multimap.
  * One-shot: the right side is kept, left rows stream through it; where the right side's rows come only at the end of the step, the left ones wait. */
 #include "exec/join_internal.h"
-
-/* --- Eviction ---------------------------------------------------------------------------------------------------------------------------- */
-
-/* Rows of `side` with time + reach < bound can't meet a row of the other side any more. */
-static laminar_status evict(struct join_side *side, int64_t reach, int64_t bound,
-                            struct laminar_error *err)
-{
-    enum { SWEEP_MIN = 4096 };
-    const struct row_layout *layout = &side->map->rows.layout;
-    if (side->map->rows.state.n_rows < SWEEP_MIN + 2 * side->n_rows_scanned) return LAMINAR_OK;
-    uint32_t slots[512];
-    uint64_t cursor = 0;
-    laminar_status status = multimap_catch_up(side->map, err);
-    if (status != LAMINAR_OK) return status;
-    for (size_t n; (n = state_rows_scan(&side->map->rows, &cursor, slots, 512)) > 0;) {
-        for (size_t i = 0; i < n; i++) {
-            const uint8_t *at = state_rows_at(&side->map->rows, slots[i]) +
-                                layout->cols[side->in.time_stored].offset;
-            int64_t time = join_stored_time(at, layout->cols[side->in.time_stored].width);
-            if ((int128)time + reach >= bound) continue;
-            status = multimap_remove(side->map, slots[i], err);
-            if (status != LAMINAR_OK) return status;
-        }
-    }
-    side->n_rows_scanned = side->map->rows.state.n_rows;
-    return LAMINAR_OK;
-}
 
 /* --- Rules ------------------------------------------------------------------------------------------------------------------------------- */
 
@@ -112,7 +83,7 @@ static laminar_status count_pairs(struct op_join *join, struct step *step, uint3
         if (!address) return error_oom(step->err);
         int64_t *counter = row_counter(&rows->layout, address), before = *counter;
         *counter += chunk->weights ? chunk->weights[row] : 1;
-        if (join->is_one_shot || (before == 0) == (*counter == 0)) continue;
+        if (join->is_one_shot || join->waits || (before == 0) == (*counter == 0)) continue;
         scratch->list[*n_list] = slot;
         scratch->list_weights[(*n_list)++] = comes_out(join, *counter) ? row_weight(address)
                                                                        : -row_weight(address);
@@ -197,6 +168,8 @@ static laminar_status keep_rows(struct op_join *join, struct step *step, uint32_
         if (!row) TRY(error_oom(step->err));
         *row_counter(&side->map->rows.layout, row) = scratch->counts[scratch->rows.sel[k]];
     }
+    if (join->is_interval && !join->is_one_shot)
+        TRY(join_interval_keep(join, port, n_sel, step->err));
     if (has_transitions) {
         multimap_find(side->map, side->in.keys, scratch->rows.hashes, scratch->rows.sel, n_sel,
                       scratch->slots, scratch->weights_after);
@@ -229,7 +202,8 @@ static laminar_status join_delta(struct op_join *join, struct step *step, uint32
         multimap_find(other->map, side->in.keys, scratch->rows.hashes, scratch->rows.sel, n_sel,
                       scratch->heads, has_weights ? scratch->other_weights : NULL);
         if (!join->is_semi || join->has_residual) TRY(join_pairs(join, step, port, chunk, n_sel));
-        if (is_output_side(join, port)) TRY(emit_unmatched(join, step, port, chunk, n_sel));
+        if (is_output_side(join, port) && !(join->waits && side->is_padded))
+            TRY(emit_unmatched(join, step, port, chunk, n_sel));
     }
     if (side->map && n_sel) TRY(keep_rows(join, step, port, chunk, n_sel));
 done:
@@ -308,43 +282,12 @@ static laminar_status join_process(struct op *op, struct step *step, uint32_t po
     return join_delta(join, step, port, chunk);
 }
 
-static laminar_status finish_interval(struct op_join *join, struct step *step)
-{
-    laminar_status status = LAMINAR_OK;
-    for (uint32_t port = 0; port < 2; port++) {
-        const struct op *input = join->base.inputs[port];
-        if (step->is_last)
-            join->sides[port].watermark_us = WATERMARK_END;
-        else if (input && input->has_time)
-            join->sides[port].watermark_us = input->watermark_out;
-    }
-    struct join_side *left = &join->sides[0], *right = &join->sides[1];
-    if (left->map && right->watermark_us != WATERMARK_NONE)
-        TRY(evict(left, join->upper,
-                  join_time_ceil(left->map->rows.layout.cols[left->in.time_stored].type,
-                                 right->watermark_us),
-                  step->err));
-    if (right->map && left->watermark_us != WATERMARK_NONE)
-        TRY(evict(right, -join->lower,
-                  join_time_ceil(right->map->rows.layout.cols[right->in.time_stored].type,
-                                 left->watermark_us),
-                  step->err));
-    /* A left row comes out as late as the watermark of the right side is behind time + upper, and the other way round. */
-    int64_t by_right = join_watermark_add(right->watermark_us,
-                                          join->upper_us > 0 ? -join->upper_us : 0);
-    int64_t by_left = join_watermark_add(left->watermark_us,
-                                         join->lower_us < 0 ? join->lower_us : 0);
-    join->base.watermark_out = by_left < by_right ? by_left : by_right;
-done:
-    return status;
-}
-
 static laminar_status join_finish(struct op *op, struct step *step)
 {
     struct op_join *join = CONTAINER_OF(op, struct op_join, base);
     laminar_status status = LAMINAR_OK;
     op->watermark_out = op->watermark_in;
-    if (join->is_interval && !join->is_one_shot) TRY(finish_interval(join, step));
+    if (join->is_interval && !join->is_one_shot) TRY(join_interval_finish(join, step));
     if (join->is_deferred) TRY(run_deferred(join, step));
     if (join->is_one_shot && join->sides[1].is_padded) {
         TRY(emit_right_unmatched(join, step));
@@ -365,8 +308,10 @@ static void join_free(struct op *op)
     mem_free(join->test_vecs);
     mem_free(join->residual_cols);
     program_free(join->residual);
-    join_input_deinit(&join->sides[0].in);
-    join_input_deinit(&join->sides[1].in);
+    for (uint32_t port = 0; port < 2; port++) {
+        join_input_deinit(&join->sides[port].in);
+        time_queue_deinit(&join->sides[port].leaving);
+    }
     if (join->scratch) arena_deinit(&join->scratch->rows.arena);
     mem_free(join->scratch);
     op_deinit(op);
@@ -392,6 +337,13 @@ static const struct op_class join_class = {.name = "join",
                                            .finish_step = join_finish,
                                            .free = join_free,
                                            .explain = join_explain};
+
+static const struct op_class interval_join_class = {.name = "join",
+                                                    .process = join_process,
+                                                    .finish_step = join_finish,
+                                                    .free = join_free,
+                                                    .explain = join_explain,
+                                                    .restored = join_interval_restored};
 
 /* Rows slots[0..n) of the left side as a chunk in `cols`, against what is kept of the right. */
 static laminar_status probe_stored(struct op_join *join, struct step *step, const uint32_t *slots,
@@ -562,6 +514,16 @@ static laminar_status set_interval(struct op_join *join, const struct plan *plan
     join->upper_us = plan->upper_us;
     join->lower = join_time_ceil(plan->left_time->type, plan->lower_us);
     join->upper = join_time_floor(plan->left_time->type, plan->upper_us);
+    join->sides[0].reach = join->upper;
+    join->sides[1].reach = join->lower == INT64_MIN ? INT64_MAX : -join->lower;
+    bool wants_waiting = plan->emit == EMIT_ON_CLOSE || plan->emit == EMIT_AFTER_WATERMARK ||
+                         plan->emit == EMIT_FINAL;
+    join->waits = wants_waiting && !join->is_one_shot &&
+                  (join->sides[0].is_padded || join->sides[1].is_padded);
+    if (join->is_one_shot) return LAMINAR_OK;
+    for (uint32_t port = 0; port < 2; port++)
+        time_queue_init(&join->sides[port].leaving, circuit_account(join->base.circuit));
+    join->base.cls = &interval_join_class;
     return LAMINAR_OK;
 }
 

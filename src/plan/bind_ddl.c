@@ -332,7 +332,8 @@ static laminar_status keep_inputs(struct ddl *d, const struct plan *plan)
 
 static bool waits_for_close(const struct plan *plan)
 {
-    if (plan->kind == PLAN_AGGREGATE && plan->emit == EMIT_ON_CLOSE) return true;
+    if ((plan->kind == PLAN_AGGREGATE || plan->kind == PLAN_JOIN) && plan->emit == EMIT_ON_CLOSE)
+        return true;
     for (uint32_t i = 0; i < plan->n_inputs; i++)
         if (waits_for_close(plan->inputs[i])) return true;
     return false;
@@ -354,6 +355,7 @@ static laminar_status keep_plan(struct ddl *d, const struct ast_query *query,
     const struct plan_properties *props = &plan->props;
     relation->is_append_only = props->is_append_only;
     relation->time_col = props->time_col;
+    relation->is_timely = props->is_timely;
     if (props->has_key && props->n_key_cols) {
         ALLOC_OR_FAIL(d->ctx, relation->key_cols,
                       ARENA_ARRAY(&relation->arena, uint32_t, props->n_key_cols));

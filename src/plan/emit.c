@@ -14,6 +14,7 @@ struct emit {
     int64_t lateness_us;
     uint32_t n_aggregates;
     uint32_t n_windows;
+    uint32_t n_waiting; /* joins whose rows without a match can wait for the watermark */
 };
 
 enum emit_mode plan_emit_mode(enum ast_emit_kind kind)
@@ -77,9 +78,25 @@ static laminar_status no_watermark(struct emit *e, const struct plan *aggregate,
     return LAMINAR_QUERY_FAILED;
 }
 
+/* Interval joins that say which rows found no partner: by default once none can come any more, so
+ * that nothing is taken back. */
+static void resolve_join(struct emit *e, struct plan *plan)
+{
+    bool left_waits = plan->join_kind == JOIN_LEFT || plan->join_kind == JOIN_ANTI ||
+                      plan->join_kind == JOIN_FULL,
+         right_waits = plan->join_kind == JOIN_FULL;
+    if (plan->strategy != STRATEGY_INTERVAL || !left_waits) return;
+    plan->emit = EMIT_ON_UPDATE;
+    if (plan->upper_us == INT64_MAX || (right_waits && plan->lower_us == INT64_MIN)) return;
+    e->n_waiting++;
+    if (e->ctx->is_stream && (e->mode == EMIT_DEFAULT || needs_watermark(e->mode)))
+        plan->emit = EMIT_ON_CLOSE;
+}
+
 static laminar_status resolve(struct emit *e, struct plan *plan)
 {
     for (uint32_t i = 0; i < plan->n_inputs; i++) CHECK(resolve(e, plan->inputs[i]));
+    if (plan->kind == PLAN_JOIN) resolve_join(e, plan);
     if (plan->kind != PLAN_AGGREGATE) return LAMINAR_OK;
     e->n_aggregates++;
     plan->emit = EMIT_ON_UPDATE;
@@ -127,7 +144,7 @@ laminar_status plan_resolve_emit(struct plan_context *ctx, struct plan *plan,
                               "the lateness must not be negative");
     }
     CHECK(resolve(&e, plan));
-    if (needs_watermark(e.mode) && e.n_windows == 0) {
+    if (needs_watermark(e.mode) && e.n_windows == 0 && e.n_waiting == 0) {
         plan_error(ctx, LAMINAR_QUERY_FAILED, query->emit.span.start, "%s needs a time window",
                    emit_text(query->emit.kind));
         error_hint(ctx->err,

@@ -242,11 +242,22 @@ static void join_time(const struct plan *plan, struct strbuf *out)
         expr_print(plan->right_time, right, out);
         strbuf_puts(out, " - ");
         expr_print(plan->left_time, left, out);
-        strbuf_puts(out, " in [");
-        print_duration(plan->lower_us, out);
-        strbuf_puts(out, ", ");
-        print_duration(plan->upper_us, out);
-        strbuf_putc(out, ']');
+        strbuf_puts(out, " in ");
+        if (plan->lower_us == INT64_MIN) {
+            strbuf_puts(out, "(-∞, ");
+        } else {
+            strbuf_putc(out, '[');
+            print_duration(plan->lower_us, out);
+            strbuf_puts(out, ", ");
+        }
+        if (plan->upper_us == INT64_MAX) {
+            strbuf_puts(out, "∞)");
+        } else {
+            print_duration(plan->upper_us, out);
+            strbuf_putc(out, ']');
+        }
+        if (plan->emit != EMIT_DEFAULT)
+            strbuf_printf(out, "  emit: %s", emit_mode_name(plan->emit));
     } else if (plan->strategy == STRATEGY_ASOF) {
         strbuf_puts(out, "  match: left ");
         expr_print(plan->left_time, left, out);

@@ -140,6 +140,10 @@ struct plan_properties {
      * none. Of a windowed aggregate it is window_start, whose watermark lags the input's by the
      * window's size. */
     int32_t time_col;
+    /* With a time_col: what it takes back is never behind the watermark either, so whoever reads it
+     * can give up rows that the watermark has passed. A keyed source is not timely: it takes an
+     * old row back when a new one replaces it. */
+    bool is_timely;
     enum state_bound state; /* of this node alone */
     const char *state_note; /* one phrase for EXPLAIN: "one row per carrier, origin" */
 };
@@ -196,7 +200,8 @@ struct plan {
     enum asof_match asof;
     bool has_tolerance;
     int64_t tolerance_us;
-    /* INTERVAL: right_time BETWEEN left_time + lower AND left_time + upper */
+    /* INTERVAL: right_time BETWEEN left_time + lower AND left_time + upper; INT64_MIN, INT64_MAX =
+     * no such bound. `emit` says when rows without a match come out. */
     int64_t lower_us;
     int64_t upper_us;
 

@@ -245,8 +245,14 @@ static void join_state(struct plan *plan)
         props->state_note = NULL;
         return;
     case STRATEGY_INTERVAL:
-        props->state = STATE_WATERMARK;
-        props->state_note = "rows that can still find a partner";
+        if (plan->lower_us != INT64_MIN && plan->upper_us != INT64_MAX)
+            props->state = STATE_WATERMARK;
+        props->state_note =
+            plan->upper_us == INT64_MAX
+                ? "all rows of the left side, right ones that can still find a partner"
+            : plan->lower_us == INT64_MIN
+                ? "all rows of the right side, left ones that can still find a partner"
+                : "rows that can still find a partner";
         return;
     case STRATEGY_ASOF:
     case STRATEGY_TEMPORAL:
@@ -274,12 +280,14 @@ static laminar_status join_properties(struct plan_context *ctx, struct plan *pla
     bool is_optional = plan->join_kind == JOIN_LEFT || plan->join_kind == JOIN_ANTI ||
                        plan->join_kind == JOIN_FULL;
     if (plan->strategy == STRATEGY_ASOF) is_optional = true; /* a better match may come */
+    if (plan->emit == EMIT_ON_CLOSE) is_optional = false;    /* rows wait until none can come */
     props->is_append_only = is_optional ? left->props.is_append_only && is_static(right) &&
                                               plan->join_kind != JOIN_FULL
                                         : both;
     /* An old left row can still meet a new right one, so a join carries the watermark only where
      * that is bounded, or the right side is a table. */
-    bool carries = plan->strategy == STRATEGY_INTERVAL ||
+    bool carries = (plan->strategy == STRATEGY_INTERVAL && plan->upper_us != INT64_MAX &&
+                    plan->join_kind != JOIN_FULL) ||
                    (plan->strategy == STRATEGY_ASOF && right->props.time_col >= 0) ||
                    (is_table_side(right) && plan->join_kind != JOIN_FULL);
     if (carries) props->time_col = left->props.time_col;
@@ -387,11 +395,31 @@ static laminar_status window_table_properties(struct plan_context *ctx, struct p
     return LAMINAR_OK;
 }
 
-laminar_status plan_compute_properties(struct plan_context *ctx, struct plan *plan)
+static bool is_timely(const struct plan *plan)
 {
-    for (uint32_t i = 0; i < plan->n_inputs; i++)
-        CHECK(plan_compute_properties(ctx, plan->inputs[i]));
-    plan->props = (struct plan_properties){.time_col = -1};
+    if (plan->props.is_append_only) return true;
+    bool inputs = true;
+    for (uint32_t i = 0; i < plan->n_inputs; i++) inputs &= plan->inputs[i]->props.is_timely;
+    switch (plan->kind) {
+    case PLAN_SCAN: return plan->relation->is_timely;
+    case PLAN_FILTER:
+    case PLAN_PROJECT:
+    case PLAN_AGGREGATE: /* with a window: it takes back values of open windows only */
+    case PLAN_UNION_ALL:
+    case PLAN_DISTINCT:
+    case PLAN_SORT:
+    case PLAN_WINDOW_TABLE: return inputs;
+    case PLAN_JOIN: /* a change of a table meets rows of any age */
+        return inputs && plan->strategy != STRATEGY_HASH && plan->strategy != STRATEGY_NESTED;
+    case PLAN_VALUES:
+    case PLAN_SET:
+    case PLAN_TOP_N: break;
+    }
+    return false;
+}
+
+static laminar_status node_properties(struct plan_context *ctx, struct plan *plan)
+{
     switch (plan->kind) {
     case PLAN_SCAN: return scan_properties(ctx, plan);
     case PLAN_VALUES:
@@ -413,5 +441,15 @@ laminar_status plan_compute_properties(struct plan_context *ctx, struct plan *pl
         return copy_key(ctx, plan, plan->inputs[0]);
     case PLAN_WINDOW_TABLE: return window_table_properties(ctx, plan);
     }
+    return LAMINAR_OK;
+}
+
+laminar_status plan_compute_properties(struct plan_context *ctx, struct plan *plan)
+{
+    for (uint32_t i = 0; i < plan->n_inputs; i++)
+        CHECK(plan_compute_properties(ctx, plan->inputs[i]));
+    plan->props = (struct plan_properties){.time_col = -1};
+    CHECK(node_properties(ctx, plan));
+    plan->props.is_timely = is_timely(plan);
     return LAMINAR_OK;
 }

@@ -1,8 +1,8 @@
-/* rewrite_interval_joins.c - an inner join whose condition bounds the distance of the two sides'
- * event times, b.ts BETWEEN a.ts - x AND a.ts + y, keeps only rows that can still find a
- * partner: strategy INTERVAL. Recognised only where both times carry a watermark, and both
- * bounds are there; otherwise the comparisons stay an ordinary condition. Needs the properties
- * of the inputs. */
+/* rewrite_interval_joins.c - a join whose condition bounds the distance of the two sides' event
+ * times, b.ts BETWEEN a.ts - x AND a.ts + y, keeps only rows that can still find a partner:
+ * strategy INTERVAL. One bound alone lets the rows of one side go. Recognised only where both
+ * times carry a watermark that their sides' retractions keep to as well; otherwise the
+ * comparisons stay an ordinary condition. Needs the properties of the inputs. */
 #include "plan/plan_internal.h"
 
 struct bound {
@@ -81,8 +81,7 @@ static laminar_status recognise(struct plan_context *ctx, struct plan *join)
 {
     struct expr_list parts = {0}, rest = {0};
     const struct expr *left_time = NULL, *right_time = NULL;
-    bool has_lower = false, has_upper = false;
-    int64_t lower = 0, upper = 0;
+    int64_t lower = INT64_MIN, upper = INT64_MAX;
     CHECK(expr_split_and(ctx, join->predicate, &parts));
     for (uint32_t i = 0; i < parts.n; i++) {
         struct bound b;
@@ -94,15 +93,13 @@ static laminar_status recognise(struct plan_context *ctx, struct plan *join)
         right_time = b.right_time;
         if (b.is_lower) {
             int64_t value = b.is_strict ? b.delta_us + 1 : b.delta_us;
-            lower = has_lower && lower > value ? lower : value;
-            has_lower = true;
+            lower = lower > value ? lower : value;
         } else {
             int64_t value = b.is_strict ? b.delta_us - 1 : b.delta_us;
-            upper = has_upper && upper < value ? upper : value;
-            has_upper = true;
+            upper = upper < value ? upper : value;
         }
     }
-    if (!has_lower || !has_upper) return LAMINAR_OK;
+    if (!left_time) return LAMINAR_OK;
     uint32_t n_left = join->inputs[0]->n_cols;
     ALLOC_OR_FAIL(ctx, join->left_time, expr_copy(ctx->arena, left_time));
     ALLOC_OR_FAIL(ctx, join->right_time, expr_copy(ctx->arena, right_time));
@@ -117,7 +114,8 @@ laminar_status rewrite_interval_joins(struct plan_context *ctx, struct plan **pl
 {
     struct plan *p = *plan;
     for (uint32_t i = 0; i < p->n_inputs; i++) CHECK(rewrite_interval_joins(ctx, &p->inputs[i]));
-    bool may_be = p->kind == PLAN_JOIN && p->join_kind == JOIN_INNER &&
-                  p->strategy == STRATEGY_HASH && p->predicate;
+    bool may_be = p->kind == PLAN_JOIN && p->predicate &&
+                  (p->strategy == STRATEGY_HASH || p->strategy == STRATEGY_NESTED) &&
+                  p->inputs[0]->props.is_timely && p->inputs[1]->props.is_timely;
     return may_be ? recognise(ctx, p) : LAMINAR_OK;
 }

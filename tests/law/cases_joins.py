@@ -56,6 +56,45 @@ def subqueries(name: str, relations: list[Relation]) -> list[Case]:
     return [small(Case(f"{name}_{key}", relations, text)) for key, text in texts.items()]
 
 
+def events(key: bool = False, **more: object) -> list[Relation]:
+    """Two sources with watermarks and rows that come up to 8 seconds late, but not too late."""
+    options: dict[str, object] = {"skew_s": 8, "delay_s": 9}
+    options.update(more)
+    a = {"k": "key", "g": "small", "ts": "time"} if key else {"id": "id", "k": "key", "g": "small", "ts": "time"}
+    b = {"k2": "key", "h": "small", "ts2": "time"} if key else {"x": "id", "k2": "key", "h": "small", "ts2": "time"}
+    return [Relation("s", a, watermark="ts", key=("k",) if key else (), **options),
+            Relation("r", b, watermark="ts2", key=("k2",) if key else (), **options)]
+
+
+def waiting(case: Case) -> Case:
+    """Rows without a match wait for the watermark: equal at the end."""
+    case.at_end_only = any(word in case.sql for word in (" LEFT JOIN", " RIGHT JOIN", " FULL JOIN", " ANTI JOIN"))
+    return case
+
+
+def updating(case: Case) -> Case:
+    return Case(case.name + "_update", case.relations, case.sql, duck=case.duck, emit="EMIT ON UPDATE", steps=case.steps, rows_per_step=case.rows_per_step)
+
+
+BOUNDS = {
+    "both": "r.ts2 BETWEEN s.ts - INTERVAL '6' SECOND AND s.ts + INTERVAL '4' SECOND",
+    "strict": "r.ts2 > s.ts - INTERVAL '5' SECOND AND s.ts + INTERVAL '5' SECOND > r.ts2",
+    "after": "r.ts2 >= s.ts AND r.ts2 <= s.ts + INTERVAL '10' SECOND",
+    "far": "s.ts BETWEEN r.ts2 + INTERVAL '5' SECOND AND r.ts2 + INTERVAL '20' SECOND",
+    "residual": "r.ts2 BETWEEN s.ts - INTERVAL '6' SECOND AND s.ts + INTERVAL '6' SECOND AND s.g < r.h",
+}
+
+
+def intervals() -> list[Case]:
+    cases: list[Case] = []
+    for name, bounds in BOUNDS.items():
+        cases += kinds(f"interval_{name}", events(), "s.id, s.ts, r.x", f"s.k = r.k2 AND {bounds}")
+    cases += kinds("interval_no_key", events(), "s.id, r.x", BOUNDS["both"])[:4]
+    cases += kinds("interval_nulls", events(), "s.id, r.x", f"s.g = r.h AND {BOUNDS['both']}")
+    out = [waiting(case) for case in cases]
+    return out + [updating(case) for case in cases if case.at_end_only]
+
+
 THREE = "SELECT s.{i}, r.x, t.name FROM s {a} JOIN r ON s.k = r.k {b} JOIN t ON s.v = t.x"
 
 CASES = [
@@ -118,4 +157,22 @@ CASES = [
     small(Case("stream_of_joins", [keyed(), other()], "SELECT a.k, a.y, b.v FROM (SELECT s.k, o.y FROM s JOIN o ON s.g = o.g) a FULL JOIN (SELECT k, v FROM s WHERE v > 0) b ON a.y = b.v",
                setup=("CREATE STREAM st_a AS SELECT s.k, o.y FROM s JOIN o ON s.g = o.g", "CREATE STREAM st_b AS SELECT k, v FROM s WHERE v > 0"),
                stream="SELECT a.k, a.y, b.v FROM st_a a FULL JOIN st_b b ON a.y = b.v")),
+    *intervals(),
+    # One bound lets one side's rows go; those of the other always may meet more.
+    *[updating(waiting(case)) for case in kinds("interval_lower", events(), "s.id, r.x", "s.k = r.k2 AND r.ts2 >= s.ts")],
+    *[updating(waiting(case)) for case in kinds("interval_upper", events(), "s.id, r.x", "s.k = r.k2 AND r.ts2 < s.ts - INTERVAL '3' SECOND")],
+    *[waiting(case) for case in kinds("interval_upper_close", events(), "s.id, r.x", "s.k = r.k2 AND r.ts2 <= s.ts + INTERVAL '3' SECOND") if "LEFT JOIN" in case.sql],
+    # Rows that are replaced however old they are: nothing may be given up.
+    *kinds("interval_keyed", events(key=True), "s.k, r.k2, r.h", f"s.g = r.h AND {BOUNDS['both']}"),
+    # What an interval join gives can be joined by time, and grouped by windows, again.
+    small(Case("interval_of_interval", [*events(), Relation("q", {"y": "id", "k3": "key", "ts3": "time"}, watermark="ts3", skew_s=8, delay_s=9)],
+               "SELECT a.id, a.x, q.y FROM (SELECT s.id, s.k, s.ts, r.x FROM s JOIN r ON s.k = r.k2 AND " + BOUNDS["both"] + ") a "
+               "JOIN q ON a.k = q.k3 AND q.ts3 BETWEEN a.ts AND a.ts + INTERVAL '10' SECOND")),
+    Case("interval_of_windows", events(), "SELECT a.w, a.k, a.n, b.m FROM (SELECT TUMBLE(ts, INTERVAL '10' SECOND) AS w, k, count(*) AS n FROM s GROUP BY 1, 2) a "
+         "JOIN (SELECT TUMBLE(ts2, INTERVAL '10' SECOND) AS w2, k2, count(*) AS m FROM r GROUP BY 1, 2) b "
+         "ON a.k = b.k2 AND b.w2 BETWEEN a.w - INTERVAL '10' SECOND AND a.w + INTERVAL '10' SECOND", emit="EMIT ON UPDATE", tags={"late"}),
+    Case("windows_of_interval", events(), "SELECT TUMBLE(s.ts, INTERVAL '10' SECOND) AS w, count(*) AS n, sum(r.h) AS sh FROM s JOIN r ON s.k = r.k2 AND "
+         + BOUNDS["both"] + " GROUP BY 1", at_end_only=True),
+    Case("windows_of_left_interval", events(), "SELECT TUMBLE(s.ts, INTERVAL '10' SECOND) AS w, count(*) AS n, count(r.x) AS m FROM s LEFT JOIN r ON s.k = r.k2 AND "
+         + BOUNDS["both"] + " GROUP BY 1", at_end_only=True),
 ]

@@ -35,6 +35,7 @@ class Relation:
     watermark: str = ""
     kind: str = "SOURCE"
     skew_s: int = 0
+    delay_s: int = 0  # of the watermark: more than skew_s, and no row is late
 
 
 @dataclass
@@ -146,7 +147,8 @@ def ddl(relation: Relation) -> str:
     if relation.key:
         parts.append(f"PRIMARY KEY ({', '.join(relation.key)})")
     if relation.watermark:
-        parts.append(f"WATERMARK FOR {relation.watermark}")
+        delay = f" AS {relation.watermark} - INTERVAL '{relation.delay_s}' SECOND" if relation.delay_s else ""
+        parts.append(f"WATERMARK FOR {relation.watermark}{delay}")
     retention = "" if relation.key or relation.kind == "TABLE" else " WITH ('retention' = 'all')"
     return f"CREATE {relation.kind} {relation.name} ({', '.join(parts)}){retention}"
 

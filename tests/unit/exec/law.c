@@ -484,6 +484,19 @@ void law_restore(struct law_pieces *pieces, struct op *to)
     free(pieces);
 }
 
+void law_rig_move(struct law_rig *rig, const struct law_spec *spec)
+{
+    struct law_rig old = *rig;
+    law_rig_init(rig, spec, CIRCUIT_STREAM);
+    law_restore(law_freeze(old.op), rig->op);
+    bag_deinit(&rig->net);
+    rig->net = old.net;
+    rig->n_out = old.n_out;
+    rig->has_negative = old.has_negative;
+    old.net = (struct bag){0};
+    law_rig_deinit(&old);
+}
+
 /* --- The law ----------------------------------------------------------------------------------------------------------------------------- */
 
 static void table_add(struct law_table *table, const struct law_row *row, int64_t weight)

@@ -128,6 +128,8 @@ struct law_pieces;
 struct law_pieces *law_freeze(struct op *op); /* snapshots only */
 /* writes the snapshots out, releases them, restores */
 void law_restore(struct law_pieces *pieces, struct op *to);
+/* Restores the operator's states into a new rig, which replaces the old one; sources' watermarks have to be set again. */
+void law_rig_move(struct law_rig *rig, const struct law_spec *spec);
 struct law_pieces *law_freeze_state(struct state *state);
 void law_restore_state(struct law_pieces *pieces, struct state *to);
 /* Restores the state's pieces into `to` with bytes changed at random: refused, or consistent. Returns the status. */

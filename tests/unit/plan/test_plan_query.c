@@ -306,9 +306,14 @@ static const struct plan_case joins[] = {
      "   ├─ Scan  flights AS f (source)  columns: time, origin, flight   [append-only, event time time]\n"
      "   └─ Filter  temp > 3.0   [append-only, event time time]\n"
      "      └─ Scan  weather AS w (source)  columns: time, origin, temp   [append-only, event time time]\n"},
+    {"SELECT f.flight, w.temp FROM flights f LEFT JOIN weather w ON f.origin = w.origin AND w.time <= f.time + INTERVAL '5' MINUTE EMIT CHANGES",
+     "Project  flight, temp   [retracts]\n"
+     "└─ Left join  interval  on: f.origin = w.origin  within: time - time in (-∞, 5 minutes]  emit: ON UPDATE   [retracts, event time time, state: all rows of the right side, left ones that can still find a partner, without bound]\n"
+     "   ├─ Scan  flights AS f (source)  columns: time, origin, flight   [append-only, event time time]\n"
+     "   └─ Scan  weather AS w (source)  columns: time, origin, temp   [append-only, event time time]\n"},
     {"SELECT f.flight, w.temp FROM flights f JOIN weather w ON f.origin = w.origin AND w.time >= f.time",
      "Project  flight, temp   [append-only]\n"
-     "└─ Inner join  hash  on: f.origin = w.origin  where: w.time >= f.time   [append-only, state: all rows of both sides, without bound]\n"
+     "└─ Inner join  interval  on: f.origin = w.origin  within: time - time in [0 seconds, ∞)   [append-only, state: all rows of the left side, right ones that can still find a partner, without bound]\n"
      "   ├─ Scan  flights AS f (source)  columns: time, origin, flight   [append-only, event time time]\n"
      "   └─ Scan  weather AS w (source)  columns: time, origin, temp   [append-only, event time time]\n"},
     {"SELECT f.flight, w.temp FROM flights f ASOF JOIN weather w ON f.origin = w.origin AND f.time >= w.time WHERE f.dest = 'LAX' AND w.temp > 0",
