@@ -36,6 +36,7 @@ static op_constructor constructor_of(const struct plan *plan)
     case PLAN_JOIN: return plan->strategy == STRATEGY_ASOF ? op_asof_create : op_join_create;
     case PLAN_UNION_ALL: return op_union_create;
     case PLAN_DISTINCT: return op_distinct_create;
+    case PLAN_UNNEST: return op_unnest_create;
     case PLAN_EXPAND: return op_expand_create;
     case PLAN_SET: return op_set_create;
     case PLAN_TOP_N: return op_top_n_create;
@@ -64,6 +65,11 @@ static bool is_pure(const struct plan *plan)
         for (uint32_t i = 0; i < plan->n_cols; i++)
             if (expr_is_volatile(plan->exprs[i])) return false;
         return !is_fused(plan) || is_pure(plan->inputs[0]);
+    case PLAN_UNNEST:
+        for (uint32_t i = 0; i < plan->n_unnest; i++)
+            for (uint32_t k = 0; k < plan->unnest[i].n_args; k++)
+                if (expr_is_volatile(plan->unnest[i].args[k])) return false;
+        return true;
     case PLAN_VALUES:
     case PLAN_AGGREGATE:
     case PLAN_JOIN:

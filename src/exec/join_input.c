@@ -202,6 +202,7 @@ bool join_input_is_late(const struct plan *plan)
     case PLAN_PROJECT:
     case PLAN_WINDOW_TABLE:
     case PLAN_EXPAND:
+    case PLAN_UNNEST:
     case PLAN_UNION_ALL: break;
     case PLAN_JOIN:
         if (plan->join_kind == JOIN_RIGHT || plan->join_kind == JOIN_FULL) return true;

@@ -21,6 +21,7 @@ OP_CONSTRUCTOR(aggregate);        /* PLAN_AGGREGATE without a window */
 OP_CONSTRUCTOR(window_aggregate); /* PLAN_AGGREGATE with one */
 OP_CONSTRUCTOR(window_table);     /* PLAN_WINDOW_TABLE */
 OP_CONSTRUCTOR(distinct);         /* PLAN_DISTINCT */
+OP_CONSTRUCTOR(unnest);           /* PLAN_UNNEST */
 OP_CONSTRUCTOR(expand);           /* PLAN_EXPAND */
 OP_CONSTRUCTOR(set);              /* PLAN_SET */
 OP_CONSTRUCTOR(join);             /* PLAN_JOIN: hash, interval, lookup, nested */

@@ -62,6 +62,7 @@ struct clause {
     bool allows_aggregates;
     bool allows_subqueries;
     bool allows_aliases; /* of the select list */
+    bool allows_unnest;
 };
 
 /* A subquery of a grouped SELECT that waits for the aggregate: LEFT joined to it then. Its
@@ -96,6 +97,9 @@ struct select_block {
     uint32_t n_aggs, agg_capacity;
     struct pending_join *pending;
     uint32_t n_pending;
+    /* FROM a, UNNEST(a.x) u JOIN b ...: what the next lateral table stands beside; taken by it */
+    struct from_item *lateral_left;
+    struct plan *unnest; /* of the select list: the node that further UNNESTs join */
 };
 
 /* --- Expressions (bind_expr.c, bind_literal.c, bind_function.c) ------------------------------- */
@@ -159,9 +163,29 @@ laminar_status bind_table_ref(struct select_block *q, const struct ast_table_ref
                               struct from_item *out) must_check;
 laminar_status bind_join(struct select_block *q, const struct ast_table_ref *ref,
                          struct from_item *out) must_check;
+/* A table that may speak of those before it, and its join with them. */
+bool table_is_lateral(const struct ast_table_ref *ref);
+laminar_status bind_lateral(struct select_block *q, struct from_item *left,
+                            const struct ast_table_ref *ref, bool is_outer, struct from_item *out)
+    must_check;
 laminar_status bind_asof(struct select_block *q, const struct ast_table_ref *ref,
                          struct from_item *left, struct from_item *right, struct from_item *out)
     must_check;
+/* An error if a table name of `right` is one of `left`, too. */
+laminar_status check_table_names(struct select_block *q, const struct scope *left,
+                                 const struct scope *right, uint32_t offset) must_check;
+/* UNNEST, generate_series, range (bind_unnest.c). In FROM: over what stands before it, which may
+ * be NULL; is_outer: LEFT JOIN ... ON true. */
+bool table_is_unnest(const struct ast_table_ref *ref);
+laminar_status bind_unnest(struct select_block *q, struct from_item *left,
+                           const struct ast_table_ref *ref, bool is_outer, struct from_item *out)
+    must_check;
+/* In the select list. unnest(a struct) stands for its fields. */
+bool ast_is_unnest(const struct ast_expr *ast);
+laminar_status bind_unnest_call(struct select_block *q, const struct ast_expr *ast,
+                                struct expr **out) must_check;
+laminar_status bind_unnest_struct(struct select_block *q, const struct ast_expr *ast,
+                                  struct expr **out, bool *is_struct) must_check;
 laminar_status bind_cross(struct select_block *q, struct from_item *left, struct from_item *right,
                           uint32_t offset, struct from_item *out) must_check;
 /* Binds an ON condition over both sides' columns and splits it into conjuncts. */

@@ -115,6 +115,13 @@ static laminar_status bind_derived(struct select_block *q, const struct ast_tabl
     return name_item(q, ref->alias.text, &ref->column_aliases, out);
 }
 
+static struct from_item *take_lateral_left(struct select_block *q)
+{
+    struct from_item *left = q->lateral_left;
+    q->lateral_left = NULL;
+    return left;
+}
+
 laminar_status bind_table_ref(struct select_block *q, const struct ast_table_ref *ref,
                               struct from_item *out)
 {
@@ -124,12 +131,12 @@ laminar_status bind_table_ref(struct select_block *q, const struct ast_table_ref
     case AST_TABLE_NAMED: return bind_named(q, ref, out);
     case AST_TABLE_SUBQUERY: return bind_derived(q, ref, out);
     case AST_TABLE_FUNCTION:
+        if (table_is_unnest(ref)) return bind_lateral(q, take_lateral_left(q), ref, false, out);
         if (ref->with_ordinality)
             return plan_unsupported(ctx, ref->span.start, "WITH ORDINALITY is not supported", NULL);
         CHECK(bind_window_table(q, ref, &out->plan));
         return name_item(q, ref->alias.text, &ref->column_aliases, out);
-    case AST_TABLE_UNNEST:
-        return plan_unsupported(ctx, ref->span.start, "UNNEST is not supported yet", NULL);
+    case AST_TABLE_UNNEST: return bind_lateral(q, take_lateral_left(q), ref, false, out);
     case AST_TABLE_JOIN: return bind_join(q, ref, out);
     }
     return plan_unsupported(ctx, ref->span.start, "this table is not supported", NULL);
@@ -146,6 +153,22 @@ static laminar_status bind_no_from(struct select_block *q)
     return LAMINAR_OK;
 }
 
+/* Is the first table of the item a lateral one? a, (UNNEST(a.x) u JOIN b) is then bound as
+ * (a, UNNEST(a.x) u) JOIN b, which is the same unless the join keeps rows of b alone. */
+static laminar_status starts_lateral(struct select_block *q, const struct ast_table_ref *ref,
+                                     bool *out)
+{
+    const struct ast_table_ref *first = ref;
+    while (first->kind == AST_TABLE_JOIN) first = first->u.join->left;
+    *out = table_is_lateral(first);
+    for (; *out && ref->kind == AST_TABLE_JOIN; ref = ref->u.join->left)
+        if (ref->u.join->kind == AST_JOIN_RIGHT || ref->u.join->kind == AST_JOIN_FULL)
+            return plan_unsupported(q->ctx, ref->u.join->keyword_span.start,
+                                    "a RIGHT or FULL JOIN on a lateral table is not supported",
+                                    "put the lateral join into a derived table");
+    return LAMINAR_OK;
+}
+
 laminar_status bind_from(struct select_block *q, const struct ast_select *select)
 {
     if (select->n_from == 0) return bind_no_from(q);
@@ -153,6 +176,14 @@ laminar_status bind_from(struct select_block *q, const struct ast_select *select
     CHECK(bind_table_ref(q, select->from[0], &all));
     for (size_t i = 1; i < select->n_from; i++) {
         struct from_item next, both;
+        bool is_lateral;
+        CHECK(starts_lateral(q, select->from[i], &is_lateral));
+        if (is_lateral) {
+            q->lateral_left = &all;
+            CHECK(bind_table_ref(q, select->from[i], &both));
+            all = both;
+            continue;
+        }
         CHECK(bind_table_ref(q, select->from[i], &next));
         CHECK(bind_cross(q, &all, &next, select->from[i]->span.start, &both));
         all = both;

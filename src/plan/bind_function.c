@@ -115,6 +115,7 @@ laminar_status bind_function(struct select_block *q, const struct ast_expr *ast,
             "ROW_NUMBER() OVER (PARTITION BY ... ORDER BY ...) <= n is, in QUALIFY; for time windows use TUMBLE or HOP in GROUP BY");
     if (strcmp(name, "grouping") == 0 || strcmp(name, "grouping_id") == 0)
         return bind_grouping_function(q, ast, out);
+    if (ast_is_unnest(ast)) return bind_unnest_call(q, ast, out);
     if (window_function_known(name)) return bind_window_bound(q, ast, out);
     for (size_t i = 0; i < ARRAY_LENGTH(special_forms); i++) {
         if (strcmp(special_forms[i].name, name) != 0) continue;

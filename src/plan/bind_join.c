@@ -6,8 +6,8 @@
  * predicate. */
 #include "plan/bind.h"
 
-static laminar_status check_aliases(struct select_block *q, const struct scope *left,
-                                    const struct scope *right, uint32_t offset)
+laminar_status check_table_names(struct select_block *q, const struct scope *left,
+                                 const struct scope *right, uint32_t offset)
 {
     const char *last = NULL;
     for (uint32_t i = 0; i < right->n; i++) {
@@ -26,7 +26,7 @@ static laminar_status check_aliases(struct select_block *q, const struct scope *
 laminar_status bind_cross(struct select_block *q, struct from_item *left, struct from_item *right,
                           uint32_t offset, struct from_item *out)
 {
-    CHECK(check_aliases(q, &left->scope, &right->scope, offset));
+    CHECK(check_table_names(q, &left->scope, &right->scope, offset));
     struct from_item both = {0};
     CHECK(plan_make_join(q->ctx, JOIN_CROSS, left->plan, right->plan, &both.plan));
     both.plan->sql_offset = offset;
@@ -261,6 +261,59 @@ static laminar_status make_join(struct select_block *q, const struct ast_join *a
     return plan_make_selection(ctx, join, map, join->n_cols, out);
 }
 
+/* --- Lateral ---------------------------------------------------------------------------------- */
+
+/* Its right side may speak of the left one. */
+static bool is_forward(const struct ast_join *ast)
+{
+    return ast->flavour == AST_JOIN_PLAIN &&
+           (ast->kind == AST_JOIN_INNER || ast->kind == AST_JOIN_LEFT ||
+            ast->kind == AST_JOIN_CROSS);
+}
+
+bool table_is_lateral(const struct ast_table_ref *ref) { return table_is_unnest(ref); }
+
+laminar_status bind_lateral(struct select_block *q, struct from_item *left,
+                            const struct ast_table_ref *ref, bool is_outer, struct from_item *out)
+{
+    return bind_unnest(q, left, ref, is_outer, out);
+}
+
+/* left JOIN UNNEST(left.column) ON ... */
+static laminar_status bind_lateral_join(struct select_block *q, const struct ast_table_ref *ref,
+                                        struct from_item *left, struct from_item *out)
+{
+    struct plan_context *ctx = q->ctx;
+    const struct ast_join *ast = ref->u.join;
+    bool is_outer = ast->kind == AST_JOIN_LEFT;
+    struct expr_list conjuncts = {0};
+    struct expr *condition;
+    if (ast->is_natural || ast->using_columns.n)
+        return plan_unsupported(ctx, ast->keyword_span.start,
+                                "NATURAL and USING are not supported beside a lateral table",
+                                "use ON");
+    CHECK(bind_lateral(q, left, ast->right, is_outer, out));
+    if (!ast->on) return LAMINAR_OK;
+    struct select_block inner = {.b = q->b,
+                                 .ctx = ctx,
+                                 .parent = q->parent,
+                                 .plan = out->plan,
+                                 .scope = out->scope,
+                                 .clause = {.name = "a JOIN condition"}};
+    CHECK(bind_expr(&inner, ast->on, &condition));
+    CHECK(make_condition(ctx, condition, "the condition of a JOIN", &condition));
+    CHECK(rewrite_fold_expr(ctx, &condition));
+    if (expr_is_const_bool(condition, true)) return LAMINAR_OK;
+    if (is_outer)
+        return plan_unsupported(
+            ctx, ast->on->span.start,
+            "a LEFT JOIN with a lateral table takes no condition but ON true",
+            "put the condition into the lateral subquery, or filter the array first");
+    CHECK(expr_split_and(ctx, condition, &conjuncts));
+    CHECK(expr_make_and(ctx, &conjuncts, &condition));
+    return plan_make_filter(ctx, out->plan, condition, &out->plan);
+}
+
 laminar_status bind_join(struct select_block *q, const struct ast_table_ref *ref,
                          struct from_item *out)
 {
@@ -271,8 +324,10 @@ laminar_status bind_join(struct select_block *q, const struct ast_table_ref *ref
         return plan_unsupported(ctx, ast->keyword_span.start,
                                 "TEMPORAL PROBE JOIN is not supported yet", NULL);
     CHECK(bind_table_ref(q, ast->left, &left));
+    if (table_is_lateral(ast->right) && is_forward(ast))
+        return bind_lateral_join(q, ref, &left, out);
     CHECK(bind_table_ref(q, ast->right, &right));
-    CHECK(check_aliases(q, &left.scope, &right.scope, ast->right->span.start));
+    CHECK(check_table_names(q, &left.scope, &right.scope, ast->right->span.start));
     if (ast->flavour == AST_JOIN_ASOF) return bind_asof(q, ref, &left, &right, out);
 
     struct scope both;

@@ -155,11 +155,30 @@ static laminar_status row_number_value(struct select_block *q, const struct ast_
     return LAMINAR_OK;
 }
 
+/* unnest(struct): a column for each field. */
+static laminar_status expand_struct(struct select_block *q, struct expr *e, struct item_list *items)
+{
+    struct plan_context *ctx = q->ctx;
+    for (uint32_t i = 0; i < e->type.info->n_fields; i++) {
+        const char *field = e->type.info->fields[i].name;
+        struct expr *args[2], *value;
+        const char *name;
+        ALLOC_OR_FAIL(ctx, args[0], expr_copy(ctx->arena, e));
+        ALLOC_OR_FAIL(ctx, args[1], const_string(ctx->arena, field, strlen(field)));
+        CHECK(make_call(ctx, "struct_extract", args, 2, e->sql_offset, &value));
+        CHECK(bind_name(ctx, field, &name));
+        CHECK(add_item(q, items, value, name));
+    }
+    return LAMINAR_OK;
+}
+
 static laminar_status bind_select_list(struct select_block *q, struct item_list *items)
 {
     struct plan_context *ctx = q->ctx;
-    q->clause = (struct clause){
-        .name = "the select list", .allows_aggregates = true, .allows_subqueries = true};
+    q->clause = (struct clause){.name = "the select list",
+                                .allows_aggregates = true,
+                                .allows_subqueries = true,
+                                .allows_unnest = true};
     for (size_t i = 0; i < q->select->n_items; i++) {
         const struct ast_select_item *item = &q->select->items[i];
         if (item->expr->kind == AST_EXPR_STAR) {
@@ -168,6 +187,12 @@ static laminar_status bind_select_list(struct select_block *q, struct item_list 
         }
         struct expr *e;
         const char *name;
+        bool is_struct;
+        CHECK(bind_unnest_struct(q, item->expr, &e, &is_struct));
+        if (is_struct) {
+            CHECK(expand_struct(q, e, items));
+            continue;
+        }
         if (q->qualify->call == item->expr)
             CHECK(row_number_value(q, item->expr, &e));
         else

@@ -122,6 +122,10 @@ static void node_name(const struct plan *plan, struct strbuf *out)
         strbuf_puts(out, "Grouping sets");
         return;
     }
+    if (plan->kind == PLAN_UNNEST) {
+        strbuf_puts(out, plan->is_unnest_outer ? "Unnest outer" : "Unnest");
+        return;
+    }
     static const char *const sets[] = {[SET_INTERSECT] = "Intersect", [SET_EXCEPT] = "Except"};
     if (plan->kind == PLAN_JOIN)
         strbuf_puts(out, joins[plan->join_kind]);
@@ -332,6 +336,20 @@ static void expand_detail(const struct plan *plan, struct strbuf *out)
     if (n < plan->n_rows) strbuf_printf(out, ", ... %zu in all", plan->n_rows);
 }
 
+static void unnest_detail(const struct plan *plan, struct strbuf *out)
+{
+    for (uint32_t i = 0; i < plan->n_unnest; i++) {
+        const struct unnest_item *item = &plan->unnest[i];
+        if (i) strbuf_puts(out, ", ");
+        if (item->kind == UNNEST_SERIES)
+            strbuf_puts(out, item->excludes_end ? "range(" : "generate_series(");
+        print_exprs(item->args, item->n_args, plan->inputs[0], out);
+        if (item->kind == UNNEST_SERIES) strbuf_putc(out, ')');
+    }
+    strbuf_puts(out, plan->has_ordinality ? " with ordinality  columns: " : "  columns: ");
+    print_all_columns(plan, out);
+}
+
 static void node_detail(const struct plan *plan, struct strbuf *out)
 {
     switch (plan->kind) {
@@ -342,6 +360,7 @@ static void node_detail(const struct plan *plan, struct strbuf *out)
     case PLAN_AGGREGATE: aggregate_detail(plan, out); break;
     case PLAN_JOIN: join_detail(plan, out); break;
     case PLAN_UNION_ALL: strbuf_printf(out, "%u inputs", plan->n_inputs); break;
+    case PLAN_UNNEST: unnest_detail(plan, out); break;
     case PLAN_EXPAND: expand_detail(plan, out); break;
     case PLAN_DISTINCT:
     case PLAN_SET: print_all_columns(plan, out); break;

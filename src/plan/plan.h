@@ -72,6 +72,7 @@ enum plan_kind {
     PLAN_JOIN,      /* two inputs */
     PLAN_UNION_ALL, /* n inputs of equal types */
     PLAN_DISTINCT,  /* whole rows */
+    PLAN_UNNEST,    /* each row once for each element of its arrays or series */
     PLAN_EXPAND,    /* each row once a grouping set: exprs, n_rows = sets */
     PLAN_SET,       /* INTERSECT, EXCEPT of two inputs of equal types */
     /* ORDER BY + LIMIT/OFFSET, per partition if any; also a bare LIMIT (no keys) */
@@ -118,6 +119,15 @@ enum join_strategy {
     STRATEGY_NESTED /* no equality: cross product with a condition */
 };
 enum asof_match { ASOF_GE, ASOF_GT, ASOF_LE, ASOF_LT, ASOF_NEAREST };
+
+/* One argument of UNNEST, or one series. */
+enum unnest_kind { UNNEST_LIST, UNNEST_MAP, UNNEST_SERIES };
+struct unnest_item {
+    enum unnest_kind kind;
+    bool excludes_end;  /* range() */
+    struct expr **args; /* over the input: the array or map; or from, to, step */
+    uint32_t n_args;
+};
 
 enum set_kind { SET_INTERSECT, SET_EXCEPT };
 
@@ -204,6 +214,15 @@ struct plan {
      * no such bound. `emit` says when rows without a match come out. */
     int64_t lower_us;
     int64_t upper_us;
+
+    /* PLAN_UNNEST. Output: columns pass[0..n_pass) of the input, one column an item (a map: key
+     * and value), ordinality BIGINT if there is one. */
+    struct unnest_item *unnest;
+    uint32_t n_unnest;
+    uint32_t *pass;
+    uint32_t n_pass;
+    bool is_unnest_outer; /* a row without elements comes out once, with nulls */
+    bool has_ordinality;
 
     /* PLAN_SET */
     enum set_kind set_kind;

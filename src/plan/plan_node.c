@@ -186,6 +186,8 @@ laminar_status plan_visit_exprs(struct plan *plan, struct expr_visitor *visitor)
     if (plan->kind == PLAN_VALUES || plan->kind == PLAN_EXPAND)
         CHECK(visit_list(visitor, plan->exprs, plan->n_rows * plan->n_cols, 0));
     if (plan->kind == PLAN_PROJECT) CHECK(visit_list(visitor, plan->exprs, plan->n_cols, 0));
+    for (uint32_t i = 0; i < plan->n_unnest; i++)
+        CHECK(visit_list(visitor, plan->unnest[i].args, plan->unnest[i].n_args, 0));
     CHECK(visit_list(visitor, plan->group, plan->n_group, 0));
     CHECK(visit_optional(visitor, &plan->window.time, 0));
     for (uint32_t i = 0; i < plan->n_aggs; i++) {

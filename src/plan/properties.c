@@ -336,6 +336,31 @@ static laminar_status expand_properties(struct plan *plan)
     return LAMINAR_OK;
 }
 
+static laminar_status unnest_properties(struct plan_context *ctx, struct plan *plan)
+{
+    const struct plan_properties *in = &plan->inputs[0]->props;
+    uint32_t *key = NULL;
+    plan->props.is_append_only = in->is_append_only;
+    for (uint32_t i = plan->n_pass; i-- > 0 && in->time_col >= 0;)
+        if (plan->pass[i] == (uint32_t)in->time_col) plan->props.time_col = (int32_t)i;
+    if (!in->has_key || !plan->has_ordinality) return LAMINAR_OK;
+    /* the input's key and the element's number */
+    CHECK(set_key(ctx, plan, in->n_key_cols + 1, &key));
+    for (uint32_t k = 0; k < in->n_key_cols; k++) {
+        uint32_t i = 0;
+        while (i < plan->n_pass && plan->pass[i] != in->key_cols[k]) i++;
+        if (i == plan->n_pass) {
+            plan->props.has_key = false;
+            plan->props.key_cols = NULL;
+            plan->props.n_key_cols = 0;
+            return LAMINAR_OK;
+        }
+        key[k] = i;
+    }
+    key[in->n_key_cols] = plan->n_cols - 1;
+    return LAMINAR_OK;
+}
+
 /* A change of a row comes from a change of it on either side, so the watermark is the union's. */
 static laminar_status set_properties(struct plan_context *ctx, struct plan *plan)
 {
@@ -432,6 +457,7 @@ static laminar_status node_properties(struct plan_context *ctx, struct plan *pla
     case PLAN_JOIN: return join_properties(ctx, plan);
     case PLAN_UNION_ALL: return union_properties(ctx, plan);
     case PLAN_DISTINCT: return distinct_properties(ctx, plan);
+    case PLAN_UNNEST: return unnest_properties(ctx, plan);
     case PLAN_EXPAND: return expand_properties(plan);
     case PLAN_SET: return set_properties(ctx, plan);
     case PLAN_TOP_N: return top_properties(ctx, plan);

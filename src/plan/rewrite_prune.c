@@ -184,6 +184,30 @@ static laminar_status prune_aggregate(struct plan_context *ctx, struct plan *pla
     return plan_visit_exprs(plan, &remap);
 }
 
+static laminar_status prune_unnest(struct plan_context *ctx, struct plan *plan, const bool *needed,
+                                   uint32_t **map)
+{
+    uint32_t n_old = plan->n_pass, n_pass = 0, *input_map;
+    bool *used;
+    CHECK(new_flags(ctx, plan->inputs[0]->n_cols, &used));
+    CHECK(new_map(ctx, plan->n_cols, map));
+    for (uint32_t i = 0; i < n_old; i++) {
+        if (!needed[i]) continue;
+        used[plan->pass[i]] = true;
+        plan->pass[n_pass] = plan->pass[i];
+        (*map)[i] = n_pass++;
+    }
+    plan->n_pass = n_pass;
+    for (uint32_t i = n_old; i < plan->n_cols; i++) (*map)[i] = n_pass + i - n_old;
+    compact_columns(plan, *map, plan->n_cols - (n_old - n_pass));
+    struct expr_visitor mark = {.visit = mark_visit, .data = used};
+    CHECK(plan_visit_exprs(plan, &mark));
+    CHECK(prune(ctx, &plan->inputs[0], used, &input_map));
+    for (uint32_t i = 0; i < n_pass; i++) plan->pass[i] = input_map[plan->pass[i]];
+    struct expr_visitor remap = {.visit = remap_visit, .data = input_map};
+    return plan_visit_exprs(plan, &remap);
+}
+
 struct join_flags {
     bool *both; /* left ++ right */
     bool *left;
@@ -330,6 +354,7 @@ static laminar_status prune(struct plan_context *ctx, struct plan **node, const 
     case PLAN_AGGREGATE: return prune_aggregate(ctx, plan, needed, map);
     case PLAN_JOIN: return prune_join(ctx, plan, needed, map);
     case PLAN_UNION_ALL: return prune_union(ctx, plan, needed, map);
+    case PLAN_UNNEST: return prune_unnest(ctx, plan, needed, map);
     case PLAN_EXPAND: return prune_expand(ctx, plan, needed, map);
     case PLAN_SET:
     case PLAN_DISTINCT: return prune_distinct(ctx, plan, map);

@@ -103,6 +103,18 @@ static laminar_status push_union(struct plan_context *ctx, struct plan **node,
     return place(ctx, node, &stay);
 }
 
+/* Conditions on columns that are passed on keep all copies of a row or none. */
+static laminar_status push_unnest(struct plan_context *ctx, struct plan **node,
+                                  struct expr_list *preds)
+{
+    struct plan *plan = *node;
+    struct expr_list sink = {0}, stay = {0};
+    CHECK(split_by_columns(ctx, preds, 0, plan->n_pass, &sink, &stay));
+    for (uint32_t i = 0; i < sink.n; i++) expr_remap(sink.items[i], plan->pass);
+    CHECK(push(ctx, &plan->inputs[0], &sink));
+    return place(ctx, node, &stay);
+}
+
 static laminar_status push_top_n(struct plan_context *ctx, struct plan **node,
                                  struct expr_list *preds)
 {
@@ -269,6 +281,7 @@ static laminar_status push(struct plan_context *ctx, struct plan **node, struct 
         CHECK(split_by_columns(ctx, preds, 0, plan->inputs[0]->n_cols, &sink, &stay));
         CHECK(push(ctx, &plan->inputs[0], &sink));
         return place(ctx, node, &stay);
+    case PLAN_UNNEST: return push_unnest(ctx, node, preds);
     case PLAN_EXPAND:
     case PLAN_SCAN:
     case PLAN_VALUES: break;

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cases import bids, keyed, right, table
+from cases import bids, keyed, keyed_typed, right, table, typed
 from law import Case
 
 CASES = [
@@ -41,4 +41,33 @@ CASES = [
     Case("grouping_window_close", [bids(watermark="ts")], "SELECT TUMBLE(ts, INTERVAL '10' SECOND) AS win, k, b, count(*) AS n FROM s "
          "GROUP BY CUBE (k, b), TUMBLE(ts, INTERVAL '10' SECOND)", emit="EMIT ON WINDOW CLOSE", at_end_only=True),
     Case("group_by_all", [keyed()], "SELECT g, v > 0 AS p, count(*) AS n, sum(v) + 1 AS sv FROM s GROUP BY ALL"),
+    Case("unnest", [typed()], "SELECT id, x FROM s, UNNEST(s.l) AS t(x)"),
+    Case("unnest_keyed", [keyed_typed()], "SELECT k, x, f FROM s, UNNEST(l) AS t(x) WHERE f > 0"),
+    Case("unnest_left", [keyed_typed()], "SELECT k, x FROM s LEFT JOIN UNNEST(s.l) AS t(x) ON true"),
+    Case("unnest_condition", [keyed_typed()], "SELECT k, x FROM s JOIN UNNEST(s.l) AS t(x) ON x > 1", duck="SELECT k, x FROM s, UNNEST(s.l) AS t(x) WHERE x > 1"),
+    Case("unnest_ordinality", [keyed_typed()], "SELECT k, x, o FROM s, UNNEST(l) WITH ORDINALITY AS t(x, o)",
+         duck="SELECT k, unnest(l) AS x, generate_subscripts(l, 1) AS o FROM s"),
+    Case("unnest_two", [keyed_typed()], "SELECT k, x, x2 FROM s, UNNEST(l, list_slice(l, 1, 1)) AS t(x, x2)",
+         duck="SELECT k, unnest(l) AS x, unnest(list_slice(l, 1, 1)) AS x2 FROM s"),
+    Case("unnest_product", [keyed_typed()], "SELECT k, a.x, b.y FROM s, UNNEST(l) AS a(x), UNNEST(l) AS b(y)"),
+    Case("unnest_group", [keyed_typed()], "SELECT x, count(*) AS n, sum(k) AS sk FROM s, UNNEST(l) AS t(x) GROUP BY x"),
+    Case("unnest_strings", [keyed()], "SELECT k, x FROM s, UNNEST(string_to_array(w || ' long enough not to be inline', ' ')) AS t(x)"),
+    Case("unnest_structs", [keyed_typed()], "SELECT k, x.a AS a, x.b AS b FROM s, UNNEST(make_array(r, r)) AS t(x)",
+         duck="SELECT k, x.a AS a, x.b AS b FROM s, UNNEST([r, r]) AS t(x)"),
+    Case("unnest_select", [keyed_typed()], "SELECT k, unnest(l) AS x FROM s WHERE f IS NOT NULL"),
+    Case("unnest_select_two", [typed()], "SELECT id, unnest(l) + k AS x, unnest(make_array(k, id)) AS y FROM s",
+         duck="SELECT id, unnest(l) + k AS x, unnest([k, id]) AS y FROM s"),
+    Case("unnest_select_struct", [keyed_typed()], "SELECT k, unnest(r) FROM s"),
+    Case("unnest_join", [keyed_typed(), table()], "SELECT s.k, t.name FROM s, UNNEST(s.l) AS u(x) JOIN t ON t.k = u.x",
+         duck="SELECT q.k, t.name FROM (SELECT k, unnest(l) AS x FROM s) q JOIN t ON t.k = q.x"),
+    Case("unnest_distinct", [keyed_typed()], "SELECT DISTINCT x FROM s, UNNEST(l) AS t(x)"),
+    Case("series_lateral", [bids(), table()], "SELECT id, g FROM s, generate_series(v, 2) AS t(g)",
+         duck="SELECT id, unnest(generate_series(v, 2)) AS g FROM s"),
+    Case("series_range_keyed", [keyed()], "SELECT k, r FROM s, range(g, v, 2) AS t(r)", duck="SELECT k, unnest(range(g, v, 2)) AS r FROM s"),
+    Case("series_left", [keyed()], "SELECT k, r FROM s LEFT JOIN range(v) AS t(r) ON true", duck="SELECT k, r FROM s LEFT JOIN (SELECT k AS k2, unnest(range(v)) AS r FROM s) q ON k = k2"),
+    Case("series_static", [keyed()], "SELECT r, k FROM generate_series(-2, 3) AS t(r) LEFT JOIN s ON s.g = t.r"),
+    Case("series_times", [bids()], "SELECT id, h FROM s, generate_series(ts, ts + INTERVAL '3' SECOND, INTERVAL '1' SECOND) AS t(h)",
+         duck="SELECT id, unnest(generate_series(ts, ts + INTERVAL '3' SECOND, INTERVAL '1' SECOND)) AS h FROM s"),
+    Case("unnest_stack", [keyed_typed()], "SELECT x, count(*) AS n FROM s, UNNEST(l) AS t(x) GROUP BY x",
+         setup=("CREATE STREAM st_a AS SELECT k, x FROM s, UNNEST(l) AS t(x)",), stream="SELECT x, count(*) AS n FROM st_a GROUP BY x"),
 ]
