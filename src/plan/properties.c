@@ -432,6 +432,8 @@ static bool is_timely(const struct plan *plan)
     case PLAN_AGGREGATE: /* with a window: it takes back values of open windows only */
     case PLAN_UNION_ALL:
     case PLAN_DISTINCT:
+    case PLAN_UNNEST:
+    case PLAN_EXPAND:
     case PLAN_SORT:
     case PLAN_WINDOW_TABLE: return inputs;
     case PLAN_JOIN: /* a change of a table meets rows of any age */
