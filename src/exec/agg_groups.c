@@ -255,7 +255,7 @@ static laminar_status close_groups(struct agg_groups *g, const struct touched_gr
     return groups_remove(g, g->some_slots, g->some_rows, n_gone, err);
 }
 
-static bool is_held_back(struct agg_groups *g, struct step *step, bool is_due)
+bool groups_is_held_back(struct agg_groups *g, struct step *step, bool is_due)
 {
     int64_t every = g->options.every_us;
     if (every == 0) return false;
@@ -269,7 +269,7 @@ static bool is_held_back(struct agg_groups *g, struct step *step, bool is_due)
 laminar_status groups_emit_touched(struct agg_groups *g, struct step *step, bool is_due)
 {
     laminar_status status = LAMINAR_OK;
-    if (g->touched.n == 0 || is_held_back(g, step, is_due)) return LAMINAR_OK;
+    if (g->touched.n == 0 || groups_is_held_back(g, step, is_due)) return LAMINAR_OK;
     for (size_t at = 0; at < g->touched.n && !status; at += EMIT_GROUPS) {
         const struct touched_group *touched = g->touched.items + at;
         size_t n = g->touched.n - at < EMIT_GROUPS ? g->touched.n - at : EMIT_GROUPS;

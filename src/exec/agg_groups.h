@@ -121,6 +121,8 @@ laminar_status groups_emit_new(struct agg_groups *g, struct step *step, const ui
 /* Emits what the step changed; groups without rows are removed. The list is empty after it. EMIT EVERY: when the period is over (op->wake_us tells the
  * circuit when that is), at the end, before a freeze, or when `is_due`. */
 laminar_status groups_emit_touched(struct agg_groups *g, struct step *step, bool is_due) must_check;
+/* EMIT EVERY: there are changes, and they are not to come out in this step. */
+bool groups_is_held_back(struct agg_groups *g, struct step *step, bool is_due);
 laminar_status groups_remove(struct agg_groups *g, const uint64_t *slots, uint8_t **rows, size_t n,
                              struct laminar_error *err) must_check;
 

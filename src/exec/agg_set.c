@@ -192,6 +192,7 @@ void agg_set_deinit(struct agg_set *set)
         mem_free(item->vecs);
         column_deinit(&item->finished);
         column_deinit(&item->weights);
+        agg_union_deinit(item);
     }
     mem_free(set->items);
     mem_free(set->sel);
@@ -337,6 +338,18 @@ static struct pair *pair_at(struct state_hash *table, uint64_t slot_plus_1)
     return (struct pair *)(void *)state_hash_row_for_write(table, slot_plus_1 - 1);
 }
 
+uint64_t agg_item_first_pair(const struct agg_item *item, const uint8_t *group_row)
+{
+    return *(const uint64_t *)(const void *)(group_row + item->chain_offset);
+}
+uint64_t agg_item_next_pair(const struct agg_item *item, uint64_t at, int64_t *count)
+{
+    const struct pair *pair = (const struct pair *)(const void *)state_hash_row(item->distinct,
+                                                                                at - 1);
+    *count = pair->count;
+    return pair->next;
+}
+
 /* A new pair becomes the first of its group's chain. */
 static laminar_status chain_pair(struct agg_item *item, uint64_t slot, struct pair *pair,
                                  uint8_t *group_row, struct laminar_error *err)
@@ -446,6 +459,23 @@ laminar_status agg_set_update(struct agg_set *set, const struct vector *results,
 
 /* --- Results ------------------------------------------------------------------------------------------------------------------------------------- */
 
+laminar_status agg_item_finish_rows(struct agg_item *item, size_t n, struct column *out,
+                                    struct laminar_error *err)
+{
+    const struct column *weights = &item->weights;
+    uint32_t n_order = item->n_cols - item->call->n_args;
+    laminar_status status;
+    for (uint32_t i = n_order; i < item->n_cols; i++) item->vecs[i - n_order] = item->cols[i].vec;
+    if (!type_is_nested(item->agg->result) && type_phys(item->agg->result) != PHYS_STRING)
+        return item->agg->finish_multiset(item->agg, item->vecs, weights->vec.data, n, out, err);
+    /* strings may borrow the columns, which the next group overwrites */
+    column_clear(&item->finished);
+    if ((status = item->agg->finish_multiset(item->agg, item->vecs, weights->vec.data, n,
+                                             &item->finished, err)))
+        return status;
+    return column_append(out, &item->finished.vec, 0, 1, STRINGS_COPY, err);
+}
+
 /* The value of one group from its sorted rows. */
 static laminar_status finish_multiset(struct agg_item *item, uint64_t slot, struct column *out,
                                       struct laminar_error *err)
@@ -453,7 +483,6 @@ static laminar_status finish_multiset(struct agg_item *item, uint64_t slot, stru
     struct column *weights = &item->weights;
     struct state_ordered_cursor cursor;
     laminar_status status = LAMINAR_OK;
-    uint32_t n_order = item->n_cols - item->call->n_args;
     for (uint32_t i = 0; i < item->n_cols; i++) column_clear(&item->cols[i]);
     column_clear(weights);
     size_t n = 0;
@@ -470,15 +499,7 @@ static laminar_status finish_multiset(struct agg_item *item, uint64_t slot, stru
     if (item->form == AGG_FIRST)
         return n ? column_append(out, &item->cols[0].vec, 0, 1, STRINGS_COPY, err)
                  : column_append_null(out, 1, err);
-    for (uint32_t i = n_order; i < item->n_cols; i++) item->vecs[i - n_order] = item->cols[i].vec;
-    if (!type_is_nested(item->agg->result) && type_phys(item->agg->result) != PHYS_STRING)
-        return item->agg->finish_multiset(item->agg, item->vecs, weights->vec.data, n, out, err);
-    /* strings may borrow the columns, which the next group overwrites */
-    column_clear(&item->finished);
-    if ((status = item->agg->finish_multiset(item->agg, item->vecs, weights->vec.data, n,
-                                             &item->finished, err)))
-        return status;
-    return column_append(out, &item->finished.vec, 0, 1, STRINGS_COPY, err);
+    return agg_item_finish_rows(item, n, out, err);
 }
 
 laminar_status agg_set_finish(struct agg_set *set, uint32_t a, const uint64_t *slots,
@@ -505,6 +526,7 @@ laminar_status agg_set_combine(struct agg_set *set, struct agg_heap *heap, uint8
 {
     for (uint32_t i = 0; i < set->n; i++) {
         const struct agg_item *item = &set->items[i];
+        if (item->form != AGG_KERNEL) continue;
         laminar_status status = item->agg->kernels->combine(item->agg, heap, dst + item->offset,
                                                             src + item->offset, err);
         if (status) return status;

@@ -36,6 +36,9 @@ struct agg_item {
     struct vector *vecs;    /* n_cols + 1 */
     struct column weights;  /* MULTISET: of the rows read */
     struct column finished; /* MULTISET, FIRST, and strings: one result */
+    /* of agg_union.c; made at its first use */
+    struct state_hash *merged; /* DISTINCT: values of all parts */
+    struct agg_union *parts;
 };
 
 struct agg_set {
@@ -73,7 +76,7 @@ laminar_status agg_set_update(struct agg_set *set, const struct vector *results,
 laminar_status agg_set_finish(struct agg_set *set, uint32_t a, const uint64_t *slots,
                               uint8_t *const *rows, size_t n, struct column *out,
                               struct laminar_error *err) must_check;
-/* dst += src: panes of a window into one. dst lies in a table with heap `heap`. Only where agg_set_can_combine. */
+/* dst += src: panes of a window into one, the aggregates in kernels. dst's memory comes from `heap`. */
 laminar_status agg_set_combine(struct agg_set *set, struct agg_heap *heap, uint8_t *dst,
                                const uint8_t *src, struct laminar_error *err) must_check;
 bool agg_set_can_combine(const struct agg_set *set);
@@ -81,6 +84,18 @@ void agg_set_destroy_payload(struct agg_set *set, uint8_t *payload);
 /* Groups that are about to be removed: their rows in child tables go. */
 laminar_status agg_set_forget(struct agg_set *set, const uint64_t *slots, uint8_t *const *rows,
                               size_t n, struct laminar_error *err) must_check;
+/* Appends the value of aggregate a over all rows of several groups (the panes of a window) taken together. For the forms that agg_set_combine can't
+ * add up: DISTINCT, MULTISET, FIRST. Cost: the rows (MULTISET) or values (DISTINCT) of all parts; FIRST: the number of parts. */
+laminar_status agg_set_finish_union(struct agg_set *set, uint32_t a, const uint64_t *slots,
+                                    uint8_t *const *rows, size_t n_parts, struct column *out,
+                                    struct laminar_error *err) must_check;
+/* DISTINCT: the pairs of a group as a list; slot + 1 in item->distinct, 0 = end. */
+uint64_t agg_item_first_pair(const struct agg_item *item, const uint8_t *group_row);
+uint64_t agg_item_next_pair(const struct agg_item *item, uint64_t at, int64_t *count);
+void agg_union_deinit(struct agg_item *item);
+/* The value of one group from the sorted rows in item->cols, item->weights: MULTISET. */
+laminar_status agg_item_finish_rows(struct agg_item *item, size_t n, struct column *out,
+                                    struct laminar_error *err) must_check;
 static inline bool agg_set_is_string(const struct agg_set *set, uint32_t a)
 {
     return type_phys(set->items[a].agg->result) == PHYS_STRING ||

@@ -19,6 +19,7 @@ OP_CONSTRUCTOR(project); /* PLAN_PROJECT */
 OP_CONSTRUCTOR(filter_project);
 OP_CONSTRUCTOR(aggregate);        /* PLAN_AGGREGATE without a window */
 OP_CONSTRUCTOR(window_aggregate); /* PLAN_AGGREGATE with one */
+OP_CONSTRUCTOR(session);          /* PLAN_AGGREGATE with WINDOW_SESSION */
 OP_CONSTRUCTOR(window_table);     /* PLAN_WINDOW_TABLE */
 OP_CONSTRUCTOR(distinct);         /* PLAN_DISTINCT */
 OP_CONSTRUCTOR(unnest);           /* PLAN_UNNEST */

@@ -377,6 +377,15 @@ int state_ordered_compare(const struct state_ordered_cursor *a,
     return key_compare(&cursor_entry(a)->key, &cursor_entry(b)->key);
 }
 
+int state_ordered_compare_rows(const struct state_ordered_cursor *a,
+                               const struct state_ordered_cursor *b)
+{
+    const struct ordered_key *x = &cursor_entry(a)->key, *y = &cursor_entry(b)->key;
+    uint32_t n = x->size < y->size ? x->size : y->size;
+    int order = memcmp(key_bytes(x) + 8, key_bytes(y) + 8, n - 8);
+    return order ? order : (x->size > y->size) - (x->size < y->size);
+}
+
 laminar_status state_ordered_read(const struct state_ordered_cursor *c, struct column *cols,
                                   struct laminar_error *err)
 {

@@ -45,6 +45,9 @@ int64_t state_ordered_weight(const struct state_ordered_cursor *cursor);
 /* Order of the rows that two cursors stand on, of one table or of two that were made with the same options; groups come first. */
 int state_ordered_compare(const struct state_ordered_cursor *a,
                           const struct state_ordered_cursor *b);
+/* The same without the groups. */
+int state_ordered_compare_rows(const struct state_ordered_cursor *a,
+                               const struct state_ordered_cursor *b);
 /* Appends the row's values, in the order of options.types (-0.0 comes back as 0.0). cols[i].vec.type must be types[i]; a column with n = SIZE_MAX is
  * left out. Strings are copied. */
 laminar_status state_ordered_read(const struct state_ordered_cursor *cursor, struct column *cols,

@@ -54,18 +54,6 @@ static const struct window_function *window_of(const struct ast_expr *ast)
     return find_window(ast->u.function->name.parts[0].text);
 }
 
-static laminar_status check_kind(struct plan_context *ctx, const struct window_function *w,
-                                 uint32_t offset)
-{
-    if (w->kind == WINDOW_SESSION)
-        return plan_unsupported(ctx, offset, "SESSION windows are not supported yet",
-                                "TUMBLE and HOP are");
-    if (w->kind == WINDOW_CUMULATE)
-        return plan_unsupported(ctx, offset, "CUMULATE windows are not supported yet",
-                                "TUMBLE and HOP are");
-    return LAMINAR_OK;
-}
-
 /* --- The specification ------------------------------------------------------------------------ */
 
 static laminar_status check_time(struct select_block *q, struct expr **time, const char *name)
@@ -90,6 +78,11 @@ static laminar_status check_spec(struct plan_context *ctx, const struct window_s
     if (spec->size_us % 1000 || spec->slide_us % 1000 || spec->offset_us % 1000)
         return plan_error(ctx, LAMINAR_QUERY_FAILED, offset,
                           "window size, slide and offset must be whole milliseconds");
+    if (spec->slide_us > spec->size_us && spec->kind == WINDOW_CUMULATE) {
+        plan_error(ctx, LAMINAR_QUERY_FAILED, offset, "the step is longer than the window");
+        error_hint(ctx->err, "CUMULATE(time, step, size) takes the step first");
+        return LAMINAR_QUERY_FAILED;
+    }
     if (spec->slide_us > spec->size_us) {
         plan_error(ctx, LAMINAR_QUERY_FAILED, offset,
                    "the slide is longer than the window, so rows would be lost");
@@ -111,12 +104,15 @@ static laminar_status bind_sizes(struct select_block *q, const struct window_fun
 {
     struct plan_context *ctx = q->ctx;
     size_t n_sizes = w->order == ARGS_SIZE ? 1 : 2;
-    if (n < n_sizes || n > n_sizes + 1) {
+    size_t n_max = w->kind == WINDOW_SESSION ? n_sizes : n_sizes + 1;
+    if (n < n_sizes || n > n_max) {
         plan_error(ctx, LAMINAR_QUERY_FAILED, offset, "wrong number of arguments for %s", w->name);
-        error_hint(ctx->err, "%s(time, %s [, offset])", w->name,
-                   w->order == ARGS_SIZE         ? "size"
-                   : w->order == ARGS_SLIDE_SIZE ? "slide, size"
-                                                 : "size, slide");
+        error_hint(ctx->err, "%s(time, %s)", w->name,
+                   w->kind == WINDOW_SESSION     ? "gap"
+                   : w->kind == WINDOW_CUMULATE  ? "step, size [, offset]"
+                   : w->order == ARGS_SIZE       ? "size [, offset]"
+                   : w->order == ARGS_SLIDE_SIZE ? "slide, size [, offset]"
+                                                 : "size, slide [, offset]");
         return LAMINAR_QUERY_FAILED;
     }
     int64_t sizes[2] = {0, 0};
@@ -127,8 +123,10 @@ static laminar_status bind_sizes(struct select_block *q, const struct window_fun
     spec->slide_us = w->order == ARGS_SIZE ? sizes[0] : sizes[w->order == ARGS_SLIDE_SIZE ? 0 : 1];
     if (n > n_sizes) CHECK(bind_duration(q, args[n_sizes], "the window offset", &spec->offset_us));
     CHECK(check_spec(ctx, spec, offset));
-    spec->offset_us %= spec->slide_us;
-    if (spec->offset_us < 0) spec->offset_us += spec->slide_us;
+    /* windows repeat after the slide; those of CUMULATE after the size */
+    int64_t period = w->kind == WINDOW_CUMULATE ? spec->size_us : spec->slide_us;
+    spec->offset_us %= period;
+    if (spec->offset_us < 0) spec->offset_us += period;
     return LAMINAR_OK;
 }
 
@@ -149,7 +147,6 @@ static laminar_status bind_spec(struct select_block *q, const struct ast_expr *a
                                 const struct window_function *w, struct window_spec *spec)
 {
     const struct ast_function *f = ast->u.function;
-    CHECK(check_kind(q->ctx, w, ast->span.start));
     *spec = (struct window_spec){0};
     if (f->args.n < 1) return bind_sizes(q, w, NULL, 0, ast->span.start, spec);
     struct clause saved = q->clause;
@@ -213,7 +210,6 @@ laminar_status bind_window_bound(struct select_block *q, const struct ast_expr *
 {
     const struct window_function *w = window_of(ast);
     const char *name = ast->u.function->name.parts[0].text;
-    CHECK(check_kind(q->ctx, w, ast->span.start));
     if (q->window.kind == WINDOW_NONE) {
         /* Without grouping, TUMBLE may be asked for as a plain function of a time. */
         if (!q->is_grouped && function_find(name)) {
@@ -303,7 +299,6 @@ laminar_status bind_window_table(struct select_block *q, const struct ast_table_
                    "TUMBLE and HOP are: TUMBLE(TABLE s, DESCRIPTOR(ts), INTERVAL '1' MINUTE)");
         return LAMINAR_QUERY_UNSUPPORTED;
     }
-    CHECK(check_kind(ctx, w, call->span.start));
     if (f->arg_names)
         return plan_unsupported(ctx, call->span.start, "named arguments are not supported here",
                                 "give the arguments in order");

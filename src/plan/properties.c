@@ -167,7 +167,8 @@ static laminar_status aggregate_properties(struct plan_context *ctx, struct plan
          input_appends = plan->inputs[0]->props.is_append_only;
     uint32_t *key = NULL, n = 0, at = aggregate_group_at(plan);
     CHECK(set_key(ctx, plan, plan->n_group + (is_windowed ? 1 : 0), &key));
-    if (is_windowed) key[n++] = 0;
+    /* windows of CUMULATE share their start, none its end */
+    if (is_windowed) key[n++] = plan->window.kind == WINDOW_CUMULATE ? 1 : 0;
     for (uint32_t i = 0; i < plan->n_group; i++) key[n++] = at + i;
     bool once = plan->emit == EMIT_ON_CLOSE || plan->emit == EMIT_FINAL ||
                 (plan->emit == EMIT_AFTER_WATERMARK && plan->lateness_us == 0);

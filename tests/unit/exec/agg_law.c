@@ -306,6 +306,40 @@ static void value_by_definition(const struct naive_input *in, const struct aggre
     mem_free(order);
 }
 
+static bool same_keys(const struct naive_input *in, const struct plan *plan, size_t a, size_t b)
+{
+    for (uint32_t k = 0; k < plan->n_group; k++) {
+        const struct vector *v = &in->rows.cols[plan->group[k]->column].vec;
+        if (!kernel_equal(v, a, v, b)) return false;
+    }
+    return true;
+}
+
+/* The session of a row: what is less than the gap away, and again what is less than the gap away from that. */
+static void session_of(struct strmap *groups, const struct naive_input *in, const struct plan *plan,
+                       size_t row, int64_t weight, int64_t until)
+{
+    const struct vector *v = &in->rows.cols[LAW_T].vec;
+    const int64_t *times = v->data;
+    int64_t gap = plan->window.size_us, first = times[row], last = first, *net;
+    const char *key;
+    for (bool grows = true; grows;) {
+        grows = false;
+        for (size_t i = 0; (net = strmap_next(&in->net.map, &i, &key)) != NULL;) {
+            size_t other = (size_t)(uintptr_t)strmap_get_z(&in->where, key) - 1;
+            if (*net <= 0 || !vector_is_valid(v, other) || !same_keys(in, plan, row, other))
+                continue;
+            int64_t t = times[other];
+            bool is_near = t > first - gap && t < last + gap && (t < first || t > last);
+            if (!is_near) continue;
+            if (t < first) first = t;
+            if (t > last) last = t;
+            grows = true;
+        }
+    }
+    if (last + gap <= until) add_to_group(groups, in, plan, first, last + gap, row, weight);
+}
+
 static void windows_of(struct strmap *groups, const struct naive_input *in, const struct plan *plan,
                        size_t row, int64_t weight, int64_t until)
 {
@@ -317,6 +351,10 @@ static void windows_of(struct strmap *groups, const struct naive_input *in, cons
     const struct vector *v = &in->rows.cols[LAW_T].vec;
     if (!vector_is_valid(v, row)) return;
     int64_t t = ((const int64_t *)v->data)[row];
+    if (spec->kind == WINDOW_SESSION) {
+        session_of(groups, in, plan, row, weight, until);
+        return;
+    }
     if (spec->kind == WINDOW_CUMULATE) {
         int64_t start = floor_div(t - spec->offset_us, spec->size_us) * spec->size_us +
                         spec->offset_us;
