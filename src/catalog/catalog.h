@@ -61,8 +61,9 @@ struct relation {
     uint32_t n_key_cols;
     /* never retracts: an un-keyed source, or a stream that was proven so */
     bool is_append_only;
-    int32_t time_col; /* event-time column with a watermark; -1 = none */
-    bool is_timely;   /* retractions too are never behind the watermark, see plan.h */
+    int32_t time_col;                  /* event-time column with a watermark; -1 = none */
+    uint32_t window_start, window_end; /* see plan.h */
+    bool is_timely; /* retractions too are never behind the watermark, see plan.h */
     int64_t watermark_delay_us;
     struct retention retention;
     enum emit_mode emit;

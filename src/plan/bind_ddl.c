@@ -355,6 +355,8 @@ static laminar_status keep_plan(struct ddl *d, const struct ast_query *query,
     const struct plan_properties *props = &plan->props;
     relation->is_append_only = props->is_append_only;
     relation->time_col = props->time_col;
+    relation->window_start = props->window_start;
+    relation->window_end = props->window_end;
     relation->is_timely = props->is_timely;
     if (props->has_key && props->n_key_cols) {
         ALLOC_OR_FAIL(d->ctx, relation->key_cols,

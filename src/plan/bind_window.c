@@ -138,8 +138,10 @@ static laminar_status note_event_time(struct select_block *q, struct plan *input
                                 "windows over PROCTIME() are not supported yet",
                                 "use a time column of the rows");
     CHECK(plan_compute_properties(q->ctx, input));
-    spec->is_event_time = spec->time->kind == EXPR_COLUMN &&
-                          input->props.time_col == (int32_t)spec->time->column;
+    const struct plan_properties *props = &input->props;
+    spec->is_event_time = spec->time->kind == EXPR_COLUMN && props->time_col >= 0 &&
+                          (props->time_col == (int32_t)spec->time->column ||
+                           props->window_end == spec->time->column + 1);
     return LAMINAR_OK;
 }
 
@@ -285,6 +287,40 @@ static laminar_status bind_time_argument(struct select_block *q, const struct fr
     return bind_expr(&inner, &column, out);
 }
 
+/* PARTITION BY of the table argument: sessions are per partition, the other windows are the same for all rows. */
+static laminar_status bind_partition(struct select_block *q, const struct ast_expr *arg,
+                                     const struct window_function *w, const struct from_item *input,
+                                     struct plan *plan)
+{
+    struct select_block inner = {.b = q->b,
+                                 .ctx = q->ctx,
+                                 .plan = input->plan,
+                                 .scope = input->scope,
+                                 .clause = {.name = "PARTITION BY"}};
+    if (arg->kind != AST_EXPR_TABLE_ARG || !arg->u.table_arg.partition_by.n) return LAMINAR_OK;
+    const struct ast_name_list *names = &arg->u.table_arg.partition_by;
+    if (w->kind != WINDOW_SESSION) {
+        plan_error(q->ctx, LAMINAR_QUERY_FAILED, names->items[0].span.start,
+                   "PARTITION BY means nothing to %s: its windows are the same for all rows",
+                   w->name);
+        error_hint(q->ctx->err, "leave it out, and put the columns into GROUP BY");
+        return LAMINAR_QUERY_FAILED;
+    }
+    ALLOC_OR_FAIL(q->ctx, plan->partition, ARENA_ARRAY(q->ctx->arena, uint32_t, names->n));
+    for (size_t i = 0; i < names->n; i++) {
+        struct ast_expr column = {.kind = AST_EXPR_COLUMN, .span = names->items[i].span};
+        struct expr *e;
+        column.u.column = (struct ast_qname){
+            .parts = &names->items[i], .n = 1, .span = names->items[i].span};
+        CHECK(bind_expr(&inner, &column, &e));
+        if (e->kind != EXPR_COLUMN)
+            return plan_unsupported(q->ctx, e->sql_offset, "PARTITION BY a field of a column",
+                                    "select it under a name of its own first");
+        plan->partition[plan->n_partition++] = e->column;
+    }
+    return LAMINAR_OK;
+}
+
 laminar_status bind_window_table(struct select_block *q, const struct ast_table_ref *ref,
                                  struct plan **out)
 {
@@ -326,6 +362,7 @@ laminar_status bind_window_table(struct select_block *q, const struct ast_table_
                                          .type = type_timestamp(UNIT_MILLI)};
     plan->cols[n + 1] = (struct plan_column){.name = "window_end",
                                              .type = type_timestamp(UNIT_MILLI)};
+    CHECK(bind_partition(q, f->args.items[0], w, &input, plan));
     *out = plan;
     return LAMINAR_OK;
 }

@@ -95,6 +95,8 @@ struct window_spec {
     int64_t size_us;  /* SESSION: the gap */
     int64_t slide_us; /* HOP: slide; TUMBLE: = size; CUMULATE: step */
     int64_t offset_us;
+    /* the plan above reads window_end but not window_start: the end carries the watermark */
+    bool end_is_time;
     bool is_event_time; /* `time` carries the input's watermark: windows can close */
 };
 
@@ -154,6 +156,9 @@ struct plan_properties {
      * can give up rows that the watermark has passed. A keyed source is not timely: it takes an
      * old row back when a new one replaces it. */
     bool is_timely;
+    /* Bounds of the window that the row is of: column + 1, 0 = none. The end is never before the
+     * watermark where the start carries it; where both are set, each determines the other. */
+    uint32_t window_start, window_end;
     enum state_bound state; /* of this node alone */
     const char *state_note; /* one phrase for EXPLAIN: "one row per carrier, origin" */
 };

@@ -55,6 +55,12 @@ static laminar_status scan_properties(struct plan_context *ctx, struct plan *pla
     props->is_append_only = relation->is_append_only;
     for (uint32_t i = 0; i < plan->n_cols && relation->time_col >= 0; i++)
         if (plan->scan_cols[i] == (uint32_t)relation->time_col) props->time_col = (int32_t)i;
+    for (uint32_t i = 0; i < plan->n_cols; i++) {
+        if (plan->scan_cols[i] + 1 == relation->window_start) props->window_start = i + 1;
+        if (plan->scan_cols[i] + 1 == relation->window_end) props->window_end = i + 1;
+    }
+    if (props->time_col < 0 && relation->time_col >= 0 && props->window_end)
+        props->time_col = (int32_t)props->window_end - 1;
     if (relation->n_key_cols == 0) return LAMINAR_OK;
     uint32_t *key = NULL;
     CHECK(set_key(ctx, plan, relation->n_key_cols, &key));
@@ -93,6 +99,8 @@ static laminar_status filter_properties(struct plan_context *ctx, struct plan *p
     const struct plan_properties *in = &plan->inputs[0]->props;
     plan->props.is_append_only = in->is_append_only;
     plan->props.time_col = in->time_col;
+    plan->props.window_start = in->window_start;
+    plan->props.window_end = in->window_end;
     CHECK(copy_key(ctx, plan, plan->inputs[0]));
     uint32_t n = 0;
     /* WHERE id = 5: the other key columns identify the row */
@@ -112,9 +120,18 @@ static laminar_status project_properties(struct plan_context *ctx, struct plan *
     for (uint32_t i = plan->n_cols; i-- > 0;)
         if (plan->exprs[i]->kind == EXPR_COLUMN) where[plan->exprs[i]->column] = i;
     plan->props.is_append_only = in->is_append_only;
+    /* the other bound of the window stands for one that isn't passed on */
+    uint32_t start = in->window_start ? where[in->window_start - 1] : UINT32_MAX,
+             end = in->window_end ? where[in->window_end - 1] : UINT32_MAX;
+    if (start != UINT32_MAX) plan->props.window_start = start + 1;
+    if (end != UINT32_MAX) plan->props.window_end = end + 1;
     if (in->time_col >= 0 && where[in->time_col] != UINT32_MAX)
         plan->props.time_col = (int32_t)where[in->time_col];
+    else if (in->time_col >= 0 && end != UINT32_MAX)
+        plan->props.time_col = (int32_t)end;
     if (!in->has_key) return LAMINAR_OK;
+    if (in->window_start && start == UINT32_MAX && end != UINT32_MAX)
+        where[in->window_start - 1] = end;
     for (uint32_t k = 0; k < in->n_key_cols; k++)
         if (where[in->key_cols[k]] == UINT32_MAX) return LAMINAR_OK;
     uint32_t *key = NULL;
@@ -173,7 +190,11 @@ static laminar_status aggregate_properties(struct plan_context *ctx, struct plan
     bool once = plan->emit == EMIT_ON_CLOSE || plan->emit == EMIT_FINAL ||
                 (plan->emit == EMIT_AFTER_WATERMARK && plan->lateness_us == 0);
     props->is_append_only = is_windowed && plan->window.is_event_time && once;
-    if (is_windowed && plan->window.is_event_time) props->time_col = 0;
+    if (is_windowed) {
+        props->window_start = plan->window.kind == WINDOW_CUMULATE ? 0 : 1;
+        props->window_end = 2;
+    }
+    if (is_windowed && plan->window.is_event_time) props->time_col = plan->window.end_is_time;
     return aggregate_state(ctx, plan, !input_appends);
 }
 

@@ -275,9 +275,14 @@ static laminar_status push(struct plan_context *ctx, struct plan **node, struct 
     case PLAN_SET: /* a condition keeps all copies of a row or none, on both sides */
     case PLAN_UNION_ALL: return push_union(ctx, node, preds);
     case PLAN_TOP_N: return push_top_n(ctx, node, preds);
+    case PLAN_WINDOW_TABLE:
+        /* which rows there are decides where sessions end */
+        if (plan->window.kind == WINDOW_SESSION) break;
+        CHECK(split_by_columns(ctx, preds, 0, plan->inputs[0]->n_cols, &sink, &stay));
+        CHECK(push(ctx, &plan->inputs[0], &sink));
+        return place(ctx, node, &stay);
     case PLAN_DISTINCT:
     case PLAN_SORT:
-    case PLAN_WINDOW_TABLE:
         CHECK(split_by_columns(ctx, preds, 0, plan->inputs[0]->n_cols, &sink, &stay));
         CHECK(push(ctx, &plan->inputs[0], &sink));
         return place(ctx, node, &stay);

@@ -20,19 +20,44 @@ static int bound_of(const struct expr *e, uint32_t n_in)
     return e->kind == EXPR_COLUMN && e->column >= n_in ? (int)(e->column - n_in) : -1;
 }
 
+static bool is_partition(const struct plan *table, const struct expr *e)
+{
+    for (uint32_t i = 0; i < table->n_partition; i++)
+        if (e->kind == EXPR_COLUMN && e->column == table->partition[i]) return true;
+    return false;
+}
+
+/* Do the other keys (`group`) leave the windows what they are? Windows of CUMULATE are known by their end; sessions must be those of the keys. */
+static bool is_same_windows(const struct plan *table, const struct expr_list *group,
+                            const bool has_bound[2])
+{
+    if (table->window.kind == WINDOW_CUMULATE) return has_bound[1];
+    if (table->window.kind != WINDOW_SESSION) return has_bound[0] || has_bound[1];
+    for (uint32_t i = 0; i < group->n; i++)
+        if (!is_partition(table, group->items[i])) return false;
+    for (uint32_t p = 0; p < table->n_partition; p++) {
+        bool found = false;
+        for (uint32_t i = 0; i < group->n; i++)
+            found |= group->items[i]->column == table->partition[p];
+        if (!found) return false;
+    }
+    return has_bound[0] || has_bound[1];
+}
+
 static laminar_status absorb(struct plan_context *ctx, struct plan **node)
 {
     struct plan *old = *node, *table = old->inputs[0], *aggregate;
     uint32_t n_in = table->inputs[0]->n_cols;
     struct expr_list group = {0};
-    bool has_bound = false;
+    bool has_bound[2] = {false, false};
     for (uint32_t i = 0; i < old->n_group; i++) {
-        if (bound_of(old->group[i], n_in) >= 0)
-            has_bound = true;
+        int bound = bound_of(old->group[i], n_in);
+        if (bound >= 0)
+            has_bound[bound] = true;
         else
             CHECK(expr_list_push(ctx, &group, old->group[i]));
     }
-    if (!has_bound) return LAMINAR_OK;
+    if (!is_same_windows(table, &group, has_bound)) return LAMINAR_OK;
     struct plan rest = *old;
     rest.group = group.items;
     rest.n_group = group.n;
@@ -72,8 +97,29 @@ static laminar_status absorb(struct plan_context *ctx, struct plan **node)
 laminar_status rewrite_window_tables(struct plan_context *ctx, struct plan **plan)
 {
     struct plan *p = *plan;
-    for (uint32_t i = 0; i < p->n_inputs; i++) CHECK(rewrite_window_tables(ctx, &p->inputs[i]));
     bool may_be = p->kind == PLAN_AGGREGATE && p->window.kind == WINDOW_NONE &&
                   p->inputs[0]->kind == PLAN_WINDOW_TABLE;
-    return may_be ? absorb(ctx, plan) : LAMINAR_OK;
+    if (may_be) CHECK(absorb(ctx, plan));
+    p = *plan;
+    for (uint32_t i = 0; i < p->n_inputs; i++) CHECK(rewrite_window_tables(ctx, &p->inputs[i]));
+    if (p->kind != PLAN_WINDOW_TABLE || p->window.kind != WINDOW_SESSION) return LAMINAR_OK;
+    return plan_unsupported(
+        ctx, p->sql_offset, "the rows of a SESSION table can only be aggregated by session",
+        "GROUP BY window_start, window_end and the columns of its PARTITION BY: SESSION(TABLE s PARTITION BY k, DESCRIPTOR(ts), INTERVAL '1' MINUTE)");
+}
+
+/* A projection that passes on the windows' ends, not their starts: the ends carry the watermark, which is ahead by the windows' size. */
+laminar_status rewrite_window_ends(struct plan_context *ctx, struct plan *plan)
+{
+    for (uint32_t i = 0; i < plan->n_inputs; i++) CHECK(rewrite_window_ends(ctx, plan->inputs[i]));
+    if (plan->kind != PLAN_PROJECT) return LAMINAR_OK;
+    struct plan *below = plan->inputs[0];
+    while (below->kind == PLAN_FILTER) below = below->inputs[0];
+    if (below->kind != PLAN_AGGREGATE || below->window.kind == WINDOW_NONE) return LAMINAR_OK;
+    bool has_bound[2] = {false, false};
+    for (uint32_t i = 0; i < plan->n_cols; i++)
+        if (plan->exprs[i]->kind == EXPR_COLUMN && plan->exprs[i]->column < 2)
+            has_bound[plan->exprs[i]->column] = true;
+    below->window.end_is_time = has_bound[1] && !has_bound[0];
+    return LAMINAR_OK;
 }

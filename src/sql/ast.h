@@ -411,6 +411,7 @@ struct ast_expr {
         struct { /* TABLE s or TABLE (query), as an argument of a table function */
             struct ast_qname name;
             struct ast_query *query;
+            struct ast_name_list partition_by; /* PARTITION BY k, PARTITION BY (a, b) */
         } table_arg;
         struct ast_name_list descriptor; /* DESCRIPTOR(ts) */
     } u;

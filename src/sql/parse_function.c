@@ -141,7 +141,20 @@ static struct ast_window *parse_over(struct parser *p)
 
 /* --- Arguments -------------------------------------------------------------------------------------------------------- */
 
-/* TABLE s, TABLE (s), TABLE (SELECT ...). */
+/* PARTITION BY k, PARTITION BY (a, b): without parentheses one name, since a comma goes on to the next argument. */
+static bool parse_table_partition(struct parser *p, struct ast_name_list *out)
+{
+    if (!accept_keyword(p, SQL_KW_PARTITION)) return true;
+    if (!expect_keyword(p, SQL_KW_BY)) return false;
+    if (at(p, SQL_TOKEN_LPAREN)) return parse_name_list(p, out, "a column name");
+    struct list names = {0};
+    struct ast_name name;
+    if (!parse_name(p, &name, "a column name") || !PUSH(p, &names, name)) return false;
+    *out = (struct ast_name_list){names.items, names.n};
+    return true;
+}
+
+/* TABLE s, TABLE (s), TABLE (SELECT ...), each with PARTITION BY. */
 static struct ast_expr *parse_table_arg(struct parser *p)
 {
     struct ast_expr *expr = new_expr(p, AST_EXPR_TABLE_ARG, parser_token(p)->start);
@@ -156,6 +169,7 @@ static struct ast_expr *parse_table_arg(struct parser *p)
         return NULL;
     }
     if (has_parentheses && !expect_close(p, SQL_TOKEN_RPAREN, open)) return NULL;
+    if (!parse_table_partition(p, &expr->u.table_arg.partition_by)) return NULL;
     return end_expr(p, expr);
 }
 

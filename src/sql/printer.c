@@ -467,6 +467,10 @@ static void print_table_arg(struct printer *pr, const struct ast_expr *expr)
     } else {
         print_qname(pr, &expr->u.table_arg.name);
     }
+    if (expr->u.table_arg.partition_by.n) {
+        print_text(pr, " PARTITION BY ");
+        print_names(pr, &expr->u.table_arg.partition_by);
+    }
 }
 
 static void print_query_expr(struct printer *pr, const char *word, const struct ast_expr *expr)

@@ -66,6 +66,8 @@ SQL_TYPES = {
     "date": "DATE",
     "time": "TIMESTAMP",
     "ms": "TIMESTAMP(3)",
+    "old_time": "TIMESTAMP",
+    "epoch_ms": "BIGINT",
     "id": "BIGINT",
     "list": "BIGINT[]",
     "struct": "STRUCT<a BIGINT, b VARCHAR>",
@@ -102,6 +104,12 @@ class Generator:
             back = rng.randrange(skew_s + 1) if skew_s else 0
             micros = rng.randrange(1000) * (1000 if kind == "ms" else 1001)
             return EPOCH + dt.timedelta(seconds=self.clock - back, microseconds=micros)
+        if kind == "old_time":  # around 1970
+            self.clock += rng.randrange(3)
+            return dt.datetime(1969, 12, 31, 23, 58) + dt.timedelta(seconds=self.clock, microseconds=rng.randrange(10**6))
+        if kind == "epoch_ms":
+            self.clock += rng.randrange(3)
+            return self.clock * 1000 - 60000 + rng.randrange(1000)
         if rng.random() < 0.1:
             return None
         if kind == "small":
