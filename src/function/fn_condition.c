@@ -161,6 +161,36 @@ static laminar_status bind_typeof(struct function_binding *binding)
     return LAMINAR_OK;
 }
 
+/* only_value(n, x): x, but an error where n > 1. What a subquery with several rows fails with. */
+static laminar_status only_value_kernel(KERNEL_ARGS)
+{
+    for (size_t i = 0; i < n; i++) {
+        bool is_many = vector_is_valid(&args[0], i) && ROW(int64_t, &args[0], i) > 1;
+        laminar_status status = LAMINAR_OK;
+        if (!is_many) {
+            status = put_value(&args[1], i, i, out, env->err);
+        } else {
+            if (type_is_nested(out->vec.type)) status = column_append_null(out, 1, env->err);
+            if (status == LAMINAR_OK &&
+                eval_fail(env, out, i, "a subquery used as a value returned %lld rows",
+                          (long long)ROW(int64_t, &args[0], i)))
+                return eval_failure(env);
+        }
+        if (status != LAMINAR_OK) return status;
+    }
+    return LAMINAR_OK;
+}
+static laminar_status bind_only_value(struct function_binding *binding)
+{
+    struct bound_function *fn = binding->fn;
+    if (cast_cost(fn->arg_types[0], TYPE(INT64), false) < 0) return bind_mismatch(binding);
+    fn->arg_types[0] = TYPE(INT64);
+    fn->result = fn->arg_types[1];
+    fn->flags = FN_FALLIBLE;
+    fn->kernel = only_value_kernel;
+    return LAMINAR_OK;
+}
+
 static const struct scalar_function functions[] = {
     {"coalesce", "coalesce(a, b, ...) -> common type", "The first that isn't null", 1, 255,
      bind_coalesce, NULL},
@@ -177,6 +207,8 @@ static const struct scalar_function functions[] = {
      bind_extreme, (void *)1},
     {"least", "least(a, b, ...) -> common type", "The least that isn't null", 1, 255, bind_extreme,
      NULL},
+    {"only_value", "only_value(n, x) -> same type as x", "x; an error where n is above 1", 2, 2,
+     bind_only_value, NULL},
     {"typeof", "typeof(x) -> VARCHAR", "Name of x's type", 1, 1, bind_typeof, NULL},
     {"arrow_typeof", "arrow_typeof(x) -> VARCHAR", "Same as typeof", 1, 1, bind_typeof, NULL},
     {"pg_typeof", "pg_typeof(x) -> VARCHAR", "Same as typeof", 1, 1, bind_typeof, NULL},

@@ -130,3 +130,18 @@ bool ast_has_aggregate(const struct ast_expr *ast)
     ast_visit_children(ast, note_aggregate, &found);
     return found;
 }
+
+static void look_for_subquery(void *ctx, const struct ast_expr *ast)
+{
+    bool *found = ctx;
+    *found = *found || ast_has_subquery(ast);
+}
+
+bool ast_has_subquery(const struct ast_expr *ast)
+{
+    bool found = ast->kind == AST_EXPR_EXISTS || ast->kind == AST_EXPR_IN_QUERY ||
+                 ast->kind == AST_EXPR_SUBQUERY || ast->kind == AST_EXPR_ARRAY_QUERY ||
+                 ast->kind == AST_EXPR_QUANTIFIED;
+    if (!found) ast_visit_children(ast, look_for_subquery, &found);
+    return found;
+}

@@ -70,7 +70,9 @@ struct clause {
 struct pending_join {
     struct plan *sub;
     struct expr_list preds; /* EXPR_OUTER: the block's FROM; EXPR_COLUMN: sub */
-    uint32_t base;          /* first of its columns in the block's plan, once joined */
+    bool is_general;        /* sub has outer columns of its own, see detach.h */
+    uint32_t offset;
+    uint32_t base; /* first of its columns in the block's plan, once joined */
 };
 
 struct qualify;
@@ -124,6 +126,7 @@ laminar_status duration_of(struct plan_context *ctx, const struct expr *constant
                            int64_t *out_us) must_check;
 /* Does the tree (outside subqueries) call an aggregate? */
 bool ast_has_aggregate(const struct ast_expr *ast);
+bool ast_has_subquery(const struct ast_expr *ast);
 /* Calls visit for the direct children. */
 void ast_visit_children(const struct ast_expr *ast,
                         void (*visit)(void *ctx, const struct ast_expr *child), void *ctx);
@@ -179,6 +182,9 @@ laminar_status check_table_names(struct select_block *q, const struct scope *lef
 bool table_is_unnest(const struct ast_table_ref *ref);
 laminar_status bind_unnest(struct select_block *q, struct from_item *left,
                            const struct ast_table_ref *ref, bool is_outer, struct from_item *out)
+    must_check;
+/* SELECT unnest FROM UNNEST(array), as a plan. */
+laminar_status make_unnest_query(struct select_block *q, struct expr *array, struct plan **out)
     must_check;
 /* In the select list. unnest(a struct) stands for its fields. */
 bool ast_is_unnest(const struct ast_expr *ast);
@@ -244,6 +250,19 @@ laminar_status bind_exists(struct select_block *q, const struct ast_expr *ast, s
 laminar_status bind_in_query(struct select_block *q, const struct ast_expr *ast,
                              const struct ast_expr *operand, const struct ast_query *query,
                              bool is_negated, struct expr **out) must_check;
+laminar_status bind_quantified(struct select_block *q, const struct ast_expr *ast,
+                               struct expr **out) must_check;
+/* Joins a subquery that may use q's columns to q->plan (kind: INNER or LEFT): its column c, named names[c], is column base + c, or
+ * base + map[c]. */
+struct lateral {
+    enum join_kind kind;
+    const struct plan_column *names;
+    uint32_t n_cols;
+    uint32_t base;
+    uint32_t *map; /* NULL: as they are */
+};
+laminar_status bind_lateral_query(struct select_block *q, const struct ast_query *query,
+                                  struct lateral *lateral) must_check;
 /* If the conjunct of a WHERE is [NOT] EXISTS or [NOT] IN, q->plan is joined with it and *done
  * set. */
 laminar_status bind_subquery_condition(struct select_block *q, const struct ast_expr *ast,

@@ -38,24 +38,22 @@ static void hint_candidates(struct select_block *q, const struct scope *scope, c
     strbuf_deinit(&text);
 }
 
-/* The column of an enclosing query as EXPR_OUTER. */
-static laminar_status outer_expr(struct select_block *q, struct select_block *outer,
-                                 const struct scope_column *col, bool by_bare_name, uint32_t depth,
-                                 const struct ast_expr *ast, struct expr **out)
+static void to_outer(struct expr *e, uint32_t depth)
 {
-    if (depth > 1)
-        return plan_unsupported(q->ctx, ast->span.start,
-                                "a column of a query more than one level up is not supported here",
-                                "only the directly enclosing query's columns can be used");
-    struct expr *e;
-    CHECK(scope_expr(outer, col, by_bare_name, ast->span.start, &e));
-    if (e->kind != EXPR_COLUMN)
-        return plan_unsupported(q->ctx, ast->span.start,
-                                "a column merged by USING can't be used in a correlated subquery",
-                                "write it with its table's name");
-    e->kind = EXPR_OUTER;
-    e->depth = depth;
-    *out = e;
+    if (e->kind == EXPR_COLUMN) {
+        e->kind = EXPR_OUTER;
+        e->depth = depth;
+    }
+    for (uint32_t i = 0; i < e->n_args; i++) to_outer(e->args[i], depth);
+}
+
+/* The column of an enclosing query as EXPR_OUTER. */
+static laminar_status outer_expr(struct select_block *outer, const struct scope_column *col,
+                                 bool by_bare_name, uint32_t depth, const struct ast_expr *ast,
+                                 struct expr **out)
+{
+    CHECK(scope_expr(outer, col, by_bare_name, ast->span.start, out));
+    to_outer(*out, depth);
     return LAMINAR_OK;
 }
 
@@ -150,7 +148,7 @@ static laminar_status bind_bare(struct select_block *q, const struct ast_expr *a
         if (at == -2) return ambiguous(q, &s->scope, name);
         if (at < 0) continue;
         *found = true;
-        return outer_expr(q, s, &s->scope.cols[at], true, depth, ast, out);
+        return outer_expr(s, &s->scope.cols[at], true, depth, ast, out);
     }
     return LAMINAR_OK;
 }
@@ -180,7 +178,7 @@ static laminar_status bind_qualified(struct select_block *q, const struct ast_ex
         }
         *found = true;
         if (depth == 0) return scope_expr(q, &s->scope.cols[at], false, ast->span.start, out);
-        return outer_expr(q, s, &s->scope.cols[at], false, depth, ast, out);
+        return outer_expr(s, &s->scope.cols[at], false, depth, ast, out);
     }
     return LAMINAR_OK;
 }

@@ -479,20 +479,6 @@ static laminar_status bind_slice(struct select_block *q, const struct ast_expr *
     return bind_as_call(q, "array_slice", "an array slice", ast, args, 3, out);
 }
 
-/* x = ANY (query) is IN, x <> ALL (query) is NOT IN. */
-static laminar_status bind_quantified(struct select_block *q, const struct ast_expr *ast,
-                                      struct expr **out)
-{
-    bool is_in = ast->u.quantified.op == AST_BINARY_EQ && !ast->u.quantified.is_all;
-    bool is_not_in = ast->u.quantified.op == AST_BINARY_NE && ast->u.quantified.is_all;
-    if (!ast->u.quantified.query || (!is_in && !is_not_in))
-        return plan_unsupported(q->ctx, ast->span.start, "this form of ANY / ALL is not supported",
-                                "= ANY (query) and <> ALL (query) are; else compare with "
-                                "(SELECT min(...) or max(...) ...)");
-    return bind_in_query(q, ast, ast->u.quantified.operand, ast->u.quantified.query, is_not_in,
-                         out);
-}
-
 laminar_status bind_expr(struct select_block *q, const struct ast_expr *ast, struct expr **out)
 {
     struct plan_context *ctx = q->ctx;

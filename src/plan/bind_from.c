@@ -105,21 +105,20 @@ static laminar_status bind_named(struct select_block *q, const struct ast_table_
     return name_item(q, ref->alias.text ? ref->alias.text : last, &ref->column_aliases, out);
 }
 
-static laminar_status bind_derived(struct select_block *q, const struct ast_table_ref *ref,
-                                   struct from_item *out)
-{
-    if (ref->is_lateral)
-        return plan_unsupported(q->ctx, ref->span.start, "LATERAL is not supported",
-                                "a correlated subquery in the select list or WHERE may do");
-    CHECK(bind_query(q->b, q->parent, ref->u.subquery, &out->plan));
-    return name_item(q, ref->alias.text, &ref->column_aliases, out);
-}
-
 static struct from_item *take_lateral_left(struct select_block *q)
 {
     struct from_item *left = q->lateral_left;
     q->lateral_left = NULL;
     return left;
+}
+
+static laminar_status bind_derived(struct select_block *q, const struct ast_table_ref *ref,
+                                   struct from_item *out)
+{
+    if (q->lateral_left && ref->is_lateral)
+        return bind_lateral(q, take_lateral_left(q), ref, false, out);
+    CHECK(bind_query(q->b, q->parent, ref->u.subquery, &out->plan));
+    return name_item(q, ref->alias.text, &ref->column_aliases, out);
 }
 
 laminar_status bind_table_ref(struct select_block *q, const struct ast_table_ref *ref,

@@ -271,12 +271,54 @@ static bool is_forward(const struct ast_join *ast)
             ast->kind == AST_JOIN_CROSS);
 }
 
-bool table_is_lateral(const struct ast_table_ref *ref) { return table_is_unnest(ref); }
+bool table_is_lateral(const struct ast_table_ref *ref)
+{
+    return table_is_unnest(ref) || (ref->kind == AST_TABLE_SUBQUERY && ref->is_lateral);
+}
+
+/* The columns of a lateral subquery that was joined to q. */
+static laminar_status name_lateral(struct select_block *q, const struct ast_table_ref *ref,
+                                   const struct lateral *lateral, struct scope *scope)
+{
+    struct plan_context *ctx = q->ctx;
+    const struct ast_name_list *names = &ref->column_aliases;
+    const char *alias = NULL;
+    if (ref->alias.text) CHECK(bind_name(ctx, ref->alias.text, &alias));
+    if (names->n > lateral->n_cols)
+        return plan_error(ctx, LAMINAR_QUERY_FAILED, names->items[lateral->n_cols].span.start,
+                          "%zu column name%s for %u column%s", names->n, names->n == 1 ? "" : "s",
+                          lateral->n_cols, lateral->n_cols == 1 ? "" : "s");
+    ALLOC_OR_FAIL(ctx, scope->cols,
+                  ARENA_ARRAY(ctx->arena, struct scope_column, lateral->n_cols + 1));
+    scope->n = lateral->n_cols;
+    for (uint32_t i = 0; i < lateral->n_cols; i++) {
+        uint32_t column = lateral->base + (lateral->map ? lateral->map[i] : i);
+        const char *name = lateral->names[i].name;
+        if (i < names->n) CHECK(bind_name(ctx, names->items[i].text, &name));
+        q->plan->cols[column].name = name;
+        q->plan->cols[column].table = alias;
+        scope->cols[i] = (struct scope_column){.table = alias, .name = name, .column = column};
+    }
+    return LAMINAR_OK;
+}
 
 laminar_status bind_lateral(struct select_block *q, struct from_item *left,
                             const struct ast_table_ref *ref, bool is_outer, struct from_item *out)
 {
-    return bind_unnest(q, left, ref, is_outer, out);
+    struct lateral lateral = {.kind = is_outer ? JOIN_LEFT : JOIN_INNER};
+    struct scope scope = {0};
+    if (table_is_unnest(ref)) return bind_unnest(q, left, ref, is_outer, out);
+    struct select_block inner = {.b = q->b,
+                                 .ctx = q->ctx,
+                                 .parent = q->parent,
+                                 .plan = left->plan,
+                                 .scope = left->scope,
+                                 .clause = {.name = "FROM", .allows_subqueries = true}};
+    CHECK(bind_lateral_query(&inner, ref->u.subquery, &lateral));
+    CHECK(name_lateral(&inner, ref, &lateral, &scope));
+    CHECK(check_table_names(q, &left->scope, &scope, ref->span.start));
+    out->plan = inner.plan;
+    return scope_concat(q->ctx, &left->scope, &scope, 0, &out->scope);
 }
 
 /* left JOIN UNNEST(left.column) ON ... */
@@ -314,6 +356,88 @@ static laminar_status bind_lateral_join(struct select_block *q, const struct ast
     return plan_make_filter(ctx, out->plan, condition, &out->plan);
 }
 
+/* --- Subqueries in ON ------------------------------------------------------------------------- */
+
+/* The conjuncts of ON, those with subqueries apart: they are no conditions over two rows, but joins. */
+struct on_parts {
+    struct ast_expr **plain, **subqueries;
+    size_t n_plain, n_subqueries;
+};
+static laminar_status split_on(struct plan_context *ctx, struct ast_expr *on, struct on_parts *out)
+{
+    if (!on) return LAMINAR_OK;
+    bool is_and = on->kind == AST_EXPR_LOGICAL && !on->u.logical.is_or;
+    struct ast_expr **parts = is_and ? on->u.logical.operands.items : &on;
+    size_t n = is_and ? on->u.logical.operands.n : 1;
+    ALLOC_OR_FAIL(ctx, out->plain, ARENA_ARRAY(ctx->arena, struct ast_expr *, n));
+    ALLOC_OR_FAIL(ctx, out->subqueries, ARENA_ARRAY(ctx->arena, struct ast_expr *, n));
+    for (size_t i = 0; i < n; i++) {
+        if (ast_has_subquery(parts[i]))
+            out->subqueries[out->n_subqueries++] = parts[i];
+        else
+            out->plain[out->n_plain++] = parts[i];
+    }
+    return LAMINAR_OK;
+}
+
+static struct select_block on_block(struct select_block *q, const struct from_item *side)
+{
+    return (struct select_block){.b = q->b,
+                                 .ctx = q->ctx,
+                                 .parent = q->parent,
+                                 .plan = side->plan,
+                                 .scope = side->scope,
+                                 .clause = {.name = "a JOIN condition", .allows_subqueries = true}};
+}
+
+/* Binds the condition over one side alone: as a filter of the side, or as a value that is joined to it. The side is
+ * left alone where that can't be. */
+static laminar_status try_side(struct select_block *q, const struct ast_expr *part,
+                               struct from_item *side, bool filters, struct expr **value,
+                               bool *done)
+{
+    struct plan_context *ctx = q->ctx;
+    struct laminar_error *err = ctx->err, refusal = LAMINAR_ERROR_INIT;
+    struct select_block block = on_block(q, side);
+    ctx->err = &refusal;
+    laminar_status status = filters ? bind_where(&block, part) : bind_expr(&block, part, value);
+    ctx->err = err;
+    *done = status == LAMINAR_OK;
+    if (*done) side->plan = block.plan;
+    if (status == LAMINAR_OUT_OF_MEMORY && err) *err = refusal;
+    return status == LAMINAR_OUT_OF_MEMORY ? status : LAMINAR_OK;
+}
+
+/* A conjunct of an outer, semi or anti join. What speaks of the side that isn't kept alone limits that side; what speaks of one side
+ * otherwise becomes a column of it. */
+static laminar_status bind_on_subquery(struct select_block *q, const struct ast_join *ast,
+                                       const struct ast_expr *part, struct from_item *left,
+                                       struct from_item *right, struct expr_list *conjuncts)
+{
+    struct plan_context *ctx = q->ctx;
+    struct from_item *sides[] = {left, right};
+    bool done = false;
+    uint32_t optional = is_swapped(ast->kind) ? 0 : 1;
+    struct expr *e;
+    if (ast->kind != AST_JOIN_FULL) CHECK(try_side(q, part, sides[optional], true, &e, &done));
+    if (done) return LAMINAR_OK;
+    if (!is_swapped(ast->kind) && ast->kind != AST_JOIN_FULL) {
+        CHECK(try_side(q, part, left, false, &e, &done));
+        if (done) {
+            CHECK(make_condition(ctx, e, "the condition of a JOIN", &e));
+            return expr_split_and(ctx, e, conjuncts);
+        }
+    }
+    struct from_item both = {0};
+    CHECK(bind_cross(q, left, right, part->span.start, &both));
+    struct select_block block = on_block(q, &both);
+    CHECK(bind_expr(&block, part, &e)); /* an error in the condition itself */
+    return plan_unsupported(
+        ctx, part->span.start,
+        "this subquery in the condition of an outer, semi or anti join is not supported",
+        "use it in a derived table on one side of the join");
+}
+
 laminar_status bind_join(struct select_block *q, const struct ast_table_ref *ref,
                          struct from_item *out)
 {
@@ -332,14 +456,25 @@ laminar_status bind_join(struct select_block *q, const struct ast_table_ref *ref
 
     struct scope both;
     struct expr_list conjuncts = {0};
+    struct on_parts on = {0};
+    CHECK(split_on(ctx, ast->on, &on));
+    bool is_inner = ast->kind == AST_JOIN_INNER || ast->kind == AST_JOIN_CROSS;
+    for (size_t i = 0; i < on.n_subqueries && !is_inner; i++)
+        CHECK(bind_on_subquery(q, ast, on.subqueries[i], &left, &right, &conjuncts));
     CHECK(scope_concat(ctx, &left.scope, &right.scope, left.plan->n_cols, &both));
     struct ast_name_list names = ast->using_columns;
     if (ast->is_natural)
         CHECK(natural_columns(q, &left.scope, &right.scope, ast->keyword_span.start, &names));
     if (names.n) CHECK(bind_using(q, &names, ast->kind, &left, &right, &both, &conjuncts));
-    if (ast->on) CHECK(bind_join_condition(q, ast->on, &both, left.plan, right.plan, &conjuncts));
+    for (size_t i = 0; i < on.n_plain; i++)
+        CHECK(bind_join_condition(q, on.plain[i], &both, left.plan, right.plan, &conjuncts));
     CHECK(make_join(q, ast, left.plan, right.plan, &conjuncts, &out->plan));
     bool is_semi = !join_keeps_right(plain_kind(ast->kind));
     out->scope = !is_semi ? both : is_swapped(ast->kind) ? right.scope : left.scope;
+    for (size_t i = 0; i < on.n_subqueries && is_inner; i++) {
+        struct select_block inner = on_block(q, out);
+        CHECK(bind_where(&inner, on.subqueries[i]));
+        out->plan = inner.plan;
+    }
     return LAMINAR_OK;
 }

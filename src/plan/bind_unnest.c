@@ -320,3 +320,15 @@ laminar_status bind_unnest_call(struct select_block *q, const struct ast_expr *a
     (*out)->sql_offset = offset;
     return LAMINAR_OK;
 }
+
+laminar_status make_unnest_query(struct select_block *q, struct expr *array, struct plan **out)
+{
+    struct unnest_item *item;
+    struct from_item row;
+    const uint32_t column = 1;
+    ALLOC_OR_FAIL(q->ctx, item, ARENA_ARRAY(q->ctx->arena, struct unnest_item, 1));
+    CHECK(unnest_item_of(q, array, item));
+    CHECK(one_row(q->ctx, &row));
+    CHECK(make_unnest(q->ctx, row.plan, item, 1, false, out));
+    return plan_make_selection(q->ctx, *out, &column, 1, out);
+}

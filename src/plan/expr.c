@@ -71,6 +71,14 @@ struct expr *expr_substitute(struct arena *arena, const struct expr *e, struct e
     return copy;
 }
 
+bool expr_is_random(const struct expr *e)
+{
+    if (e->kind == EXPR_CALL && (e->fn->flags & FN_VOLATILE)) return true;
+    for (uint32_t i = 0; i < e->n_args; i++)
+        if (expr_is_random(e->args[i])) return true;
+    return false;
+}
+
 bool expr_is_volatile(const struct expr *e)
 {
     if (e->kind == EXPR_CALL && (e->fn->flags & (FN_VOLATILE | FN_STEP_STABLE))) return true;

@@ -76,6 +76,7 @@ void expr_mark_columns(const struct expr *e, bool *used);
 void expr_count_columns(const struct expr *e, uint32_t *counts);
 size_t expr_size(const struct expr *e);
 bool expr_has_columns(const struct expr *e);
+bool expr_is_random(const struct expr *e); /* FN_VOLATILE somewhere */
 bool expr_has_outer(const struct expr *e);
 /* All columns are in [from, to). True without columns. */
 bool expr_columns_within(const struct expr *e, uint32_t from, uint32_t to);
@@ -168,6 +169,10 @@ static inline uint32_t aggregate_aggs_at(const struct plan *p)
 /* Constant rows: cells[row * n_cols + col]. */
 laminar_status plan_make_values(struct plan_context *ctx, struct expr **cells, size_t n_rows,
                                 uint32_t n_cols, struct plan **out) must_check;
+
+/* A tree of its own (plan_copy.c). Of plans that are not finished: properties are not copied. */
+laminar_status plan_copy(struct plan_context *ctx, const struct plan *plan, struct plan **out)
+    must_check;
 
 /* Calls fn for every expression that the node itself holds (not its inputs'); fn may replace it.
  * Stops at the first failure. Columns are those of the input; for joins `side` says which: 0

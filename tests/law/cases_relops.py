@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from cases import bids, keyed, keyed_typed, right, table, typed
-from law import Case
+from law import Case, Relation
+
+def third() -> Relation:
+    return Relation("u", {"k": "key", "y": "small", "z": "small"}, key=("k",), kind="TABLE")
+
+
+SMALL = {"steps": 8, "rows_per_step": 12}
 
 CASES = [
     Case("set_union", [keyed(), table()], "SELECT g, v FROM s UNION SELECT x, k FROM t"),
@@ -70,4 +76,58 @@ CASES = [
          duck="SELECT id, unnest(generate_series(ts, ts + INTERVAL '3' SECOND, INTERVAL '1' SECOND)) AS h FROM s"),
     Case("unnest_stack", [keyed_typed()], "SELECT x, count(*) AS n FROM s, UNNEST(l) AS t(x) GROUP BY x",
          setup=("CREATE STREAM st_a AS SELECT k, x FROM s, UNNEST(l) AS t(x)",), stream="SELECT x, count(*) AS n FROM st_a GROUP BY x"),
+    Case("sub_exists", [keyed(), table()], "SELECT k FROM s WHERE EXISTS (SELECT 1 FROM t WHERE t.x = s.g)", **SMALL),
+    Case("sub_not_exists_two_conditions", [keyed(), table()], "SELECT k FROM s WHERE NOT EXISTS (SELECT 1 FROM t WHERE t.x = s.g AND t.name > s.w)", **SMALL),
+    Case("sub_exists_value", [keyed(), table()], "SELECT k, EXISTS (SELECT 1 FROM t WHERE t.x = s.g) AS e FROM s", **SMALL),
+    Case("sub_exists_value_inequality", [keyed(), table()], "SELECT k, EXISTS (SELECT 1 FROM t WHERE t.x > s.g) AS e FROM s", **SMALL),
+    Case("sub_exists_limit_offset", [keyed(), table()], "SELECT k FROM s WHERE EXISTS (SELECT 1 FROM t WHERE t.x > s.g ORDER BY t.k LIMIT 1 OFFSET 1)", **SMALL),
+    Case("sub_scalar_equality", [keyed(), table()], "SELECT k, (SELECT count(*) FROM t WHERE t.x = s.g) AS n, (SELECT max(t.k) FROM t WHERE t.x = s.g) AS m FROM s", **SMALL),
+    Case("sub_scalar_inequality", [keyed(), table()], "SELECT k, (SELECT max(x) FROM t WHERE t.x > s.g) AS m, (SELECT count(*) FROM t WHERE t.x > s.g) AS n FROM s", **SMALL),
+    Case("sub_scalar_unique", [keyed(), table()], "SELECT k, (SELECT name FROM t WHERE t.k = s.g) AS m FROM s", **SMALL),
+    Case("sub_scalar_first", [keyed(), table()], "SELECT k, (SELECT name FROM t WHERE t.x >= s.g ORDER BY t.k DESC LIMIT 1) AS m FROM s", **SMALL),
+    Case("sub_scalar_outer_in_list", [keyed(), table()], "SELECT k, (SELECT sum(t.x * s.v) FROM t WHERE t.k <= s.k) AS m FROM s", **SMALL),
+    Case("sub_scalar_no_from", [keyed(), table()], "SELECT k, (SELECT s.v + 1) AS m FROM s", **SMALL),
+    Case("sub_scalar_distinct", [keyed(), table()], "SELECT k, (SELECT count(DISTINCT x) FROM t WHERE t.k > s.k) AS m, (SELECT count(*) FROM (SELECT DISTINCT x FROM t WHERE t.k > s.k) q) AS d FROM s", **SMALL),
+    Case("sub_scalar_grouped", [keyed(), table()], "SELECT k, (SELECT sum(q.n) FROM (SELECT t.x, count(*) AS n FROM t WHERE t.k > s.k GROUP BY t.x) q) AS m FROM s", **SMALL),
+    Case("sub_scalar_filtered", [keyed(), table()], "SELECT k FROM s WHERE (SELECT count(*) FROM t WHERE t.x = s.g) = 0", **SMALL),
+    Case("sub_scalar_string_agg", [keyed(), table()], "SELECT k, (SELECT string_agg(name, ',' ORDER BY name) FROM t WHERE t.x < s.v) AS n FROM s", **SMALL),
+    Case("sub_in_value", [keyed(), table()], "SELECT k, s.g IN (SELECT x FROM t) AS i FROM s", **SMALL),
+    Case("sub_not_in_value", [keyed(), table()], "SELECT k, s.g NOT IN (SELECT x FROM t) AS i FROM s", **SMALL),
+    Case("sub_in_value_correlated", [keyed(), table()], "SELECT k, s.g IN (SELECT x FROM t WHERE t.k > s.k) AS i FROM s", **SMALL),
+    Case("sub_not_in", [keyed(), table()], "SELECT k FROM s WHERE s.g NOT IN (SELECT x FROM t WHERE x IS NOT NULL)", **SMALL),
+    Case("sub_not_in_nulls", [keyed(), table()], "SELECT k FROM s WHERE s.g NOT IN (SELECT x FROM t WHERE x IS NULL OR x > 3)", **SMALL),
+    Case("sub_not_in_correlated", [keyed(), table()], "SELECT k FROM s WHERE s.g NOT IN (SELECT x FROM t WHERE t.k > s.k)", **SMALL),
+    Case("sub_in_or", [keyed(), table()], "SELECT k FROM s WHERE s.g IN (SELECT x FROM t WHERE x > 2) OR s.v = 1", **SMALL),
+    Case("sub_any", [keyed(), table()], "SELECT k FROM s WHERE s.v > ANY (SELECT x FROM t WHERE x > 2)", **SMALL),
+    Case("sub_all", [keyed(), table()], "SELECT k, s.v >= ALL (SELECT x FROM t WHERE x < 0) AS a, s.v < ALL (SELECT x FROM t WHERE x > 4) AS b FROM s", **SMALL),
+    Case("sub_all_correlated", [keyed(), table()], "SELECT k FROM s WHERE s.v > ALL (SELECT t.k FROM t WHERE t.x = s.g)", **SMALL),
+    Case("sub_any_not_equal", [keyed(), table()], "SELECT k, s.v <> ANY (SELECT x FROM t) AS a, s.v = ALL (SELECT x FROM t WHERE x = 2) AS b FROM s", **SMALL),
+    Case("sub_having_scalar", [keyed(), table()], "SELECT g, count(*) AS n FROM s GROUP BY g HAVING count(*) > (SELECT min(k) FROM t WHERE x > 0)", **SMALL),
+    Case("sub_having_exists", [keyed(), table()], "SELECT g, count(*) AS n FROM s GROUP BY g HAVING EXISTS (SELECT 1 FROM t WHERE t.x > s.g)", **SMALL),
+    Case("sub_list_grouped", [keyed(), table()], "SELECT g, count(*) AS n, (SELECT max(t.name) FROM t WHERE t.x > s.g) AS m, (SELECT count(*) FROM t WHERE t.x = s.g) AS c FROM s GROUP BY g", **SMALL),
+    Case("sub_in_aggregate", [keyed(), table()], "SELECT g, sum((SELECT max(x) FROM t WHERE t.k <= s.k)) AS n FROM s GROUP BY g", **SMALL),
+    Case("sub_set_inside", [keyed(), table()], "SELECT k, (SELECT count(*) FROM (SELECT x FROM t WHERE t.k > s.k EXCEPT SELECT x FROM t WHERE t.x = s.g) q) AS m FROM s", **SMALL),
+    Case("sub_union_inside", [keyed(), table()], "SELECT k, (SELECT count(*) FROM (SELECT x FROM t WHERE t.k > s.k UNION SELECT t.k FROM t WHERE t.x = s.v) q) AS m FROM s", **SMALL),
+    Case("sub_join_on_inner", [keyed(), table()], "SELECT s.k, t.k AS tk FROM s JOIN t ON s.g = t.x AND EXISTS (SELECT 1 FROM t AS t2 WHERE t2.x = t.x AND t2.k > s.k)", **SMALL),
+    Case("sub_join_on_left", [keyed(), table()], "SELECT s.k, t.k AS tk FROM s LEFT JOIN t ON s.g = t.x AND t.k IN (SELECT x FROM t AS t2)", **SMALL),
+    Case("sub_join_on_left_left", [keyed(), table()], "SELECT s.k, t.k AS tk FROM s LEFT JOIN t ON s.g = t.x AND s.v > (SELECT avg(x) FROM t AS t2)", **SMALL),
+    Case("sub_lateral_aggregate", [keyed(), table()], "SELECT s.k, q.n FROM s, LATERAL (SELECT count(*) AS n FROM t WHERE t.x > s.g) q", **SMALL),
+    Case("sub_lateral", [keyed(), table()], "SELECT s.k, q.name FROM s, LATERAL (SELECT name FROM t WHERE t.x = s.g) q", **SMALL),
+    Case("sub_lateral_left", [keyed(), table()], "SELECT s.k, q.name FROM s LEFT JOIN LATERAL (SELECT name FROM t WHERE t.x = s.g) q ON true", **SMALL),
+    Case("sub_lateral_top", [keyed(), table()], "SELECT s.k, q.name FROM s LEFT JOIN LATERAL (SELECT name, k FROM t WHERE t.x >= s.g ORDER BY k DESC LIMIT 2) q ON true", **SMALL),
+    Case("sub_nested_exists", [keyed(), table(), third()], "SELECT k FROM s WHERE EXISTS (SELECT 1 FROM t WHERE t.x = s.g AND EXISTS (SELECT 1 FROM u WHERE u.y = t.x AND u.z = s.v))", **SMALL),
+    Case("sub_nested_skip", [keyed(), table(), third()], "SELECT k FROM s WHERE EXISTS (SELECT 1 FROM t WHERE t.x > 0 AND EXISTS (SELECT 1 FROM u WHERE u.y = s.g))", **SMALL),
+    Case("sub_nested_not_not", [keyed(), table(), third()], "SELECT k FROM s WHERE NOT EXISTS (SELECT 1 FROM t WHERE t.x = s.g AND NOT EXISTS (SELECT 1 FROM u WHERE u.y = t.x AND u.z > s.v))", **SMALL),
+    Case("sub_nested_scalar", [keyed(), table(), third()], "SELECT k, (SELECT max(x + (SELECT count(*) FROM u WHERE u.y = t.x AND u.z < s.v)) FROM t WHERE t.k <> s.k) AS m FROM s", **SMALL),
+    Case("sub_left_inside", [keyed(), table(), third()], "SELECT k, (SELECT count(u.k) FROM t LEFT JOIN u ON t.x = u.y AND u.z = s.v) AS m FROM s", **SMALL),
+    Case("sub_row_in", [keyed(), table(), third()], "SELECT k FROM s WHERE (s.g, s.v) IN (SELECT y, z FROM u)", **SMALL),
+    Case("sub_row_not_in", [keyed(), table(), third()], "SELECT k FROM s WHERE (s.g, s.v) NOT IN (SELECT y, z FROM u WHERE y IS NOT NULL)", **SMALL),
+    Case("sub_row_in_value", [keyed(), table(), third()], "SELECT k, (s.g, s.v) IN (SELECT y, z FROM u) AS i FROM s", **SMALL),
+    Case("sub_lateral_two", [keyed(), table(), third()], "SELECT s.k, q.name, r.z FROM s CROSS JOIN LATERAL (SELECT name, x FROM t WHERE t.x = s.g) q CROSS JOIN LATERAL (SELECT z FROM u WHERE u.y = q.x AND u.k <= s.k) r", **SMALL),
+    Case("sub_append_exists", [bids(), right()], "SELECT id FROM s WHERE EXISTS (SELECT 1 FROM r WHERE r.k = s.k AND r.x > s.v)", **SMALL),
+    Case("sub_append_not_in", [bids(), right()], "SELECT id FROM s WHERE v NOT IN (SELECT k FROM r WHERE r.x > s.k)", **SMALL),
+    Case("sub_append_scalar", [bids(), right()], "SELECT id, (SELECT max(x) FROM r WHERE r.k <= s.k) AS m FROM s", **SMALL),
+    Case("sub_any_array", [keyed_typed()], "SELECT k, k % 3 = ANY (l) AS a, k % 3 > ALL (l) AS b FROM s",
+         duck="SELECT k, k % 3 = ANY (SELECT unnest(l)) AS a, k % 3 > ALL (SELECT unnest(l)) AS b FROM s"),
+    Case("sub_over_array", [keyed_typed()], "SELECT k, (SELECT sum(x) FROM UNNEST(s.l) AS t(x)) AS n FROM s", duck="SELECT k, list_sum(l) AS n FROM s"),
 ]
