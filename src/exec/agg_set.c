@@ -507,10 +507,15 @@ laminar_status agg_set_finish(struct agg_set *set, uint32_t a, const uint64_t *s
                               struct laminar_error *err)
 {
     struct agg_item *item = &set->items[a];
-    if (has_state(item))
+    if (item->form == AGG_KERNEL || (item->form == AGG_DISTINCT && !set->parts))
         return item->agg->kernels->finish(item->agg, rows, item->offset, n, out, err);
     laminar_status status = LAMINAR_OK;
-    for (size_t i = 0; i < n && !status; i++) status = finish_multiset(item, slots[i], out, err);
+    for (size_t i = 0; i < n && !status && !set->parts; i++)
+        status = finish_multiset(item, slots[i], out, err);
+    size_t from = 0;
+    for (size_t i = 0; i < n && !status && set->parts; from = set->parts->ends[i++])
+        status = agg_set_finish_union(set, a, set->parts->slots + from, set->parts->rows + from,
+                                      set->parts->ends[i] - from, out, err);
     return status;
 }
 

@@ -41,6 +41,13 @@ struct agg_item {
     struct agg_union *parts;
 };
 
+/* The groups at hand are each made of several: group i of those in [ends[i - 1], ends[i]). */
+struct agg_parts {
+    const uint64_t *slots;
+    uint8_t *const *rows;
+    const size_t *ends;
+};
+
 struct agg_set {
     uint32_t n;
     struct agg_item *items;
@@ -51,7 +58,9 @@ struct agg_set {
     bool has_children;     /* DISTINCT, MULTISET, FIRST */
     struct agg_heap *heap; /* of the groups table: set once it exists */
     struct op *op;         /* owner of the child tables */
-    uint32_t *sel;         /* CHUNK_ROWS each, for filtered and distinct aggregates */
+    /* agg_set_finish reads the forms that keep rows from here; NULL: from the groups themselves */
+    const struct agg_parts *parts;
+    uint32_t *sel; /* CHUNK_ROWS each, for filtered and distinct aggregates */
     uint8_t **rows;
     uint64_t *slots;
     int64_t *weights;

@@ -211,6 +211,14 @@ static void aggregate_detail(const struct plan *plan, struct strbuf *out)
         strbuf_puts(out, ", lateness ");
         print_duration(plan->lateness_us, out);
     }
+    if (plan->window.kind == WINDOW_NONE) return;
+    int64_t pane_us = plan_window_pane_us(plan, false), n = window_n_of_row(&plan->window);
+    if (pane_us) {
+        strbuf_puts(out, "  rows: to one pane of ");
+        print_duration(pane_us, out);
+    } else if (n > 1) {
+        strbuf_printf(out, "  rows: to each of up to %lld windows", (long long)n);
+    }
 }
 
 /* Keys as equalities over left ++ right, so that equal names are told apart by their tables. */

@@ -300,6 +300,11 @@ laminar_status plan_create(struct plan_context *ctx, const struct ast_statement 
 /* The tree as text, one node a line, with what each emits, its key, its event time and what
  * bounds its state. */
 void plan_explain(const struct plan *plan, bool as_json, struct strbuf *out);
+/* Of a windowed aggregate: the length of the panes that its windows are made of, when each row is added to one
+ * of them and closing a window combines them; 0 = a row is added to each of its windows. Windows that
+ * come out while they are open, and change then, are not made of panes. */
+int64_t plan_window_pane_us(const struct plan *aggregate, bool is_one_shot);
+int64_t window_n_of_row(const struct window_spec *window); /* windows that a row can be in */
 /* Relations that the plan reads, each once: an array in the arena (NULL for none). */
 laminar_status plan_inputs(const struct plan *plan, struct arena *arena, struct relation ***out,
                            uint32_t *n_out) must_check;

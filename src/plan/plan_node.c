@@ -127,6 +127,31 @@ laminar_status plan_make_distinct(struct plan_context *ctx, struct plan *input, 
     return plan_new_over(ctx, PLAN_DISTINCT, input, out);
 }
 
+int64_t window_n_of_row(const struct window_spec *window)
+{
+    if (window->kind == WINDOW_SESSION) return 1;
+    return (window->size_us + window->slide_us - 1) / window->slide_us;
+}
+
+int64_t plan_window_pane_us(const struct plan *aggregate, bool is_one_shot)
+{
+    enum { PANES_PER_WINDOW = 16 };
+    const struct window_spec *window = &aggregate->window;
+    int64_t size = window->size_us, slide = window->slide_us, a = size, b = slide;
+    bool at_close = aggregate->emit == EMIT_ON_CLOSE || aggregate->emit == EMIT_FINAL ||
+                    (aggregate->emit == EMIT_AFTER_WATERMARK && aggregate->lateness_us <= 0);
+    if (!is_one_shot && !(at_close && window->is_event_time)) return 0;
+    if (window->kind == WINDOW_CUMULATE) return slide;
+    if (window->kind != WINDOW_HOP || size <= slide) return 0;
+    while (b) {
+        int64_t rest = a % b;
+        a = b;
+        b = rest;
+    }
+    /* sizes without a common measure would make more panes than windows are saved */
+    return size / a <= PANES_PER_WINDOW * window_n_of_row(window) ? a : 0;
+}
+
 laminar_status plan_set_aggregate_columns(struct plan_context *ctx, struct plan *aggregate,
                                           const char *const *group_names,
                                           const char *const *agg_names)

@@ -168,16 +168,16 @@ static const struct plan_case windows[] = {
      "Aggregate  window: TUMBLE 1 hour on time  aggs: count(*)  emit: ON UPDATE   [retracts, key (tumble_start(time, INTERVAL '1' HOUR)), event time tumble_start(time, INTERVAL '1' HOUR), state: until the watermark passes the window's end]\n"
      "└─ Scan  flights (source)  columns: time   [append-only, event time time]\n"},
     {"SELECT window_start, window_end, carrier, avg(dep_delay) AS d FROM flights GROUP BY HOP(time, INTERVAL '5' MINUTE, INTERVAL '1' HOUR), carrier EMIT ON WINDOW CLOSE",
-     "Aggregate  keys: carrier  window: HOP 1 hour every 5 minutes on time  aggs: avg(dep_delay)  emit: ON WINDOW CLOSE   [append-only, key (window_start, carrier), event time window_start, state: until the watermark passes the window's end]\n"
+     "Aggregate  keys: carrier  window: HOP 1 hour every 5 minutes on time  aggs: avg(dep_delay)  emit: ON WINDOW CLOSE  rows: to one pane of 5 minutes   [append-only, key (window_start, carrier), event time window_start, state: until the watermark passes the window's end]\n"
      "└─ Scan  flights (source)  columns: time, carrier, dep_delay   [append-only, event time time]\n"},
     {"SELECT w, count(*) FROM (SELECT SLIDE(time, INTERVAL '1' HOUR, INTERVAL '15' MINUTE) AS w, origin, count(*) AS n FROM flights GROUP BY w, origin) GROUP BY w",
      "Aggregate  keys: w  aggs: count(*)   [retracts, key (w), state: one row per w]\n"
      "└─ Project  window_start AS w   [append-only, event time w]\n"
-     "   └─ Aggregate  keys: origin  window: HOP 1 hour every 15 minutes on time  emit: ON WINDOW CLOSE   [append-only, key (window_start, origin), event time window_start, state: until the watermark passes the window's end]\n"
+     "   └─ Aggregate  keys: origin  window: HOP 1 hour every 15 minutes on time  emit: ON WINDOW CLOSE  rows: to one pane of 15 minutes   [append-only, key (window_start, origin), event time window_start, state: until the watermark passes the window's end]\n"
      "      └─ Scan  flights (source)  columns: time, origin   [append-only, event time time]\n"},
     {"SELECT HOPPING(ts, 60000, 1000) AS w, count(*) FROM clicks GROUP BY w",
      "Project  window_start AS w, count(*)   [retracts, key (w)]\n"
-     "└─ Aggregate  window: HOP 1 minute every 1 second on ts  aggs: count(*)  emit: ON UPDATE   [retracts, key (window_start), state: one row per window_start]\n"
+     "└─ Aggregate  window: HOP 1 minute every 1 second on ts  aggs: count(*)  emit: ON UPDATE  rows: to each of up to 60 windows   [retracts, key (window_start), state: one row per window_start]\n"
      "   └─ Scan  clicks (source)  columns: ts   [append-only]\n"},
     {"SELECT TUMBLE(ts, 1000, 100) AS w, count(*) FROM clicks GROUP BY w EMIT EVERY INTERVAL '10' SECOND",
      "Project  window_start AS w, count(*)   [retracts, key (w)]\n"
