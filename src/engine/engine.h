@@ -264,6 +264,8 @@ struct run_options {
     bool is_single_batch;       /* else several of RESULT_BATCH_ROWS */
     bool holds_step;            /* the caller has locked the step */
     _Atomic bool *is_cancelled; /* may be NULL */
+    const char *sql;            /* the statement, for the positions of row errors; may be NULL */
+    size_t sql_size;
 };
 laminar_status engine_run_plan_into(struct database *db, const struct plan *plan,
                                     const struct run_options *options, struct rows *out,

@@ -269,6 +269,8 @@ laminar_status engine_run_plan_into(struct database *db, const struct plan *plan
                         .is_last = true,
                         .zone = db->settings.text[SETTING_ID_time_zone],
                         .err = err,
+                        .sql = options->sql,
+                        .sql_size = options->sql_size,
                         .is_cancelled = options->is_cancelled};
     out->schema = options->schema ? schema_ref(options->schema) : plan_schema(plan);
     if (!out->schema) TRY(error_oom(err));
@@ -331,7 +333,8 @@ laminar_status engine_query(struct database *db, const struct ast_query *query, 
         relation_ref(inputs[i]);
         reads_system |= inputs[i]->kind == RELATION_SYSTEM;
     }
-    struct run_options options = {.is_cancelled = &entry->is_cancelled};
+    struct run_options options = {
+        .is_cancelled = &entry->is_cancelled, .sql = sql, .sql_size = sql_size};
     if (status == LAMINAR_OK && reads_system)
         status = engine_run_plan_into(db, plan, &options, out, err);
     mutex_unlock(&db->control);

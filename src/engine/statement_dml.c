@@ -49,7 +49,10 @@ laminar_status engine_insert_query(struct statement_call *call, const struct ast
     mutex_lock(&db->control);
     engine_plan_context(db, &arena, call->sql, call->sql_size, call->params, call->err, &ctx);
     status = plan_insert_into(&ctx, insert, relation, &plan);
-    struct run_options options = {.schema = relation->schema, .is_single_batch = true};
+    struct run_options options = {.schema = relation->schema,
+                                  .is_single_batch = true,
+                                  .sql = call->sql,
+                                  .sql_size = call->sql_size};
     if (status == LAMINAR_OK) status = engine_run_plan_into(db, plan, &options, &rows, call->err);
     mutex_unlock(&db->control);
     if (status != LAMINAR_OK) goto done;
@@ -162,7 +165,9 @@ static laminar_status collect_changes(struct statement_call *call, struct relati
     struct eval_env env = {.err = call->err,
                            .now_us = clock_wall_us(),
                            .zone = call->db->settings.text[SETTING_ID_time_zone],
-                           .scratch = &scratch};
+                           .scratch = &scratch,
+                           .sql = call->sql,
+                           .sql_size = call->sql_size};
     if (!sel || !values || !gathered || !gathered_cols || !weights) TRY(error_oom(call->err));
     for (uint32_t c = 0; c < n_cols; c++)
         TRY(column_init(&gathered[c], runtime->relation->schema->columns[c].type, call->err));

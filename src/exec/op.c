@@ -44,7 +44,9 @@ struct eval_env step_eval_env(const struct step *step)
     return (struct eval_env){.err = step->err,
                              .mode = step->error_mode,
                              .now_us = step->time_us,
-                             .zone = step->zone ? step->zone : "UTC"};
+                             .zone = step->zone ? step->zone : "UTC",
+                             .sql = step->sql,
+                             .sql_size = step->sql_size};
 }
 
 void op_mark(struct op *op) { circuit_mark(op->circuit, op->index); }

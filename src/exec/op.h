@@ -31,6 +31,9 @@ struct step {
     enum row_error_mode error_mode;
     const char *zone;
     struct laminar_error *err;
+    /* one-shot queries: their text, for the positions of row errors; else NULL */
+    const char *sql;
+    size_t sql_size;
     /* one-shot queries: set from another thread. NULL: nobody can */
     const _Atomic bool *is_cancelled;
 };

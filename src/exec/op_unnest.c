@@ -55,8 +55,11 @@ static const void *value_at(const struct vector *v, size_t row)
 /* A step of 0, or a time that can't be represented: as any bad row. */
 static laminar_status series_fail(struct unnest *u, struct step *step, const char *what)
 {
-    if (step->error_mode == ROW_ERROR_FAIL)
-        return error_set(step->err, LAMINAR_QUERY_FAILED, "generate_series: %s", what);
+    if (step->error_mode == ROW_ERROR_FAIL) {
+        error_set(step->err, LAMINAR_QUERY_FAILED, "generate_series: %s", what);
+        if (step->sql) error_position(step->err, step->sql, step->sql_size, u->plan->sql_offset);
+        return LAMINAR_QUERY_FAILED;
+    }
     if (step->error_mode == ROW_ERROR_SKIP) u->op.bad_rows++;
     return LAMINAR_OK;
 }

@@ -57,6 +57,23 @@ static void set_null(struct reg *reg)
     reg->vec = vector_const_null(reg->expr->type, reg->null_mem, &reg->null_validity);
 }
 
+/* Where the expression stands in the text; what the binder has made of it may have no place of its own. */
+static uint32_t place_of(const struct expr *e)
+{
+    uint32_t place = e->sql_offset;
+    for (uint32_t i = 0; i < e->n_args && !place; i++) place = place_of(e->args[i]);
+    return place;
+}
+
+static laminar_status call_failed(const struct expr *e, struct eval_env *env, laminar_status status)
+{
+    uint32_t place = place_of(e);
+    if (!env->err || env->err->code == LAMINAR_OK) return status;
+    if (env->sql && place && place < env->sql_size && env->err->code == LAMINAR_QUERY_FAILED)
+        error_position(env->err, env->sql, env->sql_size, place);
+    return env->err->code; /* eval_fail may have run out of memory: the error knows */
+}
+
 static laminar_status run_call(struct block *block, struct instr *instr, size_t n,
                                struct eval_env *env)
 {
@@ -90,8 +107,7 @@ static laminar_status run_call(struct block *block, struct instr *instr, size_t 
     status = is_const ? call_const(fn, env, instr->argv, n, col)
                       : fn->kernel(fn, env, instr->argv, m, col);
     col->n = m;
-    if (unlikely(status != LAMINAR_OK)) /* eval_fail may have run out of memory: the error knows */
-        return env->err && env->err->code != LAMINAR_OK ? env->err->code : status;
+    if (unlikely(status != LAMINAR_OK)) return call_failed(instr->expr, env, status);
     out->vec = col->vec;
     out->vec.shape = is_const ? VEC_CONST : VEC_FLAT;
     return LAMINAR_OK;

@@ -35,6 +35,9 @@ struct eval_env {
         row_map;
     char bad_text[256];    /* text of the last skipped row's error */
     struct arena *scratch; /* reset by the evaluator after each chunk */
+    /* The statement's text, for the positions of row errors; NULL: the expressions are not all of one text. */
+    const char *sql;
+    size_t sql_size;
 };
 /* Row `row` has no value: in FAIL mode fills env->err (code LAMINAR_QUERY_FAILED) and returns true: the kernel returns
  * LAMINAR_QUERY_FAILED at once. Else marks the row null in `out` (and as bad in SKIP mode), returns false, and the kernel goes on. */

@@ -110,6 +110,12 @@ static laminar_status match_columns(struct insert *in)
     return LAMINAR_OK;
 }
 
+static void place_at(struct expr *e, uint32_t offset)
+{
+    e->sql_offset = offset;
+    for (uint32_t i = 0; i < e->n_args; i++) place_at(e->args[i], offset);
+}
+
 /* What a column gets that the statement gives no value for. */
 static laminar_status default_value(struct insert *in, uint32_t column, uint32_t offset,
                                     struct expr **out)
@@ -123,6 +129,7 @@ static laminar_status default_value(struct insert *in, uint32_t column, uint32_t
         ctx->sql = NULL;
         laminar_status status = plan_expr(ctx, ast, NULL, 0, &e);
         if (status == LAMINAR_OK) status = plan_assign(ctx, e, col->type, col->name, out);
+        if (status == LAMINAR_OK) place_at(*out, offset);
         ctx->sql = sql;
         return status;
     }
