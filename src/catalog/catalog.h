@@ -63,6 +63,8 @@ struct relation {
     bool is_append_only;
     int32_t time_col;                  /* event-time column with a watermark; -1 = none */
     uint32_t window_start, window_end; /* see plan.h */
+    struct relation *late_to;          /* LATE DATA TO; also among `inputs`, so that it stays */
+    bool is_late_target;               /* rows that were late for some stream come into it */
     bool is_timely; /* retractions too are never behind the watermark, see plan.h */
     int64_t watermark_delay_us;
     struct retention retention;

@@ -29,6 +29,7 @@ static void destroy(struct database *db)
         mem_free(entry->sql);
         mem_free(entry);
     }
+    ARRAY_DEINIT(&db->late);
     ARRAY_DEINIT(&db->all_subs);
     batch_pool_free(db->pool);
     mem_free(db->path);

@@ -87,8 +87,9 @@ struct relation_runtime {
     /* rows of this step, where somebody needs them as a batch */
     struct batch_builder *builder;
     struct file_sink *file;
-    struct vector *slice; /* scratch: one vector a column */
-    int64_t *weights;     /* scratch: CHUNK_ROWS */
+    struct batch_builder *late; /* rows that were late in this step, for relation->late_to */
+    struct vector *slice;       /* scratch: one vector a column */
+    int64_t *weights;           /* scratch: CHUNK_ROWS */
     bool has_failed;
     struct laminar_error failure;
     _Atomic int64_t watermark_us;
@@ -132,6 +133,7 @@ struct database {
     struct mem_account account;
     struct batch_pool *pool;
     uint64_t step_number;
+    ARRAY_OF(struct relation_runtime *) late; /* streams with rows in their `late` */
     struct laminar_error step_error;
 
     struct mutex queue;
@@ -304,6 +306,27 @@ laminar_status engine_insert_query(struct statement_call *call, const struct ast
     must_check;
 /* statement_show.c: SHOW, DESCRIBE, EXPLAIN, SET */
 laminar_status engine_show(struct statement_call *call) must_check;
+
+/* --- LATE DATA TO (late_data.c) -------------------------------------------------------------------------------------------------------------------- */
+/* The window of a plan whose late rows go somewhere; NULL: none. */
+const struct plan *late_data_plan(const struct plan *plan);
+/* The statement that makes a source for them. */
+laminar_status late_data_ddl(const struct plan *window, struct strbuf *out,
+                             struct laminar_error *err) must_check;
+/* Can the stream's late rows go to this relation, which is there? */
+laminar_status late_data_check(const struct relation *relation, const struct plan *window,
+                               const struct relation *target, struct laminar_error *err) must_check;
+laminar_status late_data_depend(struct relation *relation, struct relation *target,
+                                struct laminar_error *err) must_check;
+laminar_status late_data_connect(struct relation_runtime *runtime, struct laminar_error *err)
+    must_check;
+/* The stream goes: what it holds of late rows is dropped. The caller holds step. */
+void late_data_forget(struct relation_runtime *runtime);
+/* Takes one batch of db->late, which is not empty. The batch is the caller's. */
+laminar_status late_data_next(struct database *db, struct pending *out, struct laminar_error *err)
+    must_check;
+/* Late rows that no step has taken yet (of a backfill). The caller holds step. */
+laminar_status engine_run_late(struct database *db, struct laminar_error *err) must_check;
 
 /* --- System relations (system.c) ----------------------------------------------------------------------------------------------------------------- */
 laminar_status system_install(struct database *db, struct laminar_error *err) must_check;

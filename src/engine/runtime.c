@@ -245,6 +245,7 @@ void runtime_free(struct relation_runtime *runtime)
     if (!runtime) return;
     laminar_status status = file_sink_close(runtime->file, NULL);
     (void)status;
+    batch_builder_free(runtime->late);
     store_free(runtime->store);
     batch_builder_free(runtime->builder);
     mem_free(runtime->slice);
@@ -377,8 +378,10 @@ static laminar_status install_operators(struct database *db, struct relation_run
     TRY(choose_keeping(db, runtime, err));
     TRY(circuit_add_output(db->circuit, runtime->part.root, &callbacks, &runtime->output, err));
     if (!ARRAY_PUSH(&runtime->part.ops, runtime->output)) TRY(error_oom(err));
+    TRY(late_data_connect(runtime, err));
     TRY(backfill(db, runtime, err));
     TRY(connect_inputs(db, runtime, err));
+    TRY(engine_run_late(db, err));
 done:
     return status;
 }
@@ -402,6 +405,7 @@ laminar_status runtime_install_anonymous(struct database *db, struct relation *r
         if (plan) {
             disconnect_inputs(db, runtime);
             circuit_remove(db->circuit, &runtime->part);
+            late_data_forget(runtime);
         }
         runtime->plan_arena = (struct arena){0}; /* the caller's still */
     }
@@ -429,6 +433,7 @@ void runtime_uninstall(struct database *db, struct relation *relation)
     engine_lock_step(db);
     disconnect_inputs(db, runtime);
     circuit_remove(db->circuit, &runtime->part);
+    late_data_forget(runtime);
     for (size_t i = 0; i < runtime->subs.n; i++) subscription_finish(runtime->subs.items[i], NULL);
     subscriptions_forget(runtime);
     relation->runtime = NULL;

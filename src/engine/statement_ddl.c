@@ -2,6 +2,7 @@
  * relation before the old one goes. */
 #include "base/error.h"
 #include "engine/engine.h"
+#include "sql/parser.h"
 #include "sql/printer.h"
 #include <stdio.h>
 #include <string.h>
@@ -80,6 +81,60 @@ static laminar_status check_existing(struct statement_call *call, const struct c
 }
 
 static laminar_status create_locked(struct statement_call *call, const struct create_head *head,
+                                    bool *is_new);
+
+/* LATE DATA TO a name that is not in use makes a source, with the columns of the rows that are windowed. */
+static laminar_status make_late_target(struct statement_call *call, const struct plan *window,
+                                       struct relation **out)
+{
+    laminar_status status;
+    struct arena arena = {0};
+    struct ast_script *script;
+    struct strbuf sql = {0};
+    bool is_new = false;
+    TRY(late_data_ddl(window, &sql, call->err));
+    TRY(sql_parse(&arena, sql.data, sql.size, &script, call->err));
+    ENSURE(script->n == 1, call->err);
+    struct statement_call made = *call;
+    made.sql = sql.data;
+    made.sql_size = sql.size;
+    made.statement = script->statements[0];
+    struct create_head head = create_head(made.statement);
+    TRY(create_locked(&made, &head, &is_new));
+    *out = catalog_find(&call->db->catalog, window->late_data);
+done:
+    strbuf_deinit(&sql);
+    arena_deinit(&arena);
+    return status;
+}
+
+/* *made: the target, if this made it. */
+static laminar_status bind_late_target(struct statement_call *call, const struct create_head *head,
+                                       struct relation *relation, const struct plan *plan,
+                                       struct relation **made)
+{
+    const struct plan *window = late_data_plan(plan);
+    struct relation *target = catalog_find(&call->db->catalog, window->late_data);
+    uint32_t at = head->name->span.start;
+    if (head->kind == RELATION_STREAM || head->kind == RELATION_VIEW)
+        at = call->statement->u.create_view->query->late_data.span.start;
+    if (strcmp(window->late_data, relation->name) == 0) {
+        error_set(call->err, LAMINAR_QUERY_FAILED, "late rows can't go to the stream itself");
+        return statement_at(call, LAMINAR_QUERY_FAILED, at);
+    }
+    laminar_status status = LAMINAR_OK;
+    if (target) {
+        status = late_data_check(relation, window, target, call->err);
+        if (status != LAMINAR_OK) return statement_at(call, status, at);
+    } else {
+        status = make_late_target(call, window, made);
+        target = *made;
+        if (status != LAMINAR_OK) return status;
+    }
+    return late_data_depend(relation, target, call->err);
+}
+
+static laminar_status create_locked(struct statement_call *call, const struct create_head *head,
                                     bool *is_new)
 {
     struct database *db = call->db;
@@ -88,6 +143,7 @@ static laminar_status create_locked(struct statement_call *call, const struct cr
     struct plan_context ctx;
     struct relation *relation = NULL;
     struct plan *plan = NULL;
+    struct relation *late_target = NULL;
     struct relation *existing = catalog_find(&db->catalog, ast_qname_last(head->name)->text);
     bool is_done = false;
     TRY(check_existing(call, head, existing, &is_done));
@@ -99,6 +155,7 @@ static laminar_status create_locked(struct statement_call *call, const struct cr
     relation->created_us = clock_wall_us();
     /* CREATE TABLE ... AS: the rows are inserted once, by engine_create */
     if (head->kind == RELATION_TABLE) plan = NULL;
+    if (late_data_plan(plan)) TRY(bind_late_target(call, head, relation, plan, &late_target));
     for (uint32_t i = 0; existing && i < relation->n_inputs; i++) {
         if (relation->inputs[i] != existing) continue;
         error_set(call->err, LAMINAR_QUERY_FAILED, "'%s' reads itself", relation->name);
@@ -115,6 +172,8 @@ static laminar_status create_locked(struct statement_call *call, const struct cr
     *is_new = status == LAMINAR_OK;
 done:
     relation_unref(relation);
+    /* made for nothing */
+    if (status != LAMINAR_OK && late_target) runtime_remove(db, late_target);
     arena_deinit(&arena);
     return status;
 }

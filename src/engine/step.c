@@ -190,7 +190,8 @@ done:
 
 /* One step over a list of pending batches. A failure here (memory) is kept in db->step_error; failures of operators are reported to their
  * streams. */
-static laminar_status run_step(struct database *db, struct pending *list, struct laminar_error *err)
+static laminar_status run_one_step(struct database *db, struct pending *list,
+                                   struct laminar_error *err)
 {
     laminar_status result = LAMINAR_OK;
     struct step step = {.number = ++db->step_number,
@@ -205,6 +206,26 @@ static laminar_status run_step(struct database *db, struct pending *list, struct
     circuit_finish_step(db->circuit, &step);
     atomic_fetch_add_explicit(&db->steps, 1, memory_order_relaxed);
     return result;
+}
+
+laminar_status engine_run_late(struct database *db, struct laminar_error *err)
+{
+    laminar_status result = LAMINAR_OK;
+    while (unlikely(db->late.n > 0)) {
+        struct pending late;
+        laminar_status status = late_data_next(db, &late, err);
+        if (status == LAMINAR_OK) status = run_one_step(db, &late, err);
+        batch_unref(late.batch);
+        if (result == LAMINAR_OK) result = status;
+    }
+    return result;
+}
+
+static laminar_status run_step(struct database *db, struct pending *list, struct laminar_error *err)
+{
+    laminar_status status = run_one_step(db, list, err);
+    laminar_status late = engine_run_late(db, status == LAMINAR_OK ? err : NULL);
+    return status == LAMINAR_OK ? late : status;
 }
 
 static struct pending *take_queue(struct database *db)

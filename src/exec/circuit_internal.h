@@ -27,4 +27,6 @@ void circuit_fail(struct circuit *circuit, struct op *op, struct step *step, lam
 /* on_failure of an output operator; nothing for others. */
 void op_output_failed(struct op *op, const struct laminar_error *err);
 
+void op_late_free(struct op *op);
+
 #endif

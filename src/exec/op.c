@@ -15,6 +15,8 @@ laminar_status op_init(struct op *op, const struct op_class *cls, struct circuit
                       .watermark_in = WATERMARK_NONE,
                       .watermark_out = WATERMARK_NONE};
     if (plan) {
+        op->late_data = plan->late_data;
+        op->input = plan->n_inputs ? plan->inputs[0] : NULL;
         op->n_cols = plan->n_cols;
         op->cols = plan->cols;
         op->has_time = plan->props.time_col >= 0;
@@ -27,6 +29,7 @@ void op_deinit(struct op *op)
 {
     for (size_t i = 0; i < op->states.n; i++) op->states.items[i]->cls->free(op->states.items[i]);
     ARRAY_DEINIT(&op->states);
+    op_late_free(op);
     ARRAY_DEINIT(&op->outputs);
     mem_free(op->inputs);
     op->inputs = NULL;

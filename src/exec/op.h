@@ -56,6 +56,10 @@ struct op_class {
     laminar_status (*contents)(struct op *op, struct step *step);
 };
 
+/* Takes rows that an operator drops because they are too late, with all columns of its input. Valid during the call. */
+struct late_rows;
+typedef laminar_status (*late_rows_taker)(void *ctx, struct step *step, const struct chunk *chunk);
+
 struct op_edge {
     struct op *to;
     uint32_t port;
@@ -76,6 +80,10 @@ struct op {
     bool has_failed;
     uint64_t rows_in, rows_out; /* metrics; weights ignored */
     uint64_t late_rows;         /* dropped because they were behind the watermark */
+    struct late_rows *late;     /* who gets them; NULL: they are only counted */
+    /* of the plan: LATE DATA TO; who builds the circuit sees to it (op_take_late) */
+    const char *late_data;
+    const struct plan *input; /* the plan node below; NULL for entries */
     /* left out because an expression failed for them (on_error = skip) */
     uint64_t bad_rows;
     /* wall-clock time when finish_step wants to run without input; 0 = never. Set in finish_step */
@@ -96,6 +104,12 @@ void op_deinit(struct op *op);
 /* Registers a state table, to be freed by op_deinit. On failure the state is freed at once. */
 laminar_status op_add_state(struct op *op, struct state *state, struct laminar_error *err)
     must_check;
+/* Late rows go to `take` from now on. */
+laminar_status op_take_late(struct op *op, late_rows_taker take, void *ctx,
+                            struct laminar_error *err) must_check;
+/* Counts rows sel[0..n) of a chunk of the operator's input as late, and hands them on. */
+laminar_status op_late(struct op *op, struct step *step, const struct chunk *chunk,
+                       const uint32_t *sel, size_t n) must_check;
 /* What evaluating expressions in this step needs; env->scratch and env->bad_rows are the caller's to set. */
 struct eval_env step_eval_env(const struct step *step);
 /* The account that states are charged to. */

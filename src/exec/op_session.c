@@ -171,7 +171,9 @@ static laminar_status session_process(struct op *op, struct step *step, uint32_t
         return error_set(step->err, LAMINAR_QUERY_FAILED,
                          "event time is out of range for a window");
     op->bad_rows += n_bad;
-    op->late_rows += rows.n_rows - n - n_bad; /* no time at all */
+    size_t n_timeless = window_timeless(&w->g.results[0], rows.n_rows, w->sel_b);
+    if (unlikely(n_timeless) && (status = op_late(op, step, &rows, w->sel_b, n_timeless)))
+        return status;
     int64_t closed = w->can_close ? session_closed_us(w) : WATERMARK_NONE;
     int64_t too_late = closed == WATERMARK_NONE
                            ? INT64_MIN
@@ -184,11 +186,18 @@ static laminar_status session_process(struct op *op, struct step *step, uint32_t
         n_late += is_late;
     }
     if (unlikely(n_late) && (status = find_late(w, n_late, step->err))) return status;
+    if (unlikely(n_late)) {
+        size_t n_dropped = 0;
+        for (size_t i = 0; i < n; i++) {
+            w->sel_b[n_dropped] = w->sel_all[i];
+            n_dropped += w->is_late[w->sel_all[i]];
+        }
+        if ((status = op_late(op, step, &rows, w->sel_b, n_dropped))) return status;
+    }
     for (size_t i = 0; i < n; i++) {
         w->sel[m] = w->sel_all[i];
         m += !w->is_late[w->sel_all[i]];
     }
-    op->late_rows += n - m;
     return m ? add_selected(w, &rows, m, step->err) : LAMINAR_OK;
 }
 

@@ -86,11 +86,11 @@ static laminar_status add_selected(struct window_aggregate *w, const struct chun
 }
 
 /* One pane a row: TUMBLE and sliced HOP. Times mostly come in order, so the pane of the row before is tried first. */
-static laminar_status add_to_panes(struct window_aggregate *w, const struct chunk *chunk, size_t n,
-                                   struct laminar_error *err)
+static laminar_status add_to_panes(struct window_aggregate *w, struct step *step,
+                                   const struct chunk *chunk, size_t n)
 {
     int64_t closed = window_closed_us(w), begin = 0, end = 0, start = 0;
-    size_t m = 0;
+    size_t m = 0, n_late = 0;
     bool is_late = false;
     for (size_t i = 0; i < n; i++) {
         uint32_t row = w->sel_all[i];
@@ -108,19 +108,24 @@ static laminar_status add_to_panes(struct window_aggregate *w, const struct chun
         w->sel_window[m] = row;
         w->starts[m] = start;
         m += !is_late;
+        w->sel_late[n_late] = row;
+        n_late += is_late;
     }
-    w->op.late_rows += n - m;
-    return m ? add_selected(w, chunk, w->sel_window, m, err) : LAMINAR_OK;
+    if (unlikely(n_late)) {
+        laminar_status status = op_late(&w->op, step, chunk, w->sel_late, n_late);
+        if (status) return status;
+    }
+    return m ? add_selected(w, chunk, w->sel_window, m, step->err) : LAMINAR_OK;
 }
 
 /* Several windows a row: the k-th of all rows at a time. */
-static laminar_status add_to_windows(struct window_aggregate *w, const struct chunk *chunk,
-                                     size_t n, struct laminar_error *err)
+static laminar_status add_to_windows(struct window_aggregate *w, struct step *step,
+                                     const struct chunk *chunk, size_t n)
 {
     const struct window_spec *spec = &w->window;
     int64_t closed = window_closed_us(w), n_windows = window_n_of_row(&w->window);
     laminar_status status = LAMINAR_OK;
-    size_t n_added = 0;
+    size_t n_late = 0;
     for (int64_t k = 0; k < n_windows && !status; k++) {
         size_t m = 0;
         for (size_t i = 0; i < n; i++) {
@@ -137,13 +142,16 @@ static laminar_status add_to_windows(struct window_aggregate *w, const struct ch
             }
             w->sel_window[m] = row;
             w->starts[m] = pane;
-            m += t < end && !is_closed(w, end, closed);
+            bool is_in = t < end && !is_closed(w, end, closed);
+            m += is_in;
+            if (k > 0) continue;
+            /* the latest window of each row: who is late for it is late for all */
+            w->sel_late[n_late] = row;
+            n_late += !is_in;
         }
-        /* the latest window of each row: who is late for it is late for all */
-        if (k == 0) n_added = m;
-        if (m) status = add_selected(w, chunk, w->sel_window, m, err);
+        if (k == 0 && n_late) status = op_late(&w->op, step, chunk, w->sel_late, n_late);
+        if (m && !status) status = add_selected(w, chunk, w->sel_window, m, step->err);
     }
-    w->op.late_rows += n - n_added;
     return status;
 }
 
@@ -160,11 +168,12 @@ static laminar_status window_aggregate_process(struct op *op, struct step *step,
         return error_set(step->err, LAMINAR_QUERY_FAILED,
                          "event time is out of range for a window");
     op->bad_rows += n_bad;
-    op->late_rows += rows.n_rows - n - n_bad; /* no time at all */
+    size_t n_timeless = window_timeless(&w->g.results[0], rows.n_rows, w->sel_late);
+    if (unlikely(n_timeless) && (status = op_late(op, step, &rows, w->sel_late, n_timeless)))
+        return status;
     if (n == 0) return LAMINAR_OK;
     bool is_single = w->is_sliced || w->window.kind == WINDOW_TUMBLE;
-    return is_single ? add_to_panes(w, &rows, n, step->err)
-                     : add_to_windows(w, &rows, n, step->err);
+    return is_single ? add_to_panes(w, step, &rows, n) : add_to_windows(w, step, &rows, n);
 }
 
 /* --- Closing ---------------------------------------------------------------------------------------------------------------------------------------- */
@@ -282,6 +291,7 @@ static void window_aggregate_free(struct op *op)
     mem_free(w->starts);
     mem_free(w->sel_all);
     mem_free(w->sel_window);
+    mem_free(w->sel_late);
     mem_free(w->gathered_vecs);
     mem_free(w->gathered_weights);
     mem_free(w->is_listed);
@@ -335,15 +345,16 @@ static laminar_status create_scratch(struct window_aggregate *w, struct laminar_
     w->starts = mem_alloc(CHUNK_ROWS * sizeof *w->starts);
     w->sel_all = mem_alloc(CHUNK_ROWS * sizeof *w->sel_all);
     w->sel_window = mem_alloc(CHUNK_ROWS * sizeof *w->sel_window);
+    w->sel_late = mem_alloc(CHUNK_ROWS * sizeof *w->sel_late);
     w->gathered_vecs = mem_calloc(w->g.n_results + 1, sizeof *w->gathered_vecs);
     w->gathered_weights = mem_alloc(CHUNK_ROWS * sizeof *w->gathered_weights);
     w->is_listed = mem_alloc(CHUNK_ROWS);
     w->merge_slots = mem_alloc(CHUNK_ROWS * sizeof *w->merge_slots);
     w->merge_rows = mem_alloc(CHUNK_ROWS * sizeof *w->merge_rows);
     w->gathered = mem_calloc(w->g.n_results + 1, sizeof *w->gathered);
-    bool is_ok = w->times && w->starts && w->sel_all && w->sel_window && w->gathered_vecs &&
-                 w->gathered_weights && w->is_listed && w->merge_slots && w->merge_rows &&
-                 w->gathered;
+    bool is_ok = w->times && w->starts && w->sel_all && w->sel_window && w->sel_late &&
+                 w->gathered_vecs && w->gathered_weights && w->is_listed && w->merge_slots &&
+                 w->merge_rows && w->gathered;
     if (!is_ok) return error_oom(err);
     for (uint32_t k = 1; k < w->g.n_results; k++) {
         laminar_status status = column_init(&w->gathered[k], w->g.result_types[k], err);

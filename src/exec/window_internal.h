@@ -48,7 +48,7 @@ struct window_aggregate {
     ARRAY_OF(uint8_t *) part_rows;
     ARRAY_OF(size_t) part_ends;
     int64_t *times, *starts;
-    uint32_t *sel_all, *sel_window;
+    uint32_t *sel_all, *sel_window, *sel_late;
     struct column *gathered; /* results, where some rows are left out */
     struct vector *gathered_vecs;
     int64_t *gathered_weights;

@@ -44,3 +44,14 @@ size_t window_times(const struct vector *v, size_t n, int64_t *times_us, uint32_
     }
     return n_sel;
 }
+
+size_t window_timeless(const struct vector *v, size_t n, uint32_t *sel)
+{
+    size_t n_sel = 0;
+    if (v->type.id != LAMINAR_TYPE_NULL && !v->validity) return 0;
+    for (size_t i = 0; i < n; i++) {
+        sel[n_sel] = (uint32_t)i;
+        n_sel += !vector_is_valid(v, i);
+    }
+    return n_sel;
+}

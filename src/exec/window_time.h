@@ -11,6 +11,9 @@
 size_t window_times(const struct vector *v, size_t n, int64_t *times_us, uint32_t *sel,
                     size_t *n_bad);
 
+/* sel gets the rows that have no time: null. Returns how many. */
+size_t window_timeless(const struct vector *v, size_t n, uint32_t *sel);
+
 static inline int64_t floor_to(int64_t value, int64_t step, int64_t offset)
 {
     int64_t rest = (value - offset) % step;

@@ -14,7 +14,8 @@ struct emit {
     int64_t lateness_us;
     uint32_t n_aggregates;
     uint32_t n_windows;
-    uint32_t n_waiting; /* joins whose rows without a match can wait for the watermark */
+    struct plan *window; /* the last of them */
+    uint32_t n_waiting;  /* joins whose rows without a match can wait for the watermark */
 };
 
 enum emit_mode plan_emit_mode(enum ast_emit_kind kind)
@@ -103,6 +104,7 @@ static laminar_status resolve(struct emit *e, struct plan *plan)
     bool is_windowed = plan->window.kind != WINDOW_NONE;
     if (is_windowed) {
         e->n_windows++;
+        e->window = plan;
         bool is_event_time = plan->window.is_event_time;
         if (needs_watermark(e->mode) && !is_event_time) {
             CHECK(no_watermark(e, plan, emit_text(e->query->emit.kind), e->query->emit.span.start));
@@ -121,16 +123,37 @@ static laminar_status resolve(struct emit *e, struct plan *plan)
     return LAMINAR_OK;
 }
 
+/* Rows are too late for one window, the only one of the query. That its input never takes rows
+ * back is known only later: stream_check.c. */
+static laminar_status late_data(struct emit *e)
+{
+    struct plan_context *ctx = e->ctx;
+    const struct ast_qname *qname = &e->query->late_data;
+    if (e->n_windows == 0) {
+        plan_error(ctx, LAMINAR_QUERY_FAILED, qname->span.start,
+                   "LATE DATA TO needs a time window");
+        error_hint(ctx->err, "GROUP BY TUMBLE(...), HOP(...), CUMULATE(...) or SESSION(...)");
+        return LAMINAR_QUERY_FAILED;
+    }
+    if (e->n_windows > 1)
+        return plan_unsupported(ctx, qname->span.start,
+                                "LATE DATA TO can't tell which of several time windows is meant",
+                                "make a stream of the inner window first");
+    if (!e->window->window.is_event_time)
+        return no_watermark(e, e->window, "LATE DATA TO", qname->span.start);
+    if (!ctx->is_stream) return LAMINAR_OK; /* nothing is late when all is there */
+    const struct ast_name *name = ast_qname_last(qname);
+    ALLOC_OR_FAIL(ctx, e->window->late_data,
+                  arena_strndup(ctx->arena, name->text, strlen(name->text)));
+    return LAMINAR_OK;
+}
+
 laminar_status plan_resolve_emit(struct plan_context *ctx, struct plan *plan,
                                  const struct ast_query *query)
 {
     struct binder b = {.ctx = ctx};
     struct select_block q = {.b = &b, .ctx = ctx, .clause = {.name = "EMIT"}};
     struct emit e = {.ctx = ctx, .query = query, .mode = plan_emit_mode(query->emit.kind)};
-    if (query->late_data.n)
-        return plan_unsupported(ctx, query->late_data.span.start,
-                                "LATE DATA TO is not supported yet",
-                                "late rows are counted: see the stream's metrics");
     if (query->emit.period) {
         CHECK(bind_duration(&q, query->emit.period, "the period of EMIT", &e.every_us));
         if (e.every_us <= 0)
@@ -144,6 +167,7 @@ laminar_status plan_resolve_emit(struct plan_context *ctx, struct plan *plan,
                               "the lateness must not be negative");
     }
     CHECK(resolve(&e, plan));
+    if (query->late_data.n) CHECK(late_data(&e));
     if (needs_watermark(e.mode) && e.n_windows == 0 && e.n_waiting == 0) {
         plan_error(ctx, LAMINAR_QUERY_FAILED, query->emit.span.start, "%s needs a time window",
                    emit_text(query->emit.kind));

@@ -211,6 +211,7 @@ static void aggregate_detail(const struct plan *plan, struct strbuf *out)
         strbuf_puts(out, ", lateness ");
         print_duration(plan->lateness_us, out);
     }
+    if (plan->late_data) strbuf_printf(out, ", late data to %s", plan->late_data);
     if (plan->window.kind == WINDOW_NONE) return;
     int64_t pane_us = plan_window_pane_us(plan, false), n = window_n_of_row(&plan->window);
     if (pane_us) {

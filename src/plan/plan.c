@@ -8,6 +8,7 @@ laminar_status plan_query(struct plan_context *ctx, const struct ast_query *quer
     struct binder b = {.ctx = ctx};
     struct plan *plan;
     CHECK(bind_query(&b, NULL, query, &plan));
+    ctx->keeps_late_rows = ctx->is_stream && query->late_data.n > 0;
     CHECK(plan_rewrite(ctx, &plan));
     CHECK(plan_resolve_emit(ctx, plan, query));
     CHECK(plan_compute_properties(ctx, plan));

@@ -203,6 +203,9 @@ struct plan {
     enum emit_mode emit;       /* resolved: never EMIT_DEFAULT in a finished stream plan */
     int64_t emit_every_us;
     int64_t lateness_us;
+    /* LATE DATA TO: the relation that gets rows which come too late for all their windows, with all
+     * columns of the input; NULL: they are counted only */
+    const char *late_data;
 
     /* PLAN_JOIN. Output: left columns, right columns (SEMI, ANTI: left only). */
     enum join_kind join_kind;
@@ -268,6 +271,8 @@ struct plan_context {
      * as they are. */
     const char *(*variable)(void *ctx, const char *name);
     void *variable_ctx;
+    /* set by plan_query: LATE DATA TO takes all columns of what is windowed */
+    bool keeps_late_rows;
     uint32_t n_nodes; /* counted by the planner, against its limit; starts at 0 */
 };
 /* Syntax tree to a finished plan: bound, rewritten, properties filled in. `emit` is the query's

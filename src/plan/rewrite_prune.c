@@ -179,6 +179,8 @@ static laminar_status prune_aggregate(struct plan_context *ctx, struct plan *pla
     CHECK(new_flags(ctx, plan->inputs[0]->n_cols, &used));
     struct expr_visitor mark = {.visit = mark_visit, .data = used};
     CHECK(plan_visit_exprs(plan, &mark));
+    if (ctx->keeps_late_rows && plan->window.kind != WINDOW_NONE)
+        memset(used, 1, plan->inputs[0]->n_cols * sizeof *used);
     CHECK(prune(ctx, &plan->inputs[0], used, &input_map));
     struct expr_visitor remap = {.visit = remap_visit, .data = input_map};
     return plan_visit_exprs(plan, &remap);

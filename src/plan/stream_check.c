@@ -39,6 +39,10 @@ laminar_status plan_check_stream(struct plan_context *ctx, struct plan *plan)
         input_retracts |= !plan->inputs[i]->props.is_append_only;
     }
     if (!input_retracts) return LAMINAR_OK;
+    if (plan->late_data)
+        return plan_unsupported(
+            ctx, plan->sql_offset, "LATE DATA TO over rows that may be taken back",
+            "window the append-only source first; or leave it out: late rows are counted");
     struct expr_visitor visitor = {.visit = check_expr, .ctx = ctx};
     CHECK(plan_visit_exprs(plan, &visitor));
     return check_aggregates(ctx, plan);
