@@ -38,6 +38,8 @@ static op_constructor constructor_of(const struct plan *plan)
     case PLAN_JOIN: return plan->strategy == STRATEGY_ASOF ? op_asof_create : op_join_create;
     case PLAN_UNION_ALL: return op_union_create;
     case PLAN_DISTINCT: return op_distinct_create;
+    case PLAN_RECURSIVE: return op_recursive_create;
+    case PLAN_WORKING: return op_working_create;
     case PLAN_UNNEST: return op_unnest_create;
     case PLAN_EXPAND: return op_expand_create;
     case PLAN_SET: return op_set_create;
@@ -50,7 +52,7 @@ static op_constructor constructor_of(const struct plan *plan)
 
 static size_t count_scans(const struct plan *plan)
 {
-    size_t n = plan->kind == PLAN_SCAN;
+    size_t n = plan->kind == PLAN_SCAN || plan->kind == PLAN_WORKING;
     for (uint32_t i = 0; i < plan->n_inputs; i++) n += count_scans(plan->inputs[i]);
     return n;
 }
@@ -76,6 +78,8 @@ static bool is_pure(const struct plan *plan)
     case PLAN_AGGREGATE:
     case PLAN_JOIN:
     case PLAN_DISTINCT:
+    case PLAN_RECURSIVE:
+    case PLAN_WORKING:
     case PLAN_SET:
     case PLAN_TOP_N:
     case PLAN_SORT:
@@ -102,7 +106,7 @@ static laminar_status build(struct building *b, const struct plan *plan, struct 
     op->is_pure = is_pure(plan);
     TRY(circuit_add_op(b->circuit, op, plan->n_inputs ? inputs : NULL, b->err));
     b->part->ops.items[b->part->ops.n++] = op;
-    if (plan->kind == PLAN_SCAN) {
+    if (plan->kind == PLAN_SCAN || plan->kind == PLAN_WORKING) {
         assert(b->part->n_scans < b->n_scans_max);
         b->part->scans[b->part->n_scans] = op;
         b->part->relations[b->part->n_scans++] = plan->relation;

@@ -210,6 +210,8 @@ bool join_input_is_late(const struct plan *plan)
     case PLAN_VALUES:
     case PLAN_AGGREGATE:
     case PLAN_DISTINCT:
+    case PLAN_RECURSIVE:
+    case PLAN_WORKING:
     case PLAN_SET:
     case PLAN_TOP_N:
     case PLAN_SORT: return true;

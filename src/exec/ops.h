@@ -22,6 +22,8 @@ OP_CONSTRUCTOR(window_aggregate); /* PLAN_AGGREGATE with one */
 OP_CONSTRUCTOR(session);          /* PLAN_AGGREGATE with WINDOW_SESSION */
 OP_CONSTRUCTOR(window_table);     /* PLAN_WINDOW_TABLE */
 OP_CONSTRUCTOR(distinct);         /* PLAN_DISTINCT */
+OP_CONSTRUCTOR(recursive);        /* PLAN_RECURSIVE; one-shot only */
+OP_CONSTRUCTOR(working);          /* PLAN_WORKING: an entry */
 OP_CONSTRUCTOR(unnest);           /* PLAN_UNNEST */
 OP_CONSTRUCTOR(expand);           /* PLAN_EXPAND */
 OP_CONSTRUCTOR(set);              /* PLAN_SET */

@@ -28,6 +28,9 @@ struct cte {
     const struct ast_cte *ast;
     struct cte *visible; /* what its own query may use; itself when recursive */
     bool is_binding;     /* its query is being bound: a use now is a recursion */
+    bool is_recursive;   /* there was one */
+    uint32_t recursion;
+    struct plan *first; /* recursive: the first part, whose columns are those of all rows */
     struct cte *next;
 };
 
@@ -161,6 +164,12 @@ laminar_status bind_body(struct binder *b, struct select_block *parent,
 /* UNION, INTERSECT, EXCEPT (bind_set.c) */
 laminar_status bind_set_operation(struct binder *b, struct select_block *parent,
                                   const struct ast_query_body *body, struct plan **out) must_check;
+/* WITH RECURSIVE (bind_recursive.c) */
+laminar_status bind_recursive(struct binder *b, struct cte *cte, struct plan **out) must_check;
+laminar_status bind_working(struct select_block *q, struct cte *cte,
+                            const struct ast_table_ref *ref, struct plan **out) must_check;
+/* Makes the common table expressions of the query visible. */
+laminar_status bind_ctes(struct binder *b, const struct ast_query *query) must_check;
 laminar_status bind_from(struct select_block *q, const struct ast_select *select) must_check;
 laminar_status bind_table_ref(struct select_block *q, const struct ast_table_ref *ref,
                               struct from_item *out) must_check;

@@ -33,12 +33,24 @@ static struct cte *find_cte(const struct binder *b, const char *name)
 static laminar_status bind_cte(struct select_block *q, struct cte *cte,
                                const struct ast_table_ref *ref, struct from_item *out)
 {
-    if (cte->is_binding)
-        return plan_unsupported(q->ctx, ref->span.start, "recursive queries are not supported yet",
-                                NULL);
-    struct binder inner = {.ctx = q->ctx, .ctes = cte->visible, .depth = q->b->depth + 1};
+    struct plan_context *ctx = q->ctx;
+    if (cte->is_binding) {
+        CHECK(bind_working(q, cte, ref, &out->plan));
+        return name_item(q, cte->ast->name.text, &cte->ast->columns, out);
+    }
+    struct binder inner = {.ctx = ctx, .ctes = cte->visible, .depth = q->b->depth + 1};
+    struct laminar_error *err = ctx->err, refusal = LAMINAR_ERROR_INIT;
     cte->is_binding = true;
+    cte->is_recursive = false;
+    cte->first = NULL;
+    ctx->err = &refusal; /* that it uses itself shows when it does */
     laminar_status status = bind_query(&inner, NULL, cte->ast->query, &out->plan);
+    ctx->err = err;
+    inner = (struct binder){.ctx = ctx, .ctes = cte->visible, .depth = q->b->depth + 1};
+    if (status != LAMINAR_OK && cte->is_recursive)
+        status = bind_recursive(&inner, cte, &out->plan);
+    else if (status != LAMINAR_OK && err)
+        *err = refusal;
     cte->is_binding = false;
     CHECK(status);
     return name_item(q, cte->ast->name.text, &cte->ast->columns, out);

@@ -569,7 +569,7 @@ laminar_status bind_body(struct binder *b, struct select_block *parent,
     return plan_unsupported(b->ctx, body->span.start, "this query is not supported", NULL);
 }
 
-static laminar_status add_ctes(struct binder *b, const struct ast_query *query)
+laminar_status bind_ctes(struct binder *b, const struct ast_query *query)
 {
     for (size_t i = 0; i < query->n_ctes; i++) {
         for (size_t j = 0; j < i; j++)
@@ -597,7 +597,7 @@ laminar_status bind_query(struct binder *b, struct select_block *parent,
         return plan_unsupported(b->ctx, at, "EMIT belongs to the outermost query",
                                 "make a STREAM of the inner query");
     }
-    CHECK(add_ctes(&inner, query));
+    CHECK(bind_ctes(&inner, query));
     if (query->body->kind == AST_BODY_SELECT)
         return bind_select(&inner, parent, query->body->u.select, query, out);
     CHECK(bind_body(&inner, parent, query->body, out));

@@ -231,6 +231,8 @@ static laminar_status pull(struct decorrelation *d, struct plan **node, struct e
         *node = plan->inputs[0];
         return pull(d, node, preds, map);
     case PLAN_TOP_N: return refuse(d, "LIMIT");
+    case PLAN_RECURSIVE:
+    case PLAN_WORKING: break;
     case PLAN_UNNEST: return refuse(d, "UNNEST");
     case PLAN_EXPAND: return refuse(d, "GROUPING SETS");
     case PLAN_UNION_ALL:

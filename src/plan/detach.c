@@ -537,6 +537,8 @@ static laminar_status push(struct detaching *d, struct plan **node, struct pushe
     case PLAN_UNNEST: return push_unnest(d, node, out);
     case PLAN_EXPAND: return push_expand(d, node, out);
     case PLAN_WINDOW_TABLE: return refuse(d, "a window table function");
+    case PLAN_RECURSIVE: return refuse(d, "a recursive query");
+    case PLAN_WORKING:
     case PLAN_SCAN: break;
     }
     return refuse(d, "this plan");

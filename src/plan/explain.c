@@ -122,6 +122,12 @@ static void node_name(const struct plan *plan, struct strbuf *out)
         strbuf_puts(out, "Grouping sets");
         return;
     }
+    if (plan->kind == PLAN_RECURSIVE || plan->kind == PLAN_WORKING) {
+        strbuf_puts(out, plan->kind == PLAN_WORKING ? "Working rows"
+                         : plan->is_set_all         ? "Recursive union all"
+                                                    : "Recursive union");
+        return;
+    }
     if (plan->kind == PLAN_UNNEST) {
         strbuf_puts(out, plan->is_unnest_outer ? "Unnest outer" : "Unnest");
         return;
@@ -369,6 +375,11 @@ static void node_detail(const struct plan *plan, struct strbuf *out)
     case PLAN_AGGREGATE: aggregate_detail(plan, out); break;
     case PLAN_JOIN: join_detail(plan, out); break;
     case PLAN_UNION_ALL: strbuf_printf(out, "%u inputs", plan->n_inputs); break;
+    case PLAN_WORKING:
+        if (plan->working_port) strbuf_printf(out, "of input %u  columns: ", plan->working_port);
+        print_all_columns(plan, out);
+        break;
+    case PLAN_RECURSIVE: print_all_columns(plan, out); break;
     case PLAN_UNNEST: unnest_detail(plan, out); break;
     case PLAN_EXPAND: expand_detail(plan, out); break;
     case PLAN_DISTINCT:
@@ -433,9 +444,11 @@ static void print_tree(const struct plan *plan, struct strbuf *lead, const char 
     strbuf_putc(out, '\n');
     size_t size = lead->size;
     strbuf_puts(lead, below);
-    for (uint32_t i = 0; i < plan->n_inputs; i++) {
-        bool is_last = i + 1 == plan->n_inputs;
-        print_tree(plan->inputs[i], lead, is_last ? "└─ " : "├─ ", is_last ? "   " : "│  ", out);
+    uint32_t n = plan->n_inputs + (plan->term != NULL);
+    for (uint32_t i = 0; i < n; i++) {
+        bool is_last = i + 1 == n;
+        print_tree(i < plan->n_inputs ? plan->inputs[i] : plan->term, lead, is_last ? "└─ " : "├─ ",
+                   is_last ? "   " : "│  ", out);
     }
     if (lead->failed)
         out->failed = true;
@@ -529,9 +542,9 @@ static void print_json(const struct plan *plan, uint32_t depth, struct strbuf *o
     strbuf_puts(out, ", ");
     json_properties(plan, out);
     strbuf_puts(out, ", \"inputs\": [");
-    for (uint32_t i = 0; i < plan->n_inputs; i++) {
+    for (uint32_t i = 0; i < plan->n_inputs + (plan->term != NULL); i++) {
         strbuf_puts(out, i ? ",\n" : "\n");
-        print_json(plan->inputs[i], depth + 1, out);
+        print_json(i < plan->n_inputs ? plan->inputs[i] : plan->term, depth + 1, out);
     }
     strbuf_puts(out, "]}");
 }

@@ -74,6 +74,8 @@ enum plan_kind {
     PLAN_DISTINCT,  /* whole rows */
     PLAN_UNNEST,    /* each row once for each element of its arrays or series */
     PLAN_EXPAND,    /* each row once a grouping set: exprs, n_rows = sets */
+    PLAN_RECURSIVE, /* WITH RECURSIVE: the first part, what the recursive part reads besides */
+    PLAN_WORKING,   /* in a recursive part: the rows of the round before, or of an input */
     PLAN_SET,       /* INTERSECT, EXCEPT of two inputs of equal types */
     /* ORDER BY + LIMIT/OFFSET, per partition if any; also a bare LIMIT (no keys) */
     PLAN_TOP_N,
@@ -234,7 +236,12 @@ struct plan {
 
     /* PLAN_SET */
     enum set_kind set_kind;
-    bool is_set_all; /* ALL: rows are counted */
+    bool is_set_all; /* ALL: rows are counted; also PLAN_RECURSIVE */
+
+    /* PLAN_RECURSIVE. Until the last rewrite inputs[1] is the recursive part and term NULL. */
+    struct plan *term;     /* the recursive part; its leaves are PLAN_WORKING */
+    uint32_t recursion;    /* PLAN_RECURSIVE and PLAN_WORKING: which belong together */
+    uint32_t working_port; /* PLAN_WORKING: 0 = the rows found, else the node's input */
 
     /* PLAN_TOP_N, PLAN_SORT: keys are output columns */
     struct sort_key *sort;
@@ -273,7 +280,8 @@ struct plan_context {
     void *variable_ctx;
     /* set by plan_query: LATE DATA TO takes all columns of what is windowed */
     bool keeps_late_rows;
-    uint32_t n_nodes; /* counted by the planner, against its limit; starts at 0 */
+    uint32_t n_recursions; /* counted by the binder */
+    uint32_t n_nodes;      /* counted by the planner, against its limit; starts at 0 */
 };
 /* Syntax tree to a finished plan: bound, rewritten, properties filled in. `emit` is the query's
  * EMIT clause, resolved into the plan. */

@@ -198,6 +198,8 @@ laminar_status rewrite_prune(struct plan_context *ctx, struct plan **plan) must_
 laminar_status rewrite_interval_joins(struct plan_context *ctx, struct plan **plan) must_check;
 laminar_status rewrite_window_tables(struct plan_context *ctx, struct plan **plan) must_check;
 laminar_status rewrite_window_ends(struct plan_context *ctx, struct plan *plan) must_check;
+/* the last one: see bind_recursive.c */
+laminar_status rewrite_recursive(struct plan_context *ctx, struct plan **plan) must_check;
 /* EMIT, ALLOW LATENESS: resolves and checks, after rewriting. */
 laminar_status plan_resolve_emit(struct plan_context *ctx, struct plan *plan,
                                  const struct ast_query *query) must_check;

@@ -461,6 +461,8 @@ static bool is_timely(const struct plan *plan)
     case PLAN_JOIN: /* a change of a table meets rows of any age */
         return inputs && plan->strategy != STRATEGY_HASH && plan->strategy != STRATEGY_NESTED;
     case PLAN_VALUES:
+    case PLAN_RECURSIVE:
+    case PLAN_WORKING:
     case PLAN_SET:
     case PLAN_TOP_N: break;
     }
@@ -481,6 +483,12 @@ static laminar_status node_properties(struct plan_context *ctx, struct plan *pla
     case PLAN_JOIN: return join_properties(ctx, plan);
     case PLAN_UNION_ALL: return union_properties(ctx, plan);
     case PLAN_DISTINCT: return distinct_properties(ctx, plan);
+    case PLAN_WORKING: plan->props.is_append_only = true; return LAMINAR_OK;
+    case PLAN_RECURSIVE:
+        plan->props.is_append_only = true;
+        plan->props.state = STATE_UNBOUNDED;
+        plan->props.state_note = plan->is_set_all ? "the rows of a round" : "all rows found";
+        return plan->term ? plan_compute_properties(ctx, plan->term) : LAMINAR_OK;
     case PLAN_UNNEST: return unnest_properties(ctx, plan);
     case PLAN_EXPAND: return expand_properties(plan);
     case PLAN_SET: return set_properties(ctx, plan);

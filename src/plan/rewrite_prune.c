@@ -358,6 +358,11 @@ static laminar_status prune(struct plan_context *ctx, struct plan **node, const 
     case PLAN_UNION_ALL: return prune_union(ctx, plan, needed, map);
     case PLAN_UNNEST: return prune_unnest(ctx, plan, needed, map);
     case PLAN_EXPAND: return prune_expand(ctx, plan, needed, map);
+    case PLAN_WORKING: /* its columns are those of the first part */
+        CHECK(new_map(ctx, plan->n_cols, map));
+        for (uint32_t i = 0; i < plan->n_cols; i++) (*map)[i] = i;
+        return LAMINAR_OK;
+    case PLAN_RECURSIVE:
     case PLAN_SET:
     case PLAN_DISTINCT: return prune_distinct(ctx, plan, map);
     case PLAN_TOP_N:

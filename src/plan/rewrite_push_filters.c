@@ -288,6 +288,8 @@ static laminar_status push(struct plan_context *ctx, struct plan **node, struct 
         return place(ctx, node, &stay);
     case PLAN_UNNEST: return push_unnest(ctx, node, preds);
     case PLAN_EXPAND:
+    case PLAN_RECURSIVE: /* a row that doesn't pass may lead to one that does */
+    case PLAN_WORKING:
     case PLAN_SCAN:
     case PLAN_VALUES: break;
     }
