@@ -64,7 +64,8 @@ struct clause {
     const char *name;
     bool allows_aggregates;
     bool allows_subqueries;
-    bool allows_aliases; /* of the select list */
+    bool allows_aliases;      /* of the select list */
+    bool allows_aliases_last; /* the same, but columns of enclosing queries come first */
     bool allows_unnest;
 };
 

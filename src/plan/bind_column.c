@@ -60,11 +60,14 @@ static laminar_status outer_expr(struct select_block *outer, const struct scope_
 static laminar_status bind_alias(struct select_block *q, const struct ast_name *name, bool *found,
                                  struct expr **out)
 {
-    if (!q->clause.allows_aliases || !q->select) return LAMINAR_OK;
+    if (!q->select) return LAMINAR_OK;
     const struct ast_expr *meant = NULL;
     for (size_t i = 0; i < q->select->n_items; i++) {
         const struct ast_select_item *item = &q->select->items[i];
         if (!item->alias.text || strcmp(item->alias.text, name->text) != 0) continue;
+        if (item->expr->kind == AST_EXPR_COLUMN && item->expr->u.column.n == 1 &&
+            strcmp(item->expr->u.column.parts[0].text, name->text) == 0)
+            continue; /* x AS x: that x is the one looked for */
         if (meant)
             return plan_error(q->ctx, LAMINAR_QUERY_FAILED, name->span.start,
                               "\"%s\" names several columns of the select list", name->text);
@@ -85,7 +88,7 @@ static laminar_status unknown_column(struct select_block *q, const struct ast_ex
     const struct ast_name *name = ast_qname_last(&ast->u.column);
     struct nearest_name nearest = {.wanted = name->text};
     for (struct select_block *s = q; s; s = s->parent) scope_offer_names(&s->scope, &nearest);
-    if (q->clause.allows_aliases && q->select)
+    if ((q->clause.allows_aliases || q->clause.allows_aliases_last) && q->select)
         for (size_t i = 0; i < q->select->n_items; i++)
             nearest_offer(&nearest, q->select->items[i].alias.text);
     plan_error(q->ctx, LAMINAR_QUERY_FAILED, ast->span.start, "unknown column \"%s\"", name->text);
@@ -135,7 +138,7 @@ static laminar_status bind_bare(struct select_block *q, const struct ast_expr *a
         *found = true;
         return scope_expr(q, &q->scope.cols[at], true, ast->span.start, out);
     }
-    CHECK(bind_alias(q, name, found, out));
+    if (q->clause.allows_aliases) CHECK(bind_alias(q, name, found, out));
     if (*found) return LAMINAR_OK;
     if (q->window.kind != WINDOW_NONE) {
         *out = NULL;
@@ -150,7 +153,7 @@ static laminar_status bind_bare(struct select_block *q, const struct ast_expr *a
         *found = true;
         return outer_expr(s, &s->scope.cols[at], true, depth, ast, out);
     }
-    return LAMINAR_OK;
+    return q->clause.allows_aliases_last ? bind_alias(q, name, found, out) : LAMINAR_OK;
 }
 
 static laminar_status bind_qualified(struct select_block *q, const struct ast_expr *ast,

@@ -49,7 +49,8 @@ laminar_status bind_where(struct select_block *q, const struct ast_expr *where)
 {
     struct plan_context *ctx = q->ctx;
     if (!where) return LAMINAR_OK;
-    q->clause = (struct clause){.name = "WHERE", .allows_subqueries = q->plan != NULL};
+    q->clause = (struct clause){
+        .name = "WHERE", .allows_subqueries = q->plan != NULL, .allows_aliases_last = true};
     bool is_and = where->kind == AST_EXPR_LOGICAL && !where->u.logical.is_or;
     struct ast_expr *single[1] = {(struct ast_expr *)(uintptr_t)where};
     struct ast_expr **parts = is_and ? where->u.logical.operands.items : single;
@@ -178,6 +179,7 @@ static laminar_status bind_select_list(struct select_block *q, struct item_list 
     q->clause = (struct clause){.name = "the select list",
                                 .allows_aggregates = true,
                                 .allows_subqueries = true,
+                                .allows_aliases_last = true,
                                 .allows_unnest = true};
     for (size_t i = 0; i < q->select->n_items; i++) {
         const struct ast_select_item *item = &q->select->items[i];
