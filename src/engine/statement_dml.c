@@ -202,7 +202,7 @@ done:
 }
 
 static laminar_status apply_changes(struct statement_call *call, struct relation *relation,
-                                    struct change *change)
+                                    struct change *change, bool is_update)
 {
     laminar_status status = LAMINAR_OK;
     struct batch *victims = NULL, *updated = NULL, *checked = NULL;
@@ -213,7 +213,7 @@ static laminar_status apply_changes(struct statement_call *call, struct relation
     if (!none_missing) TRY(error_oom(call->err));
     if (call->out->rows_affected == 0) goto done;
     TRY(batch_builder_finish(change->victims, &victims, call->err));
-    if (change->values) {
+    if (is_update) {
         TRY(batch_builder_finish(change->updated, &updated, call->err));
         TRY(engine_fill_defaults(call->db, relation, updated, none_missing, &checked, call->err));
     }
@@ -224,6 +224,16 @@ done:
     batch_unref(checked);
     mem_free(none_missing);
     return status;
+}
+
+static laminar_status check_changeable(struct statement_call *call, const struct relation *relation,
+                                       const struct ast_qname *table)
+{
+    if (relation->kind != RELATION_SOURCE || relation->n_key_cols > 0) return LAMINAR_OK;
+    error_set(call->err, LAMINAR_QUERY_UNSUPPORTED,
+              "'%s' is append-only: its rows can't be changed", relation->name);
+    error_hint(call->err, "declare it with a PRIMARY KEY, or as a TABLE");
+    return statement_at(call, LAMINAR_QUERY_UNSUPPORTED, table->span.start);
 }
 
 static laminar_status change_rows(struct statement_call *call, const struct ast_qname *table,
@@ -241,13 +251,7 @@ static laminar_status change_rows(struct statement_call *call, const struct ast_
     TRY(find_in_sql(call, table, &relation));
     mutex_lock(&db->control);
     engine_plan_context(db, &arena, call->sql, call->sql_size, call->params, call->err, &ctx);
-    if (relation->kind == RELATION_SOURCE && relation->n_key_cols == 0) {
-        error_set(call->err, LAMINAR_QUERY_UNSUPPORTED,
-                  "'%s' is append-only: its rows can't be changed", relation->name);
-        error_hint(call->err, "declare it with a PRIMARY KEY, or as a TABLE");
-        status = statement_at(call, LAMINAR_QUERY_UNSUPPORTED, table->span.start);
-        goto unlock;
-    }
+    if ((status = check_changeable(call, relation, table)) != LAMINAR_OK) goto unlock;
     if ((status = table_columns(&ctx, relation, alias, &cols)) != LAMINAR_OK) goto unlock;
     uint32_t n_cols = relation->schema->n_columns;
     if (where &&
@@ -269,7 +273,7 @@ static laminar_status change_rows(struct statement_call *call, const struct ast_
         status = error_set(call->err, LAMINAR_QUERY_FAILED, "'%s' was dropped", relation->name);
     else
         status = collect_changes(call, runtime, &change);
-    if (status == LAMINAR_OK) status = apply_changes(call, relation, &change);
+    if (status == LAMINAR_OK) status = apply_changes(call, relation, &change, update != NULL);
 unlock:
     if (has_step) engine_unlock_step(db);
     mutex_unlock(&db->control);
@@ -283,20 +287,96 @@ done:
     return status;
 }
 
+/* --- Changes that read other tables ------------------------------------------------------------------------------------------------------ */
+
+/* Columns [from, from + n) of the batch's rows. */
+static laminar_status append_columns(struct batch_builder *builder, const struct batch *batch,
+                                     uint32_t from, uint32_t n, struct laminar_error *err)
+{
+    struct vector *cols = mem_calloc(batch->n_cols + 1, sizeof *cols);
+    laminar_status status = cols ? LAMINAR_OK : error_oom(err);
+    for (size_t at = 0; status == LAMINAR_OK && at < batch->n_rows; at += CHUNK_ROWS) {
+        struct chunk chunk = batch_chunk(batch, at, cols);
+        chunk.cols += from;
+        chunk.n_cols = n;
+        status = batch_builder_append(builder, &chunk, err);
+    }
+    mem_free(cols);
+    return status;
+}
+
+/* Runs the plan of the change and applies it, all under one hold of the step lock. */
+static laminar_status run_change(struct statement_call *call, struct relation *relation,
+                                 const struct plan *plan, bool is_update)
+{
+    struct database *db = call->db;
+    laminar_status status;
+    struct rows rows = {0};
+    struct change change = {0};
+    uint32_t n = relation->schema->n_columns;
+    struct run_options options = {
+        .is_single_batch = true, .holds_step = true, .sql = call->sql, .sql_size = call->sql_size};
+    engine_lock_step(db);
+    if (!relation->runtime)
+        TRY(error_set(call->err, LAMINAR_QUERY_FAILED, "'%s' was dropped", relation->name));
+    TRY(batch_builder_create(relation->schema, db->pool, &change.victims, call->err));
+    TRY(batch_builder_create(relation->schema, db->pool, &change.updated, call->err));
+    TRY(engine_run_plan_into(db, plan, &options, &rows, call->err));
+    for (size_t i = 0; i < rows.n_batches; i++) {
+        TRY(append_columns(change.victims, rows.batches[i], 0, n, call->err));
+        if (is_update) TRY(append_columns(change.updated, rows.batches[i], n, n, call->err));
+    }
+    TRY(apply_changes(call, relation, &change, is_update));
+done:
+    engine_unlock_step(db);
+    rows_deinit(&rows);
+    batch_builder_free(change.victims);
+    batch_builder_free(change.updated);
+    return status;
+}
+
+static laminar_status change_by_query(struct statement_call *call, const struct ast_qname *table,
+                                      const struct ast_update *update, const struct ast_delete *del)
+{
+    struct database *db = call->db;
+    laminar_status status;
+    struct arena arena = {0};
+    struct plan_context ctx;
+    struct plan *plan = NULL;
+    struct relation *relation = NULL;
+    TRY(find_in_sql(call, table, &relation));
+    mutex_lock(&db->control);
+    engine_plan_context(db, &arena, call->sql, call->sql_size, call->params, call->err, &ctx);
+    status = check_changeable(call, relation, table);
+    if (status == LAMINAR_OK) status = plan_change(&ctx, relation, update, del, &plan);
+    if (status == LAMINAR_OK) status = run_change(call, relation, plan, update != NULL);
+    mutex_unlock(&db->control);
+done:
+    relation_unref(relation);
+    arena_deinit(&arena);
+    return status;
+}
+
+static bool update_has_subquery(const struct ast_update *update)
+{
+    if (update->where && ast_has_subquery(update->where)) return true;
+    for (size_t i = 0; i < update->n_assignments; i++)
+        if (ast_has_subquery(update->assignments[i].value)) return true;
+    return false;
+}
+
 laminar_status engine_dml(struct statement_call *call)
 {
     const struct ast_statement *statement = call->statement;
     if (statement->kind == AST_STMT_INSERT) return engine_insert_query(call, statement->u.insert);
-    bool is_update = statement->kind == AST_STMT_UPDATE;
-    const struct ast_update *update = is_update ? statement->u.update : NULL;
-    if (is_update ? update->n_from > 0 : statement->u.delete_->n_using > 0) {
-        error_set(call->err, LAMINAR_QUERY_UNSUPPORTED,
-                  "%s with a second table is not available in this build",
-                  is_update ? "UPDATE ... FROM" : "DELETE ... USING");
-        error_hint(call->err, "use a subquery in WHERE over constants, or two statements");
-        return statement_at(call, LAMINAR_QUERY_UNSUPPORTED, statement->span.start);
+    if (statement->kind == AST_STMT_UPDATE) {
+        const struct ast_update *update = statement->u.update;
+        if (update->n_from || update_has_subquery(update))
+            return change_by_query(call, &update->table, update, NULL);
+        return change_rows(call, &update->table, &update->alias, update->where, update);
     }
-    if (is_update) return change_rows(call, &update->table, &update->alias, update->where, update);
     const struct ast_delete *del = statement->u.delete_;
+    if (del->n_using || (del->where && ast_has_subquery(del->where)))
+        return change_by_query(call, &del->table, NULL, del);
     return change_rows(call, &del->table, &del->alias, del->where, NULL);
 }

@@ -130,7 +130,6 @@ laminar_status duration_of(struct plan_context *ctx, const struct expr *constant
                            int64_t *out_us) must_check;
 /* Does the tree (outside subqueries) call an aggregate? */
 bool ast_has_aggregate(const struct ast_expr *ast);
-bool ast_has_subquery(const struct ast_expr *ast);
 /* Calls visit for the direct children. */
 void ast_visit_children(const struct ast_expr *ast,
                         void (*visit)(void *ctx, const struct ast_expr *child), void *ctx);

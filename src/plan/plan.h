@@ -301,6 +301,13 @@ laminar_status plan_assign(struct plan_context *ctx, struct expr *e, struct data
  * out their DEFAULT or null. Wrong names, counts and types are errors with positions. */
 laminar_status plan_insert_into(struct plan_context *ctx, const struct ast_insert *insert,
                                 const struct relation *into, struct plan **out) must_check;
+/* UPDATE or DELETE (the other is NULL) of `relation`: a plan of the rows that change, all columns, and for UPDATE
+ * behind them the columns of the new rows. For statements that read other tables; reads no EMIT. */
+laminar_status plan_change(struct plan_context *ctx, const struct relation *relation,
+                           const struct ast_update *update, const struct ast_delete *del,
+                           struct plan **out) must_check;
+/* Has the expression a subquery? */
+bool ast_has_subquery(const struct ast_expr *ast);
 /* Type name in DDL to a type. */
 laminar_status plan_type(struct plan_context *ctx, const struct ast_type_name *name,
                          struct data_type *out) must_check;
