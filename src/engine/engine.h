@@ -260,6 +260,10 @@ void engine_plan_context(struct database *db, struct arena *arena, const char *s
 laminar_status engine_query(struct database *db, const struct ast_query *query, const char *sql,
                             size_t sql_size, const struct plan_params *params, struct rows *out,
                             struct laminar_error *err) must_check;
+/* Runs the query and appends its plan with what each operator did, instead of the rows. */
+laminar_status engine_analyze(struct database *db, const struct ast_query *query, const char *sql,
+                              size_t sql_size, const struct plan_params *params, bool as_json,
+                              struct strbuf *out, struct laminar_error *err) must_check;
 /* Runs a finished plan. The caller holds control, or references the plan's relations. */
 struct run_options {
     struct schema *schema;      /* of the answer, of the plan's types; NULL = made from the plan */
@@ -268,6 +272,9 @@ struct run_options {
     _Atomic bool *is_cancelled; /* may be NULL */
     const char *sql;            /* the statement, for the positions of row errors; may be NULL */
     size_t sql_size;
+    /* EXPLAIN ANALYZE: times are taken, and the operators shown before they go */
+    void (*on_done)(void *ctx, const struct circuit_part *part);
+    void *on_done_ctx;
 };
 laminar_status engine_run_plan_into(struct database *db, const struct plan *plan,
                                     const struct run_options *options, struct rows *out,

@@ -264,7 +264,9 @@ laminar_status engine_run_plan_into(struct database *db, const struct plan *plan
                                          .on_finish = collect_finish,
                                          .on_failure = collect_failure,
                                          .ctx = &collector};
+    struct step_profile profile = {0};
     struct step step = {.number = 1,
+                        .profile = options->on_done ? &profile : NULL,
                         .time_us = clock_wall_us(),
                         .is_last = true,
                         .zone = db->settings.text[SETTING_ID_time_zone],
@@ -298,6 +300,7 @@ laminar_status engine_run_plan_into(struct database *db, const struct plan *plan
         TRY(collector.failure.code);
     }
     TRY(check_cancelled(db, options->is_cancelled, err));
+    if (options->on_done) options->on_done(options->on_done_ctx, &part);
 done:
     for (uint32_t i = 0; inputs && i < part.n_scans; i++) {
         store_snapshot_release(inputs[i].snapshot);
@@ -312,9 +315,54 @@ done:
     return status;
 }
 
-laminar_status engine_query(struct database *db, const struct ast_query *query, const char *sql,
-                            size_t sql_size, const struct plan_params *params, struct rows *out,
-                            struct laminar_error *err)
+/* What EXPLAIN ANALYZE wants of a run. */
+struct analysis {
+    const struct plan *plan;
+    const struct circuit_part *part;
+    bool as_json;
+    int64_t started_us, planned_us;
+    const struct rows *rows;
+    struct strbuf *out;
+};
+
+static bool find_cost(void *ctx, const struct plan *node, struct plan_node_cost *out)
+{
+    const struct analysis *analysis = ctx;
+    for (size_t i = 0; i < analysis->part->ops.n; i++) {
+        const struct op *op = analysis->part->ops.items[i];
+        if (op->plan != node) continue;
+        *out = (struct plan_node_cost){op->rows_in, op->rows_out, op->time_us};
+        return true;
+    }
+    return false;
+}
+
+static void print_analysis(void *ctx, const struct circuit_part *part)
+{
+    struct analysis *analysis = ctx;
+    analysis->part = part;
+    struct plan_costs costs = {.find = find_cost, .ctx = analysis};
+    long long planning_us = analysis->planned_us - analysis->started_us,
+              running_us = clock_mono_us() - analysis->planned_us;
+    size_t n = analysis->rows->n_rows;
+    if (analysis->as_json)
+        strbuf_printf(analysis->out,
+                      "{\"rows\": %zu, \"planning_us\": %lld, \"running_us\": %lld, \"plan\":\n", n,
+                      planning_us, running_us);
+    plan_explain_costs(analysis->plan, analysis->as_json, &costs, analysis->out);
+    if (analysis->as_json)
+        strbuf_putc(analysis->out, '}');
+    else
+        strbuf_printf(analysis->out,
+                      "%zu row%s; planned in %lld.%03lld ms, ran in %lld.%03lld ms\n", n,
+                      n == 1 ? "" : "s", planning_us / 1000, planning_us % 1000, running_us / 1000,
+                      running_us % 1000);
+}
+
+static laminar_status run_query(struct database *db, const struct ast_query *query, const char *sql,
+                                size_t sql_size, const struct plan_params *params,
+                                struct analysis *analysis, struct rows *out,
+                                struct laminar_error *err)
 {
     laminar_status status;
     struct arena arena = {0};
@@ -335,6 +383,12 @@ laminar_status engine_query(struct database *db, const struct ast_query *query, 
     }
     struct run_options options = {
         .is_cancelled = &entry->is_cancelled, .sql = sql, .sql_size = sql_size};
+    if (analysis) {
+        analysis->plan = plan;
+        analysis->planned_us = clock_mono_us();
+        options.on_done = print_analysis;
+        options.on_done_ctx = analysis;
+    }
     if (status == LAMINAR_OK && reads_system)
         status = engine_run_plan_into(db, plan, &options, out, err);
     mutex_unlock(&db->control);
@@ -344,5 +398,24 @@ laminar_status engine_query(struct database *db, const struct ast_query *query, 
         for (uint32_t i = 0; i < n_inputs; i++) relation_unref(inputs[i]);
     arena_deinit(&arena);
     query_finish(db, entry);
+    return status;
+}
+
+laminar_status engine_query(struct database *db, const struct ast_query *query, const char *sql,
+                            size_t sql_size, const struct plan_params *params, struct rows *out,
+                            struct laminar_error *err)
+{
+    return run_query(db, query, sql, sql_size, params, NULL, out, err);
+}
+
+laminar_status engine_analyze(struct database *db, const struct ast_query *query, const char *sql,
+                              size_t sql_size, const struct plan_params *params, bool as_json,
+                              struct strbuf *out, struct laminar_error *err)
+{
+    struct rows rows = {0};
+    struct analysis analysis = {
+        .as_json = as_json, .started_us = clock_mono_us(), .rows = &rows, .out = out};
+    laminar_status status = run_query(db, query, sql, sql_size, params, &analysis, &rows, err);
+    rows_deinit(&rows);
     return status;
 }

@@ -257,13 +257,6 @@ static laminar_status explain(struct statement_call *call)
     struct strbuf text = {0};
     struct rowset set = {0};
     const struct schema_column column = {"plan", TYPE(VARCHAR), false};
-    if (explain->is_analyze) {
-        error_set(call->err, LAMINAR_QUERY_UNSUPPORTED,
-                  "EXPLAIN ANALYZE is not available in this build");
-        error_hint(call->err,
-                   "EXPLAIN shows the plan; system.operators shows what running streams have done");
-        return statement_at(call, LAMINAR_QUERY_UNSUPPORTED, call->statement->span.start);
-    }
     engine_plan_context(call->db, &arena, call->sql, call->sql_size, call->params, call->err, &ctx);
     TRY(plan_to_explain(call, &ctx, explain->statement, &plan));
     plan_explain(plan, explain->format == AST_EXPLAIN_JSON, &text);
@@ -274,6 +267,34 @@ static laminar_status explain(struct statement_call *call)
 done:
     strbuf_deinit(&text);
     arena_deinit(&arena);
+    return status;
+}
+
+/* Runs the query; the caller holds no lock. */
+static laminar_status explain_analyze(struct statement_call *call)
+{
+    const struct ast_explain *explain = call->statement->u.explain;
+    const struct ast_statement *statement = explain->statement;
+    bool as_json = explain->format == AST_EXPLAIN_JSON;
+    laminar_status status;
+    struct strbuf text = {0};
+    struct rowset set = {0};
+    const struct schema_column column = {"plan", TYPE(VARCHAR), false};
+    if (statement->kind != AST_STMT_QUERY || statement->u.query->emit.kind != AST_EMIT_NONE) {
+        error_set(call->err, LAMINAR_QUERY_UNSUPPORTED, "EXPLAIN ANALYZE takes a one-shot SELECT");
+        error_hint(
+            call->err,
+            "EXPLAIN shows the plan of a stream, system.operators what running ones have done");
+        return statement_at(call, LAMINAR_QUERY_UNSUPPORTED, statement->span.start);
+    }
+    TRY(engine_analyze(call->db, statement->u.query, call->sql, call->sql_size, call->params,
+                       as_json, &text, call->err));
+    if (text.failed) TRY(error_oom(call->err));
+    TRY(start_rows(call, &column, 1, &set));
+    put_lines(&set, text.data, as_json);
+    TRY(end_rows(call, &set));
+done:
+    strbuf_deinit(&text);
     return status;
 }
 
@@ -307,6 +328,8 @@ static laminar_status set_setting(struct statement_call *call)
 laminar_status engine_show(struct statement_call *call)
 {
     if (call->statement->kind == AST_STMT_SHOW) return show(call);
+    if (call->statement->kind == AST_STMT_EXPLAIN && call->statement->u.explain->is_analyze)
+        return explain_analyze(call);
     mutex_lock(&call->db->control);
     laminar_status status;
     switch ((int)call->statement->kind) {

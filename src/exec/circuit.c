@@ -220,7 +220,9 @@ laminar_status circuit_push(struct circuit *circuit, struct step *step, struct o
     if (!step->err) step->err = &circuit->err;
     circuit_mark(circuit, scan->index);
     scan->rows_in += chunk->n_rows;
+    struct op *before = step_time_of(step, scan);
     laminar_status status = scan->cls->process(scan, step, 0, chunk);
+    step_time_of(step, before);
     if (unlikely(status != LAMINAR_OK)) circuit_fail(circuit, scan, step, status);
     return LAMINAR_OK;
 }
@@ -252,10 +254,12 @@ static void finish_op(struct circuit *circuit, struct step *step, struct op *op)
     int64_t before = op->watermark_out;
     op->watermark_in = input_watermark(op, step);
     laminar_status status = LAMINAR_OK;
+    struct op *timed_before = step_time_of(step, op);
     if (op->cls->finish_step)
         status = op->cls->finish_step(op, step);
     else
         op->watermark_out = op->watermark_in;
+    step_time_of(step, timed_before);
     if (unlikely(status != LAMINAR_OK)) {
         circuit_fail(circuit, op, step, status);
         return;

@@ -2,6 +2,7 @@
 #ifndef EXEC_CIRCUIT_INTERNAL_H
 #define EXEC_CIRCUIT_INTERNAL_H
 
+#include "base/thread.h"
 #include "exec/op.h"
 
 struct circuit {
@@ -21,6 +22,18 @@ static inline void circuit_mark(struct circuit *circuit, uint32_t index)
     circuit->dirty[word] |= (uint64_t)1 << (index & 63);
     if (word < circuit->first_dirty) circuit->first_dirty = word;
     if (word > circuit->last_dirty) circuit->last_dirty = word;
+}
+/* From now on time is op's (NULL: nobody's); returns whose it was. */
+static inline struct op *step_time_of(struct step *step, struct op *op)
+{
+    struct step_profile *profile = step->profile;
+    if (likely(!profile)) return NULL;
+    int64_t now_us = clock_mono_us();
+    struct op *before = profile->current;
+    if (before) before->time_us += now_us - profile->since_us;
+    profile->current = op;
+    profile->since_us = now_us;
+    return before;
 }
 /* Stops `op` and all that depends on it, and tells the outputs among them, once. Empties step->err. */
 void circuit_fail(struct circuit *circuit, struct op *op, struct step *step, laminar_status status);

@@ -17,6 +17,7 @@ laminar_status op_init(struct op *op, const struct op_class *cls, struct circuit
     if (plan) {
         op->late_data = plan->late_data;
         op->input = plan->n_inputs ? plan->inputs[0] : NULL;
+        op->plan = plan;
         op->n_cols = plan->n_cols;
         op->cols = plan->cols;
         op->has_time = plan->props.time_col >= 0;
@@ -72,7 +73,9 @@ laminar_status op_emit(struct op *op, struct step *step, const struct chunk *chu
         if (unlikely(to->has_failed)) continue;
         circuit_mark(op->circuit, to->index);
         to->rows_in += chunk->n_rows;
+        struct op *before = step_time_of(step, to);
         laminar_status status = to->cls->process(to, step, op->outputs.items[i].port, chunk);
+        step_time_of(step, before);
         if (unlikely(status != LAMINAR_OK)) circuit_fail(op->circuit, to, step, status);
     }
     return LAMINAR_OK;

@@ -22,6 +22,12 @@
 struct op;
 struct circuit;
 
+/* EXPLAIN ANALYZE: whose time is running. */
+struct step_profile {
+    struct op *current;
+    int64_t since_us;
+};
+
 struct step {
     uint64_t number;
     int64_t time_us; /* wall clock */
@@ -31,6 +37,7 @@ struct step {
     enum row_error_mode error_mode;
     const char *zone;
     struct laminar_error *err;
+    struct step_profile *profile; /* NULL: times are not taken */
     /* one-shot queries: their text, for the positions of row errors; else NULL */
     const char *sql;
     size_t sql_size;
@@ -78,6 +85,8 @@ struct op {
     int64_t watermark_out;
     ARRAY_OF(struct state *) states;
     bool has_failed;
+    const struct plan *plan;    /* that it was made for; may be NULL */
+    int64_t time_us;            /* spent in it alone, in steps with a profile */
     uint64_t rows_in, rows_out; /* metrics; weights ignored */
     uint64_t late_rows;         /* dropped because they were behind the watermark */
     struct late_rows *late;     /* who gets them; NULL: they are only counted */

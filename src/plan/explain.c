@@ -430,9 +430,21 @@ static void print_properties(const struct plan *plan, struct strbuf *out)
     strbuf_putc(out, ']');
 }
 
+static void print_cost(const struct plan *plan, const struct plan_costs *costs, struct strbuf *out)
+{
+    struct plan_node_cost cost;
+    if (!costs) return;
+    if (!costs->find(costs->ctx, plan, &cost)) {
+        strbuf_puts(out, "   (in the node above)");
+        return;
+    }
+    strbuf_printf(out, "   (%llu rows, %lld.%03lld ms)", (unsigned long long)cost.rows_out,
+                  (long long)(cost.time_us / 1000), (long long)(cost.time_us % 1000));
+}
+
 /* `lead` is what stands before the lines of this node's inputs. */
-static void print_tree(const struct plan *plan, struct strbuf *lead, const char *branch,
-                       const char *below, struct strbuf *out)
+static void print_tree(const struct plan *plan, const struct plan_costs *costs, struct strbuf *lead,
+                       const char *branch, const char *below, struct strbuf *out)
 {
     strbuf_append(out, lead->data ? lead->data : "", lead->size);
     strbuf_puts(out, branch);
@@ -441,14 +453,15 @@ static void print_tree(const struct plan *plan, struct strbuf *lead, const char 
     node_detail(plan, out);
     strbuf_puts(out, "   ");
     print_properties(plan, out);
+    print_cost(plan, costs, out);
     strbuf_putc(out, '\n');
     size_t size = lead->size;
     strbuf_puts(lead, below);
     uint32_t n = plan->n_inputs + (plan->term != NULL);
     for (uint32_t i = 0; i < n; i++) {
         bool is_last = i + 1 == n;
-        print_tree(i < plan->n_inputs ? plan->inputs[i] : plan->term, lead, is_last ? "└─ " : "├─ ",
-                   is_last ? "   " : "│  ", out);
+        print_tree(i < plan->n_inputs ? plan->inputs[i] : plan->term, costs, lead,
+                   is_last ? "└─ " : "├─ ", is_last ? "   " : "│  ", out);
     }
     if (lead->failed)
         out->failed = true;
@@ -531,8 +544,10 @@ static void json_properties(const struct plan *plan, struct strbuf *out)
         strbuf_puts(out, "null");
 }
 
-static void print_json(const struct plan *plan, uint32_t depth, struct strbuf *out)
+static void print_json(const struct plan *plan, const struct plan_costs *costs, uint32_t depth,
+                       struct strbuf *out)
 {
+    struct plan_node_cost cost;
     strbuf_printf(out, "%*s{", (int)(2 * depth), "");
     json_printed(out, "node", plan, node_name);
     strbuf_puts(out, ", ");
@@ -541,22 +556,32 @@ static void print_json(const struct plan *plan, uint32_t depth, struct strbuf *o
     json_columns(plan, out);
     strbuf_puts(out, ", ");
     json_properties(plan, out);
+    if (costs && costs->find(costs->ctx, plan, &cost))
+        strbuf_printf(out, ", \"rows_in\": %llu, \"rows_out\": %llu, \"time_us\": %lld",
+                      (unsigned long long)cost.rows_in, (unsigned long long)cost.rows_out,
+                      (long long)cost.time_us);
     strbuf_puts(out, ", \"inputs\": [");
     for (uint32_t i = 0; i < plan->n_inputs + (plan->term != NULL); i++) {
         strbuf_puts(out, i ? ",\n" : "\n");
-        print_json(i < plan->n_inputs ? plan->inputs[i] : plan->term, depth + 1, out);
+        print_json(i < plan->n_inputs ? plan->inputs[i] : plan->term, costs, depth + 1, out);
     }
     strbuf_puts(out, "]}");
 }
 
-void plan_explain(const struct plan *plan, bool as_json, struct strbuf *out)
+void plan_explain_costs(const struct plan *plan, bool as_json, const struct plan_costs *costs,
+                        struct strbuf *out)
 {
     if (as_json) {
-        print_json(plan, 0, out);
+        print_json(plan, costs, 0, out);
         strbuf_putc(out, '\n');
         return;
     }
     struct strbuf lead = {0};
-    print_tree(plan, &lead, "", "", out);
+    print_tree(plan, costs, &lead, "", "", out);
     strbuf_deinit(&lead);
+}
+
+void plan_explain(const struct plan *plan, bool as_json, struct strbuf *out)
+{
+    plan_explain_costs(plan, as_json, NULL, out);
 }

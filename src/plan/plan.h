@@ -320,6 +320,17 @@ laminar_status plan_create(struct plan_context *ctx, const struct ast_statement 
 /* The tree as text, one node a line, with what each emits, its key, its event time and what
  * bounds its state. */
 void plan_explain(const struct plan *plan, bool as_json, struct strbuf *out);
+/* The same with what running it has cost: EXPLAIN ANALYZE. `find` is false for nodes that have no operator of their own. */
+struct plan_node_cost {
+    uint64_t rows_in, rows_out;
+    int64_t time_us;
+};
+struct plan_costs {
+    bool (*find)(void *ctx, const struct plan *node, struct plan_node_cost *out);
+    void *ctx;
+};
+void plan_explain_costs(const struct plan *plan, bool as_json, const struct plan_costs *costs,
+                        struct strbuf *out);
 /* Of a windowed aggregate: the length of the panes that its windows are made of, when each row is added to one
  * of them and closing a window combines them; 0 = a row is added to each of its windows. Windows that
  * come out while they are open, and change then, are not made of panes. */
