@@ -308,6 +308,10 @@ bool statement_names_kind(enum ast_object_kind object, enum relation_kind kind);
 laminar_status engine_execute(struct statement_call *call) must_check;
 laminar_status engine_create(struct statement_call *call) must_check; /* statement_ddl.c */
 laminar_status engine_drop(struct statement_call *call) must_check;
+laminar_status engine_copy(struct statement_call *call) must_check;
+/* A relation that takes rows, by its name in the statement: 400 with the position where there is none. Referenced. */
+laminar_status statement_find_target(struct statement_call *call, const struct ast_qname *name,
+                                     struct relation **out) must_check;
 laminar_status engine_dml(struct statement_call *call) must_check; /* statement_dml.c */
 laminar_status engine_insert_query(struct statement_call *call, const struct ast_insert *insert)
     must_check;

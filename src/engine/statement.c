@@ -69,10 +69,7 @@ laminar_status engine_execute(struct statement_call *call)
     case AST_STMT_EXPLAIN:
     case AST_STMT_SET: return engine_show(call);
     case AST_STMT_ALTER_SOURCE: return unsupported(call, "drop the source and create it again");
-    case AST_STMT_COPY:
-        return unsupported(
-            call,
-            "insert files through the shell or the API; CREATE SINK ... WITH (connector = 'file') writes them");
+    case AST_STMT_COPY: return engine_copy(call);
     case AST_STMT_CHECKPOINT:
     case AST_STMT_RESTORE: return unsupported(call, "an in-memory database has no checkpoints");
     case AST_STMT_SUBSCRIBE:

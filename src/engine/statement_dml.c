@@ -8,8 +8,8 @@
 #include <string.h>
 
 /* An unknown relation in SQL is 400, and has a position. */
-static laminar_status find_in_sql(struct statement_call *call, const struct ast_qname *name,
-                                  struct relation **out)
+laminar_status statement_find_target(struct statement_call *call, const struct ast_qname *name,
+                                     struct relation **out)
 {
     laminar_status status = engine_find_target(call->db, ast_qname_last(name)->text, out,
                                                call->err);
@@ -43,7 +43,7 @@ laminar_status engine_insert_query(struct statement_call *call, const struct ast
     struct relation *relation = NULL;
     struct batch *checked = NULL;
     struct missing *none_missing = NULL;
-    TRY(find_in_sql(call, &insert->table, &relation));
+    TRY(statement_find_target(call, &insert->table, &relation));
     none_missing = mem_calloc(relation->schema->n_columns + 1, sizeof *none_missing);
     if (!none_missing) TRY(error_oom(call->err));
     mutex_lock(&db->control);
@@ -248,7 +248,7 @@ static laminar_status change_rows(struct statement_call *call, const struct ast_
     struct plan_column *cols = NULL;
     struct relation *relation = NULL;
     bool has_step = false;
-    TRY(find_in_sql(call, table, &relation));
+    TRY(statement_find_target(call, table, &relation));
     mutex_lock(&db->control);
     engine_plan_context(db, &arena, call->sql, call->sql_size, call->params, call->err, &ctx);
     if ((status = check_changeable(call, relation, table)) != LAMINAR_OK) goto unlock;
@@ -344,7 +344,7 @@ static laminar_status change_by_query(struct statement_call *call, const struct 
     struct plan_context ctx;
     struct plan *plan = NULL;
     struct relation *relation = NULL;
-    TRY(find_in_sql(call, table, &relation));
+    TRY(statement_find_target(call, table, &relation));
     mutex_lock(&db->control);
     engine_plan_context(db, &arena, call->sql, call->sql_size, call->params, call->err, &ctx);
     status = check_changeable(call, relation, table);
