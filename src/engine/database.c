@@ -173,6 +173,7 @@ laminar_status database_close(struct database *db, struct laminar_error *err)
     if (atomic_load_explicit(&db->state, memory_order_acquire) == DB_CLOSED) return LAMINAR_OK;
     laminar_status status = database_shutdown(db, NULL);
     (void)status;
+    cursors_close(db); /* they hold references to the database */
     mutex_lock(&db->control);
     if (atomic_exchange_explicit(&db->state, DB_CLOSED, memory_order_acq_rel) != DB_CLOSED)
         status = subscriptions_uninstall_readers(db, NULL, err);

@@ -129,6 +129,7 @@ struct database {
     struct catalog catalog;
 
     struct mutex step;
+    struct cursor *cursors; /* guarded by control */
     struct circuit *circuit;
     struct mem_account account;
     struct batch_pool *pool;
@@ -309,6 +310,8 @@ laminar_status engine_execute(struct statement_call *call) must_check;
 laminar_status engine_create(struct statement_call *call) must_check; /* statement_ddl.c */
 laminar_status engine_drop(struct statement_call *call) must_check;
 laminar_status engine_copy(struct statement_call *call) must_check;
+laminar_status engine_cursor(struct statement_call *call) must_check; /* cursor.c */
+void cursors_close(struct database *db);
 /* A relation that takes rows, by its name in the statement: 400 with the position where there is none. Referenced. */
 laminar_status statement_find_target(struct statement_call *call, const struct ast_qname *name,
                                      struct relation **out) must_check;

@@ -78,8 +78,7 @@ laminar_status engine_execute(struct statement_call *call)
             "subscribe through the API (laminar_subscribe, Connection.subscribe) or in the shell");
     case AST_STMT_DECLARE_CURSOR:
     case AST_STMT_FETCH:
-    case AST_STMT_CLOSE_CURSOR:
-        return unsupported(call, "subscribe through the API and read from the subscription");
+    case AST_STMT_CLOSE_CURSOR: return engine_cursor(call);
     case AST_STMT_TRANSACTION:
         return unsupported(
             call, "each statement is one atomic step; use a writer to insert many rows in one");
