@@ -70,6 +70,29 @@ static laminar_status add_times(struct session_aggregate *w, size_t n, const int
     return status ? status : state_ordered_add(w->times_down, w->g.slots, &times, weights, n, err);
 }
 
+/* United: sessions that now meet are joined, and the rows go to the roots. */
+static laminar_status find_roots(struct session_aggregate *w, size_t n, struct laminar_error *err)
+{
+    struct agg_groups *g = &w->g;
+    laminar_status status = LAMINAR_OK;
+    /* what a row of its own is known by, before it joins another */
+    for (size_t i = 0; i < n; i++) {
+        struct session_pane *root = session_pane(
+            state_hash_row_for_write(g->table, pane_root(w, g->slots[i])));
+        if (!root) return error_oom(err);
+        if (w->picked_times[i] < root->first_us) root->first_us = w->picked_times[i];
+        if (w->picked_times[i] > root->last_us) root->last_us = w->picked_times[i];
+    }
+    for (size_t i = 0; i < n && !status; i++) status = pane_unite(w, g->slots[i], err);
+    for (size_t i = 0; i < n && !status; i++) {
+        w->near_slots[i] = g->slots[i];
+        g->slots[i] = pane_root(w, g->slots[i]);
+        g->rows[i] = state_hash_row_for_write(g->table, g->slots[i]);
+        if (!g->rows[i]) status = error_oom(err);
+    }
+    return status;
+}
+
 /* n rows: results, weights, stretches in w->starts, times in w->picked_times. */
 static laminar_status add_rows(struct session_aggregate *w, const struct vector *results,
                                const int64_t *weights, size_t n, struct laminar_error *err)
@@ -90,9 +113,11 @@ static laminar_status add_rows(struct session_aggregate *w, const struct vector 
             if (t < pane->min_us) pane->min_us = t;
             if (t > pane->max_us) pane->max_us = t;
         }
+        if (w->is_united) TRY(find_roots(w, n, err));
         int64_t closed = session_closed_us(w);
         for (size_t i = 0; i < n && w->can_close; i++)
-            if (g->is_new[i]) TRY(arm_timer(w, g->slots[i] + 1, closed, err));
+            if (g->is_new[i])
+                TRY(arm_timer(w, (w->is_united ? w->near_slots[i] : g->slots[i]) + 1, closed, err));
     }
     status = groups_update(g, results, weights, n, err);
 done:
@@ -568,6 +593,8 @@ laminar_status op_session_create(struct circuit *circuit, const struct plan *pla
         .is_stream = !w->is_one_shot,
         .every_us = plan->emit == EMIT_EVERY && !w->is_one_shot ? plan->emit_every_us : 0};
     TRY(groups_create(&w->g, &w->op, &options, err));
+    w->is_united = (w->updates || w->corrects) && !w->g.is_retracting &&
+                   agg_set_can_combine(&w->g.set);
     TRY(create_states(w, err));
     TRY(create_scratch(w, plan, err));
     *out = &w->op;

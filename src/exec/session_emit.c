@@ -29,7 +29,8 @@ static laminar_status find_old(struct session_aggregate *w, uint64_t slot_plus_1
                                struct laminar_error *err)
 {
     if (!slot_plus_1) return LAMINAR_OK;
-    struct session_pane *pane = session_pane(state_hash_row(w->g.table, slot_plus_1 - 1));
+    struct session_pane *pane = session_pane(
+        state_hash_row(w->g.table, pane_root(w, slot_plus_1 - 1)));
     if (*pane_flags(pane) & (PANE_OLD | PANE_BORN) || !pane_has_rows(w, pane)) return LAMINAR_OK;
     size_t from = w->runs.slots.n;
     laminar_status status = runs_add(w, slot_plus_1 - 1, PANE_OLD, err);
@@ -75,6 +76,8 @@ static laminar_status find_new(struct session_aggregate *w, const uint64_t *slot
 {
     for (size_t i = 0; i < n; i++) {
         struct session_pane *pane = session_pane(state_hash_row(w->g.table, slots[i]));
+        if (pane && w->is_united)
+            pane = session_pane(state_hash_row(w->g.table, pane_root(w, slots[i])));
         if (!pane || *pane_flags(pane) & PANE_NEW || !pane_has_rows(w, pane)) continue;
         laminar_status status = runs_add(w, slots[i], PANE_NEW, err);
         if (status) return status;

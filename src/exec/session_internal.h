@@ -3,7 +3,10 @@
  * A pane holds the rows of one group whose times lie in one stretch [k * gap, (k + 1) * gap): rows of a pane are always of one session. Panes of neighbouring
  * stretches are chained; two of them are of one session when the latest time of the one and the earliest of the other are less than the gap apart. So a
  * session is a run of linked panes, and nothing has to be moved when sessions grow together or fall apart: a row costs what a row of a TUMBLE
- * window of the gap's size costs. */
+ * window of the gap's size costs.
+ *
+ * United sessions: where changes come out, nothing is taken back and all aggregates combine, the panes of a session are also a union-find tree, and the root has
+ * the aggregates of the whole session: a change costs the same however long the session is, two sessions that meet are combined once. */
 #ifndef EXEC_SESSION_INTERNAL_H
 #define EXEC_SESSION_INTERNAL_H
 
@@ -24,8 +27,11 @@ struct session_pane {         /* head of the payload; flags are in head.head.mar
     int64_t min_us, max_us;   /* of its rows; min > max: none */
     int64_t due_us;           /* of its entry in w->timers */
     uint64_t next, previous;  /* panes of the stretches beside it: slot + 1, 0 = none */
-    uint32_t old_row;         /* first pane of a session that was put aside: row + 1 */
-    uint32_t reserved;
+    uint32_t old_row;         /* first pane (or root) of a session that was put aside: row + 1 */
+    uint32_t n_united;        /* of a root: panes below it */
+    /* united sessions only: towards the pane that holds the session's aggregates and bounds (slot + 1, 0 = this is it) */
+    uint64_t parent;
+    int64_t first_us, last_us; /* of a root: of the session */
 };
 
 /* Sessions at hand: their panes lie one behind the other. */
@@ -53,7 +59,8 @@ struct session_aggregate {
     int64_t gap_us, lateness_us;
     enum emit_mode emit;
     bool is_one_shot, can_close;
-    bool updates;  /* every change comes out */
+    bool updates; /* every change comes out */
+    bool is_united;
     bool corrects; /* AFTER WATERMARK with lateness: changes of sessions that are out come out */
     int32_t time_col;
     struct state_hash *progress;
@@ -109,6 +116,11 @@ laminar_status panes_link_new(struct session_aggregate *w, size_t n, struct lami
     must_check;
 laminar_status pane_unlink(struct session_aggregate *w, const struct session_pane *pane,
                            struct laminar_error *err) must_check;
+/* The pane that speaks for the session of a pane: united, its root; else itself. */
+uint64_t pane_root(struct session_aggregate *w, uint64_t slot);
+/* United: after times were added to pane `slot`, joins its session with those of its neighbours that it now reaches. */
+laminar_status pane_unite(struct session_aggregate *w, uint64_t slot, struct laminar_error *err)
+    must_check;
 void runs_clear(struct session_runs *runs);
 /* Adds the session that a pane is part of; its panes get the flag (0: none), and are writable. */
 laminar_status runs_add(struct session_aggregate *w, uint64_t slot, uint32_t flag,

@@ -83,6 +83,51 @@ static laminar_status link_side(struct session_aggregate *w, const uint32_t *sel
     return status;
 }
 
+uint64_t pane_root(struct session_aggregate *w, uint64_t slot)
+{
+    const struct session_pane *pane;
+    while (w->is_united && (pane = session_pane(state_hash_row(w->g.table, slot)))->parent)
+        slot = pane->parent - 1;
+    return slot;
+}
+
+/* The larger tree takes the smaller one, so that paths stay short. */
+static laminar_status unite(struct session_aggregate *w, uint64_t a, uint64_t b,
+                            struct laminar_error *err)
+{
+    struct state_hash *table = w->g.table;
+    a = pane_root(w, a);
+    b = pane_root(w, b);
+    if (a == b) return LAMINAR_OK;
+    struct session_pane *to = session_pane(state_hash_row_for_write(table, a)),
+                        *from = session_pane(state_hash_row_for_write(table, b));
+    if (!to || !from) return error_oom(err);
+    if (to->n_united < from->n_united) {
+        struct session_pane *larger = from;
+        from = to;
+        to = larger;
+        a = b;
+    }
+    laminar_status status = agg_set_combine(&w->g.set, w->g.set.heap, (uint8_t *)to,
+                                            (const uint8_t *)from, err);
+    from->parent = a + 1;
+    to->n_united += from->n_united + 1;
+    if (from->first_us < to->first_us) to->first_us = from->first_us;
+    if (from->last_us > to->last_us) to->last_us = from->last_us;
+    *pane_flags(to) |= *pane_flags(from) & PANE_OLD;
+    return status;
+}
+
+laminar_status pane_unite(struct session_aggregate *w, uint64_t slot, struct laminar_error *err)
+{
+    const struct session_pane *pane = session_pane(state_hash_row(w->g.table, slot));
+    uint64_t other;
+    laminar_status status = LAMINAR_OK;
+    if (pane_previous(w, pane, &other)) status = unite(w, slot, other, err);
+    if (!status && pane_next(w, pane, &other)) status = unite(w, slot, other, err);
+    return status;
+}
+
 laminar_status panes_link_new(struct session_aggregate *w, size_t n, struct laminar_error *err)
 {
     struct agg_groups *g = &w->g;
@@ -94,6 +139,8 @@ laminar_status panes_link_new(struct session_aggregate *w, size_t n, struct lami
         pane->min_us = INT64_MAX;
         pane->max_us = INT64_MIN;
         pane->due_us = NO_TIMER;
+        pane->first_us = INT64_MAX;
+        pane->last_us = INT64_MIN;
         w->near_slots[n_new] = g->slots[i];
         w->sel_b[n_new++] = (uint32_t)i;
     }
@@ -136,10 +183,29 @@ void runs_clear(struct session_runs *runs)
     runs->rows.n = 0;
 }
 
+/* United: the root stands for all panes. */
+static laminar_status add_united(struct session_aggregate *w, uint64_t slot, uint32_t flag,
+                                 struct laminar_error *err)
+{
+    struct session_runs *runs = &w->runs;
+    slot = pane_root(w, slot);
+    struct session_pane *root = session_pane(state_hash_row_for_write(w->g.table, slot));
+    if (!root) return error_oom(err);
+    *pane_flags(root) |= flag;
+    struct session_run run = {.start_us = root->first_us,
+                              .end_us = add_saturating(root->last_us, w->gap_us),
+                              .first = runs->slots.n,
+                              .n = 1};
+    bool is_ok = ARRAY_PUSH(&runs->slots, slot) && ARRAY_PUSH(&runs->rows, (uint8_t *)root) &&
+                 ARRAY_PUSH(&runs->runs, run);
+    return is_ok ? LAMINAR_OK : error_oom(err);
+}
+
 laminar_status runs_add(struct session_aggregate *w, uint64_t slot, uint32_t flag,
                         struct laminar_error *err)
 {
     struct session_runs *runs = &w->runs;
+    if (w->is_united && flag) return add_united(w, slot, flag, err);
     struct session_pane *pane = session_pane(state_hash_row(w->g.table, slot)), *other;
     struct session_run run = {.first = runs->slots.n};
     while ((other = pane_previous(w, pane, &slot)) != NULL) pane = other;
@@ -165,11 +231,15 @@ static laminar_status combine_runs(struct session_aggregate *w, const struct ses
     laminar_status status = LAMINAR_OK;
     for (size_t i = 0; i < n; i++) {
         uint8_t *const *rows = w->runs.rows.items + runs[i].first;
-        w->payload_rows[i] = runs[i].n == 1 ? rows[0] : w->payloads + i * w->payload_stride;
-        if (runs[i].n == 1) continue;
+        bool is_one = runs[i].n == 1 || w->is_united;
+        w->payload_rows[i] = is_one ? rows[0] : w->payloads + i * w->payload_stride;
+        if (w->is_united)
+            w->payload_rows[i] = state_hash_row(w->g.table,
+                                                pane_root(w, w->runs.slots.items[runs[i].first]));
+        if (is_one) continue;
         memset(w->payload_rows[i], 0, set->payload_bytes);
     }
-    for (size_t i = 0; i < n && !status; i++)
+    for (size_t i = 0; i < n && !status && !w->is_united; i++)
         for (size_t p = 0; p < runs[i].n && runs[i].n > 1 && !status; p++)
             status = agg_set_combine(set, set->heap, w->payload_rows[i],
                                      w->runs.rows.items[runs[i].first + p], err);
@@ -178,7 +248,7 @@ static laminar_status combine_runs(struct session_aggregate *w, const struct ses
 
 static void destroy_combined(struct session_aggregate *w, const struct session_run *runs, size_t n)
 {
-    for (size_t i = 0; i < n && !w->g.set.is_plain; i++)
+    for (size_t i = 0; i < n && !w->g.set.is_plain && !w->is_united; i++)
         if (runs[i].n > 1) agg_set_destroy_payload(&w->g.set, w->payload_rows[i]);
 }
 
