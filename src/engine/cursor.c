@@ -5,6 +5,7 @@
  * @locks control guards the list; a cursor is used under it. */
 #include "base/error.h"
 #include "engine/engine.h"
+#include <stdio.h>
 #include <string.h>
 
 enum { CURSORS_MAX = 1024 };
@@ -59,7 +60,7 @@ static laminar_status unknown_cursor(struct statement_call *call, const struct a
 static laminar_status done_ddl(struct statement_call *call, const char *what, const char *name)
 {
     call->out->kind = LAMINAR_RESULT_DDL;
-    strncpy(call->out->ddl_type, what, sizeof call->out->ddl_type - 1);
+    snprintf(call->out->ddl_type, sizeof call->out->ddl_type, "%s", what);
     call->out->ddl_object = mem_strdup(name);
     return call->out->ddl_object ? LAMINAR_OK : error_oom(call->err);
 }
