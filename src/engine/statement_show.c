@@ -156,6 +156,106 @@ static bool is_key_column(const struct relation *relation, uint32_t column)
     return false;
 }
 
+static void put_property(struct rowset *set, const char *name, const char *value)
+{
+    rowset_text(set, name);
+    rowset_text(set, value);
+}
+
+/* Columns a, b of the key as text. */
+static void print_key(const struct relation *relation, struct strbuf *out)
+{
+    strbuf_clear(out);
+    for (uint32_t i = 0; i < relation->n_key_cols; i++)
+        strbuf_printf(out, "%s%s", i ? ", " : "",
+                      relation->schema->columns[relation->key_cols[i]].name);
+}
+
+static void print_retention(const struct relation *relation, struct strbuf *out)
+{
+    unsigned long long amount = (unsigned long long)relation->retention.amount;
+    strbuf_clear(out);
+    switch (relation->retention.kind) {
+    case RETAIN_ROWS: strbuf_printf(out, "%llu rows", amount); break;
+    case RETAIN_ALL: strbuf_puts(out, "all"); break;
+    case RETAIN_NONE: strbuf_puts(out, "none"); break;
+    case RETAIN_TIME: strbuf_printf(out, "%llu ms", amount / 1000); break;
+    case RETAIN_BYTES: strbuf_printf(out, "%llu bytes", amount); break;
+    }
+}
+
+/* The keys alone: a value may be a password. */
+static void print_options(const struct relation *relation, struct strbuf *out)
+{
+    strbuf_clear(out);
+    for (uint32_t i = 0; i < relation->n_options; i++)
+        strbuf_printf(out, "%s%s", i ? ", " : "", relation->options[i].key);
+}
+
+static void print_names(struct relation *const *relations, size_t n, struct strbuf *out)
+{
+    strbuf_clear(out);
+    for (size_t i = 0; i < n; i++) strbuf_printf(out, "%s%s", i ? ", " : "", relations[i]->name);
+}
+
+static void put_columns(struct rowset *set, const struct relation *relation, struct strbuf *text)
+{
+    for (uint32_t c = 0; c < relation->schema->n_columns; c++) {
+        const struct schema_column *column = &relation->schema->columns[c];
+        struct strbuf value = {0};
+        strbuf_clear(text);
+        strbuf_printf(text, "column %s", column->name);
+        type_print(column->type, &value);
+        if (!column->is_nullable) strbuf_puts(&value, " NOT NULL");
+        if (relation->defaults && relation->defaults[c]) {
+            strbuf_puts(&value, " DEFAULT ");
+            sql_print_expr(&value, relation->defaults[c]);
+        }
+        if (text->failed || value.failed) set->status = LAMINAR_OUT_OF_MEMORY;
+        put_property(set, text->data, value.data);
+        strbuf_deinit(&value);
+    }
+}
+
+/* DESCRIBE EXTENDED: all that is known of the relation, a property a row. */
+static laminar_status describe_extended(struct statement_call *call, struct relation *relation)
+{
+    struct rowset set;
+    struct strbuf text = {0};
+    const struct schema_column columns[] = {{"property", TYPE(VARCHAR), false},
+                                            {"value", TYPE(VARCHAR), true}};
+    laminar_status status = start_rows(call, columns, 2, &set);
+    if (status != LAMINAR_OK) return status;
+    put_property(&set, "name", relation->name);
+    put_property(&set, "kind", relation_kind_name(relation->kind));
+    put_columns(&set, relation, &text);
+    print_key(relation, &text);
+    put_property(&set, "key", relation->n_key_cols ? text.data : NULL);
+    put_property(&set, "append_only", relation->is_append_only ? "true" : "false");
+    strbuf_clear(&text);
+    if (relation->time_col >= 0)
+        strbuf_printf(&text, "%s, %lld ms behind",
+                      relation->schema->columns[relation->time_col].name,
+                      (long long)(relation->watermark_delay_us / 1000));
+    put_property(&set, "watermark", relation->time_col >= 0 ? text.data : NULL);
+    bool has_retention = relation->is_append_only && relation->kind != RELATION_SYSTEM;
+    print_retention(relation, &text);
+    put_property(&set, "retention", has_retention ? text.data : NULL);
+    put_property(&set, "connector", relation->connector);
+    put_property(&set, "format", relation->format);
+    print_options(relation, &text);
+    put_property(&set, "options", relation->n_options ? text.data : NULL);
+    print_names(relation->inputs, relation->n_inputs, &text);
+    put_property(&set, "reads", relation->n_inputs ? text.data : NULL);
+    print_names(relation->dependants.items, relation->dependants.n, &text);
+    put_property(&set, "read_by", relation->dependants.n ? text.data : NULL);
+    put_property(&set, "query", relation->query_sql);
+    put_property(&set, "sql", relation->sql);
+    if (text.failed && set.status == LAMINAR_OK) set.status = LAMINAR_OUT_OF_MEMORY;
+    strbuf_deinit(&text);
+    return end_rows(call, &set);
+}
+
 static laminar_status describe(struct statement_call *call)
 {
     const struct ast_describe *describe = call->statement->u.describe;
@@ -168,6 +268,7 @@ static laminar_status describe(struct statement_call *call)
         {"default", TYPE(VARCHAR), true},      {"watermark", TYPE(VARCHAR), true}};
     laminar_status status = find_named(call, &describe->name, &relation);
     if (status != LAMINAR_OK) return status;
+    if (describe->is_extended) return describe_extended(call, relation);
     status = start_rows(call, columns, 6, &set);
     if (status != LAMINAR_OK) return status;
     for (uint32_t c = 0; c < relation->schema->n_columns; c++) {

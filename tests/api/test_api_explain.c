@@ -1,4 +1,4 @@
-/* test_api_explain.c - EXPLAIN ANALYZE: the query runs, and its plan is shown with rows and times instead of the answer. */
+/* test_api_explain.c - EXPLAIN ANALYZE: the query runs, and its plan is shown with rows and times instead of the answer; DESCRIBE EXTENDED. */
 #include "api_test.h"
 
 /* All rows of one column, joined by newlines. Freed by free(). */
@@ -77,12 +77,35 @@ static void test_what_it_takes(void **state)
     laminar_db_free(db);
 }
 
+static void test_describe_extended(void **state)
+{
+    (void)state;
+    laminar_db *db = open_db();
+    run(db, "CREATE SOURCE s (k BIGINT NOT NULL, ts TIMESTAMP, x VARCHAR DEFAULT 'a', "
+            "WATERMARK FOR ts AS ts - INTERVAL '5' SECOND) WITH ('retention' = '500 rows')");
+    run(db, "CREATE STREAM n AS SELECT k, count(*) AS n FROM s GROUP BY k");
+    expect_rows(
+        db, "DESCRIBE EXTENDED s",
+        "name,s;kind,SOURCE;column k,BIGINT NOT NULL;column ts,TIMESTAMP(6);column x,VARCHAR DEFAULT 'a';"
+        "key,null;append_only,true;watermark,ts, 5000 ms behind;retention,500 rows;connector,null;format,null;"
+        "options,retention;reads,null;read_by,n;query,null;sql,CREATE SOURCE s (k BIGINT NOT NULL, ts TIMESTAMP, "
+        "x VARCHAR DEFAULT 'a', WATERMARK FOR ts AS ts - INTERVAL '5' SECOND) WITH ('retention' = '500 rows')");
+    expect_rows(
+        db, "DESCRIBE EXTENDED n",
+        "name,n;kind,STREAM;column k,BIGINT NOT NULL;column n,BIGINT NOT NULL;key,k;append_only,false;watermark,null;"
+        "retention,null;connector,null;format,null;options,null;reads,s;read_by,null;"
+        "query,SELECT k, count(*) AS n FROM s GROUP BY k;sql,CREATE STREAM n AS SELECT k, count(*) AS n FROM s GROUP BY k");
+    expect_error(db, "DESCRIBE EXTENDED nope", LAMINAR_QUERY_FAILED, "nope", NULL);
+    laminar_db_free(db);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rows_of_nodes),
         cmocka_unit_test(test_json),
         cmocka_unit_test(test_what_it_takes),
+        cmocka_unit_test(test_describe_extended),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
