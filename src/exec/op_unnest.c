@@ -161,9 +161,14 @@ static laminar_status fill_column(struct column *col, const struct vector *child
 static laminar_status fill_series(struct column *col, const struct item *item, size_t n,
                                   struct laminar_error *err)
 {
+    size_t n_values = 0;
     column_clear(col);
     laminar_status status = column_reserve(col, n, err);
-    for (size_t i = 0; i < n && !status; i++)
+    if (status) return status;
+    while (n_values < n && item->elements[n_values] != NO_ELEMENT) n_values++;
+    memcpy(col->vec.data, item->values, n_values * sizeof *item->values);
+    col->n = n_values;
+    for (size_t i = n_values; i < n && !status; i++)
         status = item->elements[i] == NO_ELEMENT ? column_append_null(col, 1, err)
                                                  : column_append_value(col, &item->values[i], err);
     return status;
