@@ -137,33 +137,29 @@ static laminar_status push_top_n(struct plan_context *ctx, struct plan **node,
 
 /* --- Joins ------------------------------------------------------------------------------------ */
 
-/* Is e null or false whenever the columns from n_left on are all null? */
+/* Is e null whenever the columns from n_left on are all null? */
+static bool is_null_then(const struct expr *e, uint32_t n_left)
+{
+    if (e->kind == EXPR_COLUMN) return e->column >= n_left;
+    if (e->kind == EXPR_IN_LIST) return is_null_then(e->args[0], n_left);
+    if (e->kind != EXPR_CALL || !(e->fn->flags & FN_STRICT)) return false;
+    for (uint32_t i = 0; i < e->n_args; i++)
+        if (is_null_then(e->args[i], n_left)) return true;
+    return false;
+}
+
+/* Is the condition e null or false then? NOTE: that NOT of a false one is true is why the two are apart. */
 static bool rejects_nulls(const struct expr *e, uint32_t n_left)
 {
-    switch (e->kind) {
-    case EXPR_COLUMN: return e->column >= n_left;
-    case EXPR_CALL:
-        if (expr_is_call(e, "is_not_null")) return rejects_nulls(e->args[0], n_left);
-        if (!(e->fn->flags & FN_STRICT)) return false;
-        for (uint32_t i = 0; i < e->n_args; i++)
-            if (rejects_nulls(e->args[i], n_left)) return true;
-        return false;
-    case EXPR_AND:
-        for (uint32_t i = 0; i < e->n_args; i++)
-            if (rejects_nulls(e->args[i], n_left)) return true;
-        return false;
-    case EXPR_OR:
-        for (uint32_t i = 0; i < e->n_args; i++)
-            if (!rejects_nulls(e->args[i], n_left)) return false;
-        return true;
-    case EXPR_IN_LIST: return rejects_nulls(e->args[0], n_left);
-    case EXPR_CONST:
-    case EXPR_CASE:
-    case EXPR_COALESCE:
-    case EXPR_SUBQUERY:
-    case EXPR_OUTER: return false;
+    if (expr_is_call(e, "is_not_null")) return is_null_then(e->args[0], n_left);
+    if (e->kind != EXPR_AND && e->kind != EXPR_OR) return is_null_then(e, n_left);
+    bool any = false, all = true;
+    for (uint32_t i = 0; i < e->n_args; i++) {
+        bool rejects = rejects_nulls(e->args[i], n_left);
+        any |= rejects;
+        all &= rejects;
     }
-    return false;
+    return e->kind == EXPR_AND ? any : all;
 }
 
 static void left_to_inner(struct plan *join, const struct expr_list *preds)

@@ -141,4 +141,7 @@ CASES = [
     Case("alias_everywhere", [keyed()], "SELECT g + 1 AS h, count(*) AS n, n * 2 AS m FROM s WHERE v > -3 GROUP BY h HAVING n > 1"),
     Case("alias_in_where", [keyed()], "SELECT k, v + 1 AS a, a * 2 AS b FROM s WHERE b > 4"),
     Case("order_by_all", [keyed()], "SELECT g, w, count(*) AS n FROM s GROUP BY ALL ORDER BY ALL LIMIT 4"),
+    Case("left_join_negated_not_null", [keyed(), table()], "SELECT s.k, t.k AS tk FROM s LEFT JOIN t ON s.g = t.x WHERE NOT (t.k IS NOT NULL)"),
+    Case("left_join_negated_and", [keyed(), table()], "SELECT s.k, t.k AS tk FROM s LEFT JOIN t ON s.g = t.x WHERE NOT (t.k IS NOT NULL AND s.v > 0)"),
+    Case("sub_not_all_correlated", [keyed(), table()], "SELECT k FROM s WHERE s.k <> ALL (SELECT t.k FROM t WHERE t.x < s.g)", **SMALL),
 ]
