@@ -157,3 +157,30 @@ def test_what_cannot_be(db: Any) -> None:
         with pytest.raises(laminardb.LaminarError, match=message):
             db.execute(f"CREATE STREAM bad AS {sql}")
     assert "x" not in [name for (name, *_) in db.query("SHOW SOURCES").fetchall()]
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("window", [*WINDOWS.values(), "SESSION(ts, 700)", "HOP(ts, INTERVAL '1' SECOND, INTERVAL '20' SECOND)", "CUMULATE(ts, 1000, 20000)"])
+def test_closing_modes_and_updating_modes_agree_on_late_rows(window: str, seed: int) -> None:
+    """Windows that are made of panes, and windows that get each row: a row behind the watermark is in those that are still open."""
+    rng = random.Random(seed)
+    conn = laminardb.open(":memory:")
+    conn.execute(SOURCE)
+    # an aggregate that adds up, and one that keeps its rows
+    for name, what in (("plain", "count(*) AS n, sum(v) AS sv, max(v) AS m"), ("kept", "count(DISTINCT v) AS dv, median(v) AS md")):
+        for mode in ("close", "update"):
+            emit = "EMIT ON WINDOW CLOSE" if mode == "close" else "EMIT ON UPDATE"
+            conn.execute(f"CREATE STREAM {name}_{mode} AS SELECT window_start, window_end, k, {what} FROM s GROUP BY {window}, k {emit}")
+    for step in range(80):
+        rows = [
+            {"id": 1, "k": rng.choice("abc"), "v": rng.randrange(50), "ts": T0 + dt.timedelta(seconds=step - rng.choice([0, 0, 0, 0, 0, 2, 9, 19]), milliseconds=rng.randrange(1000))}
+            for _ in range(rng.choice([1, 4, 12]) if step % 10 else 30)
+        ]
+        conn.insert("s", rows)
+    with conn.writer("s") as writer:
+        writer.watermark(int((T0 + dt.timedelta(days=9)).replace(tzinfo=dt.timezone.utc).timestamp() * 1000))
+    for name in ("plain", "kept"):
+        close = sorted(conn.query(f"SELECT * FROM {name}_close").fetchall(), key=repr)
+        assert close == sorted(conn.query(f"SELECT * FROM {name}_update").fetchall(), key=repr)
+        assert len(close) > 2
+    conn.close()
