@@ -18,6 +18,8 @@
 #include "exec/ops.h"
 #include "exec/window_internal.h"
 
+enum { STACK_PANES_MIN = 24 }; /* fewer are faster added up one by one */
+
 /* --- Windows ----------------------------------------------------------------------------------------------------------------------------------- */
 
 /* Leading output columns: bounds as TIMESTAMP(3). */
@@ -104,6 +106,7 @@ static laminar_status add_to_panes(struct window_aggregate *w, struct step *step
             int64_t last_end = floor_to(t, w->window.slide_us, w->window.offset_us) +
                                w->window.size_us;
             is_late = is_closed(w, last_end, closed);
+            if (!is_late) window_stacks_note_row(w, start);
         }
         w->sel_window[m] = row;
         w->starts[m] = start;
@@ -276,6 +279,7 @@ static laminar_status window_aggregate_restored(struct op *op, struct laminar_er
 static void window_aggregate_free(struct op *op)
 {
     struct window_aggregate *w = (struct window_aggregate *)op;
+    window_stacks_free(w);
     if (w->merged) state_hash_base(w->merged)->cls->free(state_hash_base(w->merged));
     op_deinit(op);
     columns_free(w->gathered, w->g.n_results);
@@ -413,6 +417,9 @@ laminar_status op_window_aggregate_create(struct circuit *circuit, const struct 
     w->can_close |= w->is_sliced;
     TRY(create_tables(w, err));
     TRY(create_scratch(w, err));
+    if (w->window.kind == WINDOW_HOP && w->is_sliced && agg_set_can_combine(&w->g.set) &&
+        w->window.size_us / w->pane_us >= STACK_PANES_MIN)
+        TRY(window_stacks_create(w, err));
     *out = &w->op;
     return LAMINAR_OK;
 done:

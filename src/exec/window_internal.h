@@ -38,6 +38,11 @@ struct window_aggregate {
     struct state_hash *progress;
     struct pane_heap evict;   /* panes in state */
     struct pane_heap pending; /* AFTER WATERMARK with lateness: windows not emitted yet */
+    /* sliced HOP of many panes, where aggregates combine; else NULL */
+    struct window_stacks *stacks;
+    /* most groups are in most panes of a window: the stacks are used */
+    bool is_dense;
+    size_t n_merged;
     bool accumulates; /* sliced CUMULATE: a closed window's pane goes into the first of its panes */
     int64_t closing_end_us; /* sliced CUMULATE: the window that is being closed */
     /* sliced: the window that is being closed; not a state: empty between steps */
@@ -114,5 +119,27 @@ int64_t window_cumulate_pane(const struct window_aggregate *w, int64_t t, int64_
                              int64_t *begin, int64_t *end, bool *is_late);
 laminar_status window_close_sliced(struct window_aggregate *w, struct step *step, int64_t watermark)
     must_check;
+/* The same for another table of (time, keys) with the groups' payload; not a state. */
+laminar_status window_create_like_groups(struct window_aggregate *w, const char *name,
+                                         struct state_hash **out, struct laminar_error *err)
+    must_check;
+/* Keys of n groups of a table, under the leading key *window, into merge_vecs. */
+laminar_status window_read_keys(struct window_aggregate *w, struct state_hash *from,
+                                int64_t *window, const uint64_t *slots, size_t n,
+                                struct laminar_error *err) must_check;
+
+/* --- window_two_stacks.c --------------------------------------------------------------------------------------------------------------------------- */
+struct window_stacks;
+laminar_status window_stacks_create(struct window_aggregate *w, struct laminar_error *err)
+    must_check;
+void window_stacks_free(struct window_aggregate *w);
+/* n_added groups of panes made a window of n_groups. */
+bool window_is_dense(const struct window_aggregate *w, size_t n_added, size_t n_groups);
+/* A row came into a pane. */
+void window_stacks_note_row(struct window_aggregate *w, int64_t pane);
+void window_stacks_drop(struct window_aggregate *w);
+/* The groups of the window that starts at `start`, into w->merged. */
+laminar_status window_stacks_merge(struct window_aggregate *w, int64_t start,
+                                   struct laminar_error *err) must_check;
 
 #endif

@@ -9,15 +9,15 @@
 
 /* --- The window at hand ---------------------------------------------------------------------------------------------------------------------- */
 
-/* Keys of n groups (slots, rows of the groups table), under the leading key `window`, into merge_vecs. */
-static laminar_status read_group_keys(struct window_aggregate *w, int64_t *window,
-                                      const uint64_t *slots, size_t n, struct laminar_error *err)
+laminar_status window_read_keys(struct window_aggregate *w, struct state_hash *from,
+                                int64_t *window, const uint64_t *slots, size_t n,
+                                struct laminar_error *err)
 {
     laminar_status status = LAMINAR_OK;
     w->merge_vecs[0] = (struct vector){.type = TYPE(INT64), .shape = VEC_CONST, .data = window};
     for (uint32_t k = 1; k < w->g.n_keys && !status; k++) {
         column_clear(&w->merge_keys[k]);
-        status = state_hash_keys(w->g.table, k, slots, n, &w->merge_keys[k], err);
+        status = state_hash_keys(from, k, slots, n, &w->merge_keys[k], err);
         w->merge_vecs[k] = w->merge_keys[k].vec;
     }
     return status;
@@ -42,7 +42,7 @@ static laminar_status merge_pane(struct window_aggregate *w, int64_t window, int
     laminar_status status = LAMINAR_OK;
     for (size_t n;
          !status && (n = window_next_groups(w, &at, g->slots, g->rows, CHUNK_ROWS)) > 0;) {
-        status = read_group_keys(w, &window, g->slots, n, err);
+        status = window_read_keys(w, g->table, &window, g->slots, n, err);
         if (!status)
             status = state_hash_upsert(w->merged, w->merge_vecs, n, w->merge_slots, w->merge_rows,
                                        NULL, err);
@@ -53,6 +53,7 @@ static laminar_status merge_pane(struct window_aggregate *w, int64_t window, int
         }
         for (size_t i = 0; i < n && !status && g->set.has_children; i++)
             if (!note_part(w, w->merge_rows[i], g->slots[i], g->rows[i])) status = error_oom(err);
+        w->n_merged += n;
     }
     return status;
 }
@@ -116,6 +117,19 @@ static laminar_status evict_until(struct window_aggregate *w, int64_t start,
 
 /* --- HOP ------------------------------------------------------------------------------------------------------------------------------------------------ */
 
+/* All panes of a window, of which none is earlier than `first`. */
+static laminar_status merge_panes(struct window_aggregate *w, int64_t start, int64_t first,
+                                  struct laminar_error *err)
+{
+    laminar_status status = LAMINAR_OK;
+    w->n_merged = 0;
+    for (int64_t pane = start; pane < start + w->window.size_us && !status; pane += w->pane_us)
+        if (pane >= first) status = merge_pane(w, start, pane, err);
+    w->is_dense = window_is_dense(w, w->n_merged, state_hash_base(w->merged)->n_rows);
+    if (w->stacks && !w->is_dense) window_stacks_drop(w);
+    return status;
+}
+
 /* Windows in order of their start: the first that is still open and holds the earliest pane, while due. */
 static laminar_status close_hops(struct window_aggregate *w, struct step *step, int64_t watermark)
 {
@@ -129,8 +143,10 @@ static laminar_status close_hops(struct window_aggregate *w, struct step *step, 
                         spec->slide_us;
         while (is_closed(w, start + spec->size_us, closed)) start += spec->slide_us;
         if (!is_closed(w, start + spec->size_us, watermark)) break;
-        for (int64_t pane = start; pane < start + spec->size_us && !status; pane += w->pane_us)
-            if (pane >= first) status = merge_pane(w, start, pane, step->err);
+        if (w->is_dense)
+            status = window_stacks_merge(w, start, step->err);
+        else
+            status = merge_panes(w, start, first, step->err);
         if (!status) status = emit_merged(w, step);
         closed = start + spec->size_us + w->lateness_us;
         /* no later window holds it */
@@ -152,7 +168,7 @@ static laminar_status fold_pane(struct window_aggregate *w, int64_t first, int64
     if (slot == STATE_SLOT_NONE) return LAMINAR_OK;
     for (size_t n; !status && (n = window_next_groups(w, &at, w->merge_slots, w->merge_rows,
                                                       CHUNK_ROWS)) > 0;) {
-        status = read_group_keys(w, &first, w->merge_slots, n, err);
+        status = window_read_keys(w, g->table, &first, w->merge_slots, n, err);
         memcpy(g->keys, w->merge_vecs, g->n_keys * sizeof *g->keys);
         for (size_t i = 0; i < n; i++) w->starts[i] = first;
         if (!status) status = groups_find(g, n, err);
@@ -229,24 +245,34 @@ int64_t window_cumulate_pane(const struct window_aggregate *w, int64_t t, int64_
     return w->accumulates && is_closed(w, *end, closed) ? start : pane;
 }
 
-laminar_status window_create_merged(struct window_aggregate *w, struct laminar_error *err)
+laminar_status window_create_like_groups(struct window_aggregate *w, const char *name,
+                                         struct state_hash **out, struct laminar_error *err)
 {
     const struct plan *plan = w->g.options.plan;
-    laminar_status status = LAMINAR_OK;
-    w->merge_vecs = mem_calloc(w->g.n_keys + 1, sizeof *w->merge_vecs);
-    w->merge_keys = mem_calloc(w->g.n_keys + 1, sizeof *w->merge_keys);
     struct data_type *types = mem_calloc(w->g.n_keys + 1, sizeof *types);
-    if (!w->merge_vecs || !w->merge_keys || !types) status = error_oom(err);
-    for (uint32_t k = 0; k < w->g.n_keys && !status; k++) {
+    if (!types) return error_oom(err);
+    for (uint32_t k = 0; k < w->g.n_keys; k++)
         types[k] = k ? plan->group[k - 1]->type : TYPE(INT64);
-        status = column_init(&w->merge_keys[k], types[k], err);
-    }
-    struct state_hash_options options = {.name = "window",
+    struct state_hash_options options = {.name = name,
                                          .key_types = types,
                                          .n_keys = w->g.n_keys,
                                          .account = circuit_account(w->op.circuit)};
     agg_set_table_options(&w->g.set, &options);
-    if (!status) status = state_hash_create(&options, &w->merged, err);
+    laminar_status status = state_hash_create(&options, out, err);
     mem_free(types);
     return status;
+}
+
+laminar_status window_create_merged(struct window_aggregate *w, struct laminar_error *err)
+{
+    const struct plan *plan = w->g.options.plan;
+    w->merge_vecs = mem_calloc(w->g.n_keys + 1, sizeof *w->merge_vecs);
+    w->merge_keys = mem_calloc(w->g.n_keys + 1, sizeof *w->merge_keys);
+    if (!w->merge_vecs || !w->merge_keys) return error_oom(err);
+    for (uint32_t k = 0; k < w->g.n_keys; k++) {
+        struct data_type type = k ? plan->group[k - 1]->type : TYPE(INT64);
+        laminar_status status = column_init(&w->merge_keys[k], type, err);
+        if (status) return status;
+    }
+    return window_create_like_groups(w, "window", &w->merged, err);
 }
