@@ -117,11 +117,11 @@ def hop(function: str, args: str, select: str) -> str:
 
 
 def hop_cases() -> list[Case]:
-    cases = modes("hop", hop("HOP", f"ts, {seconds(5, 20)}", PLAIN), duck_hop(5, 20, 0, PLAIN))
+    cases = modes("hop_disorder", hop("HOP", f"ts, {seconds(5, 20)}", PLAIN), duck_hop(5, 20, 0, PLAIN))
     cases += modes("hop_offset", hop("HOP", f"ts, {seconds(10, 25, -3)}", ROWS), duck_hop(10, 25, -3, ROWS), "update close after_late")
     cases += modes("hopping", hop("HOPPING", "ts, 20000, 5000", PLAIN), duck_hop(5, 20, 0, PLAIN), "changes final")
     cases += modes("slide", hop("SLIDE", f"ts, {seconds(30, 7)}", PLAIN), duck_hop(7, 30, 0, PLAIN), "update after")
-    cases += modes("tumble", hop("TUMBLE", f"ts, {seconds(10)}", PLAIN), duck_hop(10, 10, 0, PLAIN))
+    cases += modes("tumble_disorder", hop("TUMBLE", f"ts, {seconds(10)}", PLAIN), duck_hop(10, 10, 0, PLAIN))
     cases += modes("tumble_offset", hop("TUMBLE", f"ts, {seconds(10, -3)}", ROWS), duck_hop(10, 10, -3, ROWS), "update close close_late")
     for name, size in (("tumble", (10,)), ("hop", (10, 30)), ("cumulate", (10, 30)), ("session", (30,))):
         args = f"ts, {seconds(*size)}"
