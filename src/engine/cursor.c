@@ -127,9 +127,9 @@ static laminar_status declare_cursor(struct statement_call *call)
                          &cursor->rows, call->err));
         cursor->schema = schema_ref(cursor->rows.schema);
     }
+    TRY(done_ddl(call, "DECLARE", declare->name.text));
     TRY(publish(call, cursor, &declare->name));
     cursor = NULL;
-    TRY(done_ddl(call, "DECLARE", declare->name.text));
 done:
     cursor_free(cursor);
     return status;
@@ -189,19 +189,26 @@ static laminar_status fetch_rows(struct statement_call *call, struct cursor *cur
     laminar_status status;
     struct batch_builder *builder = NULL;
     struct batch *batch = NULL;
-    bool is_over = false;
+    bool is_over = false, has_read = false;
+    size_t i_batch = cursor->i_batch, row = cursor->row;
     TRY(batch_builder_create(cursor->schema, call->db->pool, &builder, call->err));
     while (n > 0 && !is_over) {
         uint64_t n_given;
         TRY(give_rows(cursor, n, builder, &n_given, call->err));
         n -= n_given;
-        if (n > 0) TRY(read_more(cursor, &is_over, call->err));
+        if (n == 0) break;
+        has_read = true;
+        TRY(read_more(cursor, &is_over, call->err));
     }
     call->out->kind = LAMINAR_RESULT_QUERY;
     call->out->rows.schema = schema_ref(cursor->schema);
     TRY(batch_builder_finish(builder, &batch, call->err));
     TRY(rows_add(&call->out->rows, batch, call->err));
 done:
+    if (status != LAMINAR_OK && !has_read) { /* the same rows again next time */
+        cursor->i_batch = i_batch;
+        cursor->row = row;
+    }
     batch_builder_free(builder);
     return status;
 }
@@ -223,9 +230,11 @@ static laminar_status close_cursor(struct statement_call *call)
 {
     const struct ast_name *name = &call->statement->u.close_cursor;
     struct database *db = call->db;
+    laminar_status status = done_ddl(call, "CLOSE", name->text ? name->text : "ALL");
+    if (status != LAMINAR_OK) return status;
     if (!name->text) {
         cursors_close(db);
-        return done_ddl(call, "CLOSE", "ALL");
+        return LAMINAR_OK;
     }
     mutex_lock(&db->control);
     struct cursor **at = find(db, name->text), *cursor = *at;
@@ -233,7 +242,7 @@ static laminar_status close_cursor(struct statement_call *call)
     mutex_unlock(&db->control);
     if (!cursor) return unknown_cursor(call, name);
     cursor_free(cursor);
-    return done_ddl(call, "CLOSE", name->text);
+    return LAMINAR_OK;
 }
 
 laminar_status engine_cursor(struct statement_call *call)

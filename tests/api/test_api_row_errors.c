@@ -78,12 +78,40 @@ static void test_a_query_reads_a_stream_that_works(void **state)
     laminar_db_free(db);
 }
 
+/* A scalar subquery that comes to have several rows: as any row error of a stream. */
+static void test_streams_follow_on_error(void **state)
+{
+    (void)state;
+    const char *const query = "SELECT k, (SELECT a FROM u WHERE b = t.x) AS a FROM t";
+    char sql[200];
+    laminar_db *db = open_db();
+    run(db, "CREATE TABLE t (k BIGINT PRIMARY KEY, x BIGINT)");
+    run(db, "CREATE TABLE u (a BIGINT PRIMARY KEY, b BIGINT)");
+    run(db, "INSERT INTO t VALUES (1, 10), (2, 20), (3, 30)");
+    run(db, "INSERT INTO u VALUES (1, 10), (2, 20)");
+    snprintf(sql, sizeof sql, "CREATE STREAM f AS %s", query);
+    run(db, sql);
+    run(db, "SET on_error = 'null'");
+    snprintf(sql, sizeof sql, "CREATE STREAM n AS %s", query);
+    run(db, sql);
+    expect_rows(db, "SELECT * FROM f ORDER BY k", "1,1;2,2;3,null");
+    run(db, "INSERT INTO u VALUES (7, 10)");
+    expect_rows(db, "SELECT * FROM n ORDER BY k", "1,null;2,2;3,null");
+    run(db, "DELETE FROM u WHERE a = 1");
+    expect_rows(db, "SELECT * FROM n ORDER BY k", "1,7;2,2;3,null");
+    run(db, "SET on_error = 'fail'");
+    run(db, "INSERT INTO u VALUES (1, 10)");
+    expect_error(db, "SELECT * FROM f", LAMINAR_QUERY_FAILED, "returned 2 rows", NULL);
+    laminar_db_free(db);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_queries),
         cmocka_unit_test(test_changes),
         cmocka_unit_test(test_a_query_reads_a_stream_that_works),
+        cmocka_unit_test(test_streams_follow_on_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
