@@ -35,7 +35,10 @@ static op_constructor constructor_of(const struct plan *plan)
         return plan->window.kind == WINDOW_NONE      ? op_aggregate_create
                : plan->window.kind == WINDOW_SESSION ? op_session_create
                                                      : op_window_aggregate_create;
-    case PLAN_JOIN: return plan->strategy == STRATEGY_ASOF ? op_asof_create : op_join_create;
+    case PLAN_JOIN:
+        return plan->strategy == STRATEGY_ASOF || plan->strategy == STRATEGY_TEMPORAL
+                   ? op_asof_create
+                   : op_join_create;
     case PLAN_UNION_ALL: return op_union_create;
     case PLAN_DISTINCT: return op_distinct_create;
     case PLAN_RECURSIVE: return op_recursive_create;

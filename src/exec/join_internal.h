@@ -26,7 +26,9 @@ struct op_join {
     struct op base;
     enum join_kind kind;
     bool is_one_shot;
-    bool is_semi; /* SEMI, ANTI: left columns alone come out */
+    bool builds_right; /* left rows meet the right side as it is and go: one-shot, lookup */
+    bool is_constant;  /* lookup: the right side never changes once it is there */
+    bool is_semi;      /* SEMI, ANTI: left columns alone come out */
     bool is_interval;
     bool waits;        /* interval: what has no match comes out when it can't find one any more */
     bool is_deferred;  /* one-shot: left rows wait for the end of the right side */

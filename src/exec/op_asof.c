@@ -7,6 +7,7 @@
  * Algebra: not bilinear. A left delta is matched with the right rows as they are. A right delta changes the matches of those left rows of its key that lie
  * between it and its neighbours in time: each is retracted with its old match and comes out with the new one. A right row of weight w is one candidate.
  * Late rows: those behind the watermark of their own side are dropped and counted.
+ * The same operator answers FOR SYSTEM_TIME AS OF (>=, versions are the right rows) and TEMPORAL PROBE (the left time is the event time shifted).
  * State: left rows, until the right side's watermark says that their match is final; right rows, until no left row that is kept or may still come can match
  * them; without watermarks all. Eviction sweeps when the rows have doubled. One-shot: right rows are kept, left ones stream through.
  * The index (keys -> two runs sorted by time) is derived from the rows. */
@@ -53,7 +54,9 @@ struct op_asof {
     struct state_multimap *keys; /* derived: slot of a key = number of its group */
     struct asof_group *groups;
     size_t groups_capacity;
-    int64_t watermark_us[2];
+    int64_t watermark_us[2];            /* bounds on the sides' match times */
+    bool ignores_watermark[2];          /* the time isn't the side's event time */
+    int64_t shift_min_us, shift_max_us; /* of the left match time from the left event time */
     size_t n_swept[2];
     /* scratch */
     struct asof_scratch merging;
@@ -647,6 +650,8 @@ static laminar_status sweep(struct op_asof *asof, struct laminar_error *err)
             both_us = left_us < right_us ? left_us : right_us;
     laminar_status status = LAMINAR_OK;
     size_t n[2] = {asof->sides[LEFT]->rows.state.n_rows, asof->sides[RIGHT]->rows.state.n_rows};
+    /* a left side that may take back rows of any age has them found again */
+    if (asof->ignores_watermark[LEFT]) return LAMINAR_OK;
     bool sweeps_left = right_us != WATERMARK_NONE && n[LEFT] >= SWEEP_MIN + 2 * asof->n_swept[LEFT];
     bool sweeps_right = both_us != WATERMARK_NONE &&
                         n[RIGHT] >= SWEEP_MIN + 2 * asof->n_swept[RIGHT];
@@ -676,7 +681,12 @@ static void set_watermark(struct op_asof *asof, const struct step *step)
     struct op *op = &asof->base;
     bool looks_back = asof->match == ASOF_GE || asof->match == ASOF_GT;
     op->watermark_out = op->watermark_in;
-    if (step->is_last || looks_back || asof->is_one_shot) return;
+    if (step->is_last || asof->is_one_shot) return;
+    if (looks_back) {
+        int64_t by_right = join_watermark_add(asof->watermark_us[RIGHT], -asof->shift_max_us);
+        if (by_right < op->watermark_out) op->watermark_out = by_right;
+        return;
+    }
     /* A left row waits for its match as long as the tolerance lets it. */
     op->watermark_out = WATERMARK_NONE;
     if (!asof->has_tolerance || asof->watermark_us[RIGHT] == WATERMARK_NONE) return;
@@ -702,8 +712,9 @@ static laminar_status asof_finish(struct op *op, struct step *step)
     for (uint32_t port = 0; port < 2 && !asof->is_one_shot; port++) {
         if (step->is_last)
             asof->watermark_us[port] = WATERMARK_END;
-        else if (op->inputs[port] && op->inputs[port]->has_time)
-            asof->watermark_us[port] = op->inputs[port]->watermark_out;
+        else if (op->inputs[port] && op->inputs[port]->has_time && !asof->ignores_watermark[port])
+            asof->watermark_us[port] = join_watermark_add(op->inputs[port]->watermark_out,
+                                                          port == LEFT ? asof->shift_min_us : 0);
     }
     set_watermark(asof, step);
     if (!asof->is_one_shot) TRY(sweep(asof, step->err));
@@ -915,6 +926,10 @@ laminar_status op_asof_create(struct circuit *circuit, const struct plan *plan,
     asof->tolerance_us = plan->tolerance_us;
     asof->tolerance = join_time_floor(plan->left_time->type, plan->tolerance_us);
     asof->watermark_us[LEFT] = asof->watermark_us[RIGHT] = WATERMARK_NONE;
+    asof->ignores_watermark[LEFT] = plan->ignores_left_watermark;
+    asof->ignores_watermark[RIGHT] = plan->ignores_right_watermark;
+    asof->shift_min_us = plan->shift_min_us;
+    asof->shift_max_us = plan->shift_max_us;
     asof->scratch = mem_calloc(1, sizeof *asof->scratch);
     asof->out_vecs = mem_calloc(plan->n_cols, sizeof *asof->out_vecs);
     if (!asof->scratch || !asof->out_vecs) TRY(error_oom(err));

@@ -7,6 +7,8 @@
  *   a residual each kept row counts its own matches.
  *   SEMI, ANTI: left rows whose weight of matches isn't 0, or is. Without a residual only keys are kept of the right side.
  *   Interval: pairs must also satisfy left_time + lower <= right_time <= left_time + upper; see join_interval.c.
+ *   Lookup: left rows meet the right side as it is when they come; what changes there later doesn't change what has come out. Nothing is kept of the left.
+ *   A right side of constants is there from the first step on: left rows of that step wait for its end.
  * State: both sides' rows (multimap by key). A retraction finds its row by key or by an index over whole rows, see state_multimap.
  * One-shot: the right side is kept, left rows stream through it; where the right side's rows come only at the end of the step, the left ones wait. */
 #include "exec/join_internal.h"
@@ -83,7 +85,7 @@ static laminar_status count_pairs(struct op_join *join, struct step *step, uint3
         if (!address) return error_oom(step->err);
         int64_t *counter = row_counter(&rows->layout, address), before = *counter;
         *counter += chunk->weights ? chunk->weights[row] : 1;
-        if (join->is_one_shot || join->waits || (before == 0) == (*counter == 0)) continue;
+        if (join->builds_right || join->waits || (before == 0) == (*counter == 0)) continue;
         scratch->list[*n_list] = slot;
         scratch->list_weights[(*n_list)++] = comes_out(join, *counter) ? row_weight(address)
                                                                        : -row_weight(address);
@@ -154,7 +156,7 @@ static laminar_status keep_rows(struct op_join *join, struct step *step, uint32_
     struct join_scratch *scratch = join->scratch;
     struct join_side *side = &join->sides[port];
     laminar_status status;
-    bool has_transitions = !join->is_one_shot && !join->has_residual &&
+    bool has_transitions = !join->builds_right && !join->has_residual &&
                            is_output_side(join, 1 - port);
     if (has_transitions)
         multimap_find(side->map, side->in.keys, scratch->rows.hashes, scratch->rows.sel, n_sel,
@@ -185,8 +187,8 @@ static laminar_status join_delta(struct op_join *join, struct step *step, uint32
 {
     struct join_side *side = &join->sides[port], *other = &join->sides[1 - port];
     struct join_scratch *scratch = join->scratch;
-    /* the build side of a one-shot join: nothing to meet yet */
-    bool is_probing = !(join->is_one_shot && port == 1);
+    /* the build side: nothing to meet */
+    bool is_probing = !(join->builds_right && port == 1);
     laminar_status status;
     TRY(join_input_read(&side->in, &join->base, step, chunk, &scratch->rows));
     if (join->is_interval && !join->is_one_shot)
@@ -278,7 +280,9 @@ static laminar_status join_process(struct op *op, struct step *step, uint32_t po
                                    const struct chunk *chunk)
 {
     struct op_join *join = CONTAINER_OF(op, struct op_join, base);
-    if (join->is_deferred && port == 0) return defer_left(join, step, chunk);
+    bool is_missing = join->is_constant && join->builds_right &&
+                      op->inputs[1]->watermark_out != WATERMARK_END;
+    if ((join->is_deferred || is_missing) && port == 0) return defer_left(join, step, chunk);
     return join_delta(join, step, port, chunk);
 }
 
@@ -287,8 +291,9 @@ static laminar_status join_finish(struct op *op, struct step *step)
     struct op_join *join = CONTAINER_OF(op, struct op_join, base);
     laminar_status status = LAMINAR_OK;
     op->watermark_out = op->watermark_in;
+    if (join->builds_right && !join->is_one_shot) op->watermark_out = op->inputs[0]->watermark_out;
     if (join->is_interval && !join->is_one_shot) TRY(join_interval_finish(join, step));
-    if (join->is_deferred) TRY(run_deferred(join, step));
+    if (join->n_left_rows > 0) TRY(run_deferred(join, step));
     if (join->is_one_shot && join->sides[1].is_padded) {
         TRY(emit_right_unmatched(join, step));
         state_rows_clear(&join->sides[1].map->rows); /* emitted once */
@@ -462,7 +467,7 @@ static laminar_status side_keep(struct op_join *join, uint32_t port, const struc
         .account = circuit_account(join->base.circuit)};
     /* Without a residual, rows that come out without a match, or because of one, are walked as a group when the group's match changes. */
     options.has_hash_groups = !options.has_group_weights &&
-                              (join->has_residual || join->is_one_shot ||
+                              (join->has_residual || join->builds_right ||
                                !is_output_side(join, port));
     if (side->keeps_keys_only || keys_are_unique(join, side, input))
         options.mode = MULTIMAP_CHAIN;
@@ -489,6 +494,8 @@ static void set_kind(struct op_join *join, const struct plan *plan, enum circuit
     enum join_kind kind = plan->join_kind;
     join->kind = kind;
     join->is_one_shot = mode == CIRCUIT_ONE_SHOT;
+    join->builds_right = join->is_one_shot || plan->strategy == STRATEGY_LOOKUP;
+    join->is_constant = plan->strategy == STRATEGY_LOOKUP && plan->right_is_constant;
     join->is_semi = kind == JOIN_SEMI || kind == JOIN_ANTI;
     join->is_interval = plan->strategy == STRATEGY_INTERVAL;
     join->has_residual = plan->predicate || join->is_interval;
@@ -497,7 +504,7 @@ static void set_kind(struct op_join *join, const struct plan *plan, enum circuit
     join->sides[0].is_padded = kind == JOIN_LEFT || kind == JOIN_FULL || kind == JOIN_ANTI;
     join->sides[1].is_padded = kind == JOIN_RIGHT || kind == JOIN_FULL;
     bool left_counts = (join->sides[0].is_padded || kind == JOIN_SEMI) && join->has_residual;
-    join->sides[0].has_counters = left_counts && !join->is_one_shot;
+    join->sides[0].has_counters = left_counts && !join->builds_right;
     join->sides[1].has_counters = join->sides[1].is_padded &&
                                   (join->has_residual || join->is_one_shot);
     join->sides[1].first_out = plan->inputs[0]->n_cols;
@@ -531,9 +538,6 @@ laminar_status op_join_create(struct circuit *circuit, const struct plan *plan,
                               enum circuit_mode mode, struct op **out, struct laminar_error *err)
 {
     assert(plan->kind == PLAN_JOIN && plan->n_inputs == 2);
-    if (plan->strategy == STRATEGY_TEMPORAL)
-        return error_set(err, LAMINAR_QUERY_UNSUPPORTED,
-                         "joins FOR SYSTEM_TIME AS OF are not supported yet");
     struct op_join *join = mem_calloc(1, sizeof *join);
     if (!join) return error_oom(err);
     const struct plan *left = plan->inputs[0], *right = plan->inputs[1];
@@ -542,7 +546,7 @@ laminar_status op_join_create(struct circuit *circuit, const struct plan *plan,
     set_kind(join, plan, mode);
     TRY(set_interval(join, plan, err));
     bool is_inner = join->kind == JOIN_INNER || join->kind == JOIN_CROSS;
-    if (is_inner && !join->is_one_shot && !join->is_interval) join->base.cls = &inner_join_class;
+    if (is_inner && !join->builds_right && !join->is_interval) join->base.cls = &inner_join_class;
     join->n_out_max = left->n_cols + right->n_cols;
     join->scratch = mem_calloc(1, sizeof *join->scratch);
     join->out_vecs = mem_calloc(join->n_out_max, sizeof *join->out_vecs);
@@ -558,13 +562,14 @@ laminar_status op_join_create(struct circuit *circuit, const struct plan *plan,
         mark_columns(predicate, join->residual_cols);
         for (uint32_t c = 0; c < join->n_out_max; c++) join->test_vecs[c] = join->test_cols[c].vec;
     }
-    if (join->is_deferred) TRY(columns_create(left->cols, left->n_cols, &join->left_rows, err));
+    if (join->is_deferred || join->is_constant)
+        TRY(columns_create(left->cols, left->n_cols, &join->left_rows, err));
     TRY(join_input_init(&join->sides[0].in, left, plan->left_keys, plan->n_keys,
                         join->is_interval ? plan->left_time : NULL, err));
     join->sides[0].watermark_us = join->sides[1].watermark_us = WATERMARK_NONE;
     TRY(join_input_init(&join->sides[1].in, right, plan->right_keys, plan->n_keys,
                         join->is_interval ? plan->right_time : NULL, err));
-    if (!join->is_one_shot) TRY(side_keep(join, 0, plan, err));
+    if (!join->builds_right) TRY(side_keep(join, 0, plan, err));
     TRY(side_keep(join, 1, plan, err));
     *out = &join->base;
     return LAMINAR_OK;

@@ -180,6 +180,13 @@ bool table_is_lateral(const struct ast_table_ref *ref);
 laminar_status bind_lateral(struct select_block *q, struct from_item *left,
                             const struct ast_table_ref *ref, bool is_outer, struct from_item *out)
     must_check;
+/* bind_temporal.c: what FOR SYSTEM_TIME AS OF on the right side makes of a join that is bound
+ * otherwise; TEMPORAL PROBE. */
+laminar_status bind_system_time(struct select_block *q, const struct ast_join *ast,
+                                const struct from_item *left, struct plan **node) must_check;
+laminar_status bind_probe_join(struct select_block *q, const struct ast_join *ast,
+                               const struct from_item *left, const struct from_item *right,
+                               struct from_item *out) must_check;
 laminar_status bind_asof(struct select_block *q, const struct ast_table_ref *ref,
                          struct from_item *left, struct from_item *right, struct from_item *out)
     must_check;

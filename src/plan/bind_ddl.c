@@ -282,16 +282,16 @@ static laminar_status create_relation(struct ddl *d, const struct ast_statement 
     bool is_source = statement->kind == AST_STMT_CREATE_SOURCE,
          is_lookup = statement->kind == AST_STMT_CREATE_LOOKUP_TABLE;
     CHECK(start(d, is_source ? RELATION_SOURCE : RELATION_TABLE, &ast->name));
-    if (is_lookup)
-        return plan_unsupported(d->ctx, ast->name.span.start,
-                                "lookup tables are not available in this build",
-                                "CREATE TABLE keeps the rows here, and joins follow its changes");
+    d->relation->is_lookup = is_lookup;
     CHECK(ddl_set_options(d, &ast->connector, &ast->format, &ast->options));
     CHECK(keep_sql(d, statement));
     if (ast->query) return create_table_as(d, ast, out_plan);
     if (ast->n_columns == 0) {
         invalid(d, d->offset, "\"%s\" has no columns", d->relation->name);
-        error_hint(d->ctx->err, "CREATE %s %s (column TYPE, ...)", is_source ? "SOURCE" : "TABLE",
+        error_hint(d->ctx->err, "CREATE %s %s (column TYPE, ...)",
+                   is_source   ? "SOURCE"
+                   : is_lookup ? "LOOKUP TABLE"
+                               : "TABLE",
                    d->relation->name);
         return LAMINAR_INVALID_SCHEMA;
     }
@@ -299,6 +299,11 @@ static laminar_status create_relation(struct ddl *d, const struct ast_statement 
     ALLOC_OR_FAIL(d->ctx, cols, ARENA_ARRAY(d->ctx->arena, struct schema_column, ast->n_columns));
     CHECK(bind_columns(d, ast, cols));
     CHECK(bind_primary_key(d, ast, cols));
+    if (is_lookup && d->relation->n_key_cols == 0) {
+        invalid(d, d->offset, "lookup table \"%s\" has no PRIMARY KEY", d->relation->name);
+        error_hint(d->ctx->err, "rows are looked up by key: PRIMARY KEY (column, ...)");
+        return LAMINAR_INVALID_SCHEMA;
+    }
     CHECK(bind_watermark(d, ast, cols));
     CHECK(bind_defaults(d, ast, cols));
     ALLOC_OR_FAIL(d->ctx, d->relation->schema, schema_create(cols, (uint32_t)ast->n_columns));

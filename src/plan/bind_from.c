@@ -102,9 +102,9 @@ static laminar_status bind_named(struct select_block *q, const struct ast_table_
     const struct ast_qname *name = &ref->u.named.name;
     const char *last = ast_qname_last(name)->text;
     if (ref->u.named.system_time)
-        return plan_unsupported(ctx, ref->u.named.system_time->span.start,
-                                "FOR SYSTEM_TIME AS OF is not supported yet",
-                                "an ASOF JOIN takes the latest row at or before a time");
+        return plan_unsupported(
+            ctx, ref->u.named.system_time->span.start, "FOR SYSTEM_TIME AS OF without a join",
+            "it goes with the right side of a join: a JOIN b FOR SYSTEM_TIME AS OF a.ts ON ...");
     struct cte *cte = name->n == 1 ? find_cte(q->b, last) : NULL;
     if (cte) {
         CHECK(bind_cte(q, cte, ref, out));

@@ -444,15 +444,17 @@ laminar_status bind_join(struct select_block *q, const struct ast_table_ref *ref
     struct plan_context *ctx = q->ctx;
     const struct ast_join *ast = ref->u.join;
     struct from_item left, right;
-    if (ast->flavour == AST_JOIN_TEMPORAL_PROBE)
-        return plan_unsupported(ctx, ast->keyword_span.start,
-                                "TEMPORAL PROBE JOIN is not supported yet", NULL);
+    struct ast_table_ref right_ref = *ast->right;
+    bool has_version = right_ref.kind == AST_TABLE_NAMED && right_ref.u.named.system_time;
+    if (has_version) right_ref.u.named.system_time = NULL;
     CHECK(bind_table_ref(q, ast->left, &left));
     if (table_is_lateral(ast->right) && is_forward(ast))
         return bind_lateral_join(q, ref, &left, out);
-    CHECK(bind_table_ref(q, ast->right, &right));
+    CHECK(bind_table_ref(q, &right_ref, &right));
     CHECK(check_table_names(q, &left.scope, &right.scope, ast->right->span.start));
-    if (ast->flavour == AST_JOIN_ASOF) return bind_asof(q, ref, &left, &right, out);
+    if (ast->flavour == AST_JOIN_TEMPORAL_PROBE && !has_version)
+        return bind_probe_join(q, ast, &left, &right, out);
+    if (ast->flavour == AST_JOIN_ASOF && !has_version) return bind_asof(q, ref, &left, &right, out);
 
     struct scope both;
     struct expr_list conjuncts = {0};
@@ -469,6 +471,7 @@ laminar_status bind_join(struct select_block *q, const struct ast_table_ref *ref
     for (size_t i = 0; i < on.n_plain; i++)
         CHECK(bind_join_condition(q, on.plain[i], &both, left.plan, right.plan, &conjuncts));
     CHECK(make_join(q, ast, left.plan, right.plan, &conjuncts, &out->plan));
+    if (has_version) CHECK(bind_system_time(q, ast, &left, &out->plan));
     bool is_semi = !join_keeps_right(plain_kind(ast->kind));
     out->scope = !is_semi ? both : is_swapped(ast->kind) ? right.scope : left.scope;
     for (size_t i = 0; i < on.n_subqueries && is_inner; i++) {

@@ -150,6 +150,19 @@ static laminar_status set_connector(struct ddl *d, const struct ast_connector *c
     uint32_t offset = connector->name.text ? connector->name.span.start
                                            : option_position(options, "connector", d->offset);
     CHECK(lower_name(d, name, &relation->connector));
+    if (relation->is_lookup) {
+        /* a table in the process: the program fills it */
+        bool is_memory = strcmp(relation->connector, "memory") == 0;
+        if (is_memory) relation->connector = NULL;
+        if (is_memory) return LAMINAR_OK;
+        plan_error(ctx, LAMINAR_QUERY_UNSUPPORTED, offset,
+                   "lookup tables of connector \"%s\" are not available in this build",
+                   relation->connector);
+        error_object(ctx->err, relation->name);
+        error_hint(ctx->err, "without a connector, or with connector = 'memory', the table is "
+                             "filled by INSERT");
+        return LAMINAR_QUERY_UNSUPPORTED;
+    }
     if (strcmp(relation->connector, "file") == 0) return LAMINAR_OK;
     plan_error(ctx, LAMINAR_QUERY_UNSUPPORTED, offset,
                "connector \"%s\" is not available in this build", relation->connector);
@@ -266,6 +279,7 @@ laminar_status ddl_set_options(struct ddl *d, const struct ast_connector *connec
     for (size_t i = 0; i < options->n && !d->relation->connector; i++) {
         const char *key;
         CHECK(lower_name(d, options->items[i].key.text, &key));
+        if (d->relation->is_lookup && strcmp(key, "connector") == 0) continue;
         if (!is_known_option(d->relation->kind, key))
             return unknown_option(d, &options->items[i], key);
     }

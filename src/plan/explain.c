@@ -277,7 +277,7 @@ static void join_time(const struct plan *plan, struct strbuf *out)
         }
         if (plan->emit != EMIT_DEFAULT)
             strbuf_printf(out, "  emit: %s", emit_mode_name(plan->emit));
-    } else if (plan->strategy == STRATEGY_ASOF) {
+    } else if (plan->strategy == STRATEGY_ASOF || plan->strategy == STRATEGY_TEMPORAL) {
         strbuf_puts(out, "  match: left ");
         expr_print(plan->left_time, left, out);
         strbuf_puts(out, ops[plan->asof]);

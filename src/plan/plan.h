@@ -117,10 +117,11 @@ enum join_kind { JOIN_INNER, JOIN_LEFT, JOIN_RIGHT, JOIN_FULL, JOIN_SEMI, JOIN_A
 enum join_strategy {
     STRATEGY_HASH, /* symmetric: both sides' deltas probe the other's state */
     STRATEGY_ASOF,
-    STRATEGY_LOOKUP,   /* right side is a table; the left drives */
+    /* left rows meet the right side as it is when they come; later changes there don't matter */
+    STRATEGY_LOOKUP,
     STRATEGY_INTERVAL, /* hash with a time bound on both sides: state is evicted by the watermark */
-    STRATEGY_TEMPORAL,
-    STRATEGY_NESTED /* no equality: cross product with a condition */
+    STRATEGY_TEMPORAL, /* like ASOF >=: the right row of the key that is valid at a time */
+    STRATEGY_NESTED    /* no equality: cross product with a condition */
 };
 enum asof_match { ASOF_GE, ASOF_GT, ASOF_LE, ASOF_LT, ASOF_NEAREST };
 
@@ -220,6 +221,14 @@ struct plan {
     enum asof_match asof;
     bool has_tolerance;
     int64_t tolerance_us;
+    /* ASOF, TEMPORAL: left_time isn't the left input's event time (or its retractions don't keep to
+     * the watermark), so the watermark says nothing about it; the same for the right. */
+    bool ignores_left_watermark;
+    bool ignores_right_watermark;
+    /* left_time is the left event time plus something from shift_min_us to shift_max_us */
+    int64_t shift_min_us;
+    int64_t shift_max_us;
+    bool right_is_constant; /* LOOKUP: it never changes */
     /* INTERVAL: right_time BETWEEN left_time + lower AND left_time + upper; INT64_MIN, INT64_MAX =
      * no such bound. `emit` says when rows without a match come out. */
     int64_t lower_us;

@@ -196,6 +196,8 @@ laminar_status rewrite_join_order(struct plan_context *ctx, struct plan **plan) 
 laminar_status rewrite_merge_projects(struct plan_context *ctx, struct plan **plan) must_check;
 laminar_status rewrite_prune(struct plan_context *ctx, struct plan **plan) must_check;
 laminar_status rewrite_interval_joins(struct plan_context *ctx, struct plan **plan) must_check;
+/* streams only */
+laminar_status rewrite_lookup_joins(struct plan_context *ctx, struct plan **plan) must_check;
 laminar_status rewrite_window_tables(struct plan_context *ctx, struct plan **plan) must_check;
 laminar_status rewrite_window_ends(struct plan_context *ctx, struct plan *plan) must_check;
 /* the last one: see bind_recursive.c */

@@ -235,7 +235,7 @@ static laminar_status join_key(struct plan_context *ctx, struct plan *plan)
 {
     const struct plan *left = plan->inputs[0], *right = plan->inputs[1];
     uint32_t n_left = left->n_cols, *key = NULL, n = 0;
-    bool left_once = plan->strategy == STRATEGY_ASOF ||
+    bool left_once = plan->strategy == STRATEGY_ASOF || plan->strategy == STRATEGY_TEMPORAL ||
                      is_unique_by_keys(right, plan->right_keys, plan->n_keys);
     if (!join_keeps_right(plan->join_kind) || (left_once && plan->join_kind != JOIN_FULL))
         return copy_key(ctx, plan, left);
@@ -263,8 +263,8 @@ static void join_state(struct plan *plan)
     props->state_note = "all rows of both sides";
     switch (plan->strategy) {
     case STRATEGY_LOOKUP:
-        props->state = STATE_NONE;
-        props->state_note = NULL;
+        props->state = plan->right_is_constant ? STATE_CONST : STATE_TABLE;
+        props->state_note = plan->right_is_constant ? "the constant rows" : "the right side";
         return;
     case STRATEGY_INTERVAL:
         if (plan->lower_us != INT64_MIN && plan->upper_us != INT64_MAX)
@@ -278,7 +278,8 @@ static void join_state(struct plan *plan)
         return;
     case STRATEGY_ASOF:
     case STRATEGY_TEMPORAL:
-        if (left->props.time_col >= 0 && right->props.time_col >= 0) {
+        if (props->time_col >= 0 ||
+            (!plan->ignores_left_watermark && !plan->ignores_right_watermark)) {
             props->state = STATE_WATERMARK;
             props->state_note = "until the watermark passes, and the newest right row per key";
         }
@@ -294,24 +295,52 @@ static void join_state(struct plan *plan)
     }
 }
 
+/* A column of the input that carries its watermark, as it is or cast to another unit. */
+static bool is_event_time(const struct expr *e, const struct plan *input)
+{
+    while (e->kind == EXPR_CALL && e->is_cast && type_is_timestamp(e->type) &&
+           type_is_timestamp(e->args[0]->type))
+        e = e->args[0];
+    return e->kind == EXPR_COLUMN && (int32_t)e->column == input->props.time_col &&
+           input->props.is_timely;
+}
+
+/* ASOF, TEMPORAL: does the output's time, the left row's, keep to a watermark? Right rows that come late change matches of left rows, but not of
+ * those before the right side's watermark; a match after the left row may be as late as it likes, unless there is a tolerance. */
+static bool asof_carries(struct plan *plan)
+{
+    const struct plan *left = plan->inputs[0], *right = plan->inputs[1];
+    const struct expr *left_time = plan->left_time;
+    bool is_shifted = plan->shift_min_us || plan->shift_max_us;
+    if (is_shifted && expr_is_call(left_time, "+")) left_time = left_time->args[0];
+    plan->ignores_left_watermark = !is_event_time(left_time, left);
+    plan->ignores_right_watermark = !is_event_time(plan->right_time, right);
+    bool looks_back = plan->asof == ASOF_GE || plan->asof == ASOF_GT;
+    return !plan->ignores_left_watermark && !plan->ignores_right_watermark &&
+           (looks_back || plan->has_tolerance);
+}
+
 static laminar_status join_properties(struct plan_context *ctx, struct plan *plan)
 {
     const struct plan *left = plan->inputs[0], *right = plan->inputs[1];
     struct plan_properties *props = &plan->props;
-    bool both = left->props.is_append_only && right->props.is_append_only;
-    bool is_optional = plan->join_kind == JOIN_LEFT || plan->join_kind == JOIN_ANTI ||
-                       plan->join_kind == JOIN_FULL;
-    if (plan->strategy == STRATEGY_ASOF) is_optional = true; /* a better match may come */
-    if (plan->emit == EMIT_ON_CLOSE) is_optional = false;    /* rows wait until none can come */
-    props->is_append_only = is_optional ? left->props.is_append_only && is_static(right) &&
-                                              plan->join_kind != JOIN_FULL
-                                        : both;
+    bool both = left->props.is_append_only && right->props.is_append_only,
+         is_asof = plan->strategy == STRATEGY_ASOF || plan->strategy == STRATEGY_TEMPORAL,
+         is_lookup = plan->strategy == STRATEGY_LOOKUP,
+         is_optional = plan->join_kind == JOIN_LEFT || plan->join_kind == JOIN_ANTI ||
+                       plan->join_kind == JOIN_FULL || is_asof /* a better match may come */;
+    if (plan->emit == EMIT_ON_CLOSE) is_optional = false; /* rows wait until none can come */
+    props->is_append_only = is_lookup     ? left->props.is_append_only
+                            : is_optional ? left->props.is_append_only && is_static(right) &&
+                                                plan->join_kind != JOIN_FULL
+                                          : both;
     /* An old left row can still meet a new right one, so a join carries the watermark only where
      * that is bounded, or the right side is a table. */
-    bool carries = (plan->strategy == STRATEGY_INTERVAL && plan->upper_us != INT64_MAX &&
-                    plan->join_kind != JOIN_FULL) ||
-                   (plan->strategy == STRATEGY_ASOF && right->props.time_col >= 0) ||
-                   (is_table_side(right) && plan->join_kind != JOIN_FULL);
+    bool carries = is_asof     ? asof_carries(plan)
+                   : is_lookup ? true
+                   : plan->strategy == STRATEGY_INTERVAL
+                       ? plan->upper_us != INT64_MAX && plan->join_kind != JOIN_FULL
+                       : is_table_side(right) && plan->join_kind != JOIN_FULL;
     if (carries) props->time_col = left->props.time_col;
     join_state(plan);
     return join_key(ctx, plan);
@@ -459,6 +488,7 @@ static bool is_timely(const struct plan *plan)
     case PLAN_SORT:
     case PLAN_WINDOW_TABLE: return inputs;
     case PLAN_JOIN: /* a change of a table meets rows of any age */
+        if (plan->strategy == STRATEGY_LOOKUP) return plan->inputs[0]->props.is_timely;
         return inputs && plan->strategy != STRATEGY_HASH && plan->strategy != STRATEGY_NESTED;
     case PLAN_VALUES:
     case PLAN_RECURSIVE:

@@ -26,5 +26,6 @@ laminar_status plan_rewrite(struct plan_context *ctx, struct plan **plan)
     CHECK(rewrite_window_ends(ctx, *plan));
     CHECK(plan_compute_properties(ctx, *plan));
     CHECK(rewrite_interval_joins(ctx, plan));
+    if (ctx->is_stream) CHECK(rewrite_lookup_joins(ctx, plan));
     return plan_compute_properties(ctx, *plan);
 }

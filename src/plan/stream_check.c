@@ -3,7 +3,7 @@
  *
  * A function that gives another value at each call (random, now) over rows that are retracted
  * later: the retraction would not equal what it takes back. A sketch (approx_distinct ...) over
- * such rows: it can't forget. */
+ * such rows: it can't forget. A lookup join of such rows: what a row met is not kept. */
 #include "plan/plan_internal.h"
 
 static laminar_status check_expr(struct expr_visitor *visitor, struct expr **e, unused int side)
@@ -43,6 +43,12 @@ laminar_status plan_check_stream(struct plan_context *ctx, struct plan *plan)
         return plan_unsupported(
             ctx, plan->sql_offset, "LATE DATA TO over rows that may be taken back",
             "window the append-only source first; or leave it out: late rows are counted");
+    if (plan->kind == PLAN_JOIN && plan->strategy == STRATEGY_LOOKUP && !plan->right_is_constant &&
+        !plan->inputs[0]->props.is_append_only)
+        return plan_unsupported(
+            ctx, plan->sql_offset,
+            "a lookup join of rows that may be taken back: what they met when they came may have changed since",
+            "join a TABLE, whose changes are followed");
     struct expr_visitor visitor = {.visit = check_expr, .ctx = ctx};
     CHECK(plan_visit_exprs(plan, &visitor));
     return check_aggregates(ctx, plan);

@@ -95,6 +95,91 @@ def intervals() -> list[Case]:
     return out + [updating(case) for case in cases if case.at_end_only]
 
 
+def lookups() -> list[Case]:
+    """Rows look up what is there when they come: like a query, while the looked-up side rests."""
+    t = table(kind="LOOKUP TABLE", is_fed_first=True)
+    texts = {
+        "inner": "SELECT s.id, t.name FROM s JOIN t ON s.k = t.k",
+        "left": "SELECT s.id, t.name FROM s LEFT JOIN t ON s.k = t.k AND t.x > s.v",
+        "right": "SELECT s.id, t.name FROM t RIGHT JOIN s ON s.k = t.k",
+        "comma": "SELECT s.id, t.name FROM t, s WHERE s.k = t.k AND t.x + s.v > 0",
+        "semi": "SELECT id FROM s WHERE k IN (SELECT k FROM t WHERE x > 0)",
+        "anti": "SELECT id FROM s WHERE NOT EXISTS (SELECT 1 FROM t WHERE t.k = s.k)",
+        "non_equi": "SELECT s.id, t.k AS tk FROM s LEFT JOIN t ON s.v < t.x",
+        "grouped": "SELECT t.name, count(*) AS n FROM s JOIN t USING (k) GROUP BY t.name",
+    }
+    cases = [Case(f"lookup_{name}", [bids(), t], text) for name, text in texts.items()]
+    now = "SELECT s.id, t.name FROM s {kind} JOIN t {version}ON s.k = t.k AND t.x > 0"
+    for kind in ("INNER", "LEFT"):
+        cases.append(Case(f"lookup_proctime_{kind.lower()}", [bids(), table(is_fed_first=True)],
+                          now.format(kind=kind, version="FOR SYSTEM_TIME AS OF PROCTIME() "), duck=now.format(kind=kind, version="")))
+    return [small(case) for case in cases]
+
+
+SIGNS = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
+ORDER = {">=": ("<=", "DESC"), ">": ("<", "DESC"), "<=": (">=", "ASC"), "<": (">", "ASC")}
+
+
+def nearest_in_duck(columns: str, left: str, sign: str, tolerance: str = "", key: str = "r.k2 = s.k") -> str:
+    """What an ASOF join means, as a correlated subquery: of equal times the greatest row."""
+    where, direction = ORDER[sign]
+    return (f"SELECT {columns} FROM s {left} JOIN LATERAL (SELECT * FROM r WHERE {key} AND r.ts2 {where} s.ts {tolerance} "
+            f"ORDER BY r.ts2 {direction}, r.x DESC LIMIT 1) r ON TRUE")
+
+
+def asofs() -> list[Case]:
+    """On sources with watermarks, without, and on keyed ones whose old rows are replaced."""
+    cases = []
+    for name, sign in SIGNS.items():
+        for left in ("", "LEFT"):
+            text = f"SELECT s.id, r.x FROM s ASOF {left} JOIN r ON s.k = r.k2 AND s.ts {sign} r.ts2"
+            duck = nearest_in_duck("s.id, r.x", left or "INNER", sign)
+            cases.append(Case(f"asof_{name}{left.lower()}_watermark", events(), text, duck=duck))
+            far = "s.ts - r.ts2" if sign in (">", ">=") else "r.ts2 - s.ts"
+            cases.append(Case(f"asof_{name}{left.lower()}_tolerance", events(), f"{text} AND {far} <= INTERVAL '5' SECOND",
+                              duck=nearest_in_duck("s.id, r.x", left or "INNER", sign, f"AND {far} <= INTERVAL '5' SECOND")))
+            keyed_text = f"SELECT s.k, r.k2, r.h FROM s ASOF {left} JOIN r ON s.g = r.h AND s.ts {sign} r.ts2"
+            cases.append(Case(f"asof_{name}{left.lower()}_keyed", events(key=True), keyed_text,
+                              duck=nearest_in_duck("s.k, r.k2, r.h", left or "INNER", sign, key="r.h = s.g").replace("r.x DESC", "r.k2 DESC")))
+    near = ("SELECT {c} FROM s LEFT JOIN LATERAL (SELECT * FROM r WHERE {k} ORDER BY abs(epoch_us(r.ts2) - epoch_us(s.ts)), r.ts2, {x} DESC LIMIT 1) r ON TRUE")
+    cases.append(Case("asof_nearest_watermark", events(), "SELECT s.id, r.x FROM s ASOF LEFT JOIN r MATCH_CONDITION (NEAREST(s.ts, r.ts2)) ON s.k = r.k2",
+                      duck=near.format(c="s.id, r.x", k="r.k2 = s.k", x="r.x")))
+    cases.append(Case("asof_nearest_keyed", events(key=True), "SELECT s.k, r.k2 FROM s ASOF LEFT JOIN r MATCH_CONDITION (NEAREST(s.ts, r.ts2)) ON s.g = r.h",
+                      duck=near.format(c="s.k, r.k2", k="r.h = s.g", x="r.k2")))
+    # A time that is not the one of the watermark.
+    cases.append(Case("asof_other_time", [Relation("s", {"id": "id", "k": "key", "t0": "time", "ts": "time"}, watermark="t0", skew_s=8), events()[1]],
+                      "SELECT s.id, r.x FROM s ASOF JOIN r ON s.k = r.k2 AND s.ts >= r.ts2", duck=nearest_in_duck("s.id, r.x", "INNER", ">=")))
+    cases.append(Case("windows_of_asof", events(), "SELECT TUMBLE(s.ts, INTERVAL '10' SECOND) AS w, count(*) AS n, sum(r.h) AS sh FROM s "
+                      "ASOF LEFT JOIN r ON s.k = r.k2 AND s.ts >= r.ts2 GROUP BY 1", at_end_only=True))
+    return cases
+
+
+def versions() -> list[Case]:
+    """The version valid at a time, and probes at several offsets from one."""
+    at = nearest_in_duck("s.id, s.k, r.x, r.h", "{left}", ">=")
+    cases = [Case(f"temporal_{kind.lower()}", events(), f"SELECT s.id, s.k, r.x, r.h FROM s {kind} JOIN r FOR SYSTEM_TIME AS OF s.ts ON s.k = r.k2",
+                  duck=at.format(left=kind)) for kind in ("INNER", "LEFT")]
+    rates = Relation("r", {"k2": "key", "ts2": "time", "h": "small"}, key=("k2", "ts2"), watermark="ts2", skew_s=8, delay_s=9)
+    cases.append(Case("temporal_versioned_table", [events()[0], rates], "SELECT s.id, r.h FROM s LEFT JOIN r FOR SYSTEM_TIME AS OF s.ts ON s.k = r.k2",
+                      duck=nearest_in_duck("s.id, r.h", "LEFT", ">=").replace(", r.x DESC", "")))
+    cases.append(Case("temporal_residual", events(), "SELECT s.id, r.x FROM s JOIN r FOR SYSTEM_TIME AS OF s.ts AS v ON s.k = v.k2 AND v.h > s.g".replace("r.x", "v.x"),
+                      duck=nearest_in_duck("s.id, r.x", "INNER", ">=") + " WHERE r.h > s.g"))
+    cases.append(Case("temporal_keyed_left", [events(key=True)[0], events()[1]], "SELECT s.k, r.x FROM s LEFT JOIN r FOR SYSTEM_TIME AS OF s.ts ON s.g = r.h",
+                      duck=nearest_in_duck("s.k, r.x", "LEFT", ">=", key="r.h = s.g")))
+    probe = ("SELECT s.id, p.offset_ms, r.x FROM (SELECT s.*, ts AS ts0 FROM s) s0, (SELECT unnest({list}) AS offset_ms) p, LATERAL (SELECT s0.id, s0.k, "
+             "s0.ts0 + to_milliseconds(p.offset_ms) AS ts) s LEFT JOIN LATERAL (SELECT * FROM r WHERE r.k2 = s.k AND r.ts2 <= s.ts ORDER BY r.ts2 DESC, r.x DESC LIMIT 1) r ON TRUE")
+    for name, words, offsets in (("range", "RANGE FROM 0s TO 10s STEP 5s", [0, 5000, 10000]), ("list", "LIST (0s, 1s, 7s)", [0, 1000, 7000]),
+                                 ("back", "RANGE FROM -4s TO 4s STEP 4s", [-4000, 0, 4000])):
+        cases.append(Case(f"probe_{name}", events(), f"SELECT s.id, p.offset_ms, r.x FROM s TEMPORAL PROBE JOIN r ON (k) TIMESTAMPS (ts, ts2) {words} AS p",
+                          duck=probe.format(list=offsets)))
+    for case in cases:
+        if case.name.startswith("probe"):
+            b = case.relations[1]
+            case.relations[1] = Relation("r", {"x": "id", "k": "key", "h": "small", "ts2": "time"}, watermark="ts2", skew_s=b.skew_s, delay_s=b.delay_s)
+            case.duck = case.duck.replace("r.k2", "r.k")
+    return [small(case) for case in cases]
+
+
 THREE = "SELECT s.{i}, r.x, t.name FROM s {a} JOIN r ON s.k = r.k {b} JOIN t ON s.v = t.x"
 
 CASES = [
@@ -175,4 +260,13 @@ CASES = [
          + BOUNDS["both"] + " GROUP BY 1", at_end_only=True),
     Case("windows_of_left_interval", events(), "SELECT TUMBLE(s.ts, INTERVAL '10' SECOND) AS w, count(*) AS n, count(r.x) AS m FROM s LEFT JOIN r ON s.k = r.k2 AND "
          + BOUNDS["both"] + " GROUP BY 1", at_end_only=True),
+    *asofs(),
+    *versions(),
+    # Constants never change: nothing of the other side is kept.
+    small(Case("constants", [keyed()], "SELECT s.k, c.x FROM s JOIN (VALUES (1, 'one'), (2, 'two'), (2, 'zwei')) c(y, x) ON s.g = c.y")),
+    small(Case("constants_left", [keyed()], "SELECT s.k, c.x FROM s LEFT JOIN (VALUES (1, 'one'), (2, 'two')) c(y, x) ON s.g = c.y AND s.v > 0")),
+    small(Case("constants_in", [bids()], "SELECT id FROM s WHERE v IN (SELECT y FROM (VALUES (1), (2), (NULL)) c(y))")),
+    small(Case("constants_cross", [bids()], "SELECT s.id, c.y FROM (VALUES (1), (2)) c(y), s")),
+    small(Case("constants_anti", [keyed()], "SELECT k FROM s WHERE NOT EXISTS (SELECT 1 FROM (VALUES (1), (2)) c(y) WHERE c.y = s.g)")),
+    *lookups(),
 ]

@@ -36,6 +36,7 @@ class Relation:
     kind: str = "SOURCE"
     skew_s: int = 0
     delay_s: int = 0  # of the watermark: more than skew_s, and no row is late
+    is_fed_first: bool = False  # all of its rows are there before the stream is made
 
 
 @dataclass
@@ -284,13 +285,17 @@ class Run:
         # Half of the runs create the stream over rows that are there already (backfill).
         for _ in range(self.rng.choice([0, 3])):
             self.feed(self.rng.choice(case.relations))
+        for relation in case.relations:
+            for _ in range(4 if relation.is_fed_first else 0):
+                self.feed(relation)
+        moving = [relation for relation in case.relations if not relation.is_fed_first]
         for statement in case.setup:
             self.conn.execute(statement)
         self.conn.execute(f"CREATE STREAM the_stream AS {case.stream or case.sql} {case.emit}")
         self.conn.start()
         sub = self.conn.subscribe_stream("the_stream", changes=True, snapshot=True)
         for _ in range(case.steps):
-            self.feed(self.rng.choice(case.relations))
+            self.feed(self.rng.choice(moving))
             self.drain(sub)
             if not case.at_end_only:
                 self.compare_stream()

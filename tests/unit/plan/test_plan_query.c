@@ -336,7 +336,7 @@ static const struct plan_case joins[] = {
      "   └─ Scan  weather AS w (source)  columns: time, origin, temp   [append-only, event time time]\n"},
     {"SELECT f.flight, w.temp FROM flights f ASOF JOIN weather w MATCH_CONDITION (NEAREST(f.time, w.time)) USING (origin)",
      "Project  flight, temp   [retracts]\n"
-     "└─ Inner join  asof  on: f.origin = w.origin  match: left time nearest right time   [retracts, event time time, state: until the watermark passes, and the newest right row per key]\n"
+     "└─ Inner join  asof  on: f.origin = w.origin  match: left time nearest right time   [retracts, state: until the watermark passes, and the newest right row per key]\n"
      "   ├─ Scan  flights AS f (source)  columns: time, origin, flight   [append-only, event time time]\n"
      "   └─ Scan  weather AS w (source)  columns: time, origin, temp   [append-only, event time time]\n"},
     {"SELECT f.flight, w.temp FROM flights f ASOF JOIN weather w USING (origin, time)",
