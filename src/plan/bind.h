@@ -266,6 +266,8 @@ laminar_status bind_exists(struct select_block *q, const struct ast_expr *ast, s
 laminar_status bind_in_query(struct select_block *q, const struct ast_expr *ast,
                              const struct ast_expr *operand, const struct ast_query *query,
                              bool is_negated, struct expr **out) must_check;
+laminar_status bind_array_query(struct select_block *q, const struct ast_expr *ast,
+                                struct expr **out) must_check;
 laminar_status bind_quantified(struct select_block *q, const struct ast_expr *ast,
                                struct expr **out) must_check;
 /* Joins a subquery that may use q's columns to q->plan (kind: INNER or LEFT): its column c, named names[c], is column base + c, or

@@ -532,8 +532,7 @@ laminar_status bind_expr(struct select_block *q, const struct ast_expr *ast, str
     case AST_EXPR_ROW:
         return plan_unsupported(ctx, at, "a row value is not supported here",
                                 "compare the columns one by one");
-    case AST_EXPR_ARRAY_QUERY:
-        return plan_unsupported(ctx, at, "ARRAY(query) is not supported", NULL);
+    case AST_EXPR_ARRAY_QUERY: return bind_array_query(q, ast, out);
     case AST_EXPR_STRUCT: return bind_struct(q, ast, out);
     case AST_EXPR_MAP: return bind_map(q, ast, out);
     case AST_EXPR_SLICE: return bind_slice(q, ast, out);

@@ -274,8 +274,8 @@ static laminar_status attached_column(struct select_block *q, const struct plan 
 
 /* is_correlated: uses columns of the block itself. Columns of queries further out are then those of the
  * block's own enclosing queries. */
-static laminar_status bind_sub(struct select_block *q, const struct ast_query *query,
-                               struct plan **out, bool *is_correlated)
+static laminar_status bind_ordered_sub(struct select_block *q, const struct ast_query *query,
+                                       struct plan **out, bool *is_correlated)
 {
     if (!q->plan || !q->clause.allows_subqueries) {
         plan_error(q->ctx, LAMINAR_QUERY_UNSUPPORTED, query->span.start,
@@ -285,9 +285,16 @@ static laminar_status bind_sub(struct select_block *q, const struct ast_query *q
         return LAMINAR_QUERY_UNSUPPORTED;
     }
     CHECK(bind_query(q->b, q, query, out));
-    if ((*out)->kind == PLAN_SORT) *out = (*out)->inputs[0];
     *is_correlated = plan_has_outer_of(*out, 1);
     if (!*is_correlated) CHECK(plan_lift_outers(q->ctx, *out));
+    return LAMINAR_OK;
+}
+
+static laminar_status bind_sub(struct select_block *q, const struct ast_query *query,
+                               struct plan **out, bool *is_correlated)
+{
+    CHECK(bind_ordered_sub(q, query, out, is_correlated));
+    if ((*out)->kind == PLAN_SORT) *out = (*out)->inputs[0];
     return LAMINAR_OK;
 }
 
@@ -597,6 +604,76 @@ laminar_status bind_scalar_subquery(struct select_block *q, const struct ast_exp
         }
     }
     if (!is_single_aggregate(sub)) CHECK(make_single(ctx, sub, offset, &sub));
+    return attach_single(q, sub, is_correlated, offset, out);
+}
+
+/* --- ARRAY(query) ----------------------------------------------------------------------------- */
+
+/* The order of the aggregate's rows: that of the query. */
+static laminar_status order_call(struct plan_context *ctx, struct aggregate_call *call,
+                                 const struct plan *sort)
+{
+    const struct plan *input = sort->inputs[0];
+    ALLOC_OR_FAIL(ctx, call->order_args, ARENA_ARRAY(ctx->arena, struct expr *, sort->n_sort + 1));
+    ALLOC_OR_FAIL(ctx, call->order_keys,
+                  ARENA_ARRAY(ctx->arena, struct sort_key, sort->n_sort + 1));
+    for (uint32_t i = 0; i < sort->n_sort; i++) {
+        const struct plan_column *col = &input->cols[sort->sort[i].column];
+        ALLOC_OR_FAIL(ctx, call->order_args[i],
+                      expr_column(ctx->arena, sort->sort[i].column, col->type, col->is_nullable));
+        call->order_keys[i] = sort->sort[i];
+        call->order_keys[i].column = i;
+    }
+    call->n_order = sort->n_sort;
+    return LAMINAR_OK;
+}
+
+static bool is_ordered(const struct plan *plan)
+{
+    return plan->kind == PLAN_SORT || (plan->kind == PLAN_TOP_N && plan->n_sort > 0);
+}
+
+/* SELECT coalesce(array_agg(x ORDER BY ...), []) FROM ... */
+static laminar_status make_array_query(struct plan_context *ctx, struct plan *sub, uint32_t offset,
+                                       struct plan **out)
+{
+    static const char *const name = "array";
+    struct plan *aggregate, *sort = NULL;
+    struct expr *both, *array, *empty;
+    uint32_t column = 0;
+    if (is_ordered(sub)) sort = sub;
+    if (sub->kind == PLAN_PROJECT && is_ordered(sub->inputs[0]) &&
+        sub->exprs[0]->kind == EXPR_COLUMN) { /* ordered by a column that isn't shown */
+        sort = sub->inputs[0];
+        column = sub->exprs[0]->column;
+    }
+    CHECK(plan_new(ctx, PLAN_AGGREGATE, 1, 0, &aggregate));
+    aggregate->inputs[0] = !sort ? sub : sort->kind == PLAN_SORT ? sort->inputs[0] : sort;
+    ALLOC_OR_FAIL(ctx, aggregate->aggs, ARENA_ARRAY(ctx->arena, struct aggregate_call, 1));
+    CHECK(add_aggregate(ctx, aggregate, "array_agg", (int32_t)column));
+    if (sort) CHECK(order_call(ctx, &aggregate->aggs[0], sort));
+    CHECK(plan_set_aggregate_columns(ctx, aggregate, NULL, &name));
+    struct data_type type = aggregate->cols[0].type;
+    ALLOC_OR_FAIL(ctx, array, expr_column(ctx->arena, 0, type, true));
+    CHECK(make_call(ctx, "make_array", NULL, 0, offset, &empty));
+    CHECK(make_cast(ctx, empty, type, CAST_EXPLICIT, &empty));
+    ALLOC_OR_FAIL(ctx, both, expr_new(ctx->arena, EXPR_COALESCE, type, 2));
+    both->args[0] = array;
+    both->args[1] = empty;
+    return plan_make_project(ctx, aggregate, &both, &name, 1, out);
+}
+
+laminar_status bind_array_query(struct select_block *q, const struct ast_expr *ast,
+                                struct expr **out)
+{
+    struct plan *sub;
+    bool is_correlated = false;
+    uint32_t offset = ast->span.start;
+    CHECK(bind_ordered_sub(q, ast->u.query, &sub, &is_correlated));
+    if (sub->n_cols != 1)
+        return plan_error(q->ctx, LAMINAR_QUERY_FAILED, offset,
+                          "the query of ARRAY(...) must have one column, not %u", sub->n_cols);
+    CHECK(make_array_query(q->ctx, sub, offset, &sub));
     return attach_single(q, sub, is_correlated, offset, out);
 }
 

@@ -144,4 +144,7 @@ CASES = [
     Case("left_join_negated_not_null", [keyed(), table()], "SELECT s.k, t.k AS tk FROM s LEFT JOIN t ON s.g = t.x WHERE NOT (t.k IS NOT NULL)"),
     Case("left_join_negated_and", [keyed(), table()], "SELECT s.k, t.k AS tk FROM s LEFT JOIN t ON s.g = t.x WHERE NOT (t.k IS NOT NULL AND s.v > 0)"),
     Case("sub_not_all_correlated", [keyed(), table()], "SELECT k FROM s WHERE s.k <> ALL (SELECT t.k FROM t WHERE t.x < s.g)", **SMALL),
+    Case("sub_array", [keyed(), table()], "SELECT k, ARRAY(SELECT t.k FROM t WHERE t.x = s.g ORDER BY t.k) AS a FROM s", **SMALL),
+    Case("sub_array_top", [keyed(), table()], "SELECT k, ARRAY(SELECT t.k FROM t WHERE t.x > s.g ORDER BY t.k DESC LIMIT 2) AS a FROM s", **SMALL),
+    Case("sub_array_alone", [keyed(), table()], "SELECT k, ARRAY(SELECT x FROM t WHERE x > 0 ORDER BY t.k) AS a FROM s", **SMALL),
 ]

@@ -294,6 +294,8 @@ static const struct error_case errors[] = {
     {"SELECT random() AS r, x.n FROM (SELECT random() AS r FROM airlines) q, LATERAL (SELECT count(*) AS n FROM weather w WHERE w.temp > q.r) x",
      403, 1, 81, "this correlated subquery over rows made by random functions is not supported",
      "write it as a join"},
+    {"SELECT ARRAY(SELECT origin, dest FROM flights) FROM airlines", 400, 1, 8,
+     "the query of ARRAY(...) must have one column, not 2", ""},
     {"SELECT (1, 2) > ANY (SELECT 1) FROM flights", 403, 1, 8,
      "ANY and ALL of row values are supported with = ANY and <> ALL only", ""},
     {"SELECT (flight, origin) IN (SELECT flight FROM flights) FROM flights", 400, 1, 29,
