@@ -4,14 +4,26 @@
 
 void asof_run_deinit(struct asof_run *run)
 {
-    mem_free(run->items);
+    if (run->items) mem_free(run->items - run->n_skipped);
     *run = (struct asof_run){0};
+}
+
+static void move_to_front(struct asof_run *run)
+{
+    struct asof_entry *base = run->items - run->n_skipped;
+    memmove(base, run->items, run->n * sizeof *base);
+    run->items = base;
+    run->capacity += run->n_skipped;
+    run->n_skipped = 0;
 }
 
 laminar_status asof_run_append(struct asof_run *run, int64_t time, uint32_t slot,
                                struct laminar_error *err)
 {
+    /* so much has gone that moving the rest is paid for */
+    if (run->n == run->capacity && run->n_skipped > run->n / 2) move_to_front(run);
     if (run->n == run->capacity) {
+        if (run->n_skipped) move_to_front(run);
         if (run->capacity > UINT32_MAX / 2)
             return error_set(err, LAMINAR_QUERY_FAILED,
                              "one key of an ASOF join has more than %u rows", run->n);
@@ -122,6 +134,16 @@ uint32_t asof_run_lower(struct asof_run *run, int64_t time)
 void asof_run_remove(struct asof_run *run, uint32_t from, uint32_t n)
 {
     assert(from + n <= run->n_sorted);
+    if (from == 0 && n > 0) {
+        run->items += n;
+        run->n_skipped += n;
+        run->capacity -= n;
+        run->n -= n;
+        run->n_sorted -= n;
+        run->hint = run->hint > n ? run->hint - n : 0;
+        if (run->n == 0) move_to_front(run);
+        return;
+    }
     memmove(run->items + from, run->items + from + n, (run->n - from - n) * sizeof *run->items);
     run->n -= n;
     run->n_sorted -= n;

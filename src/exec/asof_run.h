@@ -15,8 +15,9 @@ struct asof_run {
     struct asof_entry *items;
     uint32_t n;
     uint32_t n_sorted;
-    uint32_t capacity;
-    uint32_t hint; /* where the last search ended */
+    uint32_t capacity;  /* from items on */
+    uint32_t n_skipped; /* entries of the allocation before items: they were first, and are gone */
+    uint32_t hint;      /* where the last search ended */
 };
 struct asof_scratch { /* for merging */
     struct asof_entry *items;
@@ -35,6 +36,7 @@ static inline uint32_t asof_run_upper(struct asof_run *run, int64_t time) /* tim
 {
     return time == INT64_MAX ? run->n : asof_run_lower(run, time + 1);
 }
+/* Removing the first entries moves none. */
 void asof_run_remove(struct asof_run *run, uint32_t from, uint32_t n);
 bool asof_run_check(const struct asof_run *run, const struct state_rows *rows);
 

@@ -9,78 +9,9 @@
  * Late rows: those behind the watermark of their own side are dropped and counted.
  * The same operator answers FOR SYSTEM_TIME AS OF (>=, versions are the right rows) and TEMPORAL PROBE (the left time is the event time shifted).
  * State: left rows, until the right side's watermark says that their match is final; right rows, until no left row that is kept or may still come can match
- * them; without watermarks all. Eviction sweeps when the rows have doubled. One-shot: right rows are kept, left ones stream through.
+ * them (asof_evict.c); without watermarks all. One-shot: right rows are kept, left ones stream through.
  * The index (keys -> two runs sorted by time) is derived from the rows. */
-#include "base/error.h"
-#include "exec/asof_run.h"
-#include "exec/join_input.h"
-#include "exec/op_rows.h"
-#include "exec/ops.h"
-#include "exec/state_multimap.h"
-
-enum { LEFT = 0, RIGHT = 1, SWEEP_MIN = 4096 };
-
-struct op_asof;
-struct asof_rows { /* a state table that knows its operator */
-    struct state_rows rows;
-    struct op_asof *asof;
-    uint32_t port;
-};
-struct asof_group {
-    struct asof_run runs[2];
-    uint32_t i_touched; /* + 1: in `touched`; 0 = not */
-};
-struct asof_touched {
-    uint32_t group;
-    int64_t time_min, time_max;
-};
-struct asof_change {      /* a left row whose match may change */
-    uint32_t left, right; /* slots; right: the match before, ROW_NONE = none */
-    uint32_t group;
-    int64_t time;
-};
-
-struct op_asof {
-    struct op base;
-    enum asof_match match;
-    bool is_left_join;
-    bool is_one_shot;
-    bool is_deferred; /* one-shot: left rows wait for the end of the right side */
-    bool has_tolerance;
-    int64_t tolerance; /* in the unit of the time columns */
-    int64_t tolerance_us;
-    struct join_input in[2];
-    struct asof_rows *sides[2];  /* LEFT: NULL in one-shot queries */
-    struct state_multimap *keys; /* derived: slot of a key = number of its group */
-    struct asof_group *groups;
-    size_t groups_capacity;
-    int64_t watermark_us[2];            /* bounds on the sides' match times */
-    bool ignores_watermark[2];          /* the time isn't the side's event time */
-    int64_t shift_min_us, shift_max_us; /* of the left match time from the left event time */
-    size_t n_swept[2];
-    /* scratch */
-    struct asof_scratch merging;
-    ARRAY_OF(struct asof_touched) touched;
-    ARRAY_OF(struct asof_change) changes;
-    ARRAY_OF(uint32_t) dropped[2]; /* slots to be dropped at the end of the chunk */
-    struct column *out_cols;
-    struct vector *out_vecs;
-    struct column *left_rows;
-    ARRAY_OF(int64_t) left_weights;
-    size_t n_left_rows;
-    struct asof_chunk {
-        struct join_rows rows;
-        uint32_t groups[CHUNK_ROWS]; /* by row */
-        uint32_t missing[CHUNK_ROWS];
-        uint32_t slots[CHUNK_ROWS];
-        uint32_t sel[CHUNK_ROWS];
-        uint32_t left[CHUNK_ROWS];  /* to emit: rows of the chunk, or left slots */
-        uint32_t right[CHUNK_ROWS]; /* right slots */
-        int64_t weights[CHUNK_ROWS];
-        uint32_t padded[CHUNK_ROWS]; /* to emit with nulls */
-        int64_t padded_weights[CHUNK_ROWS];
-    } * scratch;
-};
+#include "exec/asof_internal.h"
 
 /* --- Groups ------------------------------------------------------------------------------------------------------------------------------ */
 
@@ -110,12 +41,15 @@ static laminar_status find_groups(struct op_asof *asof, const struct vector *key
                        err));
     for (size_t k = 0; k < n_missing; k++) scratch->groups[scratch->missing[k]] = scratch->slots[k];
     if (!reserve_groups(asof)) TRY(error_oom(err));
+    for (size_t k = 0; k < n_missing; k++)
+        for (uint32_t port = 0; port < 2; port++)
+            asof->groups[scratch->slots[k]].check_time[port] = INT64_MIN;
 done:
     return status;
 }
 
-static laminar_status remove_group_if_empty(struct op_asof *asof, uint32_t group,
-                                            struct laminar_error *err)
+laminar_status asof_remove_group_if_empty(struct op_asof *asof, uint32_t group,
+                                          struct laminar_error *err)
 {
     struct asof_group *g = &asof->groups[group];
     if (g->runs[LEFT].n || g->runs[RIGHT].n ||
@@ -144,8 +78,8 @@ static laminar_status touch(struct op_asof *asof, uint32_t group, int64_t time,
     return LAMINAR_OK;
 }
 
-static laminar_status settle(struct op_asof *asof, uint32_t port, struct asof_run *run,
-                             struct laminar_error *err)
+laminar_status asof_settle(struct op_asof *asof, uint32_t port, struct asof_run *run,
+                           struct laminar_error *err)
 {
     if (likely(run->n_sorted == run->n)) return LAMINAR_OK;
     return asof_run_settle(run, &asof->sides[port]->rows, &asof->merging, err);
@@ -179,13 +113,8 @@ static uint32_t first_from(const struct op_asof *asof, struct asof_run *run, uin
     return 0;
 }
 
-static uint64_t distance(int64_t a, int64_t b)
-{
-    return a > b ? (uint64_t)a - (uint64_t)b : (uint64_t)b - (uint64_t)a;
-}
-
 /* The slot of the match of time t in a settled run of right rows. */
-static uint32_t match_of(const struct op_asof *asof, struct asof_run *run, int64_t t)
+uint32_t asof_match_of(const struct op_asof *asof, struct asof_run *run, int64_t t)
 {
     uint32_t found = 0, other;
     if (run->n == 0) return ROW_NONE;
@@ -198,14 +127,15 @@ static uint32_t match_of(const struct op_asof *asof, struct asof_run *run, int64
         uint32_t split = asof_run_upper(run, t);
         found = last_before(asof, run, split);
         other = first_from(asof, run, split);
-        if (!found || (other && distance(run->items[other - 1].time, t) <
-                                    distance(run->items[found - 1].time, t)))
+        if (!found || (other && asof_distance(run->items[other - 1].time, t) <
+                                    asof_distance(run->items[found - 1].time, t)))
             found = other;
         break;
     }
     }
     if (!found) return ROW_NONE;
-    if (asof->has_tolerance && distance(run->items[found - 1].time, t) > (uint64_t)asof->tolerance)
+    if (asof->has_tolerance &&
+        asof_distance(run->items[found - 1].time, t) > (uint64_t)asof->tolerance)
         return ROW_NONE;
     return run->items[found - 1].slot;
 }
@@ -274,7 +204,7 @@ static laminar_status find_opposite(struct op_asof *asof, uint32_t port, struct 
                                     struct laminar_error *err)
 {
     struct state_rows *rows = &asof->sides[port]->rows;
-    laminar_status status = settle(asof, port, run, err);
+    laminar_status status = asof_settle(asof, port, run, err);
     if (status != LAMINAR_OK) return status;
     uint32_t i = asof_run_lower(run, time);
     for (; i < run->n && run->items[i].time == time; i++) {
@@ -303,6 +233,7 @@ static laminar_status keep_one(struct op_asof *asof, uint32_t port, uint32_t row
         if (i == run->n) {
             TRY(state_rows_add(rows, asof->in[port].stored, &row, 1, NULL, &slot, err));
             TRY(asof_run_append(run, time, slot, err));
+            TRY(asof_evict_note(asof, port, asof->scratch->groups[row], time, err));
             return state_rows_set_weight(rows, slot, weight, err);
         }
         slot = run->items[i].slot;
@@ -335,8 +266,9 @@ static laminar_status keep_rows(struct op_asof *asof, uint32_t port, const uint3
     TRY(state_rows_add(rows, asof->in[port].stored, sel, n, weights, scratch->slots, err));
     for (size_t k = 0; k < n; k++) {
         struct asof_run *run = &asof->groups[scratch->groups[sel[k]]].runs[port];
-        TRY(asof_run_append(run, join_time_at(&asof->in[port].time, sel[k]), scratch->slots[k],
-                            err));
+        int64_t time = join_time_at(&asof->in[port].time, sel[k]);
+        TRY(asof_run_append(run, time, scratch->slots[k], err));
+        TRY(asof_evict_note(asof, port, scratch->groups[sel[k]], time, err));
     }
 done:
     return status;
@@ -367,8 +299,8 @@ static laminar_status match_rows(struct op_asof *asof, struct step *step, const 
         uint32_t row = rows->sel[k], group = scratch->groups[row], slot = ROW_NONE;
         if (group != ROW_NONE) {
             struct asof_run *run = &asof->groups[group].runs[RIGHT];
-            TRY(settle(asof, RIGHT, run, step->err));
-            slot = match_of(asof, run, join_time_at(&asof->in[LEFT].time, row));
+            TRY(asof_settle(asof, RIGHT, run, step->err));
+            slot = asof_match_of(asof, run, join_time_at(&asof->in[LEFT].time, row));
         }
         if (slot == ROW_NONE) {
             scratch->padded[n_padded++] = row;
@@ -403,7 +335,7 @@ static laminar_status left_delta(struct op_asof *asof, struct step *step, const 
     if (asof->dropped[LEFT].n == 0) goto done;
     TRY(drop_rows(asof, LEFT, step->err));
     for (size_t k = 0; k < rows->n_sel; k++)
-        TRY(remove_group_if_empty(asof, asof->scratch->groups[rows->sel[k]], step->err));
+        TRY(asof_remove_group_if_empty(asof, asof->scratch->groups[rows->sel[k]], step->err));
 done:
     arena_reset(&rows->arena);
     return status;
@@ -438,15 +370,15 @@ static laminar_status note_matches(struct op_asof *asof, const struct asof_touch
     laminar_status status = LAMINAR_OK;
     uint32_t from, to;
     if (group->runs[LEFT].n == 0) return LAMINAR_OK;
-    TRY(settle(asof, LEFT, &group->runs[LEFT], err));
-    TRY(settle(asof, RIGHT, &group->runs[RIGHT], err));
+    TRY(asof_settle(asof, LEFT, &group->runs[LEFT], err));
+    TRY(asof_settle(asof, RIGHT, &group->runs[RIGHT], err));
     affected_range(asof, group, t, &from, &to);
     if (from >= to) return LAMINAR_OK;
     if (!ARRAY_RESERVE(&asof->changes, asof->changes.n + (to - from))) TRY(error_oom(err));
     for (uint32_t i = from; i < to; i++) {
         struct asof_entry entry = group->runs[LEFT].items[i];
         struct asof_change change = {.left = entry.slot,
-                                     .right = match_of(asof, &group->runs[RIGHT], entry.time),
+                                     .right = asof_match_of(asof, &group->runs[RIGHT], entry.time),
                                      .group = t->group,
                                      .time = entry.time};
         asof->changes.items[asof->changes.n++] = change;
@@ -495,8 +427,8 @@ static laminar_status emit_changes(struct op_asof *asof, struct step *step)
     for (size_t i = 0; i < asof->changes.n; i++) {
         const struct asof_change *change = &asof->changes.items[i];
         struct asof_run *run = &asof->groups[change->group].runs[RIGHT];
-        TRY(settle(asof, RIGHT, run, step->err));
-        uint32_t now = match_of(asof, run, change->time), before = change->right;
+        TRY(asof_settle(asof, RIGHT, run, step->err));
+        uint32_t now = asof_match_of(asof, run, change->time), before = change->right;
         if (now == before) continue;
         if (now != ROW_NONE && before != ROW_NONE &&
             row_equal(&right->layout, state_rows_at(right, now), state_rows_at(right, before), NULL,
@@ -538,7 +470,7 @@ static laminar_status right_delta(struct op_asof *asof, struct step *step,
     TRY(drop_rows(asof, RIGHT, step->err));
     for (size_t i = 0; i < asof->touched.n; i++) {
         asof->groups[asof->touched.items[i].group].i_touched = 0;
-        TRY(remove_group_if_empty(asof, asof->touched.items[i].group, step->err));
+        TRY(asof_remove_group_if_empty(asof, asof->touched.items[i].group, step->err));
     }
     asof->touched.n = 0;
 done:
@@ -585,95 +517,7 @@ done:
     return status;
 }
 
-/* --- Watermarks -------------------------------------------------------------------------------------------------------------------------- */
-
-/* Can no right row that may still come (time >= bound) change the match of the left row at time t? */
-static bool is_final(const struct op_asof *asof, struct asof_run *right, int64_t t, int64_t bound)
-{
-    if (asof->match == ASOF_GE || asof->match == ASOF_GT) return t < bound;
-    if (t >= bound) return false;
-    if (asof->has_tolerance && distance(t, bound) > (uint64_t)asof->tolerance) return true;
-    uint32_t slot = match_of(asof, right, t);
-    if (slot == ROW_NONE) return false;
-    const struct row_layout *layout = &asof->sides[RIGHT]->rows.layout;
-    const struct row_col *col = &layout->cols[asof->in[RIGHT].time_stored];
-    int64_t matched = join_stored_time(state_rows_at(&asof->sides[RIGHT]->rows, slot) + col->offset,
-                                       col->width);
-    return asof->match == ASOF_NEAREST ? distance(matched, t) < distance(bound, t)
-                                       : matched < bound;
-}
-
-static laminar_status sweep_left(struct op_asof *asof, struct asof_group *group, int64_t bound,
-                                 struct laminar_error *err)
-{
-    struct asof_run *left = &group->runs[LEFT];
-    laminar_status status = LAMINAR_OK;
-    uint32_t kept = 0;
-    TRY(settle(asof, LEFT, left, err));
-    TRY(settle(asof, RIGHT, &group->runs[RIGHT], err));
-    for (uint32_t i = 0; i < left->n; i++) {
-        if (is_final(asof, &group->runs[RIGHT], left->items[i].time, bound))
-            TRY(state_rows_drop(&asof->sides[LEFT]->rows, left->items[i].slot, err));
-        else
-            left->items[kept++] = left->items[i];
-    }
-    left->n = left->n_sorted = kept;
-    left->hint = 0;
-done:
-    return status;
-}
-
-/* Right rows that no left row from time `bound` on, nor one that is kept, can match. */
-static laminar_status sweep_right(struct op_asof *asof, struct asof_group *group, int64_t bound,
-                                  struct laminar_error *err)
-{
-    struct asof_run *right = &group->runs[RIGHT], *left = &group->runs[LEFT];
-    laminar_status status = LAMINAR_OK;
-    TRY(settle(asof, LEFT, left, err));
-    TRY(settle(asof, RIGHT, right, err));
-    if (left->n && left->items[0].time < bound) bound = left->items[0].time;
-    uint32_t n = asof_run_lower(right, bound);
-    bool looks_back = !(asof->match == ASOF_LE || asof->match == ASOF_LT);
-    if (looks_back && n > 0) { /* the last time before the bound is still needed */
-        n = asof_run_lower(right, right->items[n - 1].time);
-    }
-    for (uint32_t i = 0; i < n; i++)
-        TRY(state_rows_drop(&asof->sides[RIGHT]->rows, right->items[i].slot, err));
-    asof_run_remove(right, 0, n);
-done:
-    return status;
-}
-
-static laminar_status sweep(struct op_asof *asof, struct laminar_error *err)
-{
-    int64_t left_us = asof->watermark_us[LEFT], right_us = asof->watermark_us[RIGHT],
-            both_us = left_us < right_us ? left_us : right_us;
-    laminar_status status = LAMINAR_OK;
-    size_t n[2] = {asof->sides[LEFT]->rows.state.n_rows, asof->sides[RIGHT]->rows.state.n_rows};
-    /* a left side that may take back rows of any age has them found again */
-    if (asof->ignores_watermark[LEFT]) return LAMINAR_OK;
-    bool sweeps_left = right_us != WATERMARK_NONE && n[LEFT] >= SWEEP_MIN + 2 * asof->n_swept[LEFT];
-    bool sweeps_right = both_us != WATERMARK_NONE &&
-                        n[RIGHT] >= SWEEP_MIN + 2 * asof->n_swept[RIGHT];
-    if (asof->sides[RIGHT]->rows.n_negative || (!sweeps_left && !sweeps_right)) return LAMINAR_OK;
-    struct data_type type = asof->in[LEFT].stored_types[asof->in[LEFT].time_stored];
-    uint32_t slots[256];
-    uint64_t cursor = 0;
-    for (size_t count; (count = state_rows_scan(&asof->keys->rows, &cursor, slots, 256)) > 0;) {
-        for (size_t i = 0; i < count; i++) {
-            struct asof_group *group = &asof->groups[slots[i]];
-            if (right_us != WATERMARK_NONE)
-                TRY(sweep_left(asof, group, join_time_ceil(type, right_us), err));
-            if (both_us != WATERMARK_NONE)
-                TRY(sweep_right(asof, group, join_time_ceil(type, both_us), err));
-            TRY(remove_group_if_empty(asof, slots[i], err));
-        }
-    }
-    asof->n_swept[LEFT] = asof->sides[LEFT]->rows.state.n_rows;
-    asof->n_swept[RIGHT] = asof->sides[RIGHT]->rows.state.n_rows;
-done:
-    return status;
-}
+/* --- Watermarks ---------------------------------------------------------------------------------------------------------------------- */
 
 /* Rows come out with the time of a left row: of one that arrives, or of one that is kept because its match may change. */
 static void set_watermark(struct op_asof *asof, const struct step *step)
@@ -712,12 +556,12 @@ static laminar_status asof_finish(struct op *op, struct step *step)
     for (uint32_t port = 0; port < 2 && !asof->is_one_shot; port++) {
         if (step->is_last)
             asof->watermark_us[port] = WATERMARK_END;
-        else if (op->inputs[port] && op->inputs[port]->has_time && !asof->ignores_watermark[port])
+        else if (op->inputs[port] && op->inputs[port]->has_time && asof->evicts[1 - port])
             asof->watermark_us[port] = join_watermark_add(op->inputs[port]->watermark_out,
                                                           port == LEFT ? asof->shift_min_us : 0);
     }
     set_watermark(asof, step);
-    if (!asof->is_one_shot) TRY(sweep(asof, step->err));
+    if (!asof->is_one_shot) TRY(asof_evict(asof, step->err));
 done:
     return status;
 }
@@ -735,6 +579,8 @@ static void asof_free(struct op *op)
     mem_free(asof->groups);
     multimap_free(asof->keys);
     mem_free(asof->merging.items);
+    time_queue_deinit(&asof->due[LEFT]);
+    time_queue_deinit(&asof->due[RIGHT]);
     ARRAY_DEINIT(&asof->touched);
     ARRAY_DEINIT(&asof->changes);
     ARRAY_DEINIT(&asof->dropped[LEFT]);
@@ -791,6 +637,7 @@ static laminar_status asof_restored(struct op *op, struct laminar_error *err)
     laminar_status status = LAMINAR_OK;
     for (uint32_t port = 0; port < 2; port++)
         if (asof->sides[port]) TRY(rebuild_side(asof, port, err));
+    TRY(asof_evict_rebuild(asof, err));
 done:
     return status;
 }
@@ -908,6 +755,19 @@ static laminar_status check_plan(const struct plan *plan, struct laminar_error *
     return LAMINAR_OK;
 }
 
+/* A side whose retractions may be of any age must find its old rows again. */
+static void set_eviction(struct op_asof *asof, const struct plan *plan)
+{
+    const struct plan *left = plan->inputs[LEFT], *right = plan->inputs[RIGHT];
+    bool left_has_time = left->props.time_col >= 0 && !plan->ignores_left_watermark,
+         right_has_time = right->props.time_col >= 0 && !plan->ignores_right_watermark;
+    asof->evicts[LEFT] = !asof->is_one_shot && right_has_time &&
+                         (left_has_time || left->props.is_append_only);
+    asof->evicts[RIGHT] = !asof->is_one_shot && right_has_time && left_has_time;
+    for (uint32_t port = 0; port < 2; port++)
+        time_queue_init(&asof->due[port], circuit_account(asof->base.circuit));
+}
+
 laminar_status op_asof_create(struct circuit *circuit, const struct plan *plan,
                               enum circuit_mode mode, struct op **out, struct laminar_error *err)
 {
@@ -926,8 +786,7 @@ laminar_status op_asof_create(struct circuit *circuit, const struct plan *plan,
     asof->tolerance_us = plan->tolerance_us;
     asof->tolerance = join_time_floor(plan->left_time->type, plan->tolerance_us);
     asof->watermark_us[LEFT] = asof->watermark_us[RIGHT] = WATERMARK_NONE;
-    asof->ignores_watermark[LEFT] = plan->ignores_left_watermark;
-    asof->ignores_watermark[RIGHT] = plan->ignores_right_watermark;
+    set_eviction(asof, plan);
     asof->shift_min_us = plan->shift_min_us;
     asof->shift_max_us = plan->shift_max_us;
     asof->scratch = mem_calloc(1, sizeof *asof->scratch);

@@ -170,64 +170,139 @@ static void tolerance(void **state)
     run_all((struct asof_case){.n_keys = 1, .range = 50, .has_tolerance = true, .tolerance = 2});
 }
 
-/* Both sides in time order, with watermarks: results stay right, and what is kept stays small. */
+/* Both sides in time order, with watermarks: results stay right, what is kept is little more than what is beyond the watermark, and its bytes
+ * stay the same. Half way the state moves to another operator. */
+static void run_with_watermarks(struct asof_case c)
+{
+    struct law_spec spec = make(&c, true, true, true);
+    struct law_table tables[2] = {{.n_cols = 3}, {.n_cols = 3}};
+    struct law_random random = {(uint64_t)c.match + 5};
+    struct bag wanted = {0};
+    struct law_rig rig;
+    enum { ROUNDS = 24, ROWS = 250 };
+    struct law_entry *kept[2] = {calloc(ROUNDS * ROWS, sizeof **kept),
+                                 calloc(ROUNDS * ROWS, sizeof **kept)};
+    size_t bytes = 0;
+    law_rig_init(&rig, &spec, CIRCUIT_STREAM);
+    for (int64_t round = 0; round < ROUNDS; round++) {
+        for (uint32_t k = 0; k < 2; k++) {
+            uint32_t port = (uint32_t)(round + k) & 1;
+            struct law_row rows[ROWS];
+            int64_t weights[ROWS];
+            for (int i = 0; i < ROWS; i++) {
+                rows[i] = (struct law_row){{law_below(&random, 3), law_below(&random, 5),
+                                            round * 1000 + law_below(&random, 1500)}};
+                weights[i] = 1;
+                kept[port][tables[port].rows.n++] = (struct law_entry){rows[i], 1};
+            }
+            law_push(&rig, &spec, port, rows, weights, ROWS, 100);
+        }
+        for (uint32_t port = 0; port < 2; port++)
+            circuit_set_watermark(rig.circuit, rig.scans[port], (round + 1) * 1000);
+        law_finish(&rig, false);
+        for (int s = 0; s < 2; s++) {
+            const struct state *state = rig.op->states.items[s];
+            assert_true(state->n_rows < ROWS);
+            assert_true(state->cls->check(state));
+        }
+        if (round == ROUNDS / 3) law_rig_move(&rig, &spec);
+        size_t now = rig.op->states.items[0]->bytes + rig.op->states.items[1]->bytes;
+        if (round == ROUNDS / 2) bytes = now;
+        if (round > ROUNDS / 2) assert_true(now <= bytes + 65536);
+    }
+    if (c.match == ASOF_GE || c.match == ASOF_GT) assert_int_equal(rig.watermark_us, ROUNDS * 1000);
+    assert_int_equal(rig.op->late_rows, 0);
+    tables[0].rows.items = kept[0];
+    tables[1].rows.items = kept[1];
+    spec.expect(&spec, tables, &wanted);
+    assert_true(bag_equal(&rig.net, &wanted));
+    /* Behind the watermark: dropped and counted. */
+    struct law_row late = {{1, 1, 5}};
+    int64_t one = 1;
+    size_t n_out = rig.n_out;
+    law_push(&rig, &spec, 0, &late, &one, 1, 1);
+    law_push(&rig, &spec, 1, &late, &one, 1, 1);
+    law_finish(&rig, false);
+    assert_int_equal(rig.op->late_rows, 2);
+    assert_int_equal(rig.n_out, n_out);
+    law_rig_deinit(&rig);
+    bag_deinit(&wanted);
+    free(kept[0]);
+    free(kept[1]);
+}
+
 static void watermarks_evict(void **state)
 {
     (void)state;
     for (int match = ASOF_GE; match <= ASOF_NEAREST; match++) {
-        struct asof_case c = {.match = (enum asof_match)match, .is_left = true, .n_keys = 1};
-        struct law_spec spec = make(&c, true, true, true);
-        struct law_table tables[2] = {{.n_cols = 3}, {.n_cols = 3}};
-        struct law_random random = {(uint64_t)match + 5};
-        struct bag wanted = {0};
-        struct law_rig rig;
-        enum { ROUNDS = 24, ROWS = 250 };
-        struct law_entry *kept[2] = {calloc(ROUNDS * ROWS, sizeof **kept),
-                                     calloc(ROUNDS * ROWS, sizeof **kept)};
-        law_rig_init(&rig, &spec, CIRCUIT_STREAM);
-        for (int64_t round = 0; round < ROUNDS; round++) {
-            for (uint32_t k = 0; k < 2; k++) {
-                uint32_t port = (uint32_t)(round + k) & 1;
-                struct law_row rows[ROWS];
-                int64_t weights[ROWS];
-                for (int i = 0; i < ROWS; i++) {
-                    rows[i] = (struct law_row){{law_below(&random, 3), law_below(&random, 5),
-                                                round * 1000 + law_below(&random, 1500)}};
-                    weights[i] = 1;
-                    kept[port][tables[port].rows.n++] = (struct law_entry){rows[i], 1};
-                }
-                law_push(&rig, &spec, port, rows, weights, ROWS, 100);
-            }
-            for (uint32_t port = 0; port < 2; port++)
-                circuit_set_watermark(rig.circuit, rig.scans[port], (round + 1) * 1000);
-            law_finish(&rig, false);
-            assert_true(rig.op->states.items[0]->n_rows < 5500 &&
-                        rig.op->states.items[1]->n_rows < 5500);
-            for (int s = 0; s < 2; s++)
-                assert_true(rig.op->states.items[s]->cls->check(rig.op->states.items[s]));
-        }
-        assert_true(rig.op->states.items[0]->n_rows + rig.op->states.items[1]->n_rows <
-                    2 * ROUNDS * ROWS - 2000);
-        if (match == ASOF_GE || match == ASOF_GT) assert_int_equal(rig.watermark_us, ROUNDS * 1000);
-        assert_int_equal(rig.op->late_rows, 0);
-        tables[0].rows.items = kept[0];
-        tables[1].rows.items = kept[1];
-        spec.expect(&spec, tables, &wanted);
-        assert_true(bag_equal(&rig.net, &wanted));
-        /* Behind the watermark: dropped and counted. */
-        struct law_row late = {{1, 1, 5}};
-        int64_t one = 1;
-        size_t n_out = rig.n_out;
-        law_push(&rig, &spec, 0, &late, &one, 1, 1);
-        law_push(&rig, &spec, 1, &late, &one, 1, 1);
-        law_finish(&rig, false);
-        assert_int_equal(rig.op->late_rows, 2);
-        assert_int_equal(rig.n_out, n_out);
-        law_rig_deinit(&rig);
-        bag_deinit(&wanted);
-        free(kept[0]);
-        free(kept[1]);
+        for (int form = 0; form < 2; form++)
+            run_with_watermarks((struct asof_case){.match = (enum asof_match)match,
+                                                   .is_left = true,
+                                                   .n_keys = 1,
+                                                   .has_tolerance = form,
+                                                   .tolerance = 3});
     }
+}
+
+/* Keys that come once: with a tolerance nothing of them stays. Without one the newest right row of each does, looking back. */
+static void keys_that_come_once(void **state)
+{
+    (void)state;
+    for (int form = 0; form < 2; form++) {
+        for (int match = ASOF_GE; match <= ASOF_NEAREST; match++) {
+            struct asof_case c = {.match = (enum asof_match)match,
+                                  .is_left = true,
+                                  .n_keys = 1,
+                                  .has_tolerance = form,
+                                  .tolerance = 50};
+            struct law_spec spec = make(&c, true, true, true);
+            struct law_rig rig;
+            law_rig_init(&rig, &spec, CIRCUIT_STREAM);
+            for (int64_t round = 0; round < 300; round++) {
+                struct law_row rows[2] = {{{2 * round, 1, round * 100}},
+                                          {{2 * round + 1, 1, round * 100}}};
+                int64_t ones[2] = {1, 1};
+                for (uint32_t port = 0; port < 2; port++) {
+                    law_push(&rig, &spec, port, &rows[port], ones, 1, 1);
+                    circuit_set_watermark(rig.circuit, rig.scans[port], round * 100);
+                }
+                law_finish(&rig, false);
+            }
+            bool keeps_right = !form && match != ASOF_LE && match != ASOF_LT,
+                 keeps_left = !form && match != ASOF_GE && match != ASOF_GT;
+            assert_int_equal(rig.op->states.items[0]->n_rows, keeps_left ? 300 : 1);
+            assert_int_equal(rig.op->states.items[1]->n_rows, keeps_right ? 300 : 1);
+            assert_int_equal(rig.n_out, 300);
+            law_rig_deinit(&rig);
+        }
+    }
+}
+
+/* A side that may take back rows of any age: nothing leaves, and its rows are found again behind the watermark. */
+static void rows_of_any_age_are_taken_back(void **state)
+{
+    (void)state;
+    struct asof_case c = {.match = ASOF_GE, .is_left = true, .n_keys = 1};
+    struct law_spec spec = make(&c, false, true, true);
+    struct law_rig rig;
+    spec.plan->ignores_left_watermark = true;
+    law_rig_init(&rig, &spec, CIRCUIT_STREAM);
+    struct law_row row = {{1, 1, 10}};
+    int64_t weights[1] = {1};
+    law_push(&rig, &spec, 0, &row, weights, 1, 1);
+    law_push(&rig, &spec, 1, &row, weights, 1, 1);
+    for (uint32_t port = 0; port < 2; port++)
+        circuit_set_watermark(rig.circuit, rig.scans[port], 1000);
+    law_finish(&rig, false);
+    weights[0] = -1;
+    law_push(&rig, &spec, 0, &row, weights, 1, 1);
+    law_finish(&rig, false);
+    struct bag empty = {0};
+    assert_true(bag_equal(&rig.net, &empty));
+    assert_int_equal(rig.op->states.items[0]->n_rows, 0);
+    assert_int_equal(rig.op->late_rows, 0);
+    law_rig_deinit(&rig);
+    bag_deinit(&empty);
 }
 
 static void memory(void **state)
@@ -264,6 +339,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(without_key, setup, teardown),
         cmocka_unit_test_setup_teardown(tolerance, setup, teardown),
         cmocka_unit_test_setup_teardown(watermarks_evict, setup, teardown),
+        cmocka_unit_test_setup_teardown(keys_that_come_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(rows_of_any_age_are_taken_back, setup, teardown),
         cmocka_unit_test_setup_teardown(memory, setup, teardown)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
