@@ -71,11 +71,13 @@ typedef struct laminar_error {
     char hint[512];    /* what to do about it; may be empty */
     char object[256];  /* the source, table or stream concerned; may be empty */
     char context[512]; /* the offending SQL line with a caret line under it; may be empty */
+    /* what a function of the program's (laminar/udf.h) put into its error; 0 otherwise */
+    uint64_t user_code;
 } laminar_error;
 
 #ifdef __cplusplus
 #define LAMINAR_ERROR_INIT                                                                         \
-    laminar_error { sizeof(laminar_error), LAMINAR_OK, 0, 0, false, false, "", "", "", "" }
+    laminar_error { sizeof(laminar_error), LAMINAR_OK, 0, 0, false, false, "", "", "", "", 0 }
 #else
 #define LAMINAR_ERROR_INIT                                                                         \
     (laminar_error) { .struct_size = sizeof(laminar_error) }

@@ -176,7 +176,8 @@ laminar_status laminar_get_metrics(laminar_db *db, laminar_metrics *out, laminar
         return error_set(err, LAMINAR_INVALID_ARGUMENT, "struct_size is not set");
     struct database *engine = db->db;
     int state = atomic_load_explicit(&engine->state, memory_order_acquire);
-    if (state == DB_CLOSED) return database_check_open(engine, err);
+    if (state == DB_CLOSED || function_library_is_calling(engine->functions))
+        return database_check_open(engine, err);
     laminar_metrics m = {.struct_size = sizeof m};
     m.state = state == DB_CREATED   ? LAMINAR_PIPELINE_CREATED
               : state == DB_RUNNING ? LAMINAR_PIPELINE_RUNNING

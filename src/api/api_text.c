@@ -138,6 +138,20 @@ static void offer(struct strbuf *out, struct strmap *seen, const char *word, con
     strbuf_puts(out, word);
 }
 
+struct offering {
+    struct strbuf *out;
+    struct strmap *seen;
+    const char *prefix;
+    size_t size;
+};
+
+static void offer_function(void *ctx, const char *name, unused bool is_aggregate,
+                           unused const char *signature, unused const char *help)
+{
+    const struct offering *o = ctx;
+    offer(o->out, o->seen, name, o->prefix, o->size);
+}
+
 /* relation.column after a dot; else everything. */
 static void offer_all(struct database *db, struct strbuf *out, struct strmap *seen,
                       const char *prefix, size_t size)
@@ -167,6 +181,8 @@ static void offer_all(struct database *db, struct strbuf *out, struct strmap *se
     const struct aggregate_function *aggregate;
     for (size_t i = 0; (aggregate = aggregate_at(i)); i++)
         offer(out, seen, aggregate->name, prefix, size);
+    struct offering offering = {out, seen, prefix, size};
+    library_visit(db->functions, offer_function, &offering);
 }
 
 char *laminar_complete_copy(laminar_db *db, const char *text, size_t cursor)

@@ -93,6 +93,7 @@ void error_clear(struct laminar_error *err)
     err->line = err->column = 0;
     err->is_retriable = err->is_fatal = false;
     err->message[0] = err->hint[0] = err->object[0] = err->context[0] = 0;
+    err->user_code = 0;
 }
 
 /* Characters in text[0..size): bytes that don't continue one. */

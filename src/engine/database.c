@@ -23,6 +23,7 @@ static void destroy(struct database *db)
 {
     circuit_free(db->circuit);
     catalog_deinit(&db->catalog);
+    function_library_unref(db->functions);
     free_pending_list(db->free_pending);
     for (struct query_entry *entry = db->queries, *next; entry; entry = next) {
         next = entry->next;
@@ -65,6 +66,13 @@ laminar_status database_check_open(const struct database *db, struct laminar_err
         error_hint(err, "open a connection after the fork: locks and threads do not survive it");
         return LAMINAR_CONNECTION_FAILED;
     }
+    if (unlikely(function_library_is_calling(db->functions))) {
+        error_set(err, LAMINAR_QUERY_FAILED,
+                  "the database is used by a function that it is calling");
+        error_hint(err,
+                   "functions run in the middle of a step: give them what they need as arguments");
+        return LAMINAR_QUERY_FAILED;
+    }
     return LAMINAR_OK;
 }
 
@@ -99,7 +107,9 @@ laminar_status database_open(const char *path, const struct settings *settings,
         db->settings = *settings;
     else
         settings_init(&db->settings);
-    if (!(db->path = mem_strdup(path)) || !(db->pool = batch_pool_create())) TRY(error_oom(err));
+    if (!(db->path = mem_strdup(path)) || !(db->pool = batch_pool_create()) ||
+        !(db->functions = function_library_create()))
+        TRY(error_oom(err));
     TRY(circuit_create(&db->account, &db->circuit, err));
     TRY(system_install(db, err));
     *out = db;
@@ -140,7 +150,8 @@ static void wake_writers(struct database *db)
 laminar_status database_shutdown(struct database *db, struct laminar_error *err)
 {
     int state = atomic_load_explicit(&db->state, memory_order_acquire);
-    if (state == DB_CLOSED) return database_check_open(db, err);
+    if (state == DB_CLOSED || function_library_is_calling(db->functions))
+        return database_check_open(db, err);
     if (state == DB_STOPPED) return LAMINAR_OK;
     engine_lock_step(db); /* what was accepted is delivered first */
     atomic_store_explicit(&db->state, DB_STOPPED, memory_order_release);
@@ -171,6 +182,8 @@ laminar_status database_close(struct database *db, struct laminar_error *err)
 {
     if (db->pid != getpid()) return LAMINAR_OK; /* a fork's copy: nothing of it may be touched */
     if (atomic_load_explicit(&db->state, memory_order_acquire) == DB_CLOSED) return LAMINAR_OK;
+    if (function_library_is_calling(db->functions)) return database_check_open(db, err);
+    subscriptions_free_deferred(db);
     laminar_status status = database_shutdown(db, NULL);
     (void)status;
     cursors_close(db); /* they hold references to the database */

@@ -7,6 +7,7 @@
  *   queue     the pending batches (short).
  *   registry  running queries and subscriptions (short).
  *   subscription  one each: its queue of deliveries (short).
+ * Functions of the program's own are called with control or step held, or none; what they call back is refused (database_check_open).
  *
  * Life: a database is reference-counted: the handle, writers, subscriptions and statements each hold one reference; after close
  * they all fail cleanly, and the memory goes with the last of them. */
@@ -18,6 +19,7 @@
 #include "catalog/catalog.h"
 #include "exec/op.h"
 #include "exec/store.h"
+#include "function/user.h"
 #include "plan/plan.h"
 #include <laminar/laminar.h>
 #include <stdatomic.h>
@@ -127,6 +129,7 @@ struct database {
 
     struct mutex control;
     struct catalog catalog;
+    struct function_library *functions; /* the program's own; has a lock of its own */
 
     struct mutex step;
     struct cursor *cursors; /* guarded by control */
@@ -148,7 +151,9 @@ struct database {
 
     struct mutex registry;
     ARRAY_OF(struct subscription *) all_subs; /* those the user holds */
-    struct query_entry *queries;              /* newest first: running ones and a bounded history */
+    struct subscription *deferred_subs;       /* given back inside a function: freed later */
+    _Atomic bool has_deferred_subs;
+    struct query_entry *queries; /* newest first: running ones and a bounded history */
     size_t n_queries;
     uint64_t next_query_id;
 
@@ -366,7 +371,9 @@ laminar_status subscription_next(struct subscription *sub, int64_t timeout_ms, s
                                  struct laminar_error *err) must_check;
 void subscription_cancel(struct subscription *sub);
 void subscription_unref(struct subscription *sub);
-void subscription_free(struct subscription *sub);                   /* the user's handle */
+/* The user's handle. Inside a function that the database calls it is only cancelled, and freed by the next call outside. */
+void subscription_free(struct subscription *sub);
+void subscriptions_free_deferred(struct database *db);
 struct schema *subscription_schema(const struct subscription *sub); /* borrowed */
 laminar_subscription_state subscription_state(const struct subscription *sub);
 uint64_t subscription_dropped_rows(const struct subscription *sub);

@@ -110,6 +110,7 @@ void engine_plan_context(struct database *db, struct arena *arena, const char *s
 {
     *out = (struct plan_context){.arena = arena,
                                  .catalog = &db->catalog,
+                                 .functions = db->functions,
                                  .sql = sql,
                                  .sql_size = size,
                                  .params = params,

@@ -430,6 +430,7 @@ static laminar_status insert_list(struct database *db, struct pending *list,
         TRY(subscriptions_wait_room(db, list->relation, err));
     TRY(submit(db, list, err));
     atomic_fetch_add_explicit(&db->batches, 1, memory_order_relaxed);
+    subscriptions_free_deferred(db);
 done:
     return status;
 }

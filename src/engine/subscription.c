@@ -34,6 +34,7 @@ struct subscription {
     void *user_data;
     struct query_entry *query;
     bool is_attached; /* in a runtime's list; guarded by step */
+    struct subscription *next_deferred;
 
     struct mutex lock;
     struct cond ready; /* something came, or the end */
@@ -651,10 +652,8 @@ static void detach(struct subscription *sub)
     if (was_attached) subscription_unref(sub);
 }
 
-void subscription_free(struct subscription *sub)
+static void free_now(struct subscription *sub)
 {
-    if (!sub) return;
-    subscription_cancel(sub);
     unregister_subscription(sub);
     if (sub->is_anonymous) {
         mutex_lock(&sub->db->control);
@@ -664,6 +663,38 @@ void subscription_free(struct subscription *sub)
         detach(sub);
     }
     subscription_unref(sub);
+}
+
+void subscription_free(struct subscription *sub)
+{
+    if (!sub) return;
+    struct database *db = sub->db;
+    subscription_cancel(sub);
+    if (function_library_is_calling(db->functions)) { /* this thread may hold control or step */
+        mutex_lock(&db->registry);
+        sub->next_deferred = db->deferred_subs;
+        db->deferred_subs = sub;
+        atomic_store_explicit(&db->has_deferred_subs, true, memory_order_release);
+        mutex_unlock(&db->registry);
+        return;
+    }
+    subscriptions_free_deferred(db);
+    free_now(sub);
+}
+
+void subscriptions_free_deferred(struct database *db)
+{
+    if (likely(!atomic_load_explicit(&db->has_deferred_subs, memory_order_acquire))) return;
+    mutex_lock(&db->registry);
+    struct subscription *list = db->deferred_subs;
+    db->deferred_subs = NULL;
+    atomic_store_explicit(&db->has_deferred_subs, false, memory_order_relaxed);
+    mutex_unlock(&db->registry);
+    while (list) {
+        struct subscription *next = list->next_deferred;
+        free_now(list);
+        list = next;
+    }
 }
 
 /* SELECT ...: a stream of its own, without a name, that keeps nothing. */

@@ -237,9 +237,19 @@ static void fill_metrics(struct database *db, struct rowset *set)
     }
 }
 
+static void add_user_function(void *ctx, const char *name, bool is_aggregate, const char *signature,
+                              const char *help)
+{
+    struct rowset *set = ctx;
+    rowset_text(set, name);
+    rowset_text(set, is_aggregate ? "aggregate" : "scalar");
+    rowset_text(set, signature);
+    rowset_text(set, help);
+}
+
 static void fill_functions(struct database *db, struct rowset *set)
 {
-    (void)db;
+    library_visit(db->functions, add_user_function, set);
     const struct scalar_function *scalar;
     for (size_t i = 0; (scalar = function_at(i)); i++) {
         if (!(scalar->name[0] >= 'a' && scalar->name[0] <= 'z')) continue; /* operators */

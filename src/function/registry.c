@@ -3,6 +3,7 @@
  * The registry is the families' const tables; finding a name walks them (some 400 names, at bind time only). */
 #include "base/strmap.h"
 #include "function/family.h"
+#include "function/user.h"
 
 static const struct scalar_family *const scalar_families[] = {
 #define FAMILY(name) &family_##name,
@@ -139,16 +140,14 @@ static laminar_status wrong_count(const char *name, const char *signature, uint3
     return LAMINAR_QUERY_FAILED;
 }
 
-laminar_status function_bind(struct arena *arena, const char *name,
-                             const struct data_type *arg_types, uint32_t n_args,
-                             const struct vector *const *constants, struct bound_function **out,
-                             struct laminar_error *err)
+static laminar_status bind_scalar_of(struct arena *arena, const struct scalar_function *function,
+                                     const struct data_type *arg_types, uint32_t n_args,
+                                     const struct vector *const *constants,
+                                     struct bound_function **out, struct laminar_error *err)
 {
-    const struct scalar_function *function = function_find(name);
-    if (!function) return unknown_function("function", name, err);
     if (n_args < function->n_args_min ||
         (function->n_args_max != 255 && n_args > function->n_args_max))
-        return wrong_count(name, function->signature, n_args, function->n_args_min,
+        return wrong_count(function->name, function->signature, n_args, function->n_args_min,
                            function->n_args_max, err);
     struct bound_function *fn = ARENA_NEW(arena, struct bound_function);
     if (!fn) return error_oom(err);
@@ -166,16 +165,37 @@ laminar_status function_bind(struct arena *arena, const char *name,
     return LAMINAR_OK;
 }
 
-laminar_status aggregate_bind(struct arena *arena, const char *name,
-                              const struct data_type *arg_types, uint32_t n_args,
-                              const struct vector *const *constants, struct bound_aggregate **out,
-                              struct laminar_error *err)
+laminar_status function_bind(struct arena *arena, const char *name,
+                             const struct data_type *arg_types, uint32_t n_args,
+                             const struct vector *const *constants, struct bound_function **out,
+                             struct laminar_error *err)
 {
-    const struct aggregate_function *function = aggregate_find(name);
-    if (!function) return unknown_function("aggregate function", name, err);
+    return library_bind_function(NULL, arena, name, arg_types, n_args, constants, out, err);
+}
+
+laminar_status library_bind_function(struct function_library *library, struct arena *arena,
+                                     const char *name, const struct data_type *arg_types,
+                                     uint32_t n_args, const struct vector *const *constants,
+                                     struct bound_function **out, struct laminar_error *err)
+{
+    const struct scalar_function *function = function_find(name);
+    if (!function) {
+        laminar_status status = library_find_scalar(library, name, arena, &function, err);
+        if (status != LAMINAR_OK) return status;
+    }
+    if (!function) return unknown_function("function", name, err);
+    return bind_scalar_of(arena, function, arg_types, n_args, constants, out, err);
+}
+
+static laminar_status bind_aggregate_of(struct arena *arena,
+                                        const struct aggregate_function *function,
+                                        const struct data_type *arg_types, uint32_t n_args,
+                                        const struct vector *const *constants,
+                                        struct bound_aggregate **out, struct laminar_error *err)
+{
     if (n_args < function->n_args_min ||
         (function->n_args_max != 255 && n_args > function->n_args_max))
-        return wrong_count(name, function->signature, n_args, function->n_args_min,
+        return wrong_count(function->name, function->signature, n_args, function->n_args_min,
                            function->n_args_max, err);
     struct bound_aggregate *agg = ARENA_NEW(arena, struct bound_aggregate);
     if (!agg) return error_oom(err);
@@ -192,6 +212,28 @@ laminar_status aggregate_bind(struct arena *arena, const char *name,
     ENSURE(agg->kernels || agg->finish_multiset, err);
     *out = agg;
     return LAMINAR_OK;
+}
+
+laminar_status aggregate_bind(struct arena *arena, const char *name,
+                              const struct data_type *arg_types, uint32_t n_args,
+                              const struct vector *const *constants, struct bound_aggregate **out,
+                              struct laminar_error *err)
+{
+    return library_bind_aggregate(NULL, arena, name, arg_types, n_args, constants, out, err);
+}
+
+laminar_status library_bind_aggregate(struct function_library *library, struct arena *arena,
+                                      const char *name, const struct data_type *arg_types,
+                                      uint32_t n_args, const struct vector *const *constants,
+                                      struct bound_aggregate **out, struct laminar_error *err)
+{
+    const struct aggregate_function *function = aggregate_find(name);
+    if (!function) {
+        laminar_status status = library_find_aggregate(library, name, arena, &function, err);
+        if (status != LAMINAR_OK) return status;
+    }
+    if (!function) return unknown_function("aggregate function", name, err);
+    return bind_aggregate_of(arena, function, arg_types, n_args, constants, out, err);
 }
 
 /* --- Overloads ------------------------------------------------------------------------------------------------------ */

@@ -114,21 +114,26 @@ void ast_visit_children(const struct ast_expr *ast, ast_visitor visit, void *ctx
     }
 }
 
+struct aggregate_search {
+    const struct plan_context *ctx;
+    bool found;
+};
+
 static void note_aggregate(void *ctx, const struct ast_expr *child)
 {
-    bool *found = ctx;
-    *found = *found || ast_has_aggregate(child);
+    struct aggregate_search *search = ctx;
+    search->found = search->found || ast_has_aggregate(search->ctx, child);
 }
 
-bool ast_has_aggregate(const struct ast_expr *ast)
+bool ast_has_aggregate(const struct plan_context *ctx, const struct ast_expr *ast)
 {
     if (ast->kind == AST_EXPR_FUNCTION && !ast->u.function->over && ast->u.function->name.n == 1) {
         const char *name = ast->u.function->name.parts[0].text;
-        if (aggregate_find(name)) return true;
+        if (is_aggregate_name(ctx, name)) return true;
     }
-    bool found = false;
-    ast_visit_children(ast, note_aggregate, &found);
-    return found;
+    struct aggregate_search search = {ctx, false};
+    ast_visit_children(ast, note_aggregate, &search);
+    return search.found;
 }
 
 static void look_for_subquery(void *ctx, const struct ast_expr *ast)

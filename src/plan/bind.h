@@ -13,6 +13,7 @@
 #ifndef PLAN_BIND_H
 #define PLAN_BIND_H
 
+#include "function/user.h"
 #include "plan/plan_internal.h"
 #include "sql/printer.h"
 
@@ -129,7 +130,11 @@ laminar_status bind_duration(struct select_block *q, const struct ast_expr *ast,
 laminar_status duration_of(struct plan_context *ctx, const struct expr *constant, const char *what,
                            int64_t *out_us) must_check;
 /* Does the tree (outside subqueries) call an aggregate? */
-bool ast_has_aggregate(const struct ast_expr *ast);
+bool ast_has_aggregate(const struct plan_context *ctx, const struct ast_expr *ast);
+static inline bool is_aggregate_name(const struct plan_context *ctx, const char *name)
+{
+    return aggregate_find(name) || library_has_aggregate(ctx->functions, name);
+}
 /* Calls visit for the direct children. */
 void ast_visit_children(const struct ast_expr *ast,
                         void (*visit)(void *ctx, const struct ast_expr *child), void *ctx);

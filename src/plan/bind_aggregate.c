@@ -64,8 +64,8 @@ static laminar_status bind_arguments(struct select_block *q, const struct ast_ex
         types[i] = args[i]->type;
         constants[i] = expr_is_const(args[i]) ? &args[i]->value : NULL;
     }
-    laminar_status status = aggregate_bind(ctx->arena, name, types, (uint32_t)n, constants,
-                                           &call->agg, ctx->err);
+    laminar_status status = library_bind_aggregate(ctx->functions, ctx->arena, name, types,
+                                                   (uint32_t)n, constants, &call->agg, ctx->err);
     CHECK(plan_located(ctx, status, ast->span.start));
     for (size_t i = 0; i < n; i++)
         CHECK(make_coerced(ctx, args[i], call->agg->arg_types[i], &args[i]));
@@ -270,7 +270,7 @@ static laminar_status group_by_all(struct select_block *q)
                 CHECK(scope_expr(q, &q->scope.cols[c], true, item->span.start, &e));
                 CHECK(add_group(q, e, q->scope.cols[c].name, NULL));
             }
-        } else if (!ast_has_aggregate(item)) {
+        } else if (!ast_has_aggregate(q->ctx, item)) {
             CHECK(group_by_expr(q, item));
         }
     }

@@ -79,6 +79,13 @@ static const struct special_form special_forms[] = {
     {"nullif", bind_nullif},     {"if", bind_if},           {"iff", bind_if},
 };
 
+bool plan_is_special_call(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_LENGTH(special_forms); i++)
+        if (strcmp(special_forms[i].name, name) == 0) return true;
+    return window_function_known(name) || strcmp(name, "grouping") == 0;
+}
+
 static laminar_status refuse_modifiers(struct select_block *q, const struct ast_expr *ast,
                                        const char *name)
 {
@@ -122,8 +129,9 @@ laminar_status bind_function(struct select_block *q, const struct ast_expr *ast,
         CHECK(refuse_modifiers(q, ast, name));
         return special_forms[i].bind(q, ast, out);
     }
-    if (aggregate_find(name)) return bind_aggregate_call(q, ast, out);
-    if (function_find(name)) CHECK(refuse_modifiers(q, ast, name));
+    if (is_aggregate_name(ctx, name)) return bind_aggregate_call(q, ast, out);
+    if (function_find(name) || library_has_scalar(ctx->functions, name))
+        CHECK(refuse_modifiers(q, ast, name));
     struct expr **args;
     CHECK(bind_exprs(q, f->args.items, f->args.n, &args));
     return make_call(ctx, name, args, (uint32_t)f->args.n, ast->span.start, out);

@@ -437,13 +437,14 @@ static laminar_status put_above(struct plan_context *ctx, struct plan *top, stru
 
 /* --- SELECT ----------------------------------------------------------------------------------- */
 
-static bool is_grouped_select(const struct ast_select *select, const struct ast_query *query)
+static bool is_grouped_select(const struct plan_context *ctx, const struct ast_select *select,
+                              const struct ast_query *query)
 {
     if (select->group_by_all || select->n_group_by || select->having) return true;
     for (size_t i = 0; i < select->n_items; i++)
-        if (ast_has_aggregate(select->items[i].expr)) return true;
+        if (ast_has_aggregate(ctx, select->items[i].expr)) return true;
     for (size_t i = 0; query && i < query->order_by.n; i++)
-        if (query->order_by.items[i].expr && ast_has_aggregate(query->order_by.items[i].expr))
+        if (query->order_by.items[i].expr && ast_has_aggregate(ctx, query->order_by.items[i].expr))
             return true;
     return false;
 }
@@ -479,7 +480,7 @@ laminar_status bind_select(struct binder *b, struct select_block *parent,
     q.qualify = &qualify;
     CHECK(bind_from(&q, select));
     CHECK(bind_where(&q, select->where));
-    q.is_grouped = is_grouped_select(select, query);
+    q.is_grouped = is_grouped_select(q.ctx, select, query);
     if (q.is_grouped) CHECK(bind_group_by(&q));
     CHECK(bind_select_list(&q, &items));
     CHECK(bind_having(&q, &having));

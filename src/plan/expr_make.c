@@ -4,6 +4,7 @@
  * Literals adapt: a string literal becomes a value of the type that it meets (and is checked at
  * once, with its position), an integer literal takes the type of the column that it is compared
  * with, so that `int_column > 5` compares without a cast per row. */
+#include "function/user.h"
 #include "plan/plan_internal.h"
 
 /* Operators that give null for nulls only; for other functions a null result must be expected. */
@@ -132,8 +133,8 @@ static laminar_status bind_call(struct plan_context *ctx, enum call_style style,
         constants[i] = args[i]->kind == EXPR_CONST ? &args[i]->value : NULL;
     }
     struct bound_function *fn;
-    laminar_status status = function_bind(ctx->arena, name, types, n_args, constants, &fn,
-                                          ctx->err);
+    laminar_status status = library_bind_function(ctx->functions, ctx->arena, name, types, n_args,
+                                                  constants, &fn, ctx->err);
     if (status != LAMINAR_OK)
         return style == CALL_OPERATOR ? explain_operator(ctx, status, name, types, n_args, offset)
                                       : plan_located(ctx, status, offset);

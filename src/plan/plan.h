@@ -272,7 +272,8 @@ struct plan_params {
 struct plan_context {
     struct arena *arena; /* of the plan */
     const struct catalog *catalog;
-    const char *sql; /* for error positions */
+    struct function_library *functions; /* the program's own; may be NULL */
+    const char *sql;                    /* for error positions */
     size_t sql_size;
     const struct plan_params *params; /* may be NULL: a parameter is an error then */
     const char *zone;
@@ -345,6 +346,8 @@ void plan_explain_costs(const struct plan *plan, bool as_json, const struct plan
  * come out while they are open, and change then, are not made of panes. */
 int64_t plan_window_pane_us(const struct plan *aggregate, bool is_one_shot);
 int64_t window_n_of_row(const struct window_spec *window); /* windows that a row can be in */
+/* Is it called like a function, without being one: COALESCE, TUMBLE ...? Such names can't be given to functions. */
+bool plan_is_special_call(const char *name);
 /* Relations that the plan reads, each once: an array in the arena (NULL for none). */
 laminar_status plan_inputs(const struct plan *plan, struct arena *arena, struct relation ***out,
                            uint32_t *n_out) must_check;
