@@ -10,7 +10,7 @@
  * Invariant: entries name groups; what they mean is found out when they are due, so entries of rows, or groups, that are gone do no harm. */
 #include "exec/asof_internal.h"
 
-enum { BATCH = 256, STALE_MIN = 8192 };
+enum { BATCH = 256, STALE_MIN = 64 };
 
 static int64_t right_time(const struct op_asof *asof, uint32_t slot)
 {
@@ -139,12 +139,12 @@ laminar_status asof_evict(struct op_asof *asof, struct laminar_error *err)
             both_us = left_us < right_us ? left_us : right_us;
     struct data_type type = asof->in[LEFT].stored_types[asof->in[LEFT].time_stored];
     laminar_status status = LAMINAR_OK;
-    if (right_us == WATERMARK_NONE || asof->sides[RIGHT]->rows.n_negative) return LAMINAR_OK;
     int64_t left_bound = join_time_ceil(type, right_us),
             right_bound = join_time_ceil(type, both_us);
     size_t n_rows = asof->sides[LEFT]->rows.state.n_rows + asof->sides[RIGHT]->rows.state.n_rows;
     if (asof->due[LEFT].n + asof->due[RIGHT].n > STALE_MIN + 4 * n_rows)
         TRY(asof_evict_rebuild(asof, err));
+    if (right_us == WATERMARK_NONE || asof->sides[RIGHT]->rows.n_negative) return LAMINAR_OK;
     if (asof->evicts[LEFT]) TRY(leave(asof, LEFT, left_bound, right_bound, err));
     if (asof->evicts[RIGHT] && both_us != WATERMARK_NONE)
         TRY(leave(asof, RIGHT, left_bound, right_bound, err));

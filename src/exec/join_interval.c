@@ -8,7 +8,7 @@
  * Invariant: every kept row has an entry in its side's queue; entries of rows that are gone are ignored when they are due. */
 #include "exec/join_internal.h"
 
-enum { BATCH = 512, STALE_MIN = 4096 };
+enum { BATCH = 512, STALE_MIN = 64 };
 
 static int64_t time_of(const struct join_side *side, const uint8_t *row)
 {

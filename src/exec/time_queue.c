@@ -99,10 +99,19 @@ void time_queue_deinit(struct time_queue *queue)
     queue->n = queue->n_spare = 0;
 }
 
+static void clear_list(struct time_queue *queue, struct time_block **list)
+{
+    while (*list) {
+        struct time_block *block = *list;
+        *list = block->next;
+        put_spare(queue, block);
+    }
+}
+
 void time_queue_clear(struct time_queue *queue)
 {
-    for (uint32_t b = 0; b < TIME_BUCKETS; b++) free_list(queue, &queue->buckets[b]);
-    free_list(queue, &queue->due);
+    for (uint32_t b = 0; b < TIME_BUCKETS; b++) clear_list(queue, &queue->buckets[b]);
+    clear_list(queue, &queue->due);
     queue->n = 0;
 }
 

@@ -315,6 +315,9 @@ static void memory(void **state)
         struct law_spec spec = make(&c, false, false, false);
         law_fail_allocations(&spec, (uint64_t)match + 1);
         law_steady(&spec, (uint64_t)match + 1);
+        spec = make(&c, false, false, true); /* with what watermarks need */
+        law_fail_allocations(&spec, (uint64_t)match + 1);
+        law_steady(&spec, (uint64_t)match + 1);
     }
 }
 

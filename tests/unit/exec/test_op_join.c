@@ -362,6 +362,69 @@ static void keys_of_one_hash(void **state)
     }
 }
 
+/* Lookups: left rows meet the right side as it is when they come; later changes of it change nothing, and nothing of the left is kept. */
+static void run_lookup(struct join_case c)
+{
+    enum { ROUNDS = 30, LEFT_ROWS = 12, RIGHT_ROWS = 40 };
+    struct law_spec spec = make(&c, true, false);
+    struct law_random random = {(uint64_t)c.kind * 7 + c.has_predicate + 1};
+    struct law_entry right[RIGHT_ROWS], left[LEFT_ROWS];
+    struct law_table tables[2] = {{.n_cols = 3}, {.n_cols = 4}};
+    struct bag wanted = {0};
+    struct law_rig rig;
+    spec.plan->strategy = STRATEGY_LOOKUP;
+    tables[0].rows.items = left;
+    tables[1].rows.items = right;
+    law_rig_init(&rig, &spec, CIRCUIT_STREAM);
+    assert_int_equal(rig.op->states.n, 1);
+    for (int round = 0; round < ROUNDS; round++) {
+        struct law_row rows[RIGHT_ROWS];
+        int64_t weights[RIGHT_ROWS];
+        size_t n = 0;
+        for (int i = 0; i < 4; i++) { /* the oldest goes, a new one comes */
+            if (tables[1].rows.n > RIGHT_ROWS / 2) {
+                rows[n] = right[0].row;
+                weights[n++] = -1;
+                memmove(right, right + 1, --tables[1].rows.n * sizeof *right);
+            }
+            random_row(&spec, &random, 1, &rows[n]);
+            weights[n] = 1;
+            right[tables[1].rows.n++] = (struct law_entry){rows[n++], 1};
+        }
+        law_push(&rig, &spec, 1, rows, weights, n, 3);
+        law_finish(&rig, false);
+        tables[0].rows.n = LEFT_ROWS;
+        for (int i = 0; i < LEFT_ROWS; i++) {
+            random_row(&spec, &random, 0, &rows[i]);
+            weights[i] = 1;
+            left[i] = (struct law_entry){rows[i], 1};
+        }
+        law_push(&rig, &spec, 0, rows, weights, LEFT_ROWS, 5);
+        law_finish(&rig, false);
+        expect(&spec, tables, &wanted);
+        assert_true(bag_equal(&rig.net, &wanted));
+        assert_true(!rig.has_negative);
+        if (round % 10 == 9) law_rig_move(&rig, &spec);
+    }
+    law_rig_deinit(&rig);
+    bag_deinit(&wanted);
+}
+static void lookup(void **state)
+{
+    static const enum join_kind kinds[] = {JOIN_INNER, JOIN_LEFT, JOIN_SEMI, JOIN_ANTI};
+    (void)state;
+    for (size_t k = 0; k < ARRAY_LENGTH(kinds); k++) {
+        for (int form = 0; form < 4; form++) {
+            struct join_case c = {.kind = kinds[k], .n_keys = form & 1, .has_predicate = form & 2};
+            run_lookup(c);
+            struct law_spec spec = make(&c, false, false);
+            spec.plan->strategy = STRATEGY_LOOKUP;
+            law_fail_allocations(&spec, (uint64_t)form + 1);
+            law_steady(&spec, (uint64_t)form + 1);
+        }
+    }
+}
+
 static void memory(void **state)
 {
     (void)state;
@@ -374,6 +437,11 @@ static void memory(void **state)
         law_steady(&spec, (uint64_t)kind + 1);
         spec = make(&c, true, true);
         law_fail_allocations(&spec, (uint64_t)kind + 1);
+        struct join_case within = {
+            .kind = c.kind, .n_keys = 1, .is_interval = true, .lower = -1, .upper = 2};
+        spec = make(&within, false, false);
+        law_fail_allocations(&spec, (uint64_t)kind + 1);
+        law_steady(&spec, (uint64_t)kind + 1);
     }
 }
 
@@ -401,6 +469,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(interval, setup, teardown),
         cmocka_unit_test_setup_teardown(big_chunks, setup, teardown),
         cmocka_unit_test_setup_teardown(memory, setup, teardown),
+        cmocka_unit_test_setup_teardown(lookup, setup, teardown),
         cmocka_unit_test_setup_teardown(keys_of_one_hash, setup, teardown),
         cmocka_unit_test_setup_teardown(one_bound_keeps_one_side, setup, teardown),
         cmocka_unit_test_setup_teardown(watermarks_evict, setup, teardown)};
