@@ -116,13 +116,14 @@ laminar_register_function(laminar_db *db, const laminar_function *function, lami
  * `retract` takes a row out again that was added before. Without it, where the input takes rows back (an upsert, an aggregate
  * below) or the call has an ORDER BY, the library keeps the rows of each group and computes the value from all of them, in a new
  * state: right, but its cost follows the group and not the change.
- * `merge` adds what src holds to dst and leaves src as it is: it lets overlapping windows share their work.
+ * `merge` adds what src holds to dst and leaves src as it is: it lets overlapping windows share their work. Without it SESSION windows
+ * keep their rows, too.
  * `serialize` and `deserialize` are for checkpoints; without them a database with a directory refuses the aggregate in streams. */
 typedef struct laminar_aggregate {
     size_t struct_size;
     const char *name;
     const char *const *arg_types;
-    size_t n_args;
+    size_t n_args; /* at least one */
     const char *return_type;
     const char *help;
     bool calls_on_null; /* false: rows with a null argument are left out */

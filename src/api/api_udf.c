@@ -165,6 +165,7 @@ laminar_status laminar_register_aggregate(laminar_db *db, const laminar_aggregat
     TRY(check_name(name, err));
     const char *missing = missing_part(&given);
     if (missing) TRY(bad_definition(name, missing, err));
+    if (given.n_args == 0) TRY(bad_definition(name, "an aggregate has an argument", err));
     TRY(read_signature(db->db, &arena, name, given.arg_types, given.n_args, given.return_type,
                        given.update != NULL, &signature, err));
     signature.help = given.help;

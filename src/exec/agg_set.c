@@ -11,12 +11,14 @@ struct pair {
 
 /* --- Creation ------------------------------------------------------------------------------------------------------------------------------ */
 
-static laminar_status choose_form(struct agg_item *item, bool is_retracting,
+/* merges: states of a group must be put together, as when two sessions become one. */
+static laminar_status choose_form(struct agg_item *item, bool is_retracting, bool merges,
                                   struct laminar_error *err)
 {
     const struct bound_aggregate *agg = item->agg;
     bool needs_order = item->call->n_order > 0 && agg->flags & AGG_NEEDS_ORDER;
-    bool can_update = agg->kernels && (!is_retracting || agg->kernels->is_retractable);
+    bool can_update = agg->kernels && (!is_retracting || agg->kernels->is_retractable) &&
+                      (!merges || agg->kernels->combine);
     item->is_distinct = item->call->is_distinct && !(agg->flags & AGG_IGNORES_DISTINCT) &&
                         item->call->n_args > 0;
     item->form = can_update && !needs_order ? (item->is_distinct ? AGG_DISTINCT : AGG_KERNEL)
@@ -101,14 +103,14 @@ static laminar_status create_ordered(struct agg_set *set, struct agg_item *item,
 }
 
 static laminar_status add_item(struct agg_set *set, struct agg_item *item,
-                               const struct aggregate_call *call, bool is_retracting,
+                               const struct aggregate_call *call, bool is_retracting, bool merges,
                                struct expr ***exprs, uint32_t *n_exprs, struct laminar_error *err)
 {
     laminar_status status;
     item->call = call;
     item->agg = call->agg;
     item->filter = NO_FILTER;
-    if ((status = choose_form(item, is_retracting, err))) return status;
+    if ((status = choose_form(item, is_retracting, merges, err))) return status;
     uint32_t n_order = item->form == AGG_MULTISET ? call->n_order : 0;
     for (uint32_t i = 0; i < n_order; i++)
         if ((status = push_expr(exprs, n_exprs, call->order_args[i], err))) return status;
@@ -162,7 +164,8 @@ laminar_status agg_set_create(struct op *op, const struct plan *plan, bool is_re
     bool needs_scratch = false;
     for (uint32_t i = 0; i < plan->n_aggs && !status; i++) {
         set->n++;
-        status = add_item(set, &set->items[i], &plan->aggs[i], is_retracting, exprs, n_exprs, err);
+        status = add_item(set, &set->items[i], &plan->aggs[i], is_retracting,
+                          plan->window.kind == WINDOW_SESSION, exprs, n_exprs, err);
         needs_scratch |= set->items[i].filter != NO_FILTER || set->items[i].form == AGG_DISTINCT;
     }
     set->payload_bytes = (set->payload_bytes + 7) & ~7U;

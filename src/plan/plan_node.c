@@ -133,6 +133,16 @@ int64_t window_n_of_row(const struct window_spec *window)
     return (window->size_us + window->slide_us - 1) / window->slide_us;
 }
 
+/* A registered aggregate may have no way to put states together. */
+static bool states_combine(const struct plan *aggregate)
+{
+    for (uint32_t i = 0; i < aggregate->n_aggs; i++) {
+        const struct aggregate_kernels *kernels = aggregate->aggs[i].agg->kernels;
+        if (kernels && !kernels->combine) return false;
+    }
+    return true;
+}
+
 int64_t plan_window_pane_us(const struct plan *aggregate, bool is_one_shot)
 {
     enum { PANES_PER_WINDOW = 16 };
@@ -141,6 +151,7 @@ int64_t plan_window_pane_us(const struct plan *aggregate, bool is_one_shot)
     bool at_close = aggregate->emit == EMIT_ON_CLOSE || aggregate->emit == EMIT_FINAL ||
                     (aggregate->emit == EMIT_AFTER_WATERMARK && aggregate->lateness_us <= 0);
     if (!is_one_shot && !(at_close && window->is_event_time)) return 0;
+    if (!states_combine(aggregate)) return 0;
     if (window->kind == WINDOW_CUMULATE) return slide;
     if (window->kind != WINDOW_HOP || size <= slide) return 0;
     while (b) {

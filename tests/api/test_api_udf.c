@@ -484,6 +484,18 @@ static void test_aggregates(void **state)
                 "INSERT INTO s VALUES ('a', 1, '2024-01-01 00:00:00.5'), ('a', 2, '2024-01-01 00:00:01.5'), "
                 "('a', 0, '2024-01-01 00:00:09')");
             expect_rows(db, "SELECT v FROM w ORDER BY window_start", "101;302;201");
+            run(db,
+                "CREATE STREAM sessions AS SELECT window_start, total(v) AS v FROM s GROUP BY SESSION(at, INTERVAL '3' SECOND)");
+            run(db, "CREATE STREAM steps AS SELECT window_start, window_end, total(v) AS v FROM s "
+                    "GROUP BY CUMULATE(at, INTERVAL '1' SECOND, INTERVAL '2' SECOND)");
+            run(db,
+                "INSERT INTO s VALUES ('a', 5, '2024-01-01 00:00:12'), ('a', 6, '2024-01-01 00:00:10.5'), ('a', 0, '2024-01-01 00:00:30')");
+            expect_rows(db, "SELECT v FROM sessions ORDER BY window_start", "302;1103");
+            expect_rows(
+                db, "SELECT total(v) FROM s GROUP BY SESSION(at, INTERVAL '3' SECOND) ORDER BY 1",
+                "1;302;1103");
+            expect_rows(db, "SELECT v FROM steps ORDER BY window_start, window_end",
+                        "101;302;1;601;601;501;501");
             expect_error(db, "SELECT total(13)", LAMINAR_QUERY_FAILED, "total(): unlucky", NULL);
             expect_error(db, "SELECT total(k) FROM t", LAMINAR_QUERY_FAILED, "total",
                          "total(BIGINT) -> BIGINT");
