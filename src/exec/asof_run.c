@@ -134,7 +134,8 @@ uint32_t asof_run_lower(struct asof_run *run, int64_t time)
 void asof_run_remove(struct asof_run *run, uint32_t from, uint32_t n)
 {
     assert(from + n <= run->n_sorted);
-    if (from == 0 && n > 0) {
+    if (n == 0) return;
+    if (from == 0) {
         run->items += n;
         run->n_skipped += n;
         run->capacity -= n;
