@@ -550,10 +550,31 @@ static void test_windows(void **state)
     check(windows, ARRAY_LENGTH(windows), true);
 }
 
+static const struct plan_case timed_joins[] = {
+    {"SELECT f.flight, w.temp FROM flights f LEFT JOIN weather FOR SYSTEM_TIME AS OF f.time AS w ON f.origin = w.origin",
+     "Project  flight, temp   [retracts]\n"
+     "└─ Left join  temporal  on: f.origin = w.origin  match: left time >= right time   [retracts, event time time, state: until the watermark passes, and the newest right row per key]\n"
+     "   ├─ Scan  flights AS f (source)  columns: time, origin, flight   [append-only, event time time]\n"
+     "   └─ Scan  weather AS w (source)  columns: time, origin, temp   [append-only, event time time]\n"},
+    {"SELECT f.flight, a.name FROM flights f JOIN airlines FOR SYSTEM_TIME AS OF PROCTIME() AS a ON f.carrier = a.carrier",
+     "Project  flight, name   [append-only]\n"
+     "└─ Inner join  lookup  on: f.carrier = a.carrier   [append-only, state: the right side]\n"
+     "   ├─ Scan  flights AS f (source)  columns: carrier, flight   [append-only]\n"
+     "   └─ Scan  airlines AS a (table)  columns: carrier, name   [retracts, key (carrier)]\n"},
+    {"SELECT f.flight, p.offset_ms, w.temp FROM flights f TEMPORAL PROBE JOIN weather w ON (origin) TIMESTAMPS (time, time) LIST (0s, 2s) AS p",
+     "Project  flight, offset_ms, temp   [retracts]\n"
+     "└─ Left join  temporal  on: f.origin = w.origin  match: left time + offset >= right time   [retracts, event time time, state: until the watermark passes, and the newest right row per key]\n"
+     "   ├─ Cross join  lookup   [append-only, event time time, state: the constant rows]\n"
+     "   │  ├─ Scan  flights AS f (source)  columns: time, origin, flight   [append-only, event time time]\n"
+     "   │  └─ Values  (0, INTERVAL '00:00:00'), (2000, INTERVAL '00:00:02')  columns: offset_ms, offset   [append-only]\n"
+     "   └─ Scan  weather AS w (source)  columns: time, origin, temp   [append-only, event time time]\n"},
+};
+
 static void test_joins(void **state)
 {
     (void)state;
     check(joins, ARRAY_LENGTH(joins), true);
+    check(timed_joins, ARRAY_LENGTH(timed_joins), true);
 }
 
 static void test_subqueries(void **state)
