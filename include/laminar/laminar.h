@@ -277,6 +277,8 @@ LAMINAR_API LAMINAR_MUST_CHECK laminar_status laminar_writer_schema(const lamina
 LAMINAR_API size_t laminar_writer_n_columns(const laminar_writer *writer);
 LAMINAR_API const char *laminar_writer_column_name(const laminar_writer *writer, size_t column);
 LAMINAR_API laminar_type laminar_writer_column_type(const laminar_writer *writer, size_t column);
+/* The SQL spelling of the column's type, for laminar_free; NULL: no such column, or no memory. */
+LAMINAR_API char *laminar_writer_column_type_name_copy(const laminar_writer *writer, size_t column);
 /* The position of a column, or SIZE_MAX. Names are compared as SQL does: exact first, then folded to lower case. */
 LAMINAR_API size_t laminar_writer_column_index(const laminar_writer *writer, const char *name,
                                                size_t size);
@@ -312,6 +314,14 @@ LAMINAR_API laminar_status laminar_writer_set_timestamp(laminar_writer *writer, 
                                                         laminar_error *err);
 LAMINAR_API laminar_status laminar_writer_set_interval(laminar_writer *writer, size_t column,
                                                        laminar_interval value, laminar_error *err);
+/* Lists, structs and maps part by part: between begin and end, the "columns" of the writer are the value's parts, for the set functions and
+ * for laminar_writer_n_columns, _column_name, _column_type and _column_index. LIST: column 0 is set once for each item. MAP: columns
+ * 0 (key) and 1 (value), in turn. STRUCT: each field at most once; the others are null. Values may nest. cancel takes back all that
+ * was begun and not ended. */
+LAMINAR_API laminar_status laminar_writer_begin_value(laminar_writer *writer, size_t column,
+                                                      laminar_error *err);
+LAMINAR_API laminar_status laminar_writer_end_value(laminar_writer *writer, laminar_error *err);
+LAMINAR_API void laminar_writer_cancel_value(laminar_writer *writer);
 /* Any value as one-element Arrow array (lists, structs, maps and the like). The array stays the caller's. */
 LAMINAR_API laminar_status laminar_writer_set_arrow(laminar_writer *writer, size_t column,
                                                     const struct ArrowSchema *schema,
@@ -331,6 +341,18 @@ laminar_writer_append_arrow(laminar_writer *writer, const struct ArrowSchema *sc
 LAMINAR_API LAMINAR_MUST_CHECK laminar_status laminar_writer_flush(laminar_writer *writer,
                                                                    uint64_t *out_rows,
                                                                    laminar_error *err);
+/* Flushes several writers of one database in one step: all their rows become visible together, or none. The writers' flush_rows should be
+ * UINT64_MAX. */
+LAMINAR_API LAMINAR_MUST_CHECK laminar_status laminar_writers_flush(laminar_writer *const *writers,
+                                                                    size_t n, uint64_t *out_rows,
+                                                                    laminar_error *err);
+/* A writer of rows that belong to no table, with the columns of a struct-typed Arrow schema: for making Arrow arrays of SQL's types. Such
+ * a writer can't be flushed; laminar_writer_export takes its rows out, and it is empty again. */
+LAMINAR_API LAMINAR_MUST_CHECK laminar_status laminar_writer_create_detached(
+    const struct ArrowSchema *schema, laminar_writer **out, laminar_error *err);
+LAMINAR_API LAMINAR_MUST_CHECK laminar_status laminar_writer_export(laminar_writer *writer,
+                                                                    struct ArrowArray *out,
+                                                                    laminar_error *err);
 /* Says that no row with an event time below `watermark_ms` (epoch milliseconds) follows; flushes first. A value below the
  * current one is ignored. */
 LAMINAR_API LAMINAR_MUST_CHECK laminar_status laminar_writer_watermark(laminar_writer *writer,

@@ -9,7 +9,7 @@ from typing import Any
 
 from ._display import repr_html, show  # called by the extension
 
-__all__ = ["RowCursor", "arrow_schema", "column", "frame", "import_schema", "is_column", "json_text", "nested", "repr_html", "scalar",
+__all__ = ["RowCursor", "arrow_schema", "column", "frame", "import_schema", "is_column", "json_text", "list_of", "repr_html", "scalar",
            "show", "sql_type", "to_arrow", "to_df", "to_dicts", "to_pandas", "to_polars"]
 
 
@@ -118,6 +118,11 @@ def column(value: Any) -> list[Any]:
     return list(value)
 
 
+def list_of(value: Any) -> Any:
+    """A value for a list: an array or series as a list, else as scalar()."""
+    return column(value) if is_column(value) else scalar(value)
+
+
 def _listed(values: Any) -> list[Any]:
     return values if isinstance(values, list) else list(values)
 
@@ -163,16 +168,6 @@ def _pandas_array(pyarrow: Any, series: Any) -> Any:
         return pyarrow.array(series.to_numpy().copy() if dtype.kind in "biufmM" else series.to_numpy(), from_pandas=True)
     array = series.array if type(series.array).__name__.startswith("Arrow") else series.array.copy()
     return pyarrow.array(array, from_pandas=True)
-
-
-def nested(value: Any, schema_capsule: Any) -> tuple[Any, Any]:
-    """A list, dict or tuple as an Arrow array of one value of the column's type: (schema capsule, array capsule)."""
-    pyarrow = _pyarrow()
-    kind = pyarrow.DataType._import_from_c_capsule(schema_capsule)
-    if pyarrow.types.is_map(kind) and isinstance(value, dict):
-        value = list(value.items())
-    capsules: tuple[Any, Any] = pyarrow.array([value], type=kind).__arrow_c_array__()
-    return capsules
 
 
 def json_text(value: Any) -> str:

@@ -1,8 +1,8 @@
 /* convert_in_cell.c - one Python value into one cell of a writer.
  *
  * The frequent types (exactly None, bool, int, float, str) are told apart by a pointer comparison and cost one call of the
- * library. What is left is asked for its type in turn: subclasses, bytes, date and time, Decimal, UUID, Enum; at last
- * laminardb._adapt turns values of other libraries (numpy, pandas) into one of these, and lists and dicts into Arrow.
+ * library. What is left is asked for its type in turn: subclasses, bytes, date and time, Decimal, UUID, Enum, lists and dicts, which
+ * go in part by part; at last laminardb._adapt turns values of other libraries (numpy, pandas) into one of these.
  * A value that does not fit is IngestionError 302 naming column, row and both types. */
 #include "pymodule.h"
 #include <datetime.h>
@@ -19,13 +19,7 @@ static int set_cell_slow(struct module_state *state, struct row_writer *rows, si
 static int refuse(struct module_state *state, struct row_writer *rows, size_t column,
                   PyObject *value, const char *because)
 {
-    char type_name[128] = "its column's type";
-    struct ArrowSchema schema;
-    if (laminar_writer_schema(rows->writer, &schema, NULL) == LAMINAR_OK) {
-        if (column < (size_t)schema.n_children)
-            out_type_name(schema.children[column], type_name, sizeof type_name);
-        schema.release(&schema);
-    }
+    char *type_name = laminar_writer_column_type_name_copy(rows->writer, column);
     PyObject *repr = PyObject_Repr(value);
     const char *shown = repr ? PyUnicode_AsUTF8(repr) : NULL;
     if (!shown) {
@@ -33,11 +27,22 @@ static int refuse(struct module_state *state, struct row_writer *rows, size_t co
         shown = "a value";
     }
     raise_code(state, LAMINAR_BATCH_SCHEMA_MISMATCH, because,
-               "column '%s', row %llu: %.*s (%s) can't be stored as %s without loss",
-               laminar_writer_column_name(rows->writer, column), (unsigned long long)rows->n_rows,
-               REPR_SHOWN_MAX, shown, Py_TYPE(value)->tp_name, type_name);
+               "column '%s', row %llu%s: %.*s (%s) can't be stored as %s without loss",
+               rows->nested_column ? rows->nested_column
+                                   : laminar_writer_column_name(rows->writer, column),
+               (unsigned long long)rows->n_rows, rows->nested_column ? ", in its value" : "",
+               REPR_SHOWN_MAX, shown, Py_TYPE(value)->tp_name,
+               type_name ? type_name : "its column's type");
+    laminar_free(type_name);
     Py_XDECREF(repr);
     return -1;
+}
+
+/* Inside a nested value the columns are its parts. */
+static inline laminar_type type_at(const struct row_writer *rows, size_t column)
+{
+    return rows->nested_column ? laminar_writer_column_type(rows->writer, column)
+                               : rows->types[column];
 }
 
 static inline int finish(struct module_state *state, struct row_writer *rows, laminar_status status)
@@ -70,7 +75,7 @@ static int set_int(struct module_state *state, struct row_writer *rows, size_t c
     long n_bits = bits ? PyLong_AsLong(bits) : -1;
     Py_XDECREF(bits);
     if (n_bits < 0) PyErr_Clear();
-    laminar_type type = rows->types[column];
+    laminar_type type = type_at(rows, column);
     if (n_bits < 0 || n_bits > DIGITS_BITS_MAX || type != LAMINAR_TYPE_DECIMAL)
         return refuse(state, rows, column, value, NULL);
     PyObject *digits = PyNumber_ToBase(value, 10);
@@ -144,7 +149,7 @@ static PyObject *plain_digits(PyObject *value)
 static int set_decimal(struct module_state *state, struct row_writer *rows, size_t column,
                        PyObject *value)
 {
-    laminar_type type = rows->types[column];
+    laminar_type type = type_at(rows, column);
     if (is_integer_type(type)) {
         PyObject *whole = PyNumber_Long(value);
         int is_same = whole ? PyObject_RichCompareBool(whole, value, Py_EQ) : 0;
@@ -182,7 +187,7 @@ static int set_decimal(struct module_state *state, struct row_writer *rows, size
 static int set_uuid(struct module_state *state, struct row_writer *rows, size_t column,
                     PyObject *value)
 {
-    laminar_type type = rows->types[column];
+    laminar_type type = type_at(rows, column);
     if (type == LAMINAR_TYPE_VARCHAR) {
         PyObject *text = PyObject_Str(value);
         int result = text ? set_str(state, rows, column, text) : -1;
@@ -309,37 +314,124 @@ static bool is_nested_type(laminar_type type)
     return type == LAMINAR_TYPE_LIST || type == LAMINAR_TYPE_STRUCT || type == LAMINAR_TYPE_MAP;
 }
 
-/* Through a one-element Arrow array that pyarrow makes of the value for the column's type. */
-static int set_nested(struct module_state *state, struct row_writer *rows, size_t column,
-                      PyObject *value)
+static int set_items(struct module_state *state, struct row_writer *rows, PyObject *sequence)
 {
-    struct ArrowSchema schema;
-    laminar_status status = laminar_writer_schema(rows->writer, &schema, &rows->err);
-    if (status != LAMINAR_OK) return finish(state, rows, status);
-    PyObject *type = capsule_schema(schema.children[column]);
-    schema.release(&schema);
-    PyObject *pair = type ? adapt_call("nested", value, type) : NULL;
-    Py_XDECREF(type);
-    if (!pair) {
-        if (PyErr_ExceptionMatches(PyExc_ImportError)) {
-            PyErr_Clear();
-            return refuse(state, rows, column, value,
-                          "lists, structs and maps go in through pyarrow: pip install pyarrow");
-        }
-        if (!PyErr_ExceptionMatches(PyExc_Exception)) return -1;
-        PyErr_Clear();
-        return refuse(state, rows, column, value, NULL);
+    for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(sequence); i++) {
+        PyObject *item = Py_NewRef(PySequence_Fast_GET_ITEM(sequence, i));
+        int result = in_set_cell(state, rows, 0, item);
+        Py_DECREF(item);
+        if (result < 0) return -1;
     }
-    struct ArrowSchema *item_schema = PyCapsule_GetPointer(PyTuple_GET_ITEM(pair, 0),
-                                                           "arrow_schema");
-    struct ArrowArray *item = PyCapsule_GetPointer(PyTuple_GET_ITEM(pair, 1), "arrow_array");
-    if (!item_schema || !item) {
+    return 0;
+}
+
+static int set_pair(struct module_state *state, struct row_writer *rows, PyObject *key,
+                    PyObject *value)
+{
+    Py_INCREF(key); /* what is called may change the dict */
+    Py_INCREF(value);
+    int result = in_set_cell(state, rows, 0, key);
+    if (result == 0) result = in_set_cell(state, rows, 1, value);
+    Py_DECREF(key);
+    Py_DECREF(value);
+    return result;
+}
+
+/* A dict, or a list of pairs. */
+static int set_map(struct module_state *state, struct row_writer *rows, PyObject *value)
+{
+    PyObject *key, *item;
+    Py_ssize_t at = 0;
+    if (PyDict_Check(value)) {
+        while (PyDict_Next(value, &at, &key, &item))
+            if (set_pair(state, rows, key, item) < 0) return -1;
+        return 0;
+    }
+    for (; at < PySequence_Fast_GET_SIZE(value); at++) {
+        PyObject *pair = Py_NewRef(PySequence_Fast_GET_ITEM(value, at));
+        int result;
+        if (PyTuple_Check(pair) && PyTuple_GET_SIZE(pair) == 2)
+            result = set_pair(state, rows, PyTuple_GET_ITEM(pair, 0), PyTuple_GET_ITEM(pair, 1));
+        else
+            result = refuse(state, rows, 0, pair, "give a dict, or a list of (key, value) tuples");
         Py_DECREF(pair);
-        return -1;
+        if (result < 0) return -1;
     }
-    status = laminar_writer_set_arrow(rows->writer, column, item_schema, item, 0, &rows->err);
-    Py_DECREF(pair);
-    return finish(state, rows, status);
+    return 0;
+}
+
+/* A dict by field names, or a tuple with all fields in order. */
+static int set_fields(struct module_state *state, struct row_writer *rows, PyObject *value)
+{
+    PyObject *key, *item;
+    Py_ssize_t at = 0, size;
+    if (PyTuple_Check(value)) {
+        size_t n = laminar_writer_n_columns(rows->writer);
+        if ((size_t)PyTuple_GET_SIZE(value) != n) {
+            raise_code(state, LAMINAR_BATCH_SCHEMA_MISMATCH, "give a dict, or all fields in order",
+                       "column '%s', row %llu: a tuple of %zd for a struct of %zu fields",
+                       rows->nested_column, (unsigned long long)rows->n_rows,
+                       PyTuple_GET_SIZE(value), n);
+            return -1;
+        }
+        for (; at < PyTuple_GET_SIZE(value); at++)
+            if (in_set_cell(state, rows, (size_t)at, PyTuple_GET_ITEM(value, at)) < 0) return -1;
+        return 0;
+    }
+    while (PyDict_Next(value, &at, &key, &item)) {
+        const char *name = PyUnicode_Check(key) ? PyUnicode_AsUTF8AndSize(key, &size) : NULL;
+        size_t field = name ? laminar_writer_column_index(rows->writer, name, (size_t)size)
+                            : SIZE_MAX;
+        PyErr_Clear();
+        if (field == SIZE_MAX) {
+            PyObject *shown = PyObject_Repr(key);
+            const char *text = shown ? PyUnicode_AsUTF8(shown) : NULL;
+            PyErr_Clear();
+            raise_code(state, LAMINAR_BATCH_SCHEMA_MISMATCH, "the names of fields must fit exactly",
+                       "column '%s', row %llu: the struct has no field %.200s", rows->nested_column,
+                       (unsigned long long)rows->n_rows, text ? text : "of that name");
+            Py_XDECREF(shown);
+            return -1;
+        }
+        Py_INCREF(item);
+        int result = in_set_cell(state, rows, field, item);
+        Py_DECREF(item);
+        if (result < 0) return -1;
+    }
+    return 0;
+}
+
+/* A list, dict or tuple into a LIST, MAP or STRUCT, part by part. */
+static int set_parts(struct module_state *state, struct row_writer *rows, size_t column,
+                     PyObject *value, laminar_type type)
+{
+    laminar_status status = laminar_writer_begin_value(rows->writer, column, &rows->err);
+    if (status != LAMINAR_OK) return finish(state, rows, status);
+    int result = type == LAMINAR_TYPE_LIST  ? set_items(state, rows, value)
+                 : type == LAMINAR_TYPE_MAP ? set_map(state, rows, value)
+                                            : set_fields(state, rows, value);
+    if (result < 0) return -1;
+    return finish(state, rows, laminar_writer_end_value(rows->writer, &rows->err));
+}
+
+static bool has_parts(PyObject *value, laminar_type type)
+{
+    if (type == LAMINAR_TYPE_LIST) return !PyDict_Check(value);
+    return type == LAMINAR_TYPE_MAP || PyDict_Check(value) || PyTuple_Check(value);
+}
+
+static int set_nested(struct module_state *state, struct row_writer *rows, size_t column,
+                      PyObject *value, laminar_type type)
+{
+    if (!has_parts(value, type)) return refuse(state, rows, column, value, NULL);
+    bool is_outermost = !rows->nested_column;
+    if (Py_EnterRecursiveCall(" while a nested value is inserted")) return -1;
+    if (is_outermost) rows->nested_column = laminar_writer_column_name(rows->writer, column);
+    int result = set_parts(state, rows, column, value, type);
+    if (is_outermost) rows->nested_column = NULL;
+    if (is_outermost && result < 0) laminar_writer_cancel_value(rows->writer);
+    Py_LeaveRecursiveCall();
+    return result;
 }
 
 static int set_json(struct module_state *state, struct row_writer *rows, size_t column,
@@ -359,8 +451,9 @@ static int set_json(struct module_state *state, struct row_writer *rows, size_t 
 static int set_container(struct module_state *state, struct row_writer *rows, size_t column,
                          PyObject *value)
 {
-    if (rows->types[column] == LAMINAR_TYPE_JSON) return set_json(state, rows, column, value);
-    if (is_nested_type(rows->types[column])) return set_nested(state, rows, column, value);
+    laminar_type type = type_at(rows, column);
+    if (type == LAMINAR_TYPE_JSON) return set_json(state, rows, column, value);
+    if (is_nested_type(type)) return set_nested(state, rows, column, value, type);
     return refuse(state, rows, column, value,
                   "a dict is one row, or columns where every value is a list of the same length");
 }
@@ -368,7 +461,11 @@ static int set_container(struct module_state *state, struct row_writer *rows, si
 static int set_foreign(struct module_state *state, struct row_writer *rows, size_t column,
                        PyObject *value, int depth)
 {
-    PyObject *simple = depth < SIMPLIFY_DEPTH_MAX ? adapt_call("scalar", value, NULL) : NULL;
+    /* arrays and series are lists there */
+    bool is_list = type_at(rows, column) == LAMINAR_TYPE_LIST;
+    PyObject *simple = depth < SIMPLIFY_DEPTH_MAX
+                           ? adapt_call(is_list ? "list_of" : "scalar", value, NULL)
+                           : NULL;
     if (!simple) {
         if (PyErr_Occurred() && !PyErr_ExceptionMatches(PyExc_Exception)) return -1;
         PyErr_Clear();

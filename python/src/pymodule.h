@@ -140,6 +140,8 @@ struct row_writer {
     uint64_t *row_stamps; /* per column: number of the row that set it */
     uint64_t stamp;
     uint64_t n_rows; /* rows ended and not flushed */
+    /* of the cell whose list, map or struct is being set; else NULL */
+    const char *nested_column;
     laminar_error err;
     struct row_writer *next; /* in a connection's cache */
     PyObject *table;         /* str: the cache's key */

@@ -1,7 +1,10 @@
 /* api_writer.c - rows set cell by cell into columns, and inserted a batch at a time.
  *
  * Invariant between calls: every column has n_rows or n_rows + 1 values; the ones with one more have had their cell of the open row set.
- * Cells that were not set take the DEFAULT (evaluated once a flush) or null at end_row. */
+ * Cells that were not set take the DEFAULT (evaluated once a flush) or null at end_row.
+ *
+ * A nested value that is set part by part is a stack of frames: the columns of the topmost frame's children take its parts.
+ * A detached writer has no database; its relation is its own. */
 #include "api/handles.h"
 #include "base/error.h"
 #include "vector/arrow.h"
@@ -11,8 +14,15 @@
 
 enum { WRITER_FLUSH_ROWS = 8192 };
 
+/* A list, map or struct that is being set. */
+struct frame {
+    struct column *col;
+    size_t first_item; /* LIST, MAP */
+    uint32_t column;   /* of the writer */
+};
+
 struct laminar_writer {
-    struct database *db;       /* referenced */
+    struct database *db;       /* referenced; NULL when detached */
     struct relation *relation; /* referenced */
     struct column *columns;
     uint32_t n_columns;
@@ -25,6 +35,8 @@ struct laminar_writer {
     bool *has_pending_default;
     int64_t watermark_ms;
     bool is_closed;
+    struct frame frames[TYPE_DEPTH_MAX];
+    uint32_t depth;
 };
 
 static laminar_status check_open(const laminar_writer *writer, struct laminar_error *err)
@@ -40,24 +52,19 @@ static laminar_status check_open(const laminar_writer *writer, struct laminar_er
     return LAMINAR_OK;
 }
 
-laminar_status laminar_writer_create(laminar_db *db, const char *name,
-                                     const laminar_writer_options *options, laminar_writer **out,
-                                     laminar_error *err)
+/* db: NULL for a detached one. */
+static laminar_status create_writer(struct database *db, struct relation *relation,
+                                    uint64_t flush_rows, laminar_writer **out,
+                                    struct laminar_error *err)
 {
-    laminar_status status;
-    laminar_writer *writer = NULL;
-    struct relation *relation = NULL;
-    if (!db || !name || !out) return api_null(!db ? "db" : !name ? "name" : "out", err);
-    TRY(engine_find_target(db->db, name, &relation, err));
-    writer = mem_calloc(1, sizeof *writer);
-    if (!writer) TRY(error_oom(err));
-    writer->db = database_ref(db->db);
+    laminar_status status = LAMINAR_OK;
+    laminar_writer *writer = mem_calloc(1, sizeof *writer);
+    if (!writer) return error_oom(err);
+    writer->db = db ? database_ref(db) : NULL;
     writer->relation = relation_ref(relation);
     writer->n_columns = relation->schema->n_columns;
     writer->watermark_ms = INT64_MIN;
-    writer->flush_rows = options && options->struct_size >= sizeof *options && options->flush_rows
-                             ? options->flush_rows
-                             : WRITER_FLUSH_ROWS;
+    writer->flush_rows = flush_rows;
     writer->columns = mem_calloc(writer->n_columns + 1, sizeof *writer->columns);
     writer->slice = mem_calloc(writer->n_columns + 1, sizeof *writer->slice);
     writer->is_default = mem_calloc(writer->n_columns + 1, sizeof *writer->is_default);
@@ -66,15 +73,43 @@ laminar_status laminar_writer_create(laminar_db *db, const char *name,
         TRY(error_oom(err));
     for (uint32_t c = 0; c < writer->n_columns; c++)
         TRY(column_init(&writer->columns[c], relation->schema->columns[c].type, err));
-    TRY(batch_builder_create(relation->schema, writer->db->pool, &writer->builder, err));
+    TRY(batch_builder_create(relation->schema, db ? db->pool : NULL, &writer->builder, err));
     *out = writer;
     writer = NULL;
 done:
-    relation_unref(relation);
     if (writer) {
         writer->is_closed = true;
         laminar_writer_free(writer);
     }
+    return status;
+}
+
+laminar_status laminar_writer_create(laminar_db *db, const char *name,
+                                     const laminar_writer_options *options, laminar_writer **out,
+                                     laminar_error *err)
+{
+    struct relation *relation = NULL;
+    if (!db || !name || !out) return api_null(!db ? "db" : !name ? "name" : "out", err);
+    laminar_status status = engine_find_target(db->db, name, &relation, err);
+    if (status != LAMINAR_OK) return status;
+    uint64_t flush_rows = options && options->struct_size >= sizeof *options ? options->flush_rows
+                                                                             : 0;
+    status = create_writer(db->db, relation, flush_rows ? flush_rows : WRITER_FLUSH_ROWS, out, err);
+    relation_unref(relation);
+    return status;
+}
+
+laminar_status laminar_writer_create_detached(const struct ArrowSchema *schema,
+                                              laminar_writer **out, laminar_error *err)
+{
+    struct schema *imported = NULL;
+    if (!schema || !out) return api_null(!schema ? "schema" : "out", err);
+    laminar_status status = arrow_import_schema(schema, &imported, err);
+    if (status != LAMINAR_OK) return status;
+    struct relation *relation = relation_create(RELATION_TABLE, "rows", imported);
+    status = relation ? create_writer(NULL, relation, UINT64_MAX, out, err) : error_oom(err);
+    relation_unref(relation);
+    schema_unref(imported);
     return status;
 }
 
@@ -103,7 +138,7 @@ laminar_status laminar_writer_close(laminar_writer *writer, laminar_error *err)
 {
     if (!writer) return api_null("writer", err);
     if (writer->is_closed) return LAMINAR_OK;
-    laminar_status status = laminar_writer_flush(writer, NULL, err);
+    laminar_status status = writer->db ? laminar_writer_flush(writer, NULL, err) : LAMINAR_OK;
     writer->is_closed = true;
     return status;
 }
@@ -120,26 +155,55 @@ laminar_status laminar_writer_schema(const laminar_writer *writer, struct ArrowS
     return arrow_export_schema(writer->relation->schema, false, out, err);
 }
 
+/* The type of the value that is being set in parts; NULL: the row itself is. */
+static const struct type_info *open_type(const laminar_writer *writer)
+{
+    return writer->depth ? writer->frames[writer->depth - 1].col->vec.type.info : NULL;
+}
+
 size_t laminar_writer_n_columns(const laminar_writer *writer)
 {
-    return writer ? writer->n_columns : 0;
+    if (!writer) return 0;
+    return writer->depth ? open_type(writer)->n_fields : writer->n_columns;
 }
 
 const char *laminar_writer_column_name(const laminar_writer *writer, size_t column)
 {
-    return writer && column < writer->n_columns ? writer->relation->schema->columns[column].name
-                                                : NULL;
+    if (column >= laminar_writer_n_columns(writer)) return NULL;
+    return writer->depth ? open_type(writer)->fields[column].name
+                         : writer->relation->schema->columns[column].name;
+}
+
+static struct data_type cell_type(const laminar_writer *writer, size_t column)
+{
+    return writer->depth ? open_type(writer)->fields[column].type
+                         : writer->columns[column].vec.type;
 }
 
 laminar_type laminar_writer_column_type(const laminar_writer *writer, size_t column)
 {
-    return writer && column < writer->n_columns ? (laminar_type)writer->columns[column].vec.type.id
-                                                : LAMINAR_TYPE_NULL;
+    return column < laminar_writer_n_columns(writer) ? (laminar_type)cell_type(writer, column).id
+                                                     : LAMINAR_TYPE_NULL;
+}
+
+char *laminar_writer_column_type_name_copy(const laminar_writer *writer, size_t column)
+{
+    if (column >= laminar_writer_n_columns(writer)) return NULL;
+    struct strbuf text = {0};
+    type_print(cell_type(writer, column), &text);
+    if (!text.failed) return strbuf_take(&text);
+    strbuf_deinit(&text);
+    return NULL;
 }
 
 size_t laminar_writer_column_index(const laminar_writer *writer, const char *name, size_t size)
 {
     if (!writer || !name) return SIZE_MAX;
+    for (size_t i = 0; writer->depth && i < open_type(writer)->n_fields; i++) {
+        const char *field = open_type(writer)->fields[i].name;
+        if (strlen(field) == size && memcmp(field, name, size) == 0) return i;
+    }
+    if (writer->depth) return SIZE_MAX;
     int32_t i = schema_find_folded(writer->relation->schema, name, size);
     return i < 0 ? SIZE_MAX : (size_t)i;
 }
@@ -152,9 +216,15 @@ static laminar_status start_cell(laminar_writer *writer, size_t column, struct c
 {
     laminar_status status = check_open(writer, err);
     if (status != LAMINAR_OK) return status;
-    if (column >= writer->n_columns)
-        return error_set(err, LAMINAR_BATCH_SCHEMA_MISMATCH, "'%s' has no column %zu: it has %u",
-                         writer->relation->name, column, writer->n_columns);
+    if (column >= laminar_writer_n_columns(writer))
+        return error_set(err, LAMINAR_BATCH_SCHEMA_MISMATCH, "'%s' has no column %zu: it has %zu",
+                         writer->relation->name, column, laminar_writer_n_columns(writer));
+    if (unlikely(writer->depth)) {
+        struct column *into = writer->frames[writer->depth - 1].col;
+        *out = &into->children[column];
+        if (into->vec.type.id == LAMINAR_TYPE_STRUCT) column_truncate(*out, into->n);
+        return LAMINAR_OK;
+    }
     struct column *col = &writer->columns[column];
     if (col->n > writer->n_rows) column_truncate(col, writer->n_rows);
     *out = col;
@@ -164,12 +234,21 @@ static laminar_status start_cell(laminar_writer *writer, size_t column, struct c
 static laminar_status mismatch(const laminar_writer *writer, size_t column, const char *value,
                                const char *from, struct laminar_error *err)
 {
-    const struct schema_column *c = &writer->relation->schema->columns[column];
-    error_set(err, LAMINAR_BATCH_SCHEMA_MISMATCH,
-              "column '%s', row %zu: %.200s (%s) can't be stored as %s without loss", c->name,
-              writer->n_rows, value, from, TYPE_TEXT(c->type));
+    const struct schema_column *c =
+        &writer->relation->schema->columns[writer->depth ? writer->frames[0].column : column];
+    struct data_type type = cell_type(writer, column);
+    if (writer->depth)
+        error_set(err, LAMINAR_BATCH_SCHEMA_MISMATCH,
+                  "column '%s' (%s), row %zu, '%s' in its value: %.200s (%s) can't be stored as %s "
+                  "without loss",
+                  c->name, TYPE_TEXT(c->type), writer->n_rows,
+                  laminar_writer_column_name(writer, column), value, from, TYPE_TEXT(type));
+    else
+        error_set(err, LAMINAR_BATCH_SCHEMA_MISMATCH,
+                  "column '%s', row %zu: %.200s (%s) can't be stored as %s without loss", c->name,
+                  writer->n_rows, value, from, TYPE_TEXT(type));
     error_object(err, writer->relation->name);
-    error_hint(err, "give a value of the type %s", TYPE_TEXT(c->type));
+    error_hint(err, "give a value of the type %s", TYPE_TEXT(type));
     return LAMINAR_BATCH_SCHEMA_MISMATCH;
 }
 
@@ -448,7 +527,9 @@ laminar_status laminar_writer_set_arrow(laminar_writer *writer, size_t column,
         return error_set(err, LAMINAR_INVALID_ARGUMENT, "row %lld of an array of %lld",
                          (long long)row, (long long)array->length);
     /* The cell as a batch of one row and one column, named as the target column; it borrows the caller's array. */
-    const struct schema_column *target_column = &writer->relation->schema->columns[column];
+    const struct schema_column own = {laminar_writer_column_name(writer, column),
+                                      cell_type(writer, column), true};
+    const struct schema_column *target_column = &own;
     struct ArrowSchema child_schema = *schema;
     struct ArrowArray child = *array;
     child_schema.name = target_column->name;
@@ -486,6 +567,71 @@ done:
     return status;
 }
 
+/* --- Nested values ---------------------------------------------------------------------------------------------------------------------- */
+
+laminar_status laminar_writer_begin_value(laminar_writer *writer, size_t column, laminar_error *err)
+{
+    struct column *col;
+    laminar_status status = start_cell(writer, column, &col, err);
+    if (status != LAMINAR_OK) return status;
+    if (!type_is_nested(col->vec.type))
+        return mismatch(writer, column, "a value of several parts", "LIST, STRUCT or MAP", err);
+    ENSURE(writer->depth < TYPE_DEPTH_MAX, err);
+    bool is_struct = col->vec.type.id == LAMINAR_TYPE_STRUCT;
+    uint32_t top = writer->depth ? writer->frames[0].column : (uint32_t)column;
+    writer->frames[writer->depth] = (struct frame){col, is_struct ? 0 : col->children[0].n, top};
+    writer->depth++;
+    return LAMINAR_OK;
+}
+
+static laminar_status end_map(laminar_writer *writer, const struct frame *frame, laminar_error *err)
+{
+    const struct column *keys = &frame->col->children[0], *values = &frame->col->children[1];
+    bool has_null = false;
+    for (size_t i = frame->first_item; i < keys->n && !has_null; i++)
+        has_null = !vector_is_valid(&keys->vec, i);
+    if (keys->n == values->n && !has_null)
+        return column_append_list(frame->col, frame->first_item, err);
+    error_set(err, LAMINAR_BATCH_SCHEMA_MISMATCH, "column '%s', row %zu: a map %s",
+              writer->relation->schema->columns[frame->column].name, writer->n_rows,
+              has_null ? "has a null key" : "has as many values as keys");
+    error_object(err, writer->relation->name);
+    return LAMINAR_BATCH_SCHEMA_MISMATCH;
+}
+
+laminar_status laminar_writer_end_value(laminar_writer *writer, laminar_error *err)
+{
+    laminar_status status = check_open(writer, err);
+    if (status != LAMINAR_OK) return status;
+    if (writer->depth == 0)
+        return error_set(err, LAMINAR_INVALID_ARGUMENT, "no nested value was begun");
+    struct frame *frame = &writer->frames[writer->depth - 1];
+    struct column *col = frame->col;
+    if (col->vec.type.id == LAMINAR_TYPE_STRUCT) {
+        for (uint32_t i = 0; i < col->vec.n_children; i++)
+            if (col->children[i].n == col->n) TRY(column_append_null(&col->children[i], 1, err));
+        TRY(column_append_struct(col, err));
+    } else if (col->vec.type.id == LAMINAR_TYPE_MAP) {
+        TRY(end_map(writer, frame, err));
+    } else {
+        TRY(column_append_list(col, frame->first_item, err));
+    }
+    writer->depth--;
+done:
+    return status;
+}
+
+void laminar_writer_cancel_value(laminar_writer *writer)
+{
+    while (writer && writer->depth) {
+        const struct frame *frame = &writer->frames[--writer->depth];
+        bool is_struct = frame->col->vec.type.id == LAMINAR_TYPE_STRUCT;
+        for (uint32_t i = 0; i < frame->col->vec.n_children; i++)
+            column_truncate(&frame->col->children[i],
+                            is_struct ? frame->col->n : frame->first_item);
+    }
+}
+
 /* --- Rows ------------------------------------------------------------------------------------------------------------------------------- */
 
 /* Marks row n_rows of column c as one that takes the DEFAULT. */
@@ -511,6 +657,8 @@ laminar_status laminar_writer_end_row(laminar_writer *writer, laminar_error *err
 {
     laminar_status status = check_open(writer, err);
     if (status != LAMINAR_OK) return status;
+    if (unlikely(writer->depth))
+        return error_set(err, LAMINAR_INVALID_ARGUMENT, "a nested value was begun and not ended");
     for (uint32_t c = 0; c < writer->n_columns; c++) {
         struct column *col = &writer->columns[c];
         const struct schema_column *column = &writer->relation->schema->columns[c];
@@ -539,6 +687,7 @@ done:
 void laminar_writer_cancel_row(laminar_writer *writer)
 {
     if (!writer) return;
+    laminar_writer_cancel_value(writer);
     for (uint32_t c = 0; c < writer->n_columns; c++) {
         if (writer->columns[c].n > writer->n_rows)
             column_truncate(&writer->columns[c], writer->n_rows);
@@ -563,6 +712,7 @@ void laminar_writer_truncate(laminar_writer *writer, uint64_t n_rows)
 void laminar_writer_discard(laminar_writer *writer)
 {
     if (!writer) return;
+    laminar_writer_cancel_value(writer);
     for (uint32_t c = 0; c < writer->n_columns; c++) {
         column_clear(&writer->columns[c]);
         if (writer->has_pending_default[c])
@@ -588,16 +738,13 @@ static laminar_status fill_defaults(laminar_writer *writer, struct batch *batch,
     return status;
 }
 
-laminar_status laminar_writer_flush(laminar_writer *writer, uint64_t *out_rows, laminar_error *err)
+/* The finished rows as a batch, which stay in the writer. */
+static laminar_status make_batch(laminar_writer *writer, struct batch **out,
+                                 struct laminar_error *err)
 {
     struct batch *batch = NULL, *filled = NULL;
-    laminar_status status = check_open(writer, err);
-    if (status != LAMINAR_OK) return status;
+    laminar_status status = LAMINAR_OK;
     size_t n = writer->n_rows;
-    if (n == 0) {
-        if (out_rows) *out_rows = 0;
-        return database_check_open(writer->db, err);
-    }
     batch_builder_clear(writer->builder);
     for (size_t at = 0; at < n; at += CHUNK_ROWS) {
         for (uint32_t c = 0; c < writer->n_columns; c++)
@@ -615,20 +762,99 @@ laminar_status laminar_writer_flush(laminar_writer *writer, uint64_t *out_rows, 
         batch = filled;
         filled = NULL;
     }
-    struct batch *moved = batch;
+    *out = batch;
     batch = NULL;
-    TRY(engine_insert(writer->db, writer->relation, moved, false, err));
+done:
+    batch_unref(batch);
+    return status;
+}
+
+static laminar_status check_attached(const laminar_writer *writer, struct laminar_error *err)
+{
+    laminar_status status = check_open(writer, err);
+    if (status != LAMINAR_OK || writer->db) return status;
+    error_set(err, LAMINAR_INVALID_ARGUMENT, "a detached writer has no table");
+    error_hint(err, "take its rows with laminar_writer_export");
+    return LAMINAR_INVALID_ARGUMENT;
+}
+
+laminar_status laminar_writer_flush(laminar_writer *writer, uint64_t *out_rows, laminar_error *err)
+{
+    struct batch *batch;
+    laminar_status status = check_attached(writer, err);
+    if (status != LAMINAR_OK) return status;
+    size_t n = writer->n_rows;
+    if (n == 0) {
+        if (out_rows) *out_rows = 0;
+        return database_check_open(writer->db, err);
+    }
+    TRY(make_batch(writer, &batch, err));
+    TRY(engine_insert(writer->db, writer->relation, batch, false, err));
     laminar_writer_discard(writer);
     if (out_rows) *out_rows = n;
 done:
+    return status;
+}
+
+laminar_status laminar_writer_export(laminar_writer *writer, struct ArrowArray *out,
+                                     laminar_error *err)
+{
+    struct batch *batch = NULL;
+    if (!out) return api_null("out", err);
+    laminar_status status = check_open(writer, err);
+    if (status != LAMINAR_OK) return status;
+    laminar_writer_cancel_row(writer);
+    TRY(make_batch(writer, &batch, err));
+    TRY(arrow_export_batch(batch, 0, batch->n_rows, 0, out, err));
+    laminar_writer_discard(writer);
+done:
     batch_unref(batch);
+    return status;
+}
+
+laminar_status laminar_writers_flush(laminar_writer *const *writers, size_t n, uint64_t *out_rows,
+                                     laminar_error *err)
+{
+    laminar_status status = LAMINAR_OK;
+    struct relation **relations = NULL;
+    struct batch **batches = NULL;
+    struct database *db = NULL;
+    size_t n_made = 0;
+    uint64_t n_rows = 0;
+    if (n && !writers) return api_null("writers", err);
+    for (size_t i = 0; i < n; i++) {
+        TRY(check_attached(writers[i], err));
+        if (db && db != writers[i]->db)
+            TRY(error_set(err, LAMINAR_INVALID_ARGUMENT, "the writers are of two databases"));
+        db = writers[i]->db;
+    }
+    relations = mem_calloc(n + 1, sizeof *relations);
+    batches = mem_calloc(n + 1, sizeof *batches);
+    if (!relations || !batches) TRY(error_oom(err));
+    for (size_t i = 0; i < n; i++) {
+        if (writers[i]->n_rows == 0) continue;
+        TRY(make_batch(writers[i], &batches[n_made], err));
+        n_rows += batches[n_made]->n_rows;
+        relations[n_made++] = writers[i]->relation;
+    }
+    if (db) {
+        size_t n_given = n_made;
+        n_made = 0; /* taken over, whatever happens */
+        TRY(engine_insert_many(db, relations, batches, n_given, err));
+    }
+    for (size_t i = 0; i < n; i++) laminar_writer_discard(writers[i]);
+    if (out_rows) *out_rows = n_rows;
+done:
+    for (size_t i = 0; i < n_made; i++) batch_unref(batches[i]);
+    mem_free(batches);
+    mem_free(relations);
     return status;
 }
 
 laminar_status laminar_writer_append_arrow(laminar_writer *writer, const struct ArrowSchema *schema,
                                            struct ArrowArray *array, laminar_error *err)
 {
-    laminar_status status = check_open(writer, err);
+    laminar_status status = check_attached(writer, err);
     struct schema *imported = NULL;
     struct batch *batch = NULL;
     bool is_consumed = false;

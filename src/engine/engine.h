@@ -180,6 +180,10 @@ laminar_status engine_insert(struct database *db, struct relation *relation,
 laminar_status engine_insert_batches(struct database *db, struct relation *relation,
                                      struct batch **take_batches, size_t n,
                                      struct laminar_error *err) must_check;
+/* Batches of several relations, all in one step: batch i belongs to relations[i]. */
+laminar_status engine_insert_many(struct database *db, struct relation *const *relations,
+                                  struct batch **take_batches, size_t n, struct laminar_error *err)
+    must_check;
 /* No row with an event time below watermark_us follows. */
 laminar_status engine_watermark(struct database *db, struct relation *relation,
                                 int64_t watermark_us, struct laminar_error *err) must_check;

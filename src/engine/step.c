@@ -400,13 +400,15 @@ static laminar_status submit(struct database *db, struct pending *list, struct l
     if (mutex_try_lock(&db->step)) {
         drain_queue(db);
         laminar_status status;
-        if (list->relation->runtime) {
+        const struct pending *gone = list;
+        while (gone && gone->relation->runtime) gone = gone->next;
+        if (!gone) {
             status = run_step(db, list, err);
         } else if ((status = database_check_open(db, err)) ==
                    LAMINAR_OK) { /* close takes the relations too */
             status = error_set(err, LAMINAR_TABLE_NOT_FOUND, "'%s' was dropped",
-                               list->relation->name);
-            error_object(err, list->relation->name);
+                               gone->relation->name);
+            error_object(err, gone->relation->name);
         }
         engine_unlock_step(db);
         return status;
@@ -427,7 +429,9 @@ static laminar_status insert_list(struct database *db, struct pending *list,
     laminar_status status;
     TRY(check_memory(db, err));
     if (unlikely(atomic_load_explicit(&db->n_full_subs, memory_order_relaxed) > 0))
-        TRY(subscriptions_wait_room(db, list->relation, err));
+        for (const struct pending *p = list; p; p = p->next)
+            if (p == list || p->relation != list->relation)
+                TRY(subscriptions_wait_room(db, p->relation, err));
     TRY(submit(db, list, err));
     atomic_fetch_add_explicit(&db->batches, 1, memory_order_relaxed);
     subscriptions_free_deferred(db);
@@ -450,9 +454,10 @@ laminar_status engine_insert(struct database *db, struct relation *relation,
     return status;
 }
 
-laminar_status engine_insert_batches(struct database *db, struct relation *relation,
-                                     struct batch **take_batches, size_t n,
-                                     struct laminar_error *err)
+/* Batch i belongs to relations[i], or all to `relation`. */
+static laminar_status insert_all(struct database *db, struct relation *relation,
+                                 struct relation *const *relations, struct batch **take_batches,
+                                 size_t n, struct laminar_error *err)
 {
     laminar_status status = database_check_open(db, err);
     struct pending *list = mem_calloc(n + 1, sizeof *list);
@@ -460,8 +465,9 @@ laminar_status engine_insert_batches(struct database *db, struct relation *relat
     if (!list && status == LAMINAR_OK) status = error_oom(err);
     for (size_t i = 0; i < n && status == LAMINAR_OK; i++) {
         if (take_batches[i]->n_rows == 0) continue;
-        list[n_list] = (struct pending){
-            .relation = relation, .batch = take_batches[i], .watermark_us = WATERMARK_NONE};
+        list[n_list] = (struct pending){.relation = relations ? relations[i] : relation,
+                                        .batch = take_batches[i],
+                                        .watermark_us = WATERMARK_NONE};
         if (n_list > 0) list[n_list - 1].next = &list[n_list];
         n_list++;
     }
@@ -469,6 +475,19 @@ laminar_status engine_insert_batches(struct database *db, struct relation *relat
     mem_free(list);
     for (size_t i = 0; i < n; i++) batch_unref(take_batches[i]);
     return status;
+}
+
+laminar_status engine_insert_batches(struct database *db, struct relation *relation,
+                                     struct batch **take_batches, size_t n,
+                                     struct laminar_error *err)
+{
+    return insert_all(db, relation, NULL, take_batches, n, err);
+}
+
+laminar_status engine_insert_many(struct database *db, struct relation *const *relations,
+                                  struct batch **take_batches, size_t n, struct laminar_error *err)
+{
+    return insert_all(db, NULL, relations, take_batches, n, err);
 }
 
 laminar_status engine_watermark(struct database *db, struct relation *relation,
