@@ -536,7 +536,6 @@ static laminar_status ordered_write(struct state_snapshot *snapshot, struct stat
     if (s->n_leaves) qsort(s->leaves, s->n_leaves, sizeof(struct node *), by_id);
     for (size_t l = 0; l < s->n_leaves; l++) {
         const struct node *node = s->leaves[l];
-        if (state_sink_has(sink, LEAF_PIECE, node->id, node->epoch)) continue;
         strbuf_clear(&buf);
         for (uint32_t i = 0; i < node->n; i++) {
             const struct entry *entry = &node->entries[i];
