@@ -1,6 +1,7 @@
 # C tests under ctest.
 #   tests/unit/<layer>/test_*.c  one program each, linked with that layer and those below; other .c files of the folder are helpers
 #   tests/api/test_*.c           one program each, linked with liblaminar, public headers only
+#   tests/crash/test_*.c         one program each, linked with every layer
 #   examples/c/*.c               run as they are: they exit 0 when all is well
 #   fuzz/fuzz_*.c                with fuzz/replay.c: the seeds of fuzz/corpus and some changes of them
 # A test named test_*_concurrent.c has the label "tsan" besides its layer's.
@@ -49,6 +50,20 @@ foreach(layer ${LAMINAR_LAYERS})
         endforeach()
     endif()
 endforeach()
+
+# tests/crash: databases on a disk in memory that crashes; every layer, and the disk of the storage tests.
+if(TARGET lam_api)
+    file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/crash/*.c)
+    set(helpers ${sources} ${CMAKE_SOURCE_DIR}/tests/unit/storage/sim_disk.c)
+    list(FILTER helpers EXCLUDE REGEX "/test_[^/]*$")
+    list(FILTER sources INCLUDE REGEX "/test_[^/]*$")
+    foreach(source ${sources})
+        laminar_test(${source} crash ${helpers})
+        get_filename_component(name ${source} NAME_WE)
+        target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR}/tests)
+        target_link_libraries(${name} PRIVATE ${LAMINAR_BELOW_api})
+    endforeach()
+endif()
 
 if(TARGET laminar)
     file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/api/*.c)

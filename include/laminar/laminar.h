@@ -166,7 +166,7 @@ LAMINAR_API LAMINAR_MUST_CHECK laminar_status laminar_config_create(laminar_conf
                                                                     laminar_error *err);
 LAMINAR_API void laminar_config_free(laminar_config *config);
 /* Sets an option by name, with the value as text: "buffer_size" (rows that wait for a step), "subscription_capacity",
- * "memory_limit" ("1gb"), "insert_timeout_ms", "on_error", ... or "profile" (embedded, bare_metal). An unknown name or a bad value is
+ * "memory_limit" ("1gb"), "insert_timeout_ms", "on_error", "durability" (sync, async, off), "read_only", ... or "profile" (embedded, bare_metal). An unknown name or a bad value is
  * LAMINAR_INVALID_ARGUMENT with the nearest name in the hint. `SHOW ALL` lists the options of an open database. */
 LAMINAR_API LAMINAR_MUST_CHECK laminar_status laminar_config_set(laminar_config *config,
                                                                  const char *name,
@@ -387,6 +387,10 @@ typedef enum laminar_pipeline_state {
 LAMINAR_API laminar_status laminar_start(laminar_db *db, laminar_error *err);
 /* Stops for good: subscriptions finish; every later statement fails with LAMINAR_SHUTDOWN. */
 LAMINAR_API laminar_status laminar_shutdown(laminar_db *db, laminar_error *err);
+
+/* Makes a checkpoint: what the log would do again after a crash is in it then. `*out_id` (may be NULL) gets its number. Without a storage
+ * directory: LAMINAR_CHECKPOINT_FAILED. Steps go on while it is written. */
+LAMINAR_API laminar_status laminar_checkpoint(laminar_db *db, uint64_t *out_id, laminar_error *err);
 
 typedef struct laminar_metrics {
     size_t struct_size;

@@ -37,7 +37,7 @@ class LaminarConfig:
     """Options for laminardb.open.
 
     buffer_size: rows that may wait for a step before inserts wait. storage_dir, checkpoint_interval_ms, durability ("sync", "async",
-    "off"), wal_segment_bytes: storage. profile: "embedded", "bare_metal", "durable" or "cluster". workers: threads that run steps.
+    "off"), wal_segment_bytes, read_only: storage. profile: "embedded", "bare_metal", "durable" or "cluster". workers: threads that run steps.
     memory_limit: bytes, or text such as "1gb". insert_timeout_ms: how long an insert waits for a full queue. jit: "off", "auto",
     "always". variables: what ${NAME} in options of connectors stands for.
 
@@ -45,7 +45,7 @@ class LaminarConfig:
     """
 
     __slots__ = ("_buffer_size", "_storage_dir", "_checkpoint_interval_ms", "_durability", "_profile", "_workers", "_memory_limit",
-                 "_insert_timeout_ms", "_jit", "_wal_segment_bytes", "_variables")
+                 "_insert_timeout_ms", "_jit", "_wal_segment_bytes", "_read_only", "_variables")
 
     def __init__(
         self,
@@ -60,6 +60,7 @@ class LaminarConfig:
         insert_timeout_ms: int | None = None,
         jit: str | None = None,
         wal_segment_bytes: int | None = None,
+        read_only: bool = False,
         variables: Mapping[str, str] | None = None,
     ) -> None:
         from os import fspath
@@ -80,6 +81,9 @@ class LaminarConfig:
         self._insert_timeout_ms = _whole("insert_timeout_ms", insert_timeout_ms, 0)
         self._jit = _word("jit", jit, JITS)
         self._wal_segment_bytes = _whole("wal_segment_bytes", wal_segment_bytes, 1)
+        if not isinstance(read_only, bool):
+            raise TypeError(f"read_only must be a bool, not {type(read_only).__name__}")
+        self._read_only = read_only or None
         if variables is not None:
             variables = dict(variables)
             for name, value in variables.items():
@@ -138,6 +142,11 @@ class LaminarConfig:
         return self._wal_segment_bytes
 
     @property
+    def read_only(self) -> bool:
+        """Open the storage directory for reading only; several may do so at a time."""
+        return bool(self._read_only)
+
+    @property
     def variables(self) -> dict[str, str]:
         """What ${NAME} in options of connectors stands for: a copy."""
         return dict(self._variables or {})
@@ -153,11 +162,8 @@ class LaminarConfig:
 
     def _options(self) -> dict[str, str]:
         """Names and values for the library. ConnectionError 100 for what this build does not have."""
-        missing = [slot[1:] for slot in ("_storage_dir", "_checkpoint_interval_ms", "_wal_segment_bytes", "_variables")
-                   if getattr(self, slot)]
-        if self._durability not in (None, "off"):
-            missing.append(f"durability={self._durability!r}")
-        if self._profile in ("durable", "cluster"):
+        missing = [slot[1:] for slot in ("_variables",) if getattr(self, slot)]
+        if self._profile == "cluster":
             missing.append(f"profile={self._profile!r}")
         if self._jit not in (None, "off"):
             missing.append(f"jit={self._jit!r}")
@@ -170,6 +176,12 @@ class LaminarConfig:
             options["buffer_size"] = str(self._buffer_size)
         if self._memory_limit is not None:
             options["memory_limit"] = str(self._memory_limit)
+        for name in ("checkpoint_interval_ms", "durability", "wal_segment_bytes"):
+            value = getattr(self, "_" + name)
+            if value is not None:
+                options[name] = str(value)
+        if self._read_only:
+            options["read_only"] = "true"
         if self._insert_timeout_ms is not None:
             options["insert_timeout_ms"] = str(self._insert_timeout_ms)
         return options

@@ -294,14 +294,12 @@ class Connection(_laminar.Connection):
 
     def checkpoint(self) -> CheckpointResult:
         """Makes a checkpoint. CheckpointError 700 where there is no storage directory."""
-        self._metrics()
-        _laminar._raise(codes.CHECKPOINT_FAILED, "checkpoints are disabled: the database has no storage directory",
-                        "they are not available in this build")
+        return CheckpointResult(int(self.execute("CHECKPOINT").ddl_object or 0))
 
     @property
     def is_checkpoint_enabled(self) -> bool:
         """True where the database has a storage directory."""
-        return False
+        return bool(self.execute("SHOW CHECKPOINT STATUS").to_query_result().fetchall()[0][0])
 
     @property
     def pipeline_state(self) -> str:
@@ -464,6 +462,10 @@ def open(path: str | os.PathLike[str], *, config: LaminarConfig | None = None) -
     if config is not None and not isinstance(config, LaminarConfig):
         raise TypeError(f"config must be a LaminarConfig, not {type(config).__name__}")
     path = fspath(path)
+    if config is not None and config.storage_dir is not None:
+        if path not in (":memory:", config.storage_dir):
+            raise ValueError(f"the path is {path!r} and storage_dir {config.storage_dir!r}: give one of them, or ':memory:' as the path")
+        path = config.storage_dir
     return Connection(path, config._options()) if config else Connection(path)
 
 

@@ -1,6 +1,7 @@
 /* api_db.c - laminar_open ... laminar_shutdown, laminar_execute, metrics: arguments are checked here, the rest is the engine's. */
 #include "api/handles.h"
 #include "base/error.h"
+#include "engine/durable.h"
 #include "sql/parser.h"
 #include "vector/arrow.h"
 #include <string.h>
@@ -36,7 +37,8 @@ static laminar_status set_profile(struct settings *settings, const char *value, 
     } rows[] = {{"embedded", "buffer_size", NULL},
                 {"bare_metal", "buffer_size", "16384"},
                 {"bare_metal", "coalesce_rows", "2048"},
-                {"bare_metal", "stall_timeout_ms", "1"}};
+                {"bare_metal", "stall_timeout_ms", "1"},
+                {"durable", "durability", "sync"}};
     bool found = false;
     for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
         if (strcmp(rows[i].profile, value) != 0) continue;
@@ -45,14 +47,14 @@ static laminar_status set_profile(struct settings *settings, const char *value, 
         if (status != LAMINAR_OK) return status;
     }
     if (found) return LAMINAR_OK;
-    if (strcmp(value, "durable") == 0 || strcmp(value, "cluster") == 0) {
+    if (strcmp(value, "cluster") == 0) {
         error_set(err, LAMINAR_QUERY_UNSUPPORTED, "the profile '%s' is not available in this build",
                   value);
-        error_hint(err, "use embedded or bare_metal");
+        error_hint(err, "use embedded, bare_metal or durable");
         return LAMINAR_QUERY_UNSUPPORTED;
     }
     error_set(err, LAMINAR_INVALID_ARGUMENT, "'%.64s' is not a profile", value);
-    error_hint(err, "the profiles are embedded and bare_metal");
+    error_hint(err, "the profiles are embedded, bare_metal and durable");
     return LAMINAR_INVALID_ARGUMENT;
 }
 
@@ -110,6 +112,13 @@ laminar_status laminar_start(laminar_db *db, laminar_error *err)
 laminar_status laminar_shutdown(laminar_db *db, laminar_error *err)
 {
     return db ? database_shutdown(db->db, err) : api_null("db", err);
+}
+
+laminar_status laminar_checkpoint(laminar_db *db, uint64_t *out_id, laminar_error *err)
+{
+    if (!db) return api_null("db", err);
+    laminar_status status = database_check_open(db->db, err);
+    return status == LAMINAR_OK ? database_checkpoint(db->db, out_id, err) : status;
 }
 
 /* --- Statements ------------------------------------------------------------------------------------------------------------------ */

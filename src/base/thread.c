@@ -28,6 +28,12 @@ int64_t clock_deadline_us(int64_t timeout_ms)
     return deadline;
 }
 
+void clock_sleep_us(int64_t us)
+{
+    struct timespec left = {.tv_sec = us / US_PER_S, .tv_nsec = us % US_PER_S * NS_PER_US};
+    while (us > 0 && nanosleep(&left, &left) != 0 && errno == EINTR) {}
+}
+
 /* A lock that can't be taken is a broken program: going on would corrupt data. */
 static void check(int result)
 {

@@ -15,6 +15,8 @@ int64_t clock_mono_us(void); /* monotonic */
 int64_t clock_wall_us(void); /* microseconds since 1970-01-01 UTC */
 /* The absolute deadline `timeout_ms` from now; CLOCK_NO_DEADLINE for a negative one. */
 int64_t clock_deadline_us(int64_t timeout_ms);
+/* For background threads that spare the disk: never holding a lock. */
+void clock_sleep_us(int64_t us);
 
 struct mutex {
     pthread_mutex_t handle;

@@ -1,5 +1,6 @@
 /* database.c - the life of a database: open, start, shutdown, close, and the reference count that lets handles outlive it. */
 #include "base/error.h"
+#include "engine/durable_internal.h"
 #include "engine/engine.h"
 #include <string.h>
 #include <unistd.h>
@@ -21,6 +22,7 @@ static void free_pending_list(struct pending *list)
 
 static void destroy(struct database *db)
 {
+    durable_free(db->durable);
     circuit_free(db->circuit);
     catalog_deinit(&db->catalog);
     function_library_unref(db->functions);
@@ -84,13 +86,6 @@ laminar_status database_open(const char *path, const struct settings *settings,
     if (!path || !*path)
         return error_set(err, LAMINAR_CONNECTION_FAILED,
                          "the path is empty: ':memory:' or a directory is expected");
-    if (strcmp(path, ":memory:") != 0) {
-        error_set(err, LAMINAR_CONNECTION_FAILED,
-                  "cannot open '%.200s': storage directories are not available in this build",
-                  path);
-        error_hint(err, "open ':memory:'");
-        return LAMINAR_CONNECTION_FAILED;
-    }
     db = mem_calloc(1, sizeof *db);
     if (!db) return error_oom(err);
     atomic_init(&db->refs, 1);
@@ -112,9 +107,14 @@ laminar_status database_open(const char *path, const struct settings *settings,
         TRY(error_oom(err));
     TRY(circuit_create(&db->account, &db->circuit, err));
     TRY(system_install(db, err));
+    if (strcmp(path, ":memory:") != 0) TRY(durable_open(db, path, err));
     *out = db;
     return LAMINAR_OK;
 done:
+    if (db && db->durable) { /* what was recovered so far holds references */
+        laminar_status closed = database_close(db, NULL);
+        (void)closed;
+    }
     database_unref(db);
     return status;
 }
@@ -162,7 +162,7 @@ laminar_status database_shutdown(struct database *db, struct laminar_error *err)
 }
 
 /* Relations in reverse order of creation: readers go before what they read. */
-static laminar_status remove_all_relations(struct database *db, struct laminar_error *err)
+laminar_status database_remove_relations(struct database *db, struct laminar_error *err)
 {
     laminar_status status = LAMINAR_OK;
     ARRAY_OF(struct relation *) list = {0};
@@ -187,10 +187,12 @@ laminar_status database_close(struct database *db, struct laminar_error *err)
     laminar_status status = database_shutdown(db, NULL);
     (void)status;
     cursors_close(db); /* they hold references to the database */
+    laminar_status stored = db->durable ? durable_close(db, err) : LAMINAR_OK;
     mutex_lock(&db->control);
     if (atomic_exchange_explicit(&db->state, DB_CLOSED, memory_order_acq_rel) != DB_CLOSED)
-        status = subscriptions_uninstall_readers(db, NULL, err);
-    if (status == LAMINAR_OK) status = remove_all_relations(db, err);
+        status = subscriptions_uninstall_readers(db, NULL, stored == LAMINAR_OK ? err : NULL);
+    if (status == LAMINAR_OK)
+        status = database_remove_relations(db, stored == LAMINAR_OK ? err : NULL);
     mutex_unlock(&db->control);
-    return status;
+    return stored == LAMINAR_OK ? status : stored;
 }

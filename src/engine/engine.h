@@ -31,21 +31,42 @@ enum database_state { DB_CREATED, DB_RUNNING, DB_STOPPED, DB_CLOSED };
 
 /* --- Settings ----------------------------------------------------------------------------------------------------------- */
 /* X(name, kind, default as text, help). */
-#define SETTING_LIST(X)                                                                            \
-    X(buffer_size, ROWS, "65536", "rows that may wait for a step before inserts wait")             \
-    X(subscription_capacity, ROWS, "1048576", "rows that a subscription queues by default")        \
-    X(insert_timeout_ms, MS, "5000",                                                               \
-      "how long an insert waits for a full queue that is being drained")                           \
-    X(stall_timeout_ms, MS, "50", "a full queue that nobody reads for this long fails the insert") \
-    X(coalesce_rows, ROWS, "65536", "rows of queued inserts that one step takes together")         \
-    X(retention_rows, ROWS, "1048576",                                                             \
-      "rows that an append-only relation keeps where it does not say")                             \
-    X(on_error, WORD, "fail", "what a row error does in a stream: fail, null or skip")             \
-    X(time_zone, TEXT, "UTC", "zone of dates and times without one")                               \
-    X(memory_limit, BYTES, "0",                                                                    \
-      "bytes of state and kept rows at which inserts are refused; 0 = no limit")
+#define SETTING_LIST(X)                                                                                                                                        \
+    X(buffer_size, ROWS, "65536", "rows that may wait for a step before inserts wait")                                                                         \
+    X(subscription_capacity, ROWS, "1048576", "rows that a subscription queues by default")                                                                    \
+    X(insert_timeout_ms, MS, "5000",                                                                                                                           \
+      "how long an insert waits for a full queue that is being drained")                                                                                       \
+    X(stall_timeout_ms, MS, "50", "a full queue that nobody reads for this long fails the insert")                                                             \
+    X(coalesce_rows, ROWS, "65536", "rows of queued inserts that one step takes together")                                                                     \
+    X(retention_rows, ROWS, "1048576",                                                                                                                         \
+      "rows that an append-only relation keeps where it does not say")                                                                                         \
+    X(on_error, WORD, "fail", "what a row error does in a stream: fail, null or skip")                                                                         \
+    X(time_zone, TEXT, "UTC", "zone of dates and times without one")                                                                                           \
+    X(memory_limit, BYTES, "0",                                                                                                                                \
+      "bytes of state and kept rows at which inserts are refused; 0 = no limit")                                                                               \
+    X(durability, DURABILITY, "sync",                                                                                                                          \
+      "with a storage directory: sync, an insert returns when it is on the disk; async, it can be lost for flush_interval_ms; off, until the next checkpoint") \
+    X(flush_interval_ms, MS, "10",                                                                                                                             \
+      "durability async: how long accepted rows may wait for the disk")                                                                                        \
+    X(wal_segment_bytes, BYTES, "16mb", "size of a file of the write-ahead log")                                                                               \
+    X(checkpoint_interval_ms, MS, "60000", "time between checkpoints; 0 = none by time")                                                                       \
+    X(checkpoint_log_bytes, BYTES, "256mb",                                                                                                                    \
+      "bytes of log after which a checkpoint is made; 0 = none by size")                                                                                       \
+    X(checkpoint_bytes_per_s, BYTES, "0",                                                                                                                      \
+      "how fast checkpoints are written at most; 0 = no limit")                                                                                                \
+    X(checkpoints_kept, ROWS, "2", "checkpoints that are kept")                                                                                                \
+    X(read_only, FLAG, "false", "open a storage directory for reading only")
 
-enum setting_kind { SETTING_ROWS, SETTING_MS, SETTING_BYTES, SETTING_WORD, SETTING_TEXT };
+enum setting_kind {
+    SETTING_ROWS,
+    SETTING_MS,
+    SETTING_BYTES,
+    SETTING_WORD,
+    SETTING_TEXT,
+    SETTING_DURABILITY, /* enum durability */
+    SETTING_FLAG
+};
+enum durability { DURABILITY_SYNC, DURABILITY_ASYNC, DURABILITY_OFF };
 enum setting_id {
 #define SETTING_ENUM(name, kind, value, help) SETTING_ID_##name,
     SETTING_LIST(SETTING_ENUM)
@@ -102,11 +123,12 @@ struct relation_runtime {
 /* A batch, or a watermark alone, on its way into a relation. */
 struct pending {
     struct pending *next;
-    struct relation *relation; /* referenced */
-    struct batch *batch;       /* NULL: watermark only */
-    bool is_delete;            /* keyed and bag targets: rows to retract */
-    bool is_continued;         /* belongs to the step of the one before */
-    int64_t watermark_us;      /* WATERMARK_NONE = none */
+    struct relation *relation;    /* referenced */
+    struct batch *batch;          /* NULL: watermark only */
+    bool is_delete;               /* keyed and bag targets: rows to retract */
+    bool is_continued;            /* belongs to the step of the one before */
+    int64_t watermark_us;         /* WATERMARK_NONE = none */
+    struct commit_waiter *waiter; /* the writer, where it waits for its step; else NULL */
 };
 
 struct query_entry {
@@ -132,6 +154,8 @@ struct database {
     struct function_library *functions; /* the program's own; has a lock of its own */
 
     struct mutex step;
+    /* thread_self_id of a DDL statement, which takes the step lock again in its parts; 0 = none */
+    _Atomic uint64_t step_holder;
     struct cursor *cursors; /* guarded by control */
     struct circuit *circuit;
     struct mem_account account;
@@ -139,6 +163,11 @@ struct database {
     uint64_t step_number;
     ARRAY_OF(struct relation_runtime *) late; /* streams with rows in their `late` */
     struct laminar_error step_error;
+    struct durable *durable; /* NULL: nothing is kept on a disk */
+    int64_t last_time_us;    /* of the newest step */
+    int64_t replay_time_us;  /* the time of all steps while the log is replayed; 0 = the clock's */
+    /* streams are made without backfill: their state comes from a checkpoint */
+    bool is_restoring;
 
     struct mutex queue;
     struct cond queue_room;
@@ -195,6 +224,14 @@ laminar_status engine_apply_locked(struct database *db, struct relation *relatio
 void engine_lock_step(struct database *db);
 /* Lets go, and runs what came in meanwhile. */
 void engine_unlock_step(struct database *db);
+/* The same for a statement whose parts take the step lock themselves: nothing comes between them. */
+void engine_lock_statement(struct database *db);
+void engine_unlock_statement(struct database *db);
+/* The head of a new step. The caller holds step. */
+struct step engine_new_step(struct database *db, struct laminar_error *err);
+/* Replay: the step that a record of the log describes. */
+laminar_status engine_replay_step(struct database *db, struct pending *list,
+                                  struct laminar_error *err) must_check;
 /* Any relation that accepts rows, by name as the user wrote it (exact, then folded); referenced. LAMINAR_TABLE_NOT_FOUND with the nearest name. */
 laminar_status engine_find_target(struct database *db, const char *name, struct relation **out,
                                   struct laminar_error *err) must_check;

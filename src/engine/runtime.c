@@ -261,11 +261,7 @@ static laminar_status backfill(struct database *db, struct relation_runtime *run
                                struct laminar_error *err)
 {
     laminar_status status = LAMINAR_OK;
-    struct step step = {.number = ++db->step_number,
-                        .time_us = clock_wall_us(),
-                        .error_mode = (enum row_error_mode)db->settings.number[SETTING_ID_on_error],
-                        .zone = db->settings.text[SETTING_ID_time_zone],
-                        .err = err};
+    struct step step = engine_new_step(db, err);
     for (uint32_t i = 0; i < runtime->part.n_scans; i++) {
         struct relation_runtime *input = runtime->part.relations[i]->runtime;
         if (input->is_derived) {
@@ -379,7 +375,7 @@ static laminar_status install_operators(struct database *db, struct relation_run
     TRY(circuit_add_output(db->circuit, runtime->part.root, &callbacks, &runtime->output, err));
     if (!ARRAY_PUSH(&runtime->part.ops, runtime->output)) TRY(error_oom(err));
     TRY(late_data_connect(runtime, err));
-    TRY(backfill(db, runtime, err));
+    if (!db->is_restoring) TRY(backfill(db, runtime, err));
     TRY(connect_inputs(db, runtime, err));
     TRY(engine_run_late(db, err));
 done:

@@ -58,6 +58,15 @@ static bool parse_value(int id, const char *value, int64_t *out)
                                             : -1;
         return *out >= 0;
     case SETTING_TEXT: *out = 0; return true;
+    case SETTING_DURABILITY:
+        *out = strcmp(value, "sync") == 0    ? DURABILITY_SYNC
+               : strcmp(value, "async") == 0 ? DURABILITY_ASYNC
+               : strcmp(value, "off") == 0   ? DURABILITY_OFF
+                                             : -1;
+        return *out >= 0;
+    case SETTING_FLAG:
+        *out = strcmp(value, "true") == 0 ? 1 : strcmp(value, "false") == 0 ? 0 : -1;
+        return *out >= 0;
     }
     return false;
 }
@@ -70,6 +79,8 @@ static const char *kind_text(enum setting_kind kind)
     case SETTING_BYTES: return "a size such as 512mb or 2gb";
     case SETTING_WORD: return "fail, null or skip";
     case SETTING_TEXT: return "a text";
+    case SETTING_DURABILITY: return "sync, async or off";
+    case SETTING_FLAG: return "true or false";
     }
     return "";
 }

@@ -1,7 +1,9 @@
 /* statement.c - one statement of any kind: to the file that does it. */
 #include "base/error.h"
+#include "engine/durable.h"
 #include "engine/engine.h"
 #include "sql/printer.h"
+#include <stdio.h>
 
 void statement_result_deinit(struct statement_result *result)
 {
@@ -47,6 +49,19 @@ static laminar_status run_query(struct statement_call *call)
                         &call->out->rows, call->err);
 }
 
+static laminar_status run_checkpoint(struct statement_call *call)
+{
+    uint64_t id = 0;
+    char text[24];
+    laminar_status status = database_checkpoint(call->db, &id, call->err);
+    if (status != LAMINAR_OK) return statement_at(call, status, call->statement->span.start);
+    call->out->kind = LAMINAR_RESULT_DDL;
+    snprintf(call->out->ddl_type, sizeof call->out->ddl_type, "CHECKPOINT");
+    snprintf(text, sizeof text, "%llu", (unsigned long long)id);
+    call->out->ddl_object = mem_strdup(text);
+    return call->out->ddl_object ? LAMINAR_OK : error_oom(call->err);
+}
+
 laminar_status engine_execute(struct statement_call *call)
 {
     laminar_status status = database_check_open(call->db, call->err);
@@ -70,8 +85,9 @@ laminar_status engine_execute(struct statement_call *call)
     case AST_STMT_SET: return engine_show(call);
     case AST_STMT_ALTER_SOURCE: return unsupported(call, "drop the source and create it again");
     case AST_STMT_COPY: return engine_copy(call);
-    case AST_STMT_CHECKPOINT:
-    case AST_STMT_RESTORE: return unsupported(call, "an in-memory database has no checkpoints");
+    case AST_STMT_CHECKPOINT: return run_checkpoint(call);
+    case AST_STMT_RESTORE:
+        return unsupported(call, "close the database and open a copy that 'backup' made then");
     case AST_STMT_SUBSCRIBE:
         return unsupported(
             call,

@@ -1,6 +1,7 @@
 /* statement_ddl.c - CREATE and DROP. Each is all or nothing: what is invalid fails before anything is changed; OR REPLACE installs the new
  * relation before the old one goes. */
 #include "base/error.h"
+#include "engine/durable.h"
 #include "engine/engine.h"
 #include "sql/parser.h"
 #include "sql/printer.h"
@@ -20,6 +21,7 @@ struct create_head {
     bool if_not_exists;
     const struct ast_qname *name;
     enum relation_kind kind;
+    bool is_derived; /* made by another statement: the log has that one */
 };
 
 static struct create_head create_head(const struct ast_statement *statement)
@@ -28,19 +30,20 @@ static struct create_head create_head(const struct ast_statement *statement)
     case AST_STMT_CREATE_STREAM:
     case AST_STMT_CREATE_MATERIALIZED_VIEW: {
         const struct ast_create_view *c = statement->u.create_view;
-        return (struct create_head){c->or_replace, c->if_not_exists, &c->name,
-                                    statement->kind == AST_STMT_CREATE_STREAM ? RELATION_STREAM
-                                                                              : RELATION_VIEW};
+        return (struct create_head){
+            c->or_replace, c->if_not_exists, &c->name,
+            statement->kind == AST_STMT_CREATE_STREAM ? RELATION_STREAM : RELATION_VIEW, false};
     }
     case AST_STMT_CREATE_SINK: {
         const struct ast_create_sink *c = statement->u.create_sink;
-        return (struct create_head){c->or_replace, c->if_not_exists, &c->name, RELATION_SINK};
+        return (struct create_head){c->or_replace, c->if_not_exists, &c->name, RELATION_SINK,
+                                    false};
     }
     default: {
         const struct ast_create_relation *c = statement->u.create_relation;
-        return (struct create_head){c->or_replace, c->if_not_exists, &c->name,
-                                    statement->kind == AST_STMT_CREATE_SOURCE ? RELATION_SOURCE
-                                                                              : RELATION_TABLE};
+        return (struct create_head){
+            c->or_replace, c->if_not_exists, &c->name,
+            statement->kind == AST_STMT_CREATE_SOURCE ? RELATION_SOURCE : RELATION_TABLE, false};
     }
     }
 }
@@ -100,6 +103,7 @@ static laminar_status make_late_target(struct statement_call *call, const struct
     made.sql_size = sql.size;
     made.statement = script->statements[0];
     struct create_head head = create_head(made.statement);
+    head.is_derived = true;
     TRY(create_locked(&made, &head, &is_new));
     *out = catalog_find(&call->db->catalog, window->late_data);
 done:
@@ -134,6 +138,18 @@ static laminar_status bind_late_target(struct statement_call *call, const struct
     return late_data_depend(relation, target, call->err);
 }
 
+static laminar_status log_text(struct statement_call *call)
+{
+    const struct ast_span span = call->statement->span;
+    return durable_log_statement(call->db, call->sql + span.start, span.end - span.start,
+                                 call->err);
+}
+
+static laminar_status log_statement(struct statement_call *call, const struct create_head *head)
+{
+    return head->is_derived ? LAMINAR_OK : log_text(call);
+}
+
 static laminar_status create_locked(struct statement_call *call, const struct create_head *head,
                                     bool *is_new)
 {
@@ -152,7 +168,7 @@ static laminar_status create_locked(struct statement_call *call, const struct cr
     ctx.is_stream = head->kind == RELATION_STREAM || head->kind == RELATION_VIEW ||
                     head->kind == RELATION_SINK;
     TRY(plan_create(&ctx, call->statement, &relation, &plan));
-    relation->created_us = clock_wall_us();
+    relation->created_us = db->replay_time_us ? db->replay_time_us : clock_wall_us();
     /* CREATE TABLE ... AS: the rows are inserted once, by engine_create */
     if (head->kind == RELATION_TABLE) plan = NULL;
     if (late_data_plan(plan)) TRY(bind_late_target(call, head, relation, plan, &late_target));
@@ -163,11 +179,14 @@ static laminar_status create_locked(struct statement_call *call, const struct cr
     }
     if (existing) {
         TRY(runtime_install_anonymous(db, relation, plan, &arena, NULL, call->err));
-        status = drop_relation(db, existing, false, call->err);
+        status = log_statement(call, head);
+        if (status == LAMINAR_OK) status = drop_relation(db, existing, false, call->err);
         if (status == LAMINAR_OK) status = catalog_add(&db->catalog, relation, call->err);
         if (status != LAMINAR_OK) runtime_uninstall(db, relation);
     } else {
         TRY(runtime_install(db, relation, plan, &arena, call->err));
+        status = log_statement(call, head);
+        if (status != LAMINAR_OK) runtime_remove(db, relation);
     }
     *is_new = status == LAMINAR_OK;
 done:
@@ -183,10 +202,13 @@ laminar_status engine_create(struct statement_call *call)
     struct create_head head = create_head(call->statement);
     bool is_new = false;
     mutex_lock(&call->db->control);
+    durable_statement_begin(call->db);
     laminar_status status = create_locked(call, &head, &is_new);
+    durable_statement_end(call->db);
     mutex_unlock(&call->db->control);
     if (status != LAMINAR_OK) return status;
-    if (is_new && head.kind == RELATION_TABLE && call->statement->u.create_relation->query) {
+    if (is_new && head.kind == RELATION_TABLE && call->statement->u.create_relation->query &&
+        !durable_is_recovering(call->db)) { /* else the rows are in the log */
         struct ast_insert insert = {.table = *head.name,
                                     .query = call->statement->u.create_relation->query};
         status = engine_insert_query(call, &insert);
@@ -237,6 +259,10 @@ static laminar_status drop_locked(struct statement_call *call, const struct ast_
         error_hint(call->err, "write DROP %s %s", relation_kind_name(relation->kind), name);
         return statement_at(call, LAMINAR_QUERY_FAILED, drop->name.span.start);
     }
+    if (drop->is_cascade || relation->dependants.n == 0) {
+        laminar_status status = log_text(call);
+        if (status != LAMINAR_OK) return status;
+    }
     return statement_at(call, drop_relation(db, relation, drop->is_cascade, call->err),
                         drop->name.span.start);
 }
@@ -245,7 +271,9 @@ laminar_status engine_drop(struct statement_call *call)
 {
     const struct ast_drop *drop = call->statement->u.drop;
     mutex_lock(&call->db->control);
+    durable_statement_begin(call->db);
     laminar_status status = drop_locked(call, drop);
+    durable_statement_end(call->db);
     mutex_unlock(&call->db->control);
     if (status != LAMINAR_OK) return status;
     char type[48];

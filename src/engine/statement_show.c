@@ -1,5 +1,6 @@
 /* statement_show.c - SHOW, SHOW CREATE, DESCRIBE, EXPLAIN, SET. SHOW of a list is a query over a system relation. */
 #include "base/error.h"
+#include "engine/durable.h"
 #include "engine/engine.h"
 #include "engine/rowset.h"
 #include "sql/parser.h"
@@ -75,17 +76,55 @@ static laminar_status show_setting(struct statement_call *call, const struct ast
     return end_rows(call, &set);
 }
 
+struct newest {
+    bool has_any;
+    struct checkpoint_info info;
+    int64_t n;
+};
+
+static laminar_status note_newest(void *ctx, const struct checkpoint_info *info,
+                                  struct laminar_error *err)
+{
+    struct newest *newest = ctx;
+    (void)err;
+    newest->has_any = true;
+    newest->info = *info;
+    newest->n++;
+    return LAMINAR_OK;
+}
+
 static laminar_status show_checkpoints(struct statement_call *call)
 {
     struct rowset set;
-    const struct schema_column columns[] = {{"enabled", TYPE(BOOL), false},
-                                            {"last_checkpoint_id", TYPE(INT64), true},
-                                            {"note", TYPE(VARCHAR), true}};
-    laminar_status status = start_rows(call, columns, 3, &set);
+    const struct schema_column columns[] = {
+        {"enabled", TYPE(BOOL), false},       {"last_checkpoint_id", TYPE(INT64), true},
+        {"note", TYPE(VARCHAR), true},        {"last_step", TYPE(INT64), true},
+        {"created_ms", TYPE(INT64), true},    {"state_bytes", TYPE(INT64), true},
+        {"bytes_written", TYPE(INT64), true}, {"pause_us", TYPE(INT64), true},
+        {"kept", TYPE(INT64), false}};
+    struct newest newest = {0};
+    bool is_enabled = call->db->durable != NULL;
+    laminar_status status = database_checkpoints(call->db, note_newest, &newest, call->err);
+    if (status == LAMINAR_OK) status = start_rows(call, columns, ARRAY_LENGTH(columns), &set);
     if (status != LAMINAR_OK) return status;
-    rowset_bool(&set, false);
-    rowset_null(&set);
-    rowset_text(&set, "an in-memory database has no checkpoints");
+    const int64_t values[] = {(int64_t)newest.info.step, newest.info.created_us / 1000,
+                              (int64_t)newest.info.state_bytes, (int64_t)newest.info.bytes_written,
+                              newest.info.pause_us};
+    rowset_bool(&set, is_enabled);
+    if (newest.has_any)
+        rowset_int(&set, (int64_t)newest.info.id);
+    else
+        rowset_null(&set);
+    rowset_text(&set, !is_enabled       ? "an in-memory database has no checkpoints"
+                      : !newest.has_any ? "none has been made yet"
+                                        : NULL);
+    for (size_t i = 0; i < ARRAY_LENGTH(values); i++) {
+        if (newest.has_any)
+            rowset_int(&set, values[i]);
+        else
+            rowset_null(&set);
+    }
+    rowset_int(&set, newest.n);
     return end_rows(call, &set);
 }
 
@@ -414,6 +453,8 @@ static laminar_status set_setting(struct statement_call *call)
     engine_lock_step(db); /* the steps read the texts */
     laminar_status status = settings_set(&db->settings, ast_qname_last(&set->name)->text,
                                          set->is_reset ? NULL : value, call->err);
+    if (status == LAMINAR_OK)
+        status = durable_log_setting(db, ast_qname_last(&set->name)->text, call->err);
     engine_unlock_step(db);
     if (status != LAMINAR_OK) {
         status = LAMINAR_QUERY_FAILED;

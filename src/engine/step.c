@@ -7,6 +7,7 @@
  * Invariant: whenever no thread is inside run_queue, the queue is empty. Queries lock the step and drain the queue first, so what
  * insert has accepted is seen by every later statement. */
 #include "base/error.h"
+#include "engine/durable.h"
 #include "engine/engine.h"
 #include "vector/text.h"
 #include <string.h>
@@ -188,44 +189,78 @@ done:
 
 /* --- Steps ------------------------------------------------------------------------------------------------------------------------- */
 
+struct step engine_new_step(struct database *db, struct laminar_error *err)
+{
+    db->last_time_us = db->replay_time_us ? db->replay_time_us : clock_wall_us();
+    return (struct step){
+        .number = ++db->step_number,
+        .time_us = db->last_time_us,
+        .error_mode = (enum row_error_mode)db->settings.number[SETTING_ID_on_error],
+        .zone = db->settings.text[SETTING_ID_time_zone],
+        .err = err};
+}
+
 /* One step over a list of pending batches. A failure here (memory) is kept in db->step_error; failures of operators are reported to their
  * streams. */
-static laminar_status run_one_step(struct database *db, struct pending *list,
-                                   struct laminar_error *err)
+static laminar_status run_one_step(struct database *db, struct step *step, struct pending *list)
 {
     laminar_status result = LAMINAR_OK;
-    struct step step = {.number = ++db->step_number,
-                        .time_us = clock_wall_us(),
-                        .error_mode = (enum row_error_mode)db->settings.number[SETTING_ID_on_error],
-                        .zone = db->settings.text[SETTING_ID_time_zone],
-                        .err = err};
     for (struct pending *p = list; p; p = p->next) {
-        laminar_status status = apply_pending(db, &step, p);
+        laminar_status status = apply_pending(db, step, p);
         if (status != LAMINAR_OK && result == LAMINAR_OK) result = status;
     }
-    circuit_finish_step(db->circuit, &step);
+    circuit_finish_step(db->circuit, step);
     atomic_fetch_add_explicit(&db->steps, 1, memory_order_relaxed);
     return result;
 }
 
-laminar_status engine_run_late(struct database *db, struct laminar_error *err)
+/* Steps that follow from the one before, at its time: the log needs to know nothing of them. */
+static laminar_status run_late(struct database *db, int64_t time_us, struct laminar_error *err)
 {
     laminar_status result = LAMINAR_OK;
     while (unlikely(db->late.n > 0)) {
         struct pending late;
         laminar_status status = late_data_next(db, &late, err);
-        if (status == LAMINAR_OK) status = run_one_step(db, &late, err);
+        struct step step = engine_new_step(db, err);
+        step.time_us = time_us;
+        if (status == LAMINAR_OK) status = run_one_step(db, &step, &late);
         batch_unref(late.batch);
         if (result == LAMINAR_OK) result = status;
     }
     return result;
 }
 
+laminar_status engine_run_late(struct database *db, struct laminar_error *err)
+{
+    return run_late(db, db->replay_time_us ? db->replay_time_us : clock_wall_us(), err);
+}
+
+static laminar_status apply_step(struct database *db, struct step *step, struct pending *list)
+{
+    laminar_status status = run_one_step(db, step, list);
+    laminar_status late = run_late(db, step->time_us, status == LAMINAR_OK ? step->err : NULL);
+    return status == LAMINAR_OK ? late : status;
+}
+
+/* What can't be logged isn't run. */
 static laminar_status run_step(struct database *db, struct pending *list, struct laminar_error *err)
 {
-    laminar_status status = run_one_step(db, list, err);
-    laminar_status late = engine_run_late(db, status == LAMINAR_OK ? err : NULL);
-    return status == LAMINAR_OK ? late : status;
+    struct step step = engine_new_step(db, err);
+    if (db->durable) {
+        laminar_status status = durable_log_step(db, &step, list, err);
+        if (status != LAMINAR_OK) {
+            db->step_number--;
+            return status;
+        }
+    }
+    return apply_step(db, &step, list);
+}
+
+laminar_status engine_replay_step(struct database *db, struct pending *list,
+                                  struct laminar_error *err)
+{
+    struct step step = engine_new_step(db, err);
+    return apply_step(db, &step, list);
 }
 
 static struct pending *take_queue(struct database *db)
@@ -271,6 +306,21 @@ static void recycle(struct database *db, struct pending *list)
     }
 }
 
+/* Writers that wait for their step: they must not return before it is on the disk. */
+static void answer_waiters(struct database *db, struct pending *list, laminar_status status)
+{
+    mutex_lock(&db->queue);
+    for (struct pending *p = list; p; p = p->next) {
+        struct commit_waiter *waiter = p->waiter;
+        if (!waiter || p->is_continued) continue;
+        waiter->status = status;
+        if (status != LAMINAR_OK && waiter->err) *waiter->err = db->step_error;
+        waiter->is_done = true;
+        cond_signal(&waiter->changed);
+    }
+    mutex_unlock(&db->queue);
+}
+
 /* The caller holds step. */
 static void drain_queue(struct database *db)
 {
@@ -278,21 +328,57 @@ static void drain_queue(struct database *db)
         struct pending *list = take_queue(db);
         if (!list) return;
         laminar_status status = run_step(db, list, &db->step_error);
-        /* the writers have gone: what failed is reported by the streams that stopped */
-        (void)status;
+        /* writers that don't wait have gone: what failed is reported by the streams that stopped */
+        if (db->durable) answer_waiters(db, list, status);
         recycle(db, list);
     }
 }
 
+static bool holds_statement(const struct database *db)
+{
+    uint64_t holder = atomic_load_explicit(&db->step_holder, memory_order_relaxed);
+    return unlikely(holder != 0) && holder == thread_self_id();
+}
+
 void engine_lock_step(struct database *db)
 {
+    if (holds_statement(db)) return;
     mutex_lock(&db->step);
     drain_queue(db);
 }
 
+void engine_lock_statement(struct database *db)
+{
+    engine_lock_step(db);
+    atomic_store_explicit(&db->step_holder, thread_self_id(), memory_order_relaxed);
+}
+
+void engine_unlock_statement(struct database *db)
+{
+    atomic_store_explicit(&db->step_holder, 0, memory_order_relaxed);
+    engine_unlock_step(db);
+}
+
+/* The oldest waiter goes on with what has been queued, so that nobody runs the steps of others for ever. */
+static void pass_lead(struct database *db)
+{
+    mutex_lock(&db->queue);
+    struct commit_waiter *waiter = db->queue_head ? db->queue_head->waiter : NULL;
+    if (waiter) {
+        waiter->is_leader = true;
+        cond_signal(&waiter->changed);
+    }
+    mutex_unlock(&db->queue);
+}
+
 void engine_unlock_step(struct database *db)
 {
+    if (holds_statement(db)) return;
     mutex_unlock(&db->step);
+    if (db->durable && durable_waits(db)) {
+        if (atomic_load_explicit(&db->has_pending, memory_order_seq_cst)) pass_lead(db);
+        return;
+    }
     /* A writer whose try_lock failed before the unlock left its batch to us. (seq_cst: its store of has_pending, then its failed
      * try_lock; our unlock, then this load.) */
     while (atomic_load_explicit(&db->has_pending, memory_order_seq_cst) &&
@@ -395,8 +481,48 @@ static laminar_status enqueue(struct database *db, const struct pending *list,
     return status;
 }
 
+/* Group commit: while one writer's step is on its way to the disk, the others' batches gather in the queue; the first of these writers then takes them
+ * all as one step. */
+static laminar_status wait_for_step(struct database *db, struct pending *list,
+                                    struct laminar_error *err)
+{
+    struct commit_waiter waiter = {.err = err};
+    cond_init(&waiter.changed);
+    for (struct pending *p = list; p; p = p->next) p->waiter = &waiter;
+    laminar_status status = enqueue(db, list, err);
+    if (status != LAMINAR_OK) goto done;
+    if (mutex_try_lock(&db->step)) {
+        drain_queue(db);
+        engine_unlock_step(db);
+    }
+    mutex_lock(&db->queue);
+    while (!waiter.is_done) {
+        if (!waiter.is_leader) {
+            cond_wait_until(&waiter.changed, &db->queue, CLOCK_NO_DEADLINE);
+            continue;
+        }
+        waiter.is_leader = false;
+        mutex_unlock(&db->queue);
+        engine_lock_step(db); /* drains */
+        engine_unlock_step(db);
+        mutex_lock(&db->queue);
+    }
+    mutex_unlock(&db->queue);
+    status = waiter.status;
+done:
+    cond_deinit(&waiter.changed);
+    return status;
+}
+
 static laminar_status submit(struct database *db, struct pending *list, struct laminar_error *err)
 {
+    bool waits = db->durable && durable_waits(db);
+    if (db->durable) {
+        laminar_status status = durable_admit(db, err);
+        if (status != LAMINAR_OK) return status;
+    }
+    if (waits && atomic_load_explicit(&db->has_pending, memory_order_relaxed))
+        return wait_for_step(db, list, err);
     if (mutex_try_lock(&db->step)) {
         drain_queue(db);
         laminar_status status;
@@ -413,6 +539,7 @@ static laminar_status submit(struct database *db, struct pending *list, struct l
         engine_unlock_step(db);
         return status;
     }
+    if (waits) return wait_for_step(db, list, err);
     laminar_status status = enqueue(db, list, err);
     if (status != LAMINAR_OK) return status;
     while (atomic_load_explicit(&db->has_pending, memory_order_seq_cst) &&

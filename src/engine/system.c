@@ -3,6 +3,7 @@
  * One row in `tables` a relation: name, columns, and the function that makes its rows. The rows are made when a query takes its snapshots (it
  * holds control and step), so they are consistent with all else that the query reads. */
 #include "base/error.h"
+#include "engine/durable.h"
 #include "engine/engine.h"
 #include "engine/rowset.h"
 #include <stdio.h>
@@ -277,6 +278,28 @@ static void fill_settings(struct database *db, struct rowset *set)
     }
 }
 
+static laminar_status put_checkpoint(void *ctx, const struct checkpoint_info *info,
+                                     struct laminar_error *err)
+{
+    struct rowset *set = ctx;
+    (void)err;
+    rowset_int(set, (int64_t)info->id);
+    rowset_int(set, (int64_t)info->step);
+    rowset_int(set, info->created_us / 1000);
+    rowset_int(set, (int64_t)info->state_bytes);
+    rowset_int(set, (int64_t)info->bytes_written);
+    rowset_int(set, (int64_t)info->n_pieces);
+    rowset_int(set, info->duration_us);
+    rowset_int(set, info->pause_us);
+    return set->status;
+}
+
+static void fill_checkpoints(struct database *db, struct rowset *set)
+{
+    laminar_status status = database_checkpoints(db, put_checkpoint, set, NULL);
+    (void)status; /* the set keeps its own */
+}
+
 static void fill_connectors(struct database *db, struct rowset *set)
 {
     (void)db;
@@ -350,6 +373,10 @@ static const struct system_table tables[] = {
     {"system.settings",
      {TEXT("name"), TEXT("value"), TEXT("default"), TEXT("help")},
      fill_settings},
+    {"system.checkpoints",
+     {INTEGER("id"), INTEGER("step"), INTEGER("created_ms"), INTEGER("state_bytes"),
+      INTEGER("bytes_written"), INTEGER("pieces"), INTEGER("duration_us"), INTEGER("pause_us")},
+     fill_checkpoints},
     {"system.connectors",
      {TEXT("name"), BOOLEAN("is_source"), BOOLEAN("is_sink"), TEXT("help")},
      fill_connectors},

@@ -47,6 +47,7 @@ static op_constructor constructor_of(const struct plan *plan)
     case PLAN_EXPAND: return op_expand_create;
     case PLAN_SET: return op_set_create;
     case PLAN_TOP_N: return op_top_n_create;
+    case PLAN_OVER: return op_over_create;
     case PLAN_SORT: return op_sort_create;
     case PLAN_WINDOW_TABLE: return op_window_table_create;
     }
@@ -85,6 +86,7 @@ static bool is_pure(const struct plan *plan)
     case PLAN_WORKING:
     case PLAN_SET:
     case PLAN_TOP_N:
+    case PLAN_OVER:
     case PLAN_SORT:
     case PLAN_WINDOW_TABLE: return false;
     }

@@ -303,6 +303,19 @@ void circuit_finish_step(struct circuit *circuit, struct step *step)
     circuit->last_dirty = 0;
 }
 
+laminar_status circuit_restored(struct circuit *circuit, struct step *step)
+{
+    for (size_t i = 0; i < circuit->ops.n; i++) {
+        struct op *op = circuit->ops.items[i];
+        circuit_mark(circuit, (uint32_t)i);
+        if (!op->wake_us || op->is_waker) continue;
+        op->is_waker = ARRAY_PUSH(&circuit->wakers, op);
+        if (!op->is_waker) return error_oom(step->err);
+    }
+    circuit_finish_step(circuit, step);
+    return LAMINAR_OK;
+}
+
 int64_t circuit_next_wake_us(const struct circuit *circuit)
 {
     int64_t least = 0;

@@ -252,3 +252,21 @@ laminar_status key_decode(const struct key_part *parts, uint32_t n_parts, const 
     }
     return data == end ? LAMINAR_OK : malformed(err);
 }
+
+size_t key_prefix_size(const struct key_part *parts, uint32_t n_parts, const uint8_t *data,
+                       size_t size)
+{
+    size_t at = 0;
+    for (uint32_t i = 0; i < n_parts; i++) {
+        if (at >= size) return 0;
+        if (data[at++] != MARK_VALUE) continue;
+        enum phys_type phys = type_phys(parts[i].type);
+        size_t text_size, used = fixed_size(phys);
+        if (phys == PHYS_STRING || type_is_nested(parts[i].type)) {
+            uint8_t flip = parts[i].is_descending ? 0xFF : 0;
+            if (!measure(data + at, size - at, flip, &text_size, &used)) return 0;
+        }
+        at += used;
+    }
+    return at <= size ? at : 0;
+}

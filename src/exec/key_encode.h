@@ -23,4 +23,8 @@ laminar_status key_encode(const struct key_part *parts, uint32_t n_parts, const 
 laminar_status key_decode(const struct key_part *parts, uint32_t n_parts, const uint8_t *data,
                           size_t size, struct column *cols, struct laminar_error *err) must_check;
 
+/* Bytes that the values of the first n_parts parts take in a key of all parts: rows that are equal in them are equal in so many bytes. 0: malformed. */
+size_t key_prefix_size(const struct key_part *parts, uint32_t n_parts, const uint8_t *data,
+                       size_t size);
+
 #endif

@@ -188,6 +188,9 @@ laminar_status circuit_push(struct circuit *circuit, struct step *step, struct o
 void circuit_set_watermark(struct circuit *circuit, struct op *scan, int64_t watermark_us);
 /* Runs finish_step of every marked operator, in order. Failures of operators go to on_failure of the outputs behind them, not to the caller. */
 void circuit_finish_step(struct circuit *circuit, struct step *step);
+/* All operators have got their states and watermarks from a checkpoint: each of them finishes the step of that checkpoint once more, without input, which
+ * emits nothing and brings what follows from watermarks to where it was. */
+laminar_status circuit_restored(struct circuit *circuit, struct step *step) must_check;
 /* The earliest wake_us over all operators; 0 = none. */
 int64_t circuit_next_wake_us(const struct circuit *circuit);
 

@@ -3,6 +3,7 @@
  * Algebra: the rows of a partition stand in the order of the sort keys, then of the whole row, so that ties are decided the same way whatever the order of
  * arrival; a row of weight w takes w places; places [offset, offset + limit) come out. At the end of a step each partition that changed is
  * compared, place by place, with what it has shown: the difference comes out. Cost of a step: O(log n) a row, O(offset + limit) a partition touched.
+ * With ties the last place is shared: by the peers of its row (RANK() <= n), or places are groups of peers (DENSE_RANK() <= n).
  * LIMIT alone: of an append-only input the first rows that arrive, of any other the first in the order of whole rows; so a retraction is always replaced.
  * State: "rows" (all rows; of an append-only input only those that can still come out), "shown" (what has come out), "groups" (partitions).
  * One-shot: append-only in this sense; rows beyond the last place are turned away by comparing them with it. */
@@ -20,7 +21,8 @@ struct op_top_n {
     bool is_append_only; /* rows beyond the last place are of no use */
     bool is_bare;        /* LIMIT alone over append-only input */
     uint64_t offset;
-    uint64_t end; /* offset + limit; UINT64_MAX = none */
+    uint64_t end;       /* offset + limit; UINT64_MAX = none */
+    enum top_ties ties; /* without an offset */
     const struct sort_key *sort;
     uint32_t n_sort;
     const uint32_t *partition;
@@ -195,21 +197,43 @@ done:
     return status;
 }
 
+/* Going through the rows of a group: places taken so far, and the row that took the last one. */
+struct places {
+    uint64_t seen;
+    struct state_ordered_cursor last;
+};
+
+/* May the row under the cursor still take a place? If so it takes `weight`, or with TIES_DENSE one for its group. */
+static bool take_place(const struct op_top_n *top, struct places *p,
+                       const struct state_ordered_cursor *cursor, uint64_t weight)
+{
+    if (top->ties != TIES_CUT) {
+        bool is_peer = p->seen && state_ordered_are_peers(&p->last, cursor, top->n_sort);
+        if (p->seen >= top->end && !is_peer) return false;
+        p->last = *cursor;
+        if (is_peer && top->ties == TIES_DENSE) return true;
+        if (top->ties == TIES_DENSE) weight = 1;
+    } else if (p->seen >= top->end) {
+        return false;
+    }
+    if (__builtin_add_overflow(p->seen, weight, &p->seen)) p->seen = UINT64_MAX;
+    return true;
+}
+
 /* Collects the rows behind the last place, to be dropped, and notes the row at it. */
 static laminar_status collect_useless(struct op_top_n *top, uint64_t group,
                                       struct laminar_error *err)
 {
     struct state_ordered_cursor cursor;
     laminar_status status = LAMINAR_OK;
-    uint64_t seen = 0;
+    struct places places = {0};
     if (!state_ordered_first(top->rows, group, &cursor)) return LAMINAR_OK;
     do {
-        if (seen >= top->end) {
+        if (!take_place(top, &places, &cursor, (uint64_t)state_ordered_weight(&cursor))) {
             TRY(add_change(top, group, &cursor, -state_ordered_weight(&cursor), err));
             continue;
         }
-        seen += (uint64_t)state_ordered_weight(&cursor);
-        if (seen < top->end || top->groups) continue;
+        if (places.seen < top->end || top->groups) continue;
         for (uint32_t c = 0; c < top->base.n_cols; c++) column_clear(&top->bound[c]);
         TRY(state_ordered_read(&cursor, top->bound, err));
         top->has_bound = true;
@@ -241,7 +265,7 @@ static laminar_status top_n_process(struct op *op, struct step *step, uint32_t p
                           step->err));
     size_t n_rows = state_ordered_base(top->rows)->n_rows;
     if (!top->groups && n_rows > PRUNE_SLACK && (n_rows - PRUNE_SLACK) / 2 > top->end &&
-        top->is_append_only) {
+        top->is_append_only && top->ties == TIES_CUT) {
         clear_changes(top);
         TRY(collect_useless(top, 0, step->err));
         TRY(drop_useless(top, step->err));
@@ -252,14 +276,16 @@ done:
 
 /* How many of the places [offset, end) the row under the cursor takes; moves on to the first row that takes any. False at the end. */
 static bool next_place(const struct op_top_n *top, struct state_ordered_cursor *cursor,
-                       bool *has_row, uint64_t *seen, int64_t *n_places)
+                       bool *has_row, struct places *places, int64_t *n_places)
 {
-    for (; *has_row && *seen < top->end; *has_row = state_ordered_next(cursor)) {
+    for (; *has_row; *has_row = state_ordered_next(cursor)) {
         int64_t weight = state_ordered_weight(cursor);
+        uint64_t from = places->seen > top->offset ? places->seen : top->offset;
         if (weight <= 0) continue;
-        uint64_t from = *seen > top->offset ? *seen : top->offset, to;
-        if (__builtin_add_overflow(*seen, (uint64_t)weight, &to) || to > top->end) to = top->end;
-        *seen = to;
+        if (!take_place(top, places, cursor, (uint64_t)weight)) return false;
+        *n_places = weight;
+        if (top->ties != TIES_CUT) return true;
+        uint64_t to = places->seen < top->end ? places->seen : top->end;
         if (to <= from) continue;
         *n_places = (int64_t)(to - from);
         return true;
@@ -272,10 +298,10 @@ static laminar_status diff_group(struct op_top_n *top, uint64_t group, struct la
     struct state_ordered_cursor now, before;
     bool has_now = state_ordered_first(top->rows, group, &now),
          has_before = state_ordered_first(top->shown, group, &before);
-    uint64_t seen = 0;
+    struct places places = {0};
     int64_t n_places = 0;
     laminar_status status = LAMINAR_OK;
-    bool has_place = next_place(top, &now, &has_now, &seen, &n_places);
+    bool has_place = next_place(top, &now, &has_now, &places, &n_places);
     while (has_place || has_before) {
         int order = !has_place ? 1 : !has_before ? -1 : state_ordered_compare(&now, &before);
         int64_t weight = (order <= 0 ? n_places : 0) -
@@ -284,7 +310,7 @@ static laminar_status diff_group(struct op_top_n *top, uint64_t group, struct la
         if (order >= 0) has_before = state_ordered_next(&before);
         if (order > 0) continue;
         has_now = state_ordered_next(&now);
-        has_place = next_place(top, &now, &has_now, &seen, &n_places);
+        has_place = next_place(top, &now, &has_now, &places, &n_places);
     }
 done:
     return status;
@@ -433,8 +459,10 @@ laminar_status op_top_n_create(struct circuit *circuit, const struct plan *plan,
     TRY(op_init(&top->base, &top_n_class, circuit, plan, 1, err));
     top->is_one_shot = mode == CIRCUIT_ONE_SHOT;
     top->is_append_only = top->is_one_shot || plan->inputs[0]->props.is_append_only;
-    top->is_bare = top->is_append_only && plan->n_sort == 0 && plan->n_partition == 0;
+    top->is_bare = top->is_append_only && plan->n_sort == 0 && plan->n_partition == 0 &&
+                   plan->ties == TIES_CUT;
     top->offset = plan->offset;
+    top->ties = plan->ties;
     if (!plan->has_limit || __builtin_add_overflow(plan->offset, plan->limit, &top->end))
         top->end = UINT64_MAX;
     top->sort = plan->sort;

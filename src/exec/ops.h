@@ -32,5 +32,6 @@ OP_CONSTRUCTOR(asof);             /* PLAN_JOIN with STRATEGY_ASOF */
 OP_CONSTRUCTOR(union);            /* PLAN_UNION_ALL */
 OP_CONSTRUCTOR(top_n);            /* PLAN_TOP_N */
 OP_CONSTRUCTOR(sort);             /* PLAN_SORT */
+OP_CONSTRUCTOR(over);             /* PLAN_OVER */
 
 #endif

@@ -22,7 +22,14 @@ struct state_snapshot;
 struct state_sink {
     laminar_status (*write)(struct state_sink *sink, uint32_t kind, uint64_t page, uint64_t version,
                             const void *data, size_t size, struct laminar_error *err);
+    /* True: it has this very piece, which need not be made. NULL: it never has. */
+    bool (*has)(struct state_sink *sink, uint32_t kind, uint64_t page, uint64_t version);
 };
+static inline bool state_sink_has(struct state_sink *sink, uint32_t kind, uint64_t page,
+                                  uint64_t version)
+{
+    return sink->has && sink->has(sink, kind, page, version);
+}
 struct state_source { /* gives the pieces back in order of (kind, page); *size = 0 at the end */
     laminar_status (*read)(struct state_source *source, uint32_t *kind, uint64_t *page,
                            const void **data, size_t *size, struct laminar_error *err);

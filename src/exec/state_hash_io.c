@@ -191,6 +191,7 @@ laminar_status state_hash_write(struct state_snapshot *snapshot, struct state_si
     TRY(write_meta(s, sink, &buf, err));
     for (size_t i = 0; i < s->n_pages; i++) {
         const struct strbuf *piece = s->encoded ? &s->encoded[i] : &buf;
+        if (state_sink_has(sink, PAGE_PIECE, i, s->versions[i])) continue;
         if (!s->encoded) {
             strbuf_clear(&buf);
             uint64_t first = (uint64_t)i << s->layout->page_shift;

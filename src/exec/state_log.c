@@ -452,16 +452,17 @@ static laminar_status write_piece(const struct log_snapshot *snapshot, const str
                                   struct state_sink *sink, struct laminar_error *err)
 {
     uint64_t head[2] = {n, run->first_row + from};
+    bool is_tail = run->batch == &snapshot->tail_copy;
+    uint64_t version = is_tail ? n : CHUNK_ROWS + 1;
     laminar_status status;
+    if (state_sink_has(sink, PIECE_ROWS, head[1], version)) return LAMINAR_OK;
     strbuf_clear(buf);
     put_bytes(buf, head, 16);
     put_bytes(buf, &run->last_time_us, 8);
     for (uint32_t i = 0; i < snapshot->schema->n_columns; i++)
         TRY(column_encode(&run->batch->cols[i], from, n, buf, err));
     if (buf->failed) TRY(error_oom(err));
-    bool is_tail = run->batch == &snapshot->tail_copy;
-    TRY(sink->write(sink, PIECE_ROWS, run->first_row + from, is_tail ? n : CHUNK_ROWS + 1,
-                    buf->data, buf->size, err));
+    TRY(sink->write(sink, PIECE_ROWS, head[1], version, buf->data, buf->size, err));
 done:
     return status;
 }

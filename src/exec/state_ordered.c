@@ -308,7 +308,14 @@ laminar_status state_ordered_add(struct state_ordered *t, const uint64_t *groups
                                  const struct vector *cols, const int64_t *weights, size_t n,
                                  struct laminar_error *err)
 {
-    for (size_t i = 0; i < n; i++) {
+    return state_ordered_add_rows(t, groups, cols, weights, 0, n, err);
+}
+
+laminar_status state_ordered_add_rows(struct state_ordered *t, const uint64_t *groups,
+                                      const struct vector *cols, const int64_t *weights,
+                                      size_t from, size_t to, struct laminar_error *err)
+{
+    for (size_t i = from; i < to; i++) {
         begin_key(t, groups[i]);
         laminar_status status = key_encode(t->parts, t->n_parts, cols, i, &t->buf, err);
         if (!status && (t->buf.failed || t->buf.size > UINT32_MAX)) status = error_oom(err);
@@ -364,6 +371,64 @@ bool state_ordered_next(struct state_ordered_cursor *c)
 {
     c->at[c->depth - 1]++;
     return cursor_settle(c);
+}
+
+laminar_status state_ordered_seek(struct state_ordered *t, uint64_t group,
+                                  const struct vector *cols, size_t row, uint32_t n_keys,
+                                  struct state_ordered_cursor *c, bool *found,
+                                  struct laminar_error *err)
+{
+    *found = false;
+    *c = (struct state_ordered_cursor){.table = t, .group = group};
+    if (!t->root) return LAMINAR_OK;
+    begin_key(t, group);
+    laminar_status status = key_encode(t->parts, n_keys, cols, row, &t->buf, err);
+    if (!status && (t->buf.failed || t->buf.size > UINT32_MAX)) status = error_oom(err);
+    if (status) return status;
+    struct ordered_key key = key_view((const uint8_t *)t->buf.data, t->buf.size);
+    for (struct node *node = t->root;; node = node->entries[c->at[c->depth - 1]].child) {
+        ENSURE(c->depth < ORDERED_DEPTH_MAX, err);
+        c->nodes[c->depth] = node;
+        c->at[c->depth++] = node->is_leaf ? node_search(node, &key, 0, false)
+                                          : child_of(node, &key);
+        if (node->is_leaf) break;
+    }
+    struct state_ordered_cursor settled = *c;
+    *found = cursor_settle(&settled);
+    if (*found) *c = settled;
+    return LAMINAR_OK;
+}
+
+bool state_ordered_previous(struct state_ordered_cursor *c)
+{
+    if (!c->depth) return false;
+    uint32_t level = c->depth - 1;
+    while (c->at[level] == 0) {
+        if (level == 0) return false;
+        level--;
+    }
+    c->at[level]--;
+    for (; level + 1 < c->depth; level++) {
+        struct node *child = ((const struct node *)c->nodes[level])->entries[c->at[level]].child;
+        c->nodes[level + 1] = child;
+        c->at[level + 1] = child->n - 1;
+    }
+    return key_group(&cursor_entry(c)->key) == c->group;
+}
+
+int state_ordered_compare_common(const struct state_ordered_cursor *a,
+                                 const struct state_ordered_cursor *b)
+{
+    const struct ordered_key *x = &cursor_entry(a)->key, *y = &cursor_entry(b)->key;
+    return memcmp(key_bytes(x), key_bytes(y), x->size < y->size ? x->size : y->size);
+}
+
+bool state_ordered_are_peers(const struct state_ordered_cursor *a,
+                             const struct state_ordered_cursor *b, uint32_t n_keys)
+{
+    const struct ordered_key *x = &cursor_entry(a)->key, *y = &cursor_entry(b)->key;
+    size_t size = 8 + key_prefix_size(a->table->parts, n_keys, key_bytes(x) + 8, x->size - 8);
+    return y->size >= size && memcmp(key_bytes(x), key_bytes(y), size) == 0;
 }
 
 int64_t state_ordered_weight(const struct state_ordered_cursor *c)
@@ -536,6 +601,7 @@ static laminar_status ordered_write(struct state_snapshot *snapshot, struct stat
     if (s->n_leaves) qsort(s->leaves, s->n_leaves, sizeof(struct node *), by_id);
     for (size_t l = 0; l < s->n_leaves; l++) {
         const struct node *node = s->leaves[l];
+        if (state_sink_has(sink, LEAF_PIECE, node->id, node->epoch)) continue;
         strbuf_clear(&buf);
         for (uint32_t i = 0; i < node->n; i++) {
             const struct entry *entry = &node->entries[i];

@@ -26,6 +26,10 @@ struct state *state_ordered_base(struct state_ordered *table);
 laminar_status state_ordered_add(struct state_ordered *table, const uint64_t *groups,
                                  const struct vector *cols, const int64_t *weights, size_t n,
                                  struct laminar_error *err) must_check;
+/* Rows [from, to) of them; any number. */
+laminar_status state_ordered_add_rows(struct state_ordered *table, const uint64_t *groups,
+                                      const struct vector *cols, const int64_t *weights,
+                                      size_t from, size_t to, struct laminar_error *err) must_check;
 laminar_status state_ordered_remove_group(struct state_ordered *table, uint64_t group,
                                           struct laminar_error *err) must_check;
 
@@ -41,6 +45,20 @@ struct state_ordered_cursor { /* valid until the table changes */
 bool state_ordered_first(struct state_ordered *table, uint64_t group,
                          struct state_ordered_cursor *cursor);
 bool state_ordered_next(struct state_ordered_cursor *cursor);
+/* The first row of the group that is not before row `row` of cols, by the first n_keys columns of the table's order: *found = false where there is
+ * none. The cursor then stands behind the group's last row; only state_ordered_previous may follow. */
+laminar_status state_ordered_seek(struct state_ordered *table, uint64_t group,
+                                  const struct vector *cols, size_t row, uint32_t n_keys,
+                                  struct state_ordered_cursor *cursor, bool *found,
+                                  struct laminar_error *err) must_check;
+/* One row back; false at the group's first row (the cursor is of no use then). */
+bool state_ordered_previous(struct state_ordered_cursor *cursor);
+/* As state_ordered_compare for two tables of which one has the other's columns first in its order, then more: these are left out. */
+int state_ordered_compare_common(const struct state_ordered_cursor *a,
+                                 const struct state_ordered_cursor *b);
+/* Are two rows of one table and group equal in the first n_keys columns of its order? */
+bool state_ordered_are_peers(const struct state_ordered_cursor *a,
+                             const struct state_ordered_cursor *b, uint32_t n_keys);
 int64_t state_ordered_weight(const struct state_ordered_cursor *cursor);
 /* Order of the rows that two cursors stand on, of one table or of two that were made with the same options; groups come first. */
 int state_ordered_compare(const struct state_ordered_cursor *a,

@@ -156,6 +156,7 @@ static laminar_status rows_write(struct state_snapshot *head, struct state_sink 
     if (buf.failed) TRY(error_oom(err));
     TRY(sink->write(sink, PIECE_HEAD, 0, head->epoch, buf.data, buf.size, err));
     for (size_t page = 0; page < snapshot->n_pages; page++) {
+        if (state_sink_has(sink, PIECE_PAGE, page, snapshot->versions[page])) continue;
         strbuf_clear(&buf);
         encode_page(snapshot, page, &buf);
         if (buf.failed) TRY(error_oom(err));

@@ -7,7 +7,7 @@
  * PLAN_PROJECT.
  *
  * In a grouped SELECT, expressions are first bound over the rows of FROM, with stand-ins
- * (columns from STAND_IN_* on) for aggregates, window bounds and subqueries; once all are known,
+ * (columns from STAND_IN_* on) for aggregates, window bounds, window functions and subqueries; once all are known,
  * block_finish_expr replaces what equals a group key, and the stand-ins, by columns of the
  * aggregate. What is left then is a column that is neither grouped nor aggregated: an error. */
 #ifndef PLAN_BIND_H
@@ -21,7 +21,8 @@ enum {
     STAND_IN_AGGREGATE = 1 << 28,
     STAND_IN_WINDOW = 2 << 28, /* + 0: start, + 1: end */
     STAND_IN_SUBQUERY = 3 << 28,
-    STAND_IN_MASK = 3 << 28,
+    STAND_IN_OVER = 4 << 28, /* call of a window function */
+    STAND_IN_MASK = 7 << 28,
     SUBQUERY_COLUMNS_MAX = 4096
 };
 
@@ -68,6 +69,7 @@ struct clause {
     bool allows_aliases;      /* of the select list */
     bool allows_aliases_last; /* the same, but columns of enclosing queries come first */
     bool allows_unnest;
+    bool allows_overs; /* window functions */
 };
 
 /* A subquery of a grouped SELECT that waits for the aggregate: LEFT joined to it then. Its
@@ -80,7 +82,16 @@ struct pending_join {
     uint32_t base; /* first of its columns in the block's plan, once joined */
 };
 
-struct qualify;
+/* A call of a window function, with expressions over the rows of FROM until block_make_overs. */
+struct over_item {
+    struct over_call call;
+    struct expr_list partition, order;
+    struct sort_key *keys;          /* of `order`: column is the index */
+    struct expr *key, *start, *end; /* RANGE with offsets: compared with, edges (either or both) */
+    uint32_t sql_offset;
+    uint32_t column; /* of the block's plan, once it is made */
+};
+
 struct select_block {
     struct binder *b;
     struct plan_context *ctx;
@@ -89,7 +100,6 @@ struct select_block {
     struct scope scope;
     struct clause clause;
     const struct ast_select *select;
-    const struct qualify *qualify;
     uint32_t alias_depth;
     struct plan *aggregate; /* once it is made: expressions bound before are then finished */
 
@@ -107,6 +117,8 @@ struct select_block {
     /* FROM a, UNNEST(a.x) u JOIN b ...: what the next lateral table stands beside; taken by it */
     struct from_item *lateral_left;
     struct plan *unnest; /* of the select list: the node that further UNNESTs join */
+    struct over_item *overs;
+    uint32_t n_overs, over_capacity;
 };
 
 /* --- Expressions (bind_expr.c, bind_literal.c, bind_function.c) ------------------------------- */
@@ -225,17 +237,17 @@ laminar_status join_take_keys(struct plan_context *ctx, struct plan *join,
                               struct expr_list *conjuncts) must_check;
 laminar_status join_add_key(struct plan_context *ctx, struct plan *join, struct expr *left,
                             struct expr *right) must_check;
-/* QUALIFY row_number() OVER (...) <= n (bind_qualify.c) */
-struct qualify {
-    const struct ast_expr *call; /* the row_number() OVER (...); NULL: no QUALIFY */
-    uint64_t limit;
-};
-laminar_status bind_qualify(struct select_block *q, struct qualify *out) must_check;
+/* The condition of QUALIFY, over the select's rows and window functions; NULL: none. */
+laminar_status bind_qualify(struct select_block *q, struct expr **out) must_check;
 laminar_status bind_where(struct select_block *q, const struct ast_expr *where) must_check;
 
 laminar_status bind_group_by(struct select_block *q) must_check;
 laminar_status bind_aggregate_call(struct select_block *q, const struct ast_expr *ast,
                                    struct expr **out) must_check;
+bool aggregate_call_equal(const struct aggregate_call *a, const struct aggregate_call *b);
+/* Arguments, FILTER, ORDER BY and DISTINCT of an aggregate call. */
+laminar_status bind_aggregate_parts(struct select_block *q, const struct ast_expr *ast,
+                                    const char *name, struct aggregate_call *call) must_check;
 /* Puts the aggregate (and pending subqueries) over q->plan. */
 laminar_status block_make_aggregate(struct select_block *q) must_check;
 laminar_status block_finish_expr(struct select_block *q, struct expr **e) must_check;
@@ -251,6 +263,14 @@ bool is_grouping_stand_in(uint32_t column);
 /* Puts the copies of the rows over q->plan, and gives the aggregate's keys. */
 laminar_status block_expand_groups(struct select_block *q, struct expr ***group,
                                    const char ***names, uint32_t *n_group) must_check;
+
+/* Window functions (bind_over.c). In the end block_make_overs puts the nodes over q->plan, and
+ * block_finish_over replaces the stand-ins. */
+laminar_status bind_over(struct select_block *q, const struct ast_expr *ast, struct expr **out)
+    must_check;
+bool over_function_known(const char *name);
+laminar_status block_make_overs(struct select_block *q) must_check;
+void block_finish_over(const struct select_block *q, struct expr *e);
 
 /* Windows (bind_window.c). True when the name is one of the window functions. */
 bool window_function_known(const char *name);

@@ -81,10 +81,11 @@ static bool same_exprs(struct expr *const *a, struct expr *const *b, uint32_t n)
     return true;
 }
 
-static bool same_call(const struct aggregate_call *a, const struct aggregate_call *b)
+bool aggregate_call_equal(const struct aggregate_call *a, const struct aggregate_call *b)
 {
-    if (a->agg->function != b->agg->function || a->n_args != b->n_args ||
-        a->is_distinct != b->is_distinct || a->n_order != b->n_order || !a->filter != !b->filter)
+    if (!a->agg != !b->agg || (a->agg && a->agg->function != b->agg->function) ||
+        a->n_args != b->n_args || a->is_distinct != b->is_distinct || a->n_order != b->n_order ||
+        !a->filter != !b->filter)
         return false;
     if (a->filter && !expr_equal(a->filter, b->filter)) return false;
     if (!same_exprs(a->args, b->args, a->n_args) ||
@@ -102,7 +103,7 @@ static laminar_status add_call(struct select_block *q, const struct aggregate_ca
 {
     struct plan_context *ctx = q->ctx;
     for (uint32_t i = 0; i < q->n_aggs; i++) {
-        if (!same_call(&q->aggs[i], call)) continue;
+        if (!aggregate_call_equal(&q->aggs[i], call)) continue;
         *out = i;
         return LAMINAR_OK;
     }
@@ -126,8 +127,8 @@ static laminar_status add_call(struct select_block *q, const struct aggregate_ca
     return LAMINAR_OK;
 }
 
-static laminar_status bind_call_parts(struct select_block *q, const struct ast_expr *ast,
-                                      const char *name, struct aggregate_call *call)
+laminar_status bind_aggregate_parts(struct select_block *q, const struct ast_expr *ast,
+                                    const char *name, struct aggregate_call *call)
 {
     const struct ast_function *f = ast->u.function;
     CHECK(bind_arguments(q, ast, name, call));
@@ -161,7 +162,7 @@ laminar_status bind_aggregate_call(struct select_block *q, const struct ast_expr
     struct aggregate_call call = {0};
     struct clause saved = q->clause;
     q->clause = (struct clause){.name = aggregate_argument, .allows_subqueries = !q->aggregate};
-    laminar_status status = bind_call_parts(q, ast, name, &call);
+    laminar_status status = bind_aggregate_parts(q, ast, name, &call);
     q->clause = saved;
     CHECK(status);
     const char *label;
@@ -340,6 +341,7 @@ static laminar_status finish_column(struct select_block *q, struct expr **e)
         if (is_grouping_stand_in(column)) /* the key behind those of the block */
             index = aggregate_group_at(q->aggregate) + q->group.n;
         return column_of(q, index, offset, e);
+    case STAND_IN_OVER: return LAMINAR_OK; /* block_finish_over's */
     case STAND_IN_SUBQUERY: {
         column = q->pending[index / SUBQUERY_COLUMNS_MAX].base + index % SUBQUERY_COLUMNS_MAX;
         ALLOC_OR_FAIL(ctx, *e, expr_column(ctx->arena, column, q->plan->cols[column].type, true));

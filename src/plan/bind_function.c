@@ -116,10 +116,7 @@ laminar_status bind_function(struct select_block *q, const struct ast_expr *ast,
                 return plan_unsupported(ctx, f->arg_names[i].span.start,
                                         "named arguments are not supported here",
                                         "give the arguments in order");
-    if (f->over)
-        return plan_unsupported(
-            ctx, ast->span.start, "window functions (OVER) are not supported here",
-            "ROW_NUMBER() OVER (PARTITION BY ... ORDER BY ...) <= n is, in QUALIFY; for time windows use TUMBLE or HOP in GROUP BY");
+    if (f->over) return bind_over(q, ast, out);
     if (strcmp(name, "grouping") == 0 || strcmp(name, "grouping_id") == 0)
         return bind_grouping_function(q, ast, out);
     if (ast_is_unnest(ast)) return bind_unnest_call(q, ast, out);
@@ -130,6 +127,11 @@ laminar_status bind_function(struct select_block *q, const struct ast_expr *ast,
         return special_forms[i].bind(q, ast, out);
     }
     if (is_aggregate_name(ctx, name)) return bind_aggregate_call(q, ast, out);
+    if (over_function_known(name)) {
+        plan_error(ctx, LAMINAR_QUERY_FAILED, ast->span.start, "%s() needs OVER (...)", name);
+        error_hint(ctx->err, "for example %s(...) OVER (PARTITION BY k ORDER BY t)", name);
+        return LAMINAR_QUERY_FAILED;
+    }
     if (function_find(name) || library_has_scalar(ctx->functions, name))
         CHECK(refuse_modifiers(q, ast, name));
     struct expr **args;

@@ -65,6 +65,7 @@ static laminar_status check_linear(struct plan_context *ctx, struct plan **node,
     case PLAN_EXPAND: return refuse(ctx, offset, "an aggregate");
     case PLAN_DISTINCT: return refuse(ctx, offset, "DISTINCT");
     case PLAN_TOP_N: return refuse(ctx, offset, "LIMIT");
+    case PLAN_OVER: return refuse(ctx, offset, "a window function");
     case PLAN_SET: return refuse(ctx, offset, "INTERSECT or EXCEPT");
     case PLAN_RECURSIVE: return refuse(ctx, offset, "another recursive query over it");
     case PLAN_SORT:

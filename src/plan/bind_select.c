@@ -142,20 +142,6 @@ static laminar_status expand_star(struct select_block *q, const struct ast_expr 
     return LAMINAR_OK;
 }
 
-/* row_number() in the select list beside QUALIFY: known where only the first row of each
- * partition stays. */
-static laminar_status row_number_value(struct select_block *q, const struct ast_expr *ast,
-                                       struct expr **out)
-{
-    if (q->qualify->limit != 1)
-        return plan_unsupported(q->ctx, ast->span.start,
-                                "row_number() can't be shown, only limited by QUALIFY",
-                                "leave it out of the select list");
-    ALLOC_OR_FAIL(q->ctx, *out, const_int64(q->ctx->arena, 1));
-    (*out)->sql_offset = ast->span.start;
-    return LAMINAR_OK;
-}
-
 /* unnest(struct): a column for each field. */
 static laminar_status expand_struct(struct select_block *q, struct expr *e, struct item_list *items)
 {
@@ -180,7 +166,8 @@ static laminar_status bind_select_list(struct select_block *q, struct item_list 
                                 .allows_aggregates = true,
                                 .allows_subqueries = true,
                                 .allows_aliases_last = true,
-                                .allows_unnest = true};
+                                .allows_unnest = true,
+                                .allows_overs = true};
     for (size_t i = 0; i < q->select->n_items; i++) {
         const struct ast_select_item *item = &q->select->items[i];
         if (item->expr->kind == AST_EXPR_STAR) {
@@ -195,10 +182,7 @@ static laminar_status bind_select_list(struct select_block *q, struct item_list 
             CHECK(expand_struct(q, e, items));
             continue;
         }
-        if (q->qualify->call == item->expr)
-            CHECK(row_number_value(q, item->expr, &e));
-        else
-            CHECK(bind_expr(q, item->expr, &e));
+        CHECK(bind_expr(q, item->expr, &e));
         if (item->alias.text)
             CHECK(bind_name(ctx, item->alias.text, &name));
         else
@@ -300,6 +284,7 @@ static laminar_status bind_order_by(struct select_block *q, const struct ast_que
     ALLOC_OR_FAIL(ctx, keys, ARENA_ARRAY(ctx->arena, struct sort_key, n + 1));
     q->clause = (struct clause){.name = "ORDER BY",
                                 .allows_aggregates = true,
+                                .allows_overs = q->select->n_items > 0,
                                 .allows_subqueries = true,
                                 .allows_aliases = true};
     for (size_t i = 0; i < n; i++) {
@@ -368,6 +353,7 @@ static laminar_status bind_distinct_on(struct select_block *q, struct item_list 
     *n_out = 0;
     q->clause = (struct clause){.name = "DISTINCT ON",
                                 .allows_aggregates = true,
+                                .allows_overs = true,
                                 .allows_subqueries = true,
                                 .allows_aliases = true};
     for (size_t i = 0; i < on->n; i++) {
@@ -396,51 +382,24 @@ static laminar_status make_distinct_on(struct select_block *q, const uint32_t *c
     return LAMINAR_OK;
 }
 
-/* --- QUALIFY: the first rows of each partition ------------------------------------------------ */
-
-static laminar_status bind_row_limit(struct select_block *q, const struct qualify *qualify,
-                                     struct item_list *items, struct plan **out)
-{
-    struct plan_context *ctx = q->ctx;
-    const struct ast_window *window = qualify->call->u.function->over;
-    struct plan *top;
-    CHECK(plan_new(ctx, PLAN_TOP_N, 1, 0, &top));
-    ALLOC_OR_FAIL(ctx, top->partition,
-                  ARENA_ARRAY(ctx->arena, uint32_t, window->partition_by.n + 1));
-    ALLOC_OR_FAIL(ctx, top->sort, ARENA_ARRAY(ctx->arena, struct sort_key, window->order_by.n + 1));
-    q->clause = (struct clause){.name = "OVER", .allows_aggregates = true};
-    for (size_t i = 0; i < window->partition_by.n; i++)
-        CHECK(order_column(q, items, window->partition_by.items[i],
-                           &top->partition[top->n_partition++]));
-    for (size_t i = 0; i < window->order_by.n; i++) {
-        uint32_t column;
-        CHECK(order_column(q, items, window->order_by.items[i].expr, &column));
-        if (!sort_has_column(top->sort, top->n_sort, column))
-            top->sort[top->n_sort++] = make_sort_key(column, &window->order_by.items[i]);
-    }
-    top->has_limit = true;
-    top->limit = qualify->limit;
-    top->sql_offset = qualify->call->span.start;
-    *out = top;
-    return LAMINAR_OK;
-}
-
-static laminar_status put_above(struct plan_context *ctx, struct plan *top, struct plan **plan)
-{
-    ALLOC_OR_FAIL(ctx, top->cols, ARENA_ARRAY(ctx->arena, struct plan_column, (*plan)->n_cols + 1));
-    memcpy(top->cols, (*plan)->cols, (*plan)->n_cols * sizeof *top->cols);
-    top->n_cols = (*plan)->n_cols;
-    top->inputs[0] = *plan;
-    *plan = top;
-    return LAMINAR_OK;
-}
-
 /* --- SELECT ----------------------------------------------------------------------------------- */
+
+static bool window_has_aggregate(const struct plan_context *ctx, const struct ast_window *window)
+{
+    for (size_t i = 0; i < window->partition_by.n; i++)
+        if (ast_has_aggregate(ctx, window->partition_by.items[i])) return true;
+    for (size_t i = 0; i < window->order_by.n; i++)
+        if (ast_has_aggregate(ctx, window->order_by.items[i].expr)) return true;
+    return false;
+}
 
 static bool is_grouped_select(const struct plan_context *ctx, const struct ast_select *select,
                               const struct ast_query *query)
 {
     if (select->group_by_all || select->n_group_by || select->having) return true;
+    if (select->qualify && ast_has_aggregate(ctx, select->qualify)) return true;
+    for (size_t i = 0; i < select->n_windows; i++)
+        if (window_has_aggregate(ctx, select->windows[i].window)) return true;
     for (size_t i = 0; i < select->n_items; i++)
         if (ast_has_aggregate(ctx, select->items[i].expr)) return true;
     for (size_t i = 0; query && i < query->order_by.n; i++)
@@ -468,23 +427,16 @@ laminar_status bind_select(struct binder *b, struct select_block *parent,
     struct plan_context *ctx = b->ctx;
     struct select_block q = {.b = b, .ctx = ctx, .parent = parent, .select = select};
     struct item_list items = {0};
-    struct expr *having;
+    struct expr *having, *qualify;
     struct sort_key *sort = NULL;
     uint32_t n_sort = 0, *on = NULL, n_on = 0;
-    if (select->n_windows)
-        return plan_unsupported(ctx, select->windows[0].name.span.start,
-                                "the WINDOW clause is not supported", NULL);
-    struct qualify qualify = {0};
-    struct plan *top = NULL;
-    if (select->qualify) CHECK(bind_qualify(&q, &qualify));
-    q.qualify = &qualify;
     CHECK(bind_from(&q, select));
     CHECK(bind_where(&q, select->where));
     q.is_grouped = is_grouped_select(q.ctx, select, query);
     if (q.is_grouped) CHECK(bind_group_by(&q));
     CHECK(bind_select_list(&q, &items));
     CHECK(bind_having(&q, &having));
-    if (qualify.call) CHECK(bind_row_limit(&q, &qualify, &items, &top));
+    CHECK(bind_qualify(&q, &qualify));
     if (select->distinct_on.n) CHECK(bind_distinct_on(&q, &items, &on, &n_on));
     if (query) CHECK(bind_order_by(&q, query, &items, &sort, &n_sort));
     if (q.is_grouped) CHECK(block_make_aggregate(&q));
@@ -494,9 +446,15 @@ laminar_status bind_select(struct binder *b, struct select_block *parent,
         CHECK(block_finish_expr(&q, &having));
         CHECK(plan_make_filter(ctx, q.plan, having, &q.plan));
     }
+    if (qualify) CHECK(block_finish_expr(&q, &qualify));
+    if (q.n_overs) {
+        CHECK(block_make_overs(&q));
+        for (uint32_t i = 0; i < items.exprs.n; i++) block_finish_over(&q, items.exprs.items[i]);
+        if (qualify) block_finish_over(&q, qualify);
+    }
+    if (qualify) CHECK(plan_make_filter(ctx, q.plan, qualify, &q.plan));
     struct plan *plan;
     CHECK(plan_make_project(ctx, q.plan, items.exprs.items, items.names, items.exprs.n, &plan));
-    if (top) CHECK(put_above(ctx, top, &plan));
     if (select->is_distinct && !n_on) CHECK(plan_make_distinct(ctx, plan, &plan));
     if (n_on) CHECK(make_distinct_on(&q, on, n_on, sort, n_sort, &plan));
     if (query) CHECK(make_top(b, query, sort, n_sort, &plan));

@@ -237,6 +237,7 @@ static laminar_status pull(struct decorrelation *d, struct plan **node, struct e
     case PLAN_EXPAND: return refuse(d, "GROUPING SETS");
     case PLAN_UNION_ALL:
     case PLAN_SET: return refuse(d, "UNION, INTERSECT or EXCEPT");
+    case PLAN_OVER: return refuse(d, "a window function");
     case PLAN_WINDOW_TABLE: return refuse(d, "a window table function");
     case PLAN_SCAN:
     case PLAN_VALUES: break;

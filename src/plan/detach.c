@@ -442,10 +442,43 @@ static laminar_status push_top(struct detaching *d, struct plan **node, struct p
     top->partition = partition;
     top->n_partition = old->n_partition + d->n;
     top->has_limit = old->has_limit;
+    top->ties = old->ties;
     top->limit = old->limit;
     top->offset = old->offset;
     top->sql_offset = old->sql_offset;
     *node = top;
+    return LAMINAR_OK;
+}
+
+/* Each combination of outer values has its own partitions. */
+static laminar_status push_over(struct detaching *d, struct plan **node, struct pushed *out)
+{
+    struct plan_context *ctx = d->ctx;
+    struct plan *plan = *node;
+    struct pushed in;
+    uint32_t n_in = plan->inputs[0]->n_cols, *partition;
+    struct plan_column *cols;
+    CHECK(push(d, &plan->inputs[0], &in));
+    CHECK(rewrite_node(d, plan, &in));
+    uint32_t n_new = plan->inputs[0]->n_cols;
+    CHECK(new_map(d, plan->n_cols, &out->map));
+    CHECK(new_map(d, plan->n_partition + d->n, &partition));
+    ALLOC_OR_FAIL(ctx, cols,
+                  ARENA_ARRAY(ctx->arena, struct plan_column, n_new + plan->n_overs + 1));
+    memcpy(cols, plan->inputs[0]->cols, n_new * sizeof *cols);
+    for (uint32_t i = 0; i < plan->n_cols; i++) {
+        out->map[i] = i < n_in ? in.map[i] : n_new + i - n_in;
+        cols[out->map[i]] = plan->cols[i];
+    }
+    out->domain = in.domain;
+    for (uint32_t i = 0; i < plan->n_partition; i++) partition[i] = in.map[plan->partition[i]];
+    for (uint32_t i = 0; i < d->n; i++) partition[plan->n_partition + i] = in.domain[i];
+    for (uint32_t i = 0; i < plan->n_sort; i++) plan->sort[i].column = in.map[plan->sort[i].column];
+    for (uint32_t i = 0; i < plan->n_overs; i++) over_frame_remap(&plan->overs[i].frame, in.map);
+    plan->partition = partition;
+    plan->n_partition += d->n;
+    plan->cols = cols;
+    plan->n_cols = n_new + plan->n_overs;
     return LAMINAR_OK;
 }
 
@@ -531,6 +564,7 @@ static laminar_status push(struct detaching *d, struct plan **node, struct pushe
         CHECK(normalize(d, &plan->inputs[0], n, out));
         return plan_make_distinct(d->ctx, plan->inputs[0], node);
     case PLAN_TOP_N: return push_top(d, node, out);
+    case PLAN_OVER: return push_over(d, node, out);
     case PLAN_SORT: /* order is no property of a subquery's rows */
         *node = plan->inputs[0];
         return push(d, node, out);

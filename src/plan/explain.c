@@ -117,7 +117,7 @@ static void node_name(const struct plan *plan, struct strbuf *out)
         [PLAN_SCAN] = "Scan",           [PLAN_VALUES] = "Values",       [PLAN_FILTER] = "Filter",
         [PLAN_PROJECT] = "Project",     [PLAN_AGGREGATE] = "Aggregate", [PLAN_JOIN] = "Join",
         [PLAN_UNION_ALL] = "Union all", [PLAN_DISTINCT] = "Distinct",   [PLAN_TOP_N] = "Top",
-        [PLAN_SORT] = "Sort",           [PLAN_WINDOW_TABLE] = "Window"};
+        [PLAN_SORT] = "Sort",           [PLAN_WINDOW_TABLE] = "Window", [PLAN_OVER] = "Over"};
     if (plan->kind == PLAN_EXPAND) {
         strbuf_puts(out, "Grouping sets");
         return;
@@ -318,6 +318,8 @@ static void join_detail(const struct plan *plan, struct strbuf *out)
 static void top_detail(const struct plan *plan, struct strbuf *out)
 {
     if (plan->has_limit) strbuf_printf(out, "%llu", (unsigned long long)plan->limit);
+    if (plan->ties == TIES_RANK) strbuf_puts(out, " with ties");
+    if (plan->ties == TIES_DENSE) strbuf_puts(out, " groups of ties");
     if (plan->offset)
         strbuf_printf(out, "%soffset %llu", plan->has_limit ? "  " : "",
                       (unsigned long long)plan->offset);
@@ -365,6 +367,72 @@ static void unnest_detail(const struct plan *plan, struct strbuf *out)
     print_all_columns(plan, out);
 }
 
+static void print_bound(const struct over_frame *frame, const struct frame_bound *bound,
+                        const struct plan *input, struct strbuf *out)
+{
+    switch (bound->kind) {
+    case BOUND_FIRST: strbuf_puts(out, "UNBOUNDED PRECEDING"); return;
+    case BOUND_LAST: strbuf_puts(out, "UNBOUNDED FOLLOWING"); return;
+    case BOUND_CURRENT: strbuf_puts(out, "CURRENT ROW"); return;
+    case BOUND_PRECEDING:
+    case BOUND_FOLLOWING: break;
+    }
+    if (frame->unit == FRAME_RANGE) {
+        strbuf_puts(out, input->cols[bound->column].name);
+        return;
+    }
+    strbuf_printf(out, "%llu %s", (unsigned long long)bound->n,
+                  bound->kind == BOUND_PRECEDING ? "PRECEDING" : "FOLLOWING");
+}
+
+static void print_frame(const struct over_frame *frame, const struct plan *input,
+                        struct strbuf *out)
+{
+    static const char *const units[] = {
+        [FRAME_ROWS] = "ROWS", [FRAME_RANGE] = "RANGE", [FRAME_GROUPS] = "GROUPS"};
+    static const char *const excludes[] = {[EXCLUDE_NONE] = "",
+                                           [EXCLUDE_CURRENT] = " EXCLUDE CURRENT ROW",
+                                           [EXCLUDE_GROUP] = " EXCLUDE GROUP",
+                                           [EXCLUDE_TIES] = " EXCLUDE TIES"};
+    if (frame->start.kind == BOUND_FIRST && frame->end.kind == BOUND_LAST && !frame->exclude)
+        return;
+    strbuf_printf(out, " %s ", units[frame->unit]);
+    print_bound(frame, &frame->start, input, out);
+    strbuf_puts(out, " .. ");
+    print_bound(frame, &frame->end, input, out);
+    strbuf_puts(out, excludes[frame->exclude]);
+}
+
+static void over_detail(const struct plan *plan, struct strbuf *out)
+{
+    const struct plan *input = plan->inputs[0];
+    for (uint32_t i = 0; i < plan->n_overs; i++) {
+        const struct over_call *call = &plan->overs[i];
+        const struct aggregate_call *agg = &call->agg;
+        if (i) strbuf_puts(out, ", ");
+        if (call->kind == OVER_AGGREGATE) {
+            print_aggregate_call(agg, input, out);
+        } else {
+            strbuf_printf(out, "%s(", call->name);
+            print_exprs(agg->args, agg->n_args, input, out);
+            if (call->n)
+                strbuf_printf(
+                    out, "%s%lld", agg->n_args ? "; " : "",
+                    (long long)(call->kind == OVER_LAG && call->n < 0 ? -call->n : call->n));
+            strbuf_puts(out, call->ignores_nulls ? ") IGNORE NULLS" : ")");
+        }
+        print_frame(&call->frame, input, out);
+    }
+    if (plan->n_partition) {
+        strbuf_puts(out, "  per: ");
+        print_column_list(plan, plan->partition, plan->n_partition, out);
+    }
+    if (plan->n_sort) {
+        strbuf_puts(out, "  by: ");
+        print_sort(plan, out);
+    }
+}
+
 static void node_detail(const struct plan *plan, struct strbuf *out)
 {
     switch (plan->kind) {
@@ -390,6 +458,7 @@ static void node_detail(const struct plan *plan, struct strbuf *out)
         print_sort(plan, out);
         break;
     case PLAN_WINDOW_TABLE: print_window(&plan->window, plan->inputs[0], out); break;
+    case PLAN_OVER: over_detail(plan, out); break;
     }
 }
 

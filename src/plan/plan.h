@@ -84,7 +84,9 @@ enum plan_kind {
     PLAN_SORT,
     /* TABLE(TUMBLE/HOP(...)): adds window_start, window_end; one output row per window of the
      * row */
-    PLAN_WINDOW_TABLE
+    PLAN_WINDOW_TABLE,
+    /* window functions of one PARTITION BY ... ORDER BY: the input's columns, then one a call */
+    PLAN_OVER
 };
 
 /* TUMBLE and HOP in a GROUP BY, or as table function. All times are in microseconds of the
@@ -113,6 +115,64 @@ struct aggregate_call {
     uint32_t n_order;
 };
 
+/* --- Window functions --- */
+enum over_kind {
+    OVER_ROW_NUMBER,
+    OVER_RANK,
+    OVER_DENSE_RANK,
+    OVER_PERCENT_RANK,
+    OVER_CUME_DIST,
+    OVER_NTILE,
+    OVER_LAG, /* LEAD is a LAG by -n */
+    OVER_FIRST_VALUE,
+    OVER_LAST_VALUE,
+    OVER_NTH_VALUE,
+    OVER_AGGREGATE
+};
+enum frame_unit { FRAME_ROWS, FRAME_RANGE, FRAME_GROUPS };
+/* in the order in which they lie */
+enum frame_bound_kind {
+    BOUND_FIRST, /* UNBOUNDED PRECEDING */
+    BOUND_PRECEDING,
+    BOUND_CURRENT,
+    BOUND_FOLLOWING,
+    BOUND_LAST
+};
+enum frame_exclude { EXCLUDE_NONE, EXCLUDE_CURRENT, EXCLUDE_GROUP, EXCLUDE_TIES };
+struct frame_bound {
+    enum frame_bound_kind kind;
+    uint64_t n;      /* PRECEDING, FOLLOWING of ROWS and GROUPS */
+    uint32_t column; /* the same of RANGE: input column with the row's edge, of the type of `key` */
+};
+struct over_frame {
+    enum frame_unit unit;
+    struct frame_bound start, end;
+    enum frame_exclude exclude;
+    uint32_t key; /* RANGE with offsets: what edges are compared with */
+};
+struct over_call {
+    enum over_kind kind;
+    const char *name;          /* as written, for EXPLAIN */
+    struct aggregate_call agg; /* arguments: input columns or constants; `agg` of AGGREGATE alone */
+    struct data_type type;
+    bool is_nullable;
+    bool ignores_nulls;
+    int64_t n;               /* LAG: how far back; NTH_VALUE: which; NTILE: buckets */
+    struct over_frame frame; /* also of calls that have none: whole partition then */
+};
+/* What the frame of a call needs to know of the rows around one that changes. */
+enum over_reach {
+    REACH_NEAR, /* rows, groups or key values at a fixed distance */
+    /* from the partition's first row to the row or its peers: what follows changes */
+    REACH_RUNNING,
+    REACH_ALL /* anything may change everything */
+};
+enum over_reach over_call_reach(const struct over_call *call);
+/* Of one that is running: is the value before a row all that its value needs (min, max ...)? */
+bool over_call_is_own_state(const struct over_call *call);
+/* Does the value depend on peers, so that all of them change together? */
+bool over_call_sees_peers(const struct over_call *call);
+
 enum join_kind { JOIN_INNER, JOIN_LEFT, JOIN_RIGHT, JOIN_FULL, JOIN_SEMI, JOIN_ANTI, JOIN_CROSS };
 enum join_strategy {
     STRATEGY_HASH, /* symmetric: both sides' deltas probe the other's state */
@@ -135,6 +195,13 @@ struct unnest_item {
 };
 
 enum set_kind { SET_INTERSECT, SET_EXCEPT };
+
+/* TOP_N: what `limit` counts. */
+enum top_ties {
+    TIES_CUT,   /* rows */
+    TIES_RANK,  /* rows, and the peers of the last one: RANK() <= limit */
+    TIES_DENSE, /* groups of peers: DENSE_RANK() <= limit */
+};
 
 /* What the rest of the plan may rely on, of a node's output. Computed bottom-up by
  * plan_properties. */
@@ -260,6 +327,11 @@ struct plan {
     bool has_limit;
     uint64_t limit;
     uint64_t offset;
+    enum top_ties ties; /* TOP_N */
+
+    /* PLAN_OVER: partition and sort are as above, but input columns; calls */
+    struct over_call *overs;
+    uint32_t n_overs;
 };
 
 /* --- Binding and planning --------------------------------------------------------------------- */
@@ -288,8 +360,6 @@ struct plan_context {
      * as they are. */
     const char *(*variable)(void *ctx, const char *name);
     void *variable_ctx;
-    /* set by plan_query: the query has a windowed aggregate as it is written, though it may be known to have no rows */
-    bool has_window;
     /* set by plan_query: LATE DATA TO takes all columns of what is windowed */
     bool keeps_late_rows;
     uint32_t n_recursions; /* counted by the binder */

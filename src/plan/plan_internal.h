@@ -185,6 +185,10 @@ struct expr_visitor {
 laminar_status plan_visit_exprs(struct plan *plan, struct expr_visitor *visitor) must_check;
 bool plan_has_outer(const struct plan *plan);
 
+/* Input columns that the frame of a call names. */
+void over_frame_mark(const struct over_frame *frame, bool *used);
+void over_frame_remap(struct over_frame *frame, const uint32_t *map);
+
 /* --- Passes ----------------------------------------------------------------------------------- */
 /* whole tree */
 laminar_status plan_compute_properties(struct plan_context *ctx, struct plan *plan) must_check;
@@ -198,6 +202,7 @@ laminar_status rewrite_prune(struct plan_context *ctx, struct plan **plan) must_
 laminar_status rewrite_interval_joins(struct plan_context *ctx, struct plan **plan) must_check;
 /* streams only */
 laminar_status rewrite_lookup_joins(struct plan_context *ctx, struct plan **plan) must_check;
+laminar_status rewrite_top_n(struct plan_context *ctx, struct plan **plan) must_check;
 laminar_status rewrite_window_tables(struct plan_context *ctx, struct plan **plan) must_check;
 laminar_status rewrite_window_ends(struct plan_context *ctx, struct plan *plan) must_check;
 /* the last one: see bind_recursive.c */

@@ -232,6 +232,12 @@ laminar_status plan_visit_exprs(struct plan *plan, struct expr_visitor *visitor)
         CHECK(visit_optional(visitor, &call->filter, 0));
         CHECK(visit_list(visitor, call->order_args, call->n_order, 0));
     }
+    for (uint32_t i = 0; i < plan->n_overs; i++) {
+        struct aggregate_call *call = &plan->overs[i].agg;
+        CHECK(visit_list(visitor, call->args, call->n_args, 0));
+        CHECK(visit_optional(visitor, &call->filter, 0));
+        CHECK(visit_list(visitor, call->order_args, call->n_order, 0));
+    }
     CHECK(visit_list(visitor, plan->left_keys, plan->n_keys, 1));
     CHECK(visit_list(visitor, plan->right_keys, plan->n_keys, 2));
     CHECK(visit_optional(visitor, &plan->left_time, 1));

@@ -433,7 +433,7 @@ static laminar_status top_properties(struct plan_context *ctx, struct plan *plan
     struct plan_properties *props = &plan->props;
     bool input_appends = plan->inputs[0]->props.is_append_only;
     props->is_append_only = input_appends && plan->n_sort == 0 && plan->n_partition == 0;
-    if (plan->has_limit && plan->limit <= 1) {
+    if (plan->has_limit && plan->limit <= 1 && plan->ties == TIES_CUT) {
         uint32_t *key = NULL;
         CHECK(set_key(ctx, plan, plan->n_partition, &key));
         if (plan->n_partition) memcpy(key, plan->partition, plan->n_partition * sizeof *key);
@@ -471,6 +471,15 @@ static laminar_status window_table_properties(struct plan_context *ctx, struct p
     return LAMINAR_OK;
 }
 
+/* The rows of the input, each with its values as they now are. */
+static laminar_status over_properties(struct plan_context *ctx, struct plan *plan)
+{
+    struct plan_properties *props = &plan->props;
+    props->state = STATE_UNBOUNDED;
+    props->state_note = "all rows of the input";
+    return copy_key(ctx, plan, plan->inputs[0]);
+}
+
 static bool is_timely(const struct plan *plan)
 {
     if (plan->props.is_append_only) return true;
@@ -494,6 +503,7 @@ static bool is_timely(const struct plan *plan)
     case PLAN_RECURSIVE:
     case PLAN_WORKING:
     case PLAN_SET:
+    case PLAN_OVER:
     case PLAN_TOP_N: break;
     }
     return false;
@@ -527,6 +537,7 @@ static laminar_status node_properties(struct plan_context *ctx, struct plan *pla
         plan->props.is_append_only = plan->inputs[0]->props.is_append_only;
         plan->props.time_col = plan->inputs[0]->props.time_col;
         return copy_key(ctx, plan, plan->inputs[0]);
+    case PLAN_OVER: return over_properties(ctx, plan);
     case PLAN_WINDOW_TABLE: return window_table_properties(ctx, plan);
     }
     return LAMINAR_OK;

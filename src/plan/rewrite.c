@@ -4,7 +4,8 @@
  * Folding first, so that conditions known to be true or false are gone; then filters sink
  * (making join keys; again after joins were reordered), which brings projections together;
  * windows of the table form are taken in by aggregates that then stand right above them; pruning
- * comes last, when nobody needs another column. */
+ * comes last, when nobody needs another column, and once before top-N are made of window
+ * functions, which those that nobody needs would be in the way of. */
 #include "plan/plan_internal.h"
 
 laminar_status plan_rewrite(struct plan_context *ctx, struct plan **plan)
@@ -12,6 +13,7 @@ laminar_status plan_rewrite(struct plan_context *ctx, struct plan **plan)
     static laminar_status (*const passes[])(struct plan_context *, struct plan **) = {
         rewrite_fold,           rewrite_push_filters,   rewrite_join_order,
         rewrite_push_filters,   rewrite_merge_projects, rewrite_window_tables,
+        rewrite_merge_projects, rewrite_prune,          rewrite_top_n,
         rewrite_merge_projects, rewrite_fold,           rewrite_prune,
         rewrite_merge_projects,
     };

@@ -344,6 +344,62 @@ static laminar_status prune_window_table(struct plan_context *ctx, struct plan *
     return LAMINAR_OK;
 }
 
+/* Calls that nobody asks for go, and with the last of them the node. */
+static laminar_status prune_over(struct plan_context *ctx, struct plan **node, const bool *needed,
+                                 uint32_t **map)
+{
+    struct plan *plan = *node, *input = plan->inputs[0];
+    uint32_t n_in = input->n_cols, n_calls = 0, *input_map;
+    CHECK(new_map(ctx, plan->n_cols, map));
+    struct plan_column *results;
+    ALLOC_OR_FAIL(ctx, results, ARENA_ARRAY(ctx->arena, struct plan_column, plan->n_overs + 1));
+    for (uint32_t i = 0; i < plan->n_overs; i++) {
+        if (!needed[n_in + i]) continue;
+        results[n_calls] = plan->cols[n_in + i];
+        plan->overs[n_calls] = plan->overs[i];
+        (*map)[n_in + i] = n_calls++;
+    }
+    plan->n_overs = n_calls;
+    bool *used;
+    CHECK(new_flags(ctx, n_in, &used));
+    memcpy(used, needed, n_in * sizeof *used);
+    if (n_calls == 0) {
+        *node = input;
+        CHECK(prune(ctx, node, used, &input_map));
+        memcpy(*map, input_map, n_in * sizeof **map);
+        return LAMINAR_OK;
+    }
+    struct expr_visitor mark = {.visit = mark_visit, .data = used};
+    CHECK(plan_visit_exprs(plan, &mark));
+    for (uint32_t i = 0; i < plan->n_sort; i++) used[plan->sort[i].column] = true;
+    for (uint32_t i = 0; i < plan->n_partition; i++) used[plan->partition[i]] = true;
+    for (uint32_t i = 0; i < n_calls; i++) over_frame_mark(&plan->overs[i].frame, used);
+    CHECK(prune(ctx, &plan->inputs[0], used, &input_map));
+    CHECK(narrow(ctx, &plan->inputs[0], used, n_in, input_map));
+    struct expr_visitor remap = {.visit = remap_visit, .data = input_map};
+    CHECK(plan_visit_exprs(plan, &remap));
+    for (uint32_t i = 0; i < plan->n_sort; i++)
+        plan->sort[i].column = input_map[plan->sort[i].column];
+    for (uint32_t i = 0; i < plan->n_partition; i++)
+        plan->partition[i] = input_map[plan->partition[i]];
+    for (uint32_t i = 0; i < n_calls; i++) over_frame_remap(&plan->overs[i].frame, input_map);
+    input = plan->inputs[0];
+    struct plan_column *cols;
+    ALLOC_OR_FAIL(ctx, cols,
+                  ARENA_ARRAY(ctx->arena, struct plan_column, input->n_cols + n_calls + 1));
+    memcpy(cols, input->cols, input->n_cols * sizeof *cols);
+    memcpy(cols + input->n_cols, results, n_calls * sizeof *cols);
+    for (uint32_t i = 0; i < n_in; i++) {
+        (*map)[i] = input_map[i];
+        if (input_map[i] != GONE) cols[input_map[i]] = plan->cols[i];
+    }
+    for (uint32_t i = n_in; i < plan->n_cols; i++)
+        if ((*map)[i] != GONE) (*map)[i] += input->n_cols;
+    plan->cols = cols;
+    plan->n_cols = input->n_cols + n_calls;
+    return LAMINAR_OK;
+}
+
 static laminar_status prune(struct plan_context *ctx, struct plan **node, const bool *needed,
                             uint32_t **map)
 {
@@ -367,6 +423,7 @@ static laminar_status prune(struct plan_context *ctx, struct plan **node, const 
     case PLAN_DISTINCT: return prune_distinct(ctx, plan, map);
     case PLAN_TOP_N:
     case PLAN_SORT: return prune_top(ctx, plan, needed, map);
+    case PLAN_OVER: return prune_over(ctx, node, needed, map);
     case PLAN_WINDOW_TABLE: return prune_window_table(ctx, plan, needed, map);
     }
     return LAMINAR_OK;

@@ -329,8 +329,7 @@ def test_bad_config(options, error):
         LaminarConfig(**options)
 
 
-@pytest.mark.parametrize("options", [{"storage_dir": "x"}, {"jit": "auto"}, {"profile": "cluster"}, {"profile": "durable"}, {"workers": 4}, {"durability": "sync"},
-                                     {"variables": {"A": "b"}}, {"checkpoint_interval_ms": 5}], ids=str)
+@pytest.mark.parametrize("options", [{"jit": "auto"}, {"profile": "cluster"}, {"workers": 4}, {"variables": {"A": "b"}}], ids=str)
 def test_config_that_this_build_does_not_have(options):
     with pytest.raises(ConnectionError, match="not available in this build") as info:
         laminardb.open(":memory:", config=LaminarConfig(**options))

@@ -108,14 +108,32 @@ static const struct plan_case ordering[] = {
      "         └─ Scan  flights (source)  columns: time, origin, flight   [append-only, event time time]\n"},
     {"SELECT origin, dest FROM flights QUALIFY row_number() OVER (PARTITION BY origin ORDER BY time DESC) <= 3",
      "Project  origin, dest   [retracts]\n"
-     "└─ Top  3  by: order DESC  per: origin   [retracts, state: the top rows per origin]\n"
-     "   └─ Project  origin, dest, time AS order   [append-only, event time order]\n"
-     "      └─ Scan  flights (source)  columns: time, origin, dest   [append-only, event time time]\n"},
+     "└─ Top  3  by: time DESC  per: origin   [retracts, state: the top rows per origin]\n"
+     "   └─ Scan  flights (source)  columns: time, origin, dest   [append-only, event time time]\n"},
     {"SELECT origin, row_number() OVER (PARTITION BY origin ORDER BY dep_delay) AS rn FROM flights QUALIFY rn = 1",
-     "Project  origin, rn   [retracts, key (origin)]\n"
-     "└─ Top  1  by: order  per: origin   [retracts, key (origin), state: the top rows per origin]\n"
-     "   └─ Project  origin, 1 AS rn, dep_delay AS order   [append-only]\n"
-     "      └─ Scan  flights (source)  columns: origin, dep_delay   [append-only]\n"},
+     "Project  origin, 1 AS rn   [retracts, key (origin)]\n"
+     "└─ Top  1  by: dep_delay  per: origin   [retracts, key (origin), state: the top rows per origin]\n"
+     "   └─ Scan  flights (source)  columns: origin, dep_delay   [append-only]\n"},
+    {"SELECT flight FROM flights QUALIFY rank() OVER (PARTITION BY origin ORDER BY time) <= 2",
+     "Project  flight   [retracts]\n"
+     "└─ Top  2 with ties  by: time  per: origin   [retracts, state: the top rows per origin]\n"
+     "   └─ Scan  flights (source)  columns: time, origin, flight   [append-only, event time time]\n"},
+    {"SELECT flight, r FROM (SELECT flight, dense_rank() OVER w AS r, lag(flight) OVER w AS l, ntile(2) OVER w AS unused "
+     "FROM flights WINDOW w AS (PARTITION BY origin ORDER BY time)) q WHERE 2 >= r AND l > 3",
+     "Project  flight, dense_rank AS r   [retracts]\n"
+     "└─ Filter  lag > 3   [retracts]\n"
+     "   └─ Over  dense_rank(), lag(flight; 1)  per: origin  by: time   [retracts, state: all rows of the input, without bound]\n"
+     "      └─ Top  2 groups of ties  by: time  per: origin   [retracts, state: the top rows per origin]\n"
+     "         └─ Scan  flights (source)  columns: time, origin, flight   [append-only, event time time]\n"},
+    {"SELECT origin, rank() OVER (PARTITION BY origin ORDER BY dep_delay DESC) AS r, "
+     "sum(flight) OVER (ORDER BY time RANGE INTERVAL '1' HOUR PRECEDING EXCLUDE TIES) AS s FROM flights WHERE flight > 0",
+     "Project  origin, rank AS r, sum AS s   [retracts]\n"
+     "└─ Over  sum(flight) RANGE time - INTERVAL '01:00:00' .. CURRENT ROW EXCLUDE TIES  by: time   [retracts, state: all rows of the input, without bound]\n"
+     "   └─ Project  time, origin, flight, time - INTERVAL '01:00:00', rank   [retracts]\n"
+     "      └─ Over  rank()  per: origin  by: dep_delay DESC   [retracts, state: all rows of the input, without bound]\n"
+     "         └─ Project  time, origin, flight, dep_delay, time - INTERVAL '01:00:00'   [append-only, event time time]\n"
+     "            └─ Filter  flight > 0   [append-only, event time time]\n"
+     "               └─ Scan  flights (source)  columns: time, origin, flight, dep_delay   [append-only, event time time]\n"},
     {"SELECT origin, max(dep_delay) FROM flights GROUP BY origin ORDER BY count(*) DESC LIMIT 2",
      "Project  origin, max(dep_delay)   [retracts, key (origin)]\n"
      "└─ Top  2  by: order DESC   [retracts, key (origin), state: all rows of the input, without bound]\n"

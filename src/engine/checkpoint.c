@@ -1,0 +1,532 @@
+/* checkpoint.c - checkpoints of a running database: freezing between two steps, writing in the background, and bringing a database back.
+ *
+ * A freeze holds the step for as long as it takes to reference the pages of all state tables; writing them goes on beside the steps. What is not a state
+ * table (catalog, watermarks, counters, failures) is one piece, the head, object 0.
+ *
+ * Head, little-endian: u32 version, u32 relations, u64 step, i64 its time, u64 id of the next relation, settings that replaying depends on (count, then name and value),
+ * then the relations in the order of their creation: id, time, CREATE statement, watermark, rows so far, failure; where it keeps rows; its operators: name,
+ * watermarks, counters, time to wake, failure, number of states.
+ * Objects: relation id << 16, + 0 for the kept rows, + 1 ... for the states of its operators one after the other. */
+#include "base/error.h"
+#include "engine/durable_internal.h"
+#include "sql/parser.h"
+#include <string.h>
+
+enum { HEAD_VERSION = 1, POLL_MS = 500, STATES_PER_RELATION_MAX = 65535, TEXT_MAX = 1 << 24 };
+
+struct frozen {
+    uint64_t object;
+    struct state_snapshot *snapshot;
+};
+struct freeze {
+    struct strbuf head;
+    ARRAY_OF(struct frozen) states;
+    uint64_t step, log_seq;
+    int64_t pause_us;
+};
+
+/* --- Freezing ------------------------------------------------------------------------------------------------------------------------ */
+
+static void put_u64(struct strbuf *out, uint64_t value) { put_bytes(out, &value, 8); }
+static void put_text(struct strbuf *out, const char *text)
+{
+    uint64_t size = strlen(text);
+    put_u64(out, size);
+    put_bytes(out, text, size);
+}
+
+static laminar_status freeze_state(struct freeze *f, uint64_t object, struct state *state,
+                                   struct laminar_error *err)
+{
+    struct frozen frozen = {.object = object};
+    if (!ARRAY_RESERVE(&f->states, f->states.n + 1)) return error_oom(err);
+    laminar_status status = state_freeze(state, &frozen.snapshot, err);
+    if (status == LAMINAR_OK) f->states.items[f->states.n++] = frozen;
+    return status;
+}
+
+static laminar_status freeze_op(struct freeze *f, const struct op *op, uint64_t *object,
+                                struct laminar_error *err)
+{
+    laminar_status status = LAMINAR_OK;
+    put_text(&f->head, op->cls->name);
+    put_u64(&f->head, (uint64_t)op->watermark_in);
+    put_u64(&f->head, (uint64_t)op->watermark_out);
+    put_u64(&f->head, op->rows_in);
+    put_u64(&f->head, op->rows_out);
+    put_u64(&f->head, op->late_rows);
+    put_u64(&f->head, op->bad_rows);
+    put_u64(&f->head, op->wake_us);
+    put_u64(&f->head, op->has_failed);
+    put_u64(&f->head, op->states.n);
+    for (size_t i = 0; i < op->states.n; i++)
+        TRY(freeze_state(f, ++*object, op->states.items[i], err));
+done:
+    return status;
+}
+
+static laminar_status freeze_relation(struct freeze *f, const struct relation *relation,
+                                      struct laminar_error *err)
+{
+    laminar_status status = LAMINAR_OK;
+    const struct relation_runtime *runtime = relation->runtime;
+    uint64_t object = relation->id << 16;
+    put_u64(&f->head, relation->id);
+    put_u64(&f->head, (uint64_t)relation->created_us);
+    put_text(&f->head, relation->sql);
+    put_u64(&f->head, (uint64_t)runtime->watermark_us);
+    put_u64(&f->head, runtime->total_rows);
+    put_u64(&f->head, runtime->has_failed ? (uint64_t)runtime->failure.code : 0);
+    if (runtime->has_failed) {
+        put_text(&f->head, runtime->failure.message);
+        put_text(&f->head, runtime->failure.hint);
+    }
+    put_u64(&f->head, runtime->store != NULL);
+    if (runtime->store) TRY(freeze_state(f, object, store_state(runtime->store), err));
+    put_u64(&f->head, runtime->part.ops.n);
+    for (size_t i = 0; i < runtime->part.ops.n; i++)
+        TRY(freeze_op(f, runtime->part.ops.items[i], &object, err));
+    if ((object & STATES_PER_RELATION_MAX) < object - (relation->id << 16))
+        TRY(error_internal(err, __FILE__, __LINE__, "too many states in a stream"));
+done:
+    return status;
+}
+
+static const char *const replayed_settings[] = {"on_error", "time_zone", "retention_rows"};
+
+/* The caller holds control and step. */
+static laminar_status freeze_all(struct database *db, struct freeze *f, struct laminar_error *err)
+{
+    laminar_status status = LAMINAR_OK;
+    struct relation *relation;
+    uint32_t words[2] = {HEAD_VERSION, 0};
+    for (size_t i = 0; (relation = catalog_next(&db->catalog, &i));)
+        words[1] += relation->runtime != NULL;
+    f->step = db->step_number;
+    f->log_seq = db->durable->logged_seq;
+    put_bytes(&f->head, words, 8);
+    put_u64(&f->head, db->step_number);
+    put_u64(&f->head, (uint64_t)db->last_time_us);
+    put_u64(&f->head, db->catalog.next_id);
+    put_u64(&f->head, db->events_ingested);
+    put_u64(&f->head, db->events_emitted);
+    put_u64(&f->head, db->events_dropped);
+    put_u64(&f->head, ARRAY_LENGTH(replayed_settings));
+    for (size_t i = 0; i < ARRAY_LENGTH(replayed_settings); i++) {
+        put_text(&f->head, replayed_settings[i]);
+        put_text(&f->head, db->settings.text[settings_find(replayed_settings[i])]);
+    }
+    for (size_t i = 0; (relation = catalog_next(&db->catalog, &i));)
+        if (relation->runtime) TRY(freeze_relation(f, relation, err));
+    if (f->head.failed) TRY(error_oom(err));
+done:
+    return status;
+}
+
+static void freeze_deinit(struct freeze *f)
+{
+    for (size_t i = 0; i < f->states.n; i++) state_release(f->states.items[i].snapshot);
+    ARRAY_DEINIT(&f->states);
+    strbuf_deinit(&f->head);
+}
+
+/* --- Writing ------------------------------------------------------------------------------------------------------------------------- */
+
+struct page_sink {
+    struct state_sink base;
+    struct checkpoint_writer *writer;
+    uint64_t object;
+};
+
+static laminar_status sink_write(struct state_sink *base, uint32_t kind, uint64_t page,
+                                 uint64_t version, const void *data, size_t size,
+                                 struct laminar_error *err)
+{
+    struct page_sink *sink = CONTAINER_OF(base, struct page_sink, base);
+    return checkpoint_writer_put(sink->writer, sink->object, kind, page, version, data, size, err);
+}
+
+static bool sink_has(struct state_sink *base, uint32_t kind, uint64_t page, uint64_t version)
+{
+    struct page_sink *sink = CONTAINER_OF(base, struct page_sink, base);
+    return checkpoint_writer_keep(sink->writer, sink->object, kind, page, version);
+}
+
+static laminar_status write_freeze(struct database *db, struct freeze *f,
+                                   struct checkpoint_info *info, struct laminar_error *err)
+{
+    laminar_status status = LAMINAR_OK;
+    struct durable *d = db->durable;
+    struct checkpoint_writer *writer = NULL;
+    struct page_sink sink = {.base = {.write = sink_write, .has = sink_has}};
+    /* A checkpoint is never ahead of the log. */
+    TRY(durable_flush(d, err));
+    TRY(checkpoint_writer_create(d->checkpoints,
+                                 (uint64_t)db->settings.number[SETTING_ID_checkpoint_bytes_per_s],
+                                 &writer, err));
+    sink.writer = writer;
+    TRY(checkpoint_writer_put(writer, 0, 0, 0, f->step, f->head.data, f->head.size, err));
+    for (size_t i = 0; i < f->states.n; i++) {
+        sink.object = f->states.items[i].object;
+        TRY(state_write(f->states.items[i].snapshot, &sink.base, err));
+        state_release(f->states.items[i].snapshot); /* its pages need not be copied any more */
+        f->states.items[i].snapshot = NULL;
+    }
+    struct checkpoint_writer *finished = writer;
+    writer = NULL;
+    TRY(checkpoint_writer_commit(finished, info, err));
+done:
+    checkpoint_writer_abort(writer);
+    return status;
+}
+
+/* What no checkpoint needs any more. A failure leaves it for the next time. */
+static void clean_up(struct database *db)
+{
+    struct durable *d = db->durable;
+    size_t n_kept = (size_t)db->settings.number[SETTING_ID_checkpoints_kept];
+    if (checkpoint_store_retain(d->checkpoints, n_kept, NULL) != LAMINAR_OK) return;
+    uint64_t oldest_seq = checkpoint_store_at(d->checkpoints, 0).log_seq;
+    mutex_lock(&d->log);
+    laminar_status status = wal_release(d->wal, oldest_seq + 1, NULL);
+    (void)status;
+    mutex_unlock(&d->log);
+}
+
+laminar_status database_checkpoint(struct database *db, uint64_t *id, struct laminar_error *err)
+{
+    struct durable *d = db->durable;
+    laminar_status status = LAMINAR_OK;
+    struct freeze f = {0};
+    if (!d) {
+        error_set(err, LAMINAR_CHECKPOINT_FAILED,
+                  "checkpoints are disabled: the database has no storage directory");
+        error_hint(err, "open a directory instead of ':memory:'");
+        return LAMINAR_CHECKPOINT_FAILED;
+    }
+    if (d->is_closed || d->is_read_only)
+        return error_set(err, LAMINAR_CHECKPOINT_FAILED,
+                         d->is_closed ? "the connection is closed"
+                                      : "the database is opened for reading only");
+    mutex_lock(&d->checkpointing);
+    mutex_lock(&db->control);
+    engine_lock_step(db);
+    int64_t began = clock_mono_us();
+    bool was_dirty = d->is_dirty;
+    d->is_dirty = false;
+    status = freeze_all(db, &f, err);
+    f.pause_us = clock_mono_us() - began;
+    engine_unlock_step(db);
+    mutex_unlock(&db->control);
+    struct checkpoint_info info = {.step = f.step,
+                                   .log_seq = f.log_seq,
+                                   .created_us = clock_wall_us(),
+                                   .pause_us = f.pause_us};
+    if (status == LAMINAR_OK) status = write_freeze(db, &f, &info, err);
+    freeze_deinit(&f);
+    if (status == LAMINAR_OK) {
+        if (id) *id = info.id;
+        d->checkpoint_us = clock_mono_us();
+        clean_up(db);
+        checkpoint_list(d);
+    } else if (was_dirty) {
+        d->is_dirty = true;
+    }
+    mutex_unlock(&d->checkpointing);
+    return status;
+}
+
+void checkpoint_list(struct durable *d)
+{
+    mutex_lock(&d->lock);
+    d->infos.n = 0;
+    for (size_t i = 0; i < checkpoint_store_n(d->checkpoints); i++) {
+        struct checkpoint_info info = checkpoint_store_at(d->checkpoints, i);
+        if (!info.is_damaged && !ARRAY_PUSH(&d->infos, info)) break; /* only a list for readers */
+    }
+    mutex_unlock(&d->lock);
+}
+
+laminar_status database_checkpoints(struct database *db,
+                                    laminar_status (*found)(void *ctx,
+                                                            const struct checkpoint_info *info,
+                                                            struct laminar_error *err),
+                                    void *ctx, struct laminar_error *err)
+{
+    struct durable *d = db->durable;
+    laminar_status status = LAMINAR_OK;
+    if (!d) return LAMINAR_OK;
+    mutex_lock(&d->lock);
+    for (size_t i = 0; i < d->infos.n && status == LAMINAR_OK; i++)
+        status = found(ctx, &d->infos.items[i], err);
+    mutex_unlock(&d->lock);
+    return status;
+}
+
+static bool is_due(struct database *db)
+{
+    struct durable *d = db->durable;
+    int64_t interval_ms = db->settings.number[SETTING_ID_checkpoint_interval_ms];
+    uint64_t log_bytes = (uint64_t)db->settings.number[SETTING_ID_checkpoint_log_bytes];
+    if (!d->is_dirty) return false;
+    if (interval_ms && clock_mono_us() - d->checkpoint_us >= interval_ms * 1000) return true;
+    if (!log_bytes) return false;
+    mutex_lock(&d->log);
+    bool is_long = wal_total_bytes(d->wal) >= log_bytes;
+    mutex_unlock(&d->log);
+    return is_long;
+}
+
+void *checkpointer_main(void *arg)
+{
+    struct database *db = arg;
+    struct durable *d = db->durable;
+    mutex_lock(&d->lock);
+    while (!d->is_stopping) {
+        int64_t interval_ms = db->settings.number[SETTING_ID_checkpoint_interval_ms];
+        int64_t wait_ms = interval_ms && interval_ms < POLL_MS ? interval_ms : POLL_MS;
+        cond_wait_until(&d->stopping, &d->lock, clock_deadline_us(wait_ms));
+        if (d->is_stopping) break;
+        mutex_unlock(&d->lock);
+        if (is_due(db)) {
+            laminar_status status = database_checkpoint(db, NULL, NULL);
+            /* after another interval */
+            if (status != LAMINAR_OK) d->checkpoint_us = clock_mono_us();
+        }
+        mutex_lock(&d->lock);
+    }
+    mutex_unlock(&d->lock);
+    return NULL;
+}
+
+/* --- Restoring ----------------------------------------------------------------------------------------------------------------------- */
+
+struct reader {
+    const uint8_t *at, *end;
+    bool failed;
+};
+
+static uint64_t take_u64(struct reader *r)
+{
+    uint64_t value = 0;
+    if (r->end - r->at < 8) {
+        r->failed = true;
+        return 0;
+    }
+    memcpy(&value, r->at, 8);
+    r->at += 8;
+    return value;
+}
+
+/* In the arena; "" after a failure. */
+static const char *take_text(struct reader *r, struct arena *arena)
+{
+    uint64_t size = take_u64(r);
+    if (r->failed || size > TEXT_MAX || size > (uint64_t)(r->end - r->at)) {
+        r->failed = true;
+        return "";
+    }
+    const char *text = arena_strndup(arena, (const char *)r->at, (size_t)size);
+    r->at += size;
+    if (text) return text;
+    r->failed = true;
+    return "";
+}
+
+static laminar_status malformed(const char *what, struct laminar_error *err)
+{
+    return error_set(err, LAMINAR_CHECKPOINT_FAILED, "the checkpoint can't be restored: %s", what);
+}
+
+struct page_source {
+    struct state_source base;
+    struct checkpoint_reader *reader;
+};
+
+static laminar_status source_read(struct state_source *base, uint32_t *kind, uint64_t *page,
+                                  const void **data, size_t *size, struct laminar_error *err)
+{
+    struct page_source *source = CONTAINER_OF(base, struct page_source, base);
+    return checkpoint_reader_next(source->reader, kind, page, data, size, err);
+}
+
+static laminar_status restore_state(struct checkpoint_reader *reader, uint64_t object,
+                                    struct state *state, struct laminar_error *err)
+{
+    struct page_source source = {{source_read}, reader};
+    checkpoint_reader_begin(reader, object);
+    return state_restore(state, &source.base, err);
+}
+
+static laminar_status create_again(struct database *db, struct arena *arena, const char *sql,
+                                   struct laminar_error *err)
+{
+    laminar_status status;
+    struct ast_script *script;
+    struct statement_result answer = {0};
+    TRY(sql_parse(arena, sql, strlen(sql), &script, err));
+    if (script->n != 1) TRY(malformed("a relation is not one statement", err));
+    struct statement_call call = {db, sql, script->size, script->statements[0], NULL, &answer, err};
+    TRY(engine_execute(&call));
+done:
+    statement_result_deinit(&answer);
+    return status;
+}
+
+static laminar_status restore_op(struct reader *r, struct arena *arena,
+                                 struct checkpoint_reader *reader, struct op *op, uint64_t *object,
+                                 struct laminar_error *err)
+{
+    laminar_status status = LAMINAR_OK;
+    const char *name = take_text(r, arena);
+    uint64_t values[9];
+    for (size_t i = 0; i < ARRAY_LENGTH(values); i++) values[i] = take_u64(r);
+    if (r->failed) return malformed("its head is cut off", err);
+    if (strcmp(name, op->cls->name) != 0 || values[8] != op->states.n) {
+        error_set(err, LAMINAR_CHECKPOINT_FAILED,
+                  "the checkpoint can't be restored: this version of the program plans a stream in "
+                  "another way (%s with %zu states instead of %s with %llu)",
+                  op->cls->name, op->states.n, name, (unsigned long long)values[8]);
+        error_hint(err, "open it with the version that wrote it");
+        return LAMINAR_CHECKPOINT_FAILED;
+    }
+    op->watermark_in = (int64_t)values[0];
+    op->watermark_out = (int64_t)values[1];
+    op->rows_in = values[2];
+    op->rows_out = values[3];
+    op->late_rows = values[4];
+    op->bad_rows = values[5];
+    op->wake_us = values[6];
+    for (size_t i = 0; i < op->states.n; i++)
+        TRY(restore_state(reader, ++*object, op->states.items[i], err));
+    if (op->cls->restored) TRY(op->cls->restored(op, err));
+    op->has_failed = values[7] != 0;
+done:
+    return status;
+}
+
+static laminar_status restore_relation(struct database *db, struct reader *r, struct arena *arena,
+                                       struct checkpoint_reader *reader, struct laminar_error *err)
+{
+    laminar_status status = LAMINAR_OK;
+    uint64_t id = take_u64(r), created_us = take_u64(r), object = id << 16;
+    const char *sql = take_text(r, arena);
+    if (r->failed) return malformed("its head is cut off", err);
+    db->catalog.next_id = id;
+    db->replay_time_us = (int64_t)created_us;
+    status = create_again(db, arena, sql, err);
+    db->replay_time_us = 0;
+    if (status != LAMINAR_OK) return status;
+    struct relation *relation = db->catalog.order.n
+                                    ? db->catalog.order.items[db->catalog.order.n - 1]
+                                    : NULL;
+    if (!relation || relation->id != id || !relation->runtime)
+        return malformed("a statement did not make its relation", err);
+    struct relation_runtime *runtime = relation->runtime;
+    runtime->watermark_us = (int64_t)take_u64(r);
+    runtime->total_rows = take_u64(r);
+    uint64_t code = take_u64(r);
+    if (code) {
+        runtime->has_failed = true;
+        runtime->failure = LAMINAR_ERROR_INIT;
+        const char *message = take_text(r, arena), *hint = take_text(r, arena);
+        error_set(&runtime->failure, (laminar_status)code, "%s", message);
+        error_hint(&runtime->failure, "%s", hint);
+        error_object(&runtime->failure, relation->name);
+    }
+    uint64_t has_store = take_u64(r);
+    if (r->failed || has_store != (runtime->store != NULL))
+        return malformed("a relation keeps its rows in another way", err);
+    if (runtime->store) TRY(restore_state(reader, object, store_state(runtime->store), err));
+    uint64_t n_ops = take_u64(r);
+    if (r->failed || n_ops != runtime->part.ops.n)
+        TRY(malformed("this version of the program plans a stream in another way", err));
+    for (size_t i = 0; i < runtime->part.ops.n; i++)
+        TRY(restore_op(r, arena, reader, runtime->part.ops.items[i], &object, err));
+done:
+    return status;
+}
+
+static laminar_status restore_head(struct database *db, struct reader *r,
+                                   struct checkpoint_reader *reader, struct laminar_error *err)
+{
+    laminar_status status = LAMINAR_OK;
+    struct arena arena = {0};
+    uint64_t words = take_u64(r), number = take_u64(r), time_us = take_u64(r),
+             next_id = take_u64(r);
+    if ((uint32_t)words != HEAD_VERSION) return malformed("its head has an unknown version", err);
+    db->events_ingested = take_u64(r);
+    db->events_emitted = take_u64(r);
+    db->events_dropped = take_u64(r);
+    uint64_t n_settings = take_u64(r);
+    for (uint64_t i = 0; i < n_settings && !r->failed; i++) {
+        const char *name = take_text(r, &arena), *value = take_text(r, &arena);
+        if (!r->failed) TRY(settings_set(&db->settings, name, value, err));
+    }
+    for (uint32_t i = 0; i < (uint32_t)(words >> 32); i++)
+        TRY(restore_relation(db, r, &arena, reader, err));
+    if (r->failed || r->at != r->end) TRY(malformed("its head has another size", err));
+    db->catalog.next_id = next_id;
+    db->step_number = number - (number > 0);
+    db->replay_time_us = (int64_t)time_us;
+    struct step step = engine_new_step(db, err);
+    db->step_number = number;
+    db->replay_time_us = 0;
+    TRY(circuit_restored(db->circuit, &step));
+done:
+    arena_deinit(&arena);
+    return status;
+}
+
+static laminar_status restore(struct database *db, uint64_t id, struct laminar_error *err)
+{
+    laminar_status status = LAMINAR_OK;
+    struct checkpoint_reader *reader = NULL;
+    struct strbuf head = {0};
+    uint32_t kind;
+    uint64_t page;
+    const void *data;
+    size_t size;
+    TRY(checkpoint_reader_open(db->durable->checkpoints, id, &reader, err));
+    checkpoint_reader_begin(reader, 0);
+    TRY(checkpoint_reader_next(reader, &kind, &page, &data, &size, err));
+    put_bytes(&head, data, size);
+    if (head.failed) TRY(error_oom(err));
+    struct reader r = {(const uint8_t *)head.data, (const uint8_t *)head.data + head.size, false};
+    db->is_restoring = true;
+    status = restore_head(db, &r, reader, err);
+    db->is_restoring = false;
+done:
+    strbuf_deinit(&head);
+    checkpoint_reader_close(reader);
+    return status;
+}
+
+laminar_status checkpoint_restore_newest(struct database *db, uint64_t *log_seq,
+                                         struct laminar_error *err)
+{
+    struct checkpoint_store *store = db->durable->checkpoints;
+    struct laminar_error first = LAMINAR_ERROR_INIT;
+    uint64_t first_id = db->catalog.next_id;
+    *log_seq = 0;
+    size_t n = checkpoint_store_n(store);
+    for (size_t i = n; i-- > 0;) {
+        struct checkpoint_info info = checkpoint_store_at(store, i);
+        struct laminar_error own = LAMINAR_ERROR_INIT;
+        laminar_status status = restore(db, info.id, &own);
+        if (status == LAMINAR_OK) {
+            *log_seq = info.log_seq;
+            return LAMINAR_OK;
+        }
+        if (first.code == LAMINAR_OK) first = own;
+        laminar_status removed = database_remove_relations(db, err);
+        if (removed != LAMINAR_OK) return removed;
+        db->step_number = 0;
+        db->catalog.next_id = first_id;
+        if (status == LAMINAR_OUT_OF_MEMORY) break;
+    }
+    if (n == 0) return LAMINAR_OK;
+    /* Without any checkpoint the log would have to reach back to its beginning, and that has been given back. */
+    if (err) *err = first;
+    return first.code;
+}

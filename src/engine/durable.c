@@ -1,0 +1,535 @@
+/* durable.c - see durable.h: the folder and its lock, writing the log in step with the engine, the log's thread, opening and closing. */
+#include "base/error.h"
+#include "engine/durable_internal.h"
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    /* below: system relations, of which a later version may have more */
+    FIRST_USER_RELATION = 1024,
+    RETRY_MS = 100
+};
+
+/* --- Refusals ------------------------------------------------------------------------------------------------------------------------ */
+
+bool durable_waits(const struct database *db)
+{
+    return db->durable->durability == DURABILITY_SYNC && !db->durable->is_recovering;
+}
+
+bool durable_is_recovering(const struct database *db)
+{
+    return db->durable && db->durable->is_recovering;
+}
+
+static laminar_status refuse_writing(const struct durable *d, struct laminar_error *err)
+{
+    error_set(err, LAMINAR_INGESTION_FAILED, "'%.200s' is opened for reading only", d->folder);
+    error_hint(err, "open it without read_only");
+    return LAMINAR_INGESTION_FAILED;
+}
+
+laminar_status durable_admit(struct database *db, struct laminar_error *err)
+{
+    struct durable *d = db->durable;
+    if (unlikely(d->is_read_only)) return refuse_writing(d, err);
+    if (d->durability != DURABILITY_ASYNC) return LAMINAR_OK;
+    if (unlikely(atomic_load_explicit(&d->is_failing, memory_order_relaxed))) {
+        mutex_lock(&d->lock);
+        bool is_failing = atomic_load_explicit(&d->is_failing, memory_order_relaxed);
+        if (is_failing && err) *err = d->failure;
+        mutex_unlock(&d->lock);
+        if (is_failing) return LAMINAR_IO_ERROR;
+    }
+    if (likely(atomic_load_explicit(&d->queued_bytes, memory_order_relaxed) < LOG_QUEUE_BYTES_MAX))
+        return LAMINAR_OK;
+    laminar_status status = LAMINAR_OK;
+    int64_t deadline = clock_deadline_us(db->settings.number[SETTING_ID_insert_timeout_ms]);
+    atomic_fetch_add_explicit(&db->backpressure_waits, 1, memory_order_relaxed);
+    mutex_lock(&d->lock);
+    while (d->queued_bytes >= LOG_QUEUE_BYTES_MAX && status == LAMINAR_OK) {
+        cond_signal(&d->changed);
+        if (cond_wait_until(&d->room, &d->lock, deadline)) continue;
+        status = error_set(err, LAMINAR_INGESTION_FAILED,
+                           "the disk is too slow: %llu bytes wait to be written to the log",
+                           (unsigned long long)d->queued_bytes);
+        error_hint(err, "try again later, or insert less");
+        if (err) err->is_retriable = true;
+    }
+    mutex_unlock(&d->lock);
+    return status;
+}
+
+/* --- Writing to the log -------------------------------------------------------------------------------------------------------------- */
+
+/* Says in the error what is known of the rows. */
+static void explain_failure(bool is_certain, struct laminar_error *err)
+{
+    if (!err) return;
+    err->is_retriable = true;
+    if (err->hint[0] == 0)
+        error_hint(
+            err, is_certain
+                     ? "nothing was changed; try again when the disk works"
+                     : "nothing was changed in memory, but if the process ended now, the disk may "
+                       "have kept it; try again when the disk works");
+}
+
+/* Flushes, or takes back what was added. The caller holds log. */
+static laminar_status flush_or_discard(struct durable *d, struct laminar_error *err)
+{
+    laminar_status status = wal_flush(d->wal, err);
+    if (status != LAMINAR_OK) explain_failure(wal_discard(d->wal), err);
+    return status;
+}
+
+static laminar_status append_step(struct durable *d, uint64_t number, int64_t time_us,
+                                  const struct pending *list, struct laminar_error *err)
+{
+    struct strbuf *out = wal_begin(d->wal);
+    if (!out) return error_oom(err);
+    laminar_status status = record_encode_step(out, number, time_us, list, err);
+    if (status != LAMINAR_OK) {
+        wal_abort(d->wal);
+        return status;
+    }
+    return wal_end(d->wal, RECORD_STEP, NULL, err);
+}
+
+static laminar_status log_sync(struct durable *d, const struct step *step,
+                               const struct pending *list, struct laminar_error *err)
+{
+    mutex_lock(&d->log);
+    laminar_status status = append_step(d, step->number, step->time_us, list, err);
+    if (status == LAMINAR_OK) status = flush_or_discard(d, err);
+    if (status == LAMINAR_OK) d->logged_seq = wal_durable_seq(d->wal);
+    mutex_unlock(&d->log);
+    return status;
+}
+
+static void free_item(struct log_item *item)
+{
+    for (struct pending *p = item->list, *next; p; p = next) {
+        next = p->next;
+        batch_unref(p->batch);
+        relation_unref(p->relation);
+        mem_free(p);
+    }
+    mem_free(item);
+}
+
+static laminar_status log_async(struct durable *d, const struct step *step,
+                                const struct pending *list, struct laminar_error *err)
+{
+    struct log_item *item = mem_calloc(1, sizeof *item);
+    if (!item) return error_oom(err);
+    item->number = step->number;
+    item->time_us = step->time_us;
+    item->bytes = sizeof *item;
+    struct pending **link = &item->list;
+    for (const struct pending *p = list; p; p = p->next) {
+        struct pending *copy = mem_alloc(sizeof *copy);
+        if (!copy) {
+            free_item(item);
+            return error_oom(err);
+        }
+        *copy = *p;
+        copy->next = NULL;
+        relation_ref(copy->relation);
+        if (copy->batch) batch_ref(copy->batch);
+        item->bytes += sizeof *copy + (copy->batch ? copy->batch->bytes : 0);
+        *link = copy;
+        link = &copy->next;
+    }
+    mutex_lock(&d->lock);
+    if (d->tail)
+        d->tail->next = item;
+    else
+        d->head = item;
+    d->tail = item;
+    bool was_empty = d->queued_bytes == 0;
+    uint64_t bytes = atomic_fetch_add_explicit(&d->queued_bytes, item->bytes,
+                                               memory_order_relaxed) +
+                     item->bytes;
+    if (was_empty || bytes > LOG_QUEUE_BYTES_MAX / 4) cond_signal(&d->changed);
+    mutex_unlock(&d->lock);
+    d->logged_seq++;
+    return LAMINAR_OK;
+}
+
+laminar_status durable_log_step(struct database *db, const struct step *step,
+                                const struct pending *list, struct laminar_error *err)
+{
+    struct durable *d = db->durable;
+    if (d->is_recovering || d->is_closed) return LAMINAR_OK;
+    if (d->is_read_only) return refuse_writing(d, err);
+    d->is_dirty = true;
+    switch (d->durability) {
+    case DURABILITY_SYNC: return log_sync(d, step, list, err);
+    case DURABILITY_ASYNC: return log_async(d, step, list, err);
+    case DURABILITY_OFF: return LAMINAR_OK;
+    }
+    return LAMINAR_OK;
+}
+
+static struct log_item *take_item(struct durable *d)
+{
+    mutex_lock(&d->lock);
+    struct log_item *item = d->head;
+    if (item) {
+        d->head = item->next;
+        if (!d->head) d->tail = NULL;
+    }
+    mutex_unlock(&d->lock);
+    return item;
+}
+
+static void put_back(struct durable *d, struct log_item *item)
+{
+    mutex_lock(&d->lock);
+    item->next = d->head;
+    d->head = item;
+    if (!d->tail) d->tail = item;
+    mutex_unlock(&d->lock);
+}
+
+/* Encodes what the steps have queued. The caller holds log. Memory that runs out leaves the rest queued. */
+static laminar_status encode_queue(struct durable *d, struct laminar_error *err)
+{
+    laminar_status status = LAMINAR_OK;
+    struct log_item *item;
+    while (status == LAMINAR_OK && (item = take_item(d))) {
+        status = append_step(d, item->number, item->time_us, item->list, err);
+        if (status != LAMINAR_OK) {
+            put_back(d, item);
+            break;
+        }
+        mutex_lock(&d->lock);
+        atomic_fetch_sub_explicit(&d->queued_bytes, item->bytes, memory_order_relaxed);
+        cond_broadcast(&d->room);
+        mutex_unlock(&d->lock);
+        free_item(item);
+    }
+    return status;
+}
+
+laminar_status durable_flush(struct durable *d, struct laminar_error *err)
+{
+    mutex_lock(&d->log);
+    laminar_status status = encode_queue(d, err);
+    if (status == LAMINAR_OK) status = wal_flush(d->wal, err);
+    mutex_unlock(&d->log);
+    return status;
+}
+
+/* The caller holds lock. */
+static void note_outcome(struct durable *d, laminar_status status, const struct laminar_error *err)
+{
+    if (status != LAMINAR_OK) {
+        d->failure = *err;
+        d->failure.is_retriable = true;
+    }
+    atomic_store_explicit(&d->is_failing, status != LAMINAR_OK, memory_order_relaxed);
+}
+
+static void *flusher_main(void *arg)
+{
+    struct database *db = arg;
+    struct durable *d = db->durable;
+    bool is_behind = false; /* what was encoded has not been written */
+    mutex_lock(&d->lock);
+    while (!d->is_stopping) {
+        if (!d->head && !is_behind) {
+            cond_wait_until(&d->changed, &d->lock, CLOCK_NO_DEADLINE);
+            continue;
+        }
+        /* Rows gather for a while; when many have, or at the end, it goes faster. */
+        int64_t deadline = clock_deadline_us(
+            is_behind ? RETRY_MS : db->settings.number[SETTING_ID_flush_interval_ms]);
+        while (!d->is_stopping && d->queued_bytes < LOG_QUEUE_BYTES_MAX / 4 &&
+               cond_wait_until(&d->changed, &d->lock, deadline)) {}
+        mutex_unlock(&d->lock);
+        struct laminar_error err = LAMINAR_ERROR_INIT;
+        laminar_status status = durable_flush(d, &err);
+        mutex_lock(&d->lock);
+        note_outcome(d, status, &err);
+        is_behind = status != LAMINAR_OK;
+    }
+    mutex_unlock(&d->lock);
+    return NULL;
+}
+
+/* --- Statements ---------------------------------------------------------------------------------------------------------------------- */
+
+void durable_statement_begin(struct database *db)
+{
+    struct durable *d = db->durable;
+    if (!d || d->is_recovering) return;
+    engine_lock_statement(db);
+    d->statement_step = db->step_number;
+    d->statement_next_id = db->catalog.next_id;
+    db->replay_time_us = clock_wall_us();
+}
+
+void durable_statement_end(struct database *db)
+{
+    if (!db->durable || db->durable->is_recovering) return;
+    db->replay_time_us = 0;
+    engine_unlock_statement(db);
+}
+
+/* One record after what the steps have queued, and all of it on the disk; or the record is taken back. The caller holds log, and step. */
+static laminar_status log_at_once(struct durable *d, enum record_kind kind, const void *head,
+                                  size_t head_size, const void *tail, size_t tail_size,
+                                  struct laminar_error *err)
+{
+    laminar_status status = LAMINAR_OK;
+    TRY(encode_queue(d, err));
+    /* Steps that have been accepted stay, whatever comes of the statement: they go first. */
+    TRY(wal_flush(d->wal, err));
+    struct strbuf *out = wal_begin(d->wal);
+    if (!out) TRY(error_oom(err));
+    put_bytes(out, head, head_size);
+    put_bytes(out, tail, tail_size);
+    TRY(wal_end(d->wal, (uint32_t)kind, NULL, err));
+    TRY(flush_or_discard(d, err));
+    d->logged_seq = wal_durable_seq(d->wal);
+done:
+    return status;
+}
+
+laminar_status durable_log_statement(struct database *db, const char *sql, size_t size,
+                                     struct laminar_error *err)
+{
+    struct durable *d = db->durable;
+    if (!d || d->is_recovering || d->is_closed) return LAMINAR_OK;
+    if (d->is_read_only) return refuse_writing(d, err);
+    uint64_t head[3] = {d->statement_step, d->statement_next_id, (uint64_t)db->replay_time_us};
+    d->is_dirty = true;
+    mutex_lock(&d->log);
+    laminar_status status = log_at_once(d, RECORD_STATEMENT, head, sizeof head, sql, size, err);
+    mutex_unlock(&d->log);
+    return status;
+}
+
+static bool is_replayed(const char *name)
+{
+    return strcmp(name, "on_error") == 0 || strcmp(name, "time_zone") == 0 ||
+           strcmp(name, "retention_rows") == 0;
+}
+
+laminar_status durable_log_setting(struct database *db, const char *name, struct laminar_error *err)
+{
+    struct durable *d = db->durable;
+    if (!d || d->is_recovering || d->is_closed || d->is_read_only || !is_replayed(name))
+        return LAMINAR_OK;
+    const char *value = db->settings.text[settings_find(name)];
+    char head[66];
+    uint16_t size = (uint16_t)strlen(name);
+    memcpy(head, &size, 2);
+    memcpy(head + 2, name, size);
+    mutex_lock(&d->log);
+    laminar_status status = log_at_once(d, RECORD_SETTING, head, 2U + size, value, strlen(value),
+                                        err);
+    mutex_unlock(&d->log);
+    return status;
+}
+
+/* --- Opening ------------------------------------------------------------------------------------------------------------------------- */
+
+static char *join(const char *folder, const char *name)
+{
+    struct strbuf path = {0};
+    strbuf_printf(&path, "%s/%s", folder, name);
+    return strbuf_take(&path);
+}
+
+static laminar_status lock_folder(struct durable *d, struct laminar_error *err)
+{
+    laminar_status status = LAMINAR_OK;
+    bool is_locked = false;
+    char *path = join(d->folder, "LOCK");
+    if (!path) return error_oom(err);
+    if (d->is_read_only && !file_exists(path)) {
+        error_set(err, LAMINAR_CONNECTION_FAILED, "there is no database in '%.200s'", d->folder);
+        TRY(LAMINAR_CONNECTION_FAILED);
+    }
+    TRY(file_open(&d->lock_file, path, d->is_read_only ? FILE_READ : FILE_UPDATE, err));
+    TRY(file_try_lock(&d->lock_file, d->is_read_only ? FILE_LOCK_SHARED : FILE_LOCK_EXCLUSIVE,
+                      &is_locked, err));
+    if (!is_locked) {
+        error_set(err, LAMINAR_CONNECTION_IN_USE, "'%.200s' is in use by another connection",
+                  d->folder);
+        error_hint(err, "close the other one first, here or in another process");
+        if (err) err->is_retriable = true;
+        status = LAMINAR_CONNECTION_IN_USE;
+    }
+done:
+    mem_free(path);
+    return status;
+}
+
+/* The folder's own name must survive too. */
+static laminar_status make_folders(const char *folder, const char *log, const char *checkpoints,
+                                   struct laminar_error *err)
+{
+    laminar_status status = LAMINAR_OK;
+    struct strbuf parent = {0};
+    TRY(folder_create(folder, err));
+    TRY(folder_create(log, err));
+    TRY(folder_create(checkpoints, err));
+    TRY(folder_sync(folder, err));
+    const char *slash = strrchr(folder, '/');
+    if (slash)
+        strbuf_append(&parent, folder, slash == folder ? 1 : (size_t)(slash - folder));
+    else
+        strbuf_puts(&parent, ".");
+    if (parent.failed) TRY(error_oom(err));
+    TRY(folder_sync(parent.data, err));
+done:
+    strbuf_deinit(&parent);
+    return status;
+}
+
+static laminar_status recover(struct database *db, const char *log, struct laminar_error *err)
+{
+    struct durable *d = db->durable;
+    laminar_status status = LAMINAR_OK;
+    uint64_t log_seq = 0;
+    struct settings chosen = db->settings;
+    /* nobody else has the database yet: statements take control themselves */
+    d->is_recovering = true;
+    if (db->catalog.next_id < FIRST_USER_RELATION) db->catalog.next_id = FIRST_USER_RELATION;
+    /* Until a record says otherwise, as the folder's first steps were run. */
+    for (int i = 0; i < SETTING_COUNT; i++)
+        if (is_replayed(setting_table[i].name))
+            TRY(settings_set(&db->settings, setting_table[i].name, NULL, err));
+    TRY(checkpoint_restore_newest(db, &log_seq, err));
+    struct wal_options options = {
+        .folder = log,
+        .segment_bytes = (uint64_t)db->settings.number[SETTING_ID_wal_segment_bytes],
+        .is_read_only = d->is_read_only,
+        .from_seq = log_seq + 1,
+        .replay = record_replay,
+        .ctx = db};
+    TRY(wal_open(&options, &d->wal, err));
+    d->is_recovering = false;
+    d->logged_seq = wal_durable_seq(d->wal);
+    d->is_dirty = d->logged_seq > log_seq;
+    for (int i = 0; i < SETTING_COUNT; i++) { /* what the opener chose holds from here on */
+        const char *name = setting_table[i].name;
+        if (!is_replayed(name) || strcmp(chosen.text[i], db->settings.text[i]) == 0 ||
+            strcmp(chosen.text[i], setting_table[i].value) == 0)
+            continue;
+        TRY(settings_set(&db->settings, name, chosen.text[i], err));
+        TRY(durable_log_setting(db, name, err));
+    }
+done:
+    d->is_recovering = false;
+    return status;
+}
+
+laminar_status durable_open(struct database *db, const char *folder, struct laminar_error *err)
+{
+    laminar_status status = LAMINAR_OK;
+    char *log = join(folder, "log"), *checkpoints = join(folder, "checkpoints");
+    struct durable *d = mem_calloc(1, sizeof *d);
+    if (!d) {
+        mem_free(log);
+        mem_free(checkpoints);
+        return error_oom(err);
+    }
+    db->durable = d;
+    mutex_init(&d->lock);
+    mutex_init(&d->log);
+    mutex_init(&d->checkpointing);
+    cond_init(&d->changed);
+    cond_init(&d->room);
+    cond_init(&d->stopping);
+    d->durability = (enum durability)db->settings.number[SETTING_ID_durability];
+    d->is_read_only = db->settings.number[SETTING_ID_read_only] != 0;
+    d->checkpoint_us = clock_mono_us();
+    d->is_closed = true; /* until all is well */
+    d->folder = mem_strdup(folder);
+    if (!d->folder || !log || !checkpoints) TRY(error_oom(err));
+    if (!d->is_read_only) TRY(make_folders(folder, log, checkpoints, err));
+    TRY(lock_folder(d, err));
+    if (!d->is_read_only) TRY(folder_sync(folder, err)); /* LOCK */
+    TRY(checkpoint_store_open(checkpoints, d->is_read_only, &d->checkpoints, err));
+    checkpoint_list(d);
+    d->is_closed = false;
+    TRY(recover(db, log, err));
+    if (!d->is_read_only && d->durability == DURABILITY_ASYNC) {
+        TRY(thread_start(&d->flusher, "laminar-log", flusher_main, db, err));
+        d->has_flusher = true;
+    }
+    if (!d->is_read_only) {
+        TRY(thread_start(&d->checkpointer, "laminar-ckpt", checkpointer_main, db, err));
+        d->has_checkpointer = true;
+    }
+done:
+    mem_free(log);
+    mem_free(checkpoints);
+    return status;
+}
+
+/* --- Closing ------------------------------------------------------------------------------------------------------------------------- */
+
+static void stop_threads(struct durable *d)
+{
+    mutex_lock(&d->lock);
+    d->is_stopping = true;
+    cond_broadcast(&d->changed);
+    cond_broadcast(&d->stopping);
+    mutex_unlock(&d->lock);
+    if (d->has_flusher) thread_join(&d->flusher);
+    if (d->has_checkpointer) thread_join(&d->checkpointer);
+    d->has_flusher = d->has_checkpointer = false;
+}
+
+laminar_status durable_close(struct database *db, struct laminar_error *err)
+{
+    struct durable *d = db->durable;
+    laminar_status status = LAMINAR_OK;
+    if (d->is_closed) {
+        stop_threads(d);
+        return LAMINAR_OK;
+    }
+    stop_threads(d);
+    if (!d->is_read_only && d->wal) {
+        status = durable_flush(d, err);
+        if (d->durability == DURABILITY_OFF && d->is_dirty && status == LAMINAR_OK)
+            status = database_checkpoint(db, NULL, err);
+        mutex_lock(&d->log);
+        /* It says that everything before it was durable, so that damage to that is never taken for a torn tail. */
+        if (status == LAMINAR_OK && d->is_dirty)
+            status = log_at_once(d, RECORD_CLOSED, NULL, 0, NULL, 0, err);
+        mutex_unlock(&d->log);
+    }
+    d->is_closed = true;
+    file_close(&d->lock_file, NULL);
+    return status;
+}
+
+void durable_free(struct durable *d)
+{
+    if (!d) return;
+    stop_threads(d);
+    while (d->head) {
+        struct log_item *item = d->head;
+        d->head = item->next;
+        free_item(item);
+    }
+    wal_close(d->wal);
+    checkpoint_store_close(d->checkpoints);
+    file_close(&d->lock_file, NULL);
+    cond_deinit(&d->stopping);
+    cond_deinit(&d->room);
+    cond_deinit(&d->changed);
+    mutex_deinit(&d->checkpointing);
+    mutex_deinit(&d->lock);
+    mutex_deinit(&d->log);
+    ARRAY_DEINIT(&d->infos);
+    mem_free(d->folder);
+    mem_free(d);
+}

@@ -1,0 +1,77 @@
+/* durable_internal.h - shared by durable*.c and checkpoint.c. */
+#ifndef ENGINE_DURABLE_INTERNAL_H
+#define ENGINE_DURABLE_INTERNAL_H
+
+#include "engine/durable.h"
+#include "storage/wal.h"
+
+/* Kinds of records in the log. Stored. */
+enum record_kind { RECORD_STEP = 1, RECORD_STATEMENT = 2, RECORD_SETTING = 3, RECORD_CLOSED = 4 };
+
+/* A step on its way to the log's thread (async). */
+struct log_item {
+    struct log_item *next;
+    uint64_t number;
+    int64_t time_us;
+    size_t bytes;
+    struct pending *list; /* copies with references */
+};
+enum { LOG_QUEUE_BYTES_MAX = 64 << 20 };
+
+struct durable {
+    char *folder;
+    struct file lock_file;
+    enum durability durability;
+    bool is_read_only;
+    bool is_recovering;
+    bool is_closed;
+    struct checkpoint_store *checkpoints; /* guarded by checkpointing */
+    struct mutex checkpointing;           /* one checkpoint at a time; taken before control */
+    struct thread checkpointer;
+    bool has_checkpointer;
+    _Atomic int64_t checkpoint_us; /* monotonic: when the newest one was made */
+    _Atomic bool is_dirty;         /* steps or statements since */
+
+    /* the statement that is being done; step owner */
+    uint64_t statement_step, statement_next_id;
+
+    struct mutex log; /* the wal; held over its writes */
+    struct wal *wal;
+    /* of the newest step or statement that is in the log or queued for it; step owner */
+    uint64_t logged_seq;
+
+    struct mutex lock;                      /* the queue and the list of checkpoints: short */
+    ARRAY_OF(struct checkpoint_info) infos; /* a copy of what is in `checkpoints`, for readers */
+    struct cond changed;                    /* the queue, the end */
+    struct cond room;
+    struct cond stopping; /* for the checkpointer */
+    struct log_item *head, *tail;
+    _Atomic uint64_t queued_bytes;
+    struct thread flusher;
+    bool has_flusher, is_stopping;
+    _Atomic bool is_failing; /* async: the disk does not take the log */
+    struct laminar_error failure;
+};
+
+/* durable.c: all that was accepted so far is on the disk, or the error. */
+laminar_status durable_flush(struct durable *d, struct laminar_error *err) must_check;
+
+/* durable_codec.c */
+laminar_status record_encode_step(struct strbuf *out, uint64_t number, int64_t time_us,
+                                  const struct pending *list, struct laminar_error *err) must_check;
+/* Runs what the record says. */
+laminar_status record_replay(void *ctx /* struct database */, const struct wal_record *record,
+                             struct laminar_error *err) must_check;
+void put_bytes(struct strbuf *out, const void *data, size_t size);
+
+/* checkpoint.c */
+/* Brings an empty database to the newest checkpoint that reads; *log_seq: what it holds of the log; 0 = there is none. */
+laminar_status checkpoint_restore_newest(struct database *db, uint64_t *log_seq,
+                                         struct laminar_error *err) must_check;
+void *checkpointer_main(void *arg);
+/* Brings d->infos up to date. The caller holds checkpointing, or is alone. */
+void checkpoint_list(struct durable *d);
+/* All relations but the system's go. */
+laminar_status database_remove_relations(struct database *db, struct laminar_error *err) must_check;
+
+#endif

@@ -1,0 +1,145 @@
+"""Databases in a directory: what was accepted is there after closing, after kill -9, and a second opener is told."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+
+import laminardb
+import pytest
+from laminardb import CheckpointError, ConnectionError, IngestionError, LaminarConfig
+
+
+def rows(db, sql):
+    return sorted(db.query(sql).fetchall(), key=repr)
+
+
+def fill(db):
+    db.execute("CREATE SOURCE trades (sym VARCHAR, px DOUBLE, qty BIGINT)")
+    db.execute("CREATE TABLE names (sym VARCHAR PRIMARY KEY, full_name VARCHAR)")
+    db.execute("CREATE STREAM sums AS SELECT sym, sum(qty) AS qty, avg(px) AS px FROM trades GROUP BY sym")
+    db.execute("CREATE MATERIALIZED VIEW named AS SELECT n.full_name, s.qty FROM sums s JOIN names n ON s.sym = n.sym")
+    db.insert("names", [{"sym": "A", "full_name": "Acme"}, {"sym": "B", "full_name": "Bolt and Nut Company of the World"}])
+    db.insert("trades", {"sym": ["A", "B", "A"], "px": [1.5, 2.5, 3.5], "qty": [10, 20, 30]})
+
+
+@pytest.mark.parametrize("durability", ["sync", "async", "off"])
+def test_a_directory_keeps_everything(tmp_path, durability):
+    path = str(tmp_path / "db")
+    config = LaminarConfig(durability=durability)
+    with laminardb.open(path, config=config) as db:
+        fill(db)
+        expected = [rows(db, f"SELECT * FROM {name}") for name in ("trades", "names", "sums", "named")]
+    for _ in range(2):
+        with laminardb.open(path, config=config) as db:
+            assert [rows(db, f"SELECT * FROM {name}") for name in ("trades", "names", "sums", "named")] == expected
+            assert "sums" in db.list_streams()
+    with laminardb.open(path, config=config) as db:
+        db.insert("trades", {"sym": "A", "px": 5.5, "qty": 2})
+        assert rows(db, "SELECT * FROM named") == [("Acme", 42), ("Bolt and Nut Company of the World", 20)]
+
+
+def test_checkpoints(tmp_path):
+    with laminardb.open(":memory:", config=LaminarConfig(storage_dir=str(tmp_path / "db"), checkpoint_interval_ms=60000)) as db:
+        assert db.is_checkpoint_enabled
+        fill(db)
+        first = db.checkpoint()
+        db.insert("trades", {"sym": "A", "px": 5.5, "qty": 2})
+        second = db.checkpoint()
+        assert int(second) > int(first) > 0
+        assert [row[0] for row in db.query("SELECT id FROM system.checkpoints ORDER BY id").fetchall()] == [int(first), int(second)]
+        assert db.execute("SHOW CHECKPOINT STATUS").to_query_result().fetchall()[0][:2] == (True, int(second))
+    with laminardb.open(str(tmp_path / "db")) as db:
+        assert rows(db, "SELECT * FROM named") == [("Acme", 42), ("Bolt and Nut Company of the World", 20)]
+    with laminardb.open(":memory:") as db, pytest.raises(CheckpointError):
+        db.checkpoint()
+
+
+def test_a_second_opener_is_told(tmp_path):
+    path = str(tmp_path / "db")
+    with laminardb.open(path):
+        with pytest.raises(ConnectionError) as info:
+            laminardb.open(path)
+        assert info.value.code == 102
+        code = f"import laminardb\ntry:\n    laminardb.open({path!r})\nexcept laminardb.ConnectionError as e:\n    print(e.code)"
+        assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "102"
+    laminardb.open(path).close()
+
+
+def test_read_only(tmp_path):
+    path = str(tmp_path / "db")
+    with pytest.raises(ConnectionError):
+        laminardb.open(path, config=LaminarConfig(read_only=True))
+    with laminardb.open(path) as db:
+        fill(db)
+    before = sorted((p, p.stat().st_mtime_ns) for p in (tmp_path / "db").rglob("*"))
+    with laminardb.open(path, config=LaminarConfig(read_only=True)) as one, laminardb.open(path, config=LaminarConfig(read_only=True)) as two:
+        for db in (one, two):
+            assert rows(db, "SELECT * FROM sums") == [("A", 40, 2.5), ("B", 20, 2.5)]
+            with pytest.raises(IngestionError, match="reading only"):
+                db.insert("trades", {"sym": "A", "px": 5.5, "qty": 2})
+            with pytest.raises(laminardb.LaminarError, match="reading only"):
+                db.execute("DROP MATERIALIZED VIEW named")
+            assert rows(db, "SELECT count(*) FROM trades") == [(3,)]
+        with pytest.raises(ConnectionError) as info:
+            laminardb.open(path)
+        assert info.value.code == 102
+    assert sorted((p, p.stat().st_mtime_ns) for p in (tmp_path / "db").rglob("*")) == before
+
+
+WRITER = """
+import sys, threading, laminardb
+path, first, n_threads = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+db = laminardb.open(path, config=laminardb.LaminarConfig(checkpoint_interval_ms=20, wal_segment_bytes=65536))
+db.execute("CREATE SOURCE IF NOT EXISTS s (w BIGINT, n BIGINT)")
+db.execute("CREATE STREAM IF NOT EXISTS g AS SELECT w, count(*) AS c, max(n) AS m FROM s GROUP BY w")
+lock = threading.Lock()
+def write(w):
+    n = first
+    while True:
+        db.insert("s", {"w": [w, w], "n": [n, n + 1]})
+        with lock:
+            sys.stdout.write(f"{w} {n + 1}\\n")
+            sys.stdout.flush()
+        n += 2
+threads = [threading.Thread(target=write, args=(w,), daemon=True) for w in range(n_threads)]
+for t in threads: t.start()
+for t in threads: t.join()
+"""
+
+
+def test_kill_9_loses_nothing_that_was_acknowledged(tmp_path):
+    """Several writers, killed at a random moment again and again; every row that an insert had returned for is there, once."""
+    path, rounds, n_threads = str(tmp_path / "db"), int(os.environ.get("KILL_ROUNDS", "12")), 4
+    script = tmp_path / "writer.py"
+    script.write_text(WRITER)
+    first = 0
+    for i in range(rounds):
+        process = subprocess.Popen([sys.executable, str(script), path, str(first), str(n_threads)], stdout=subprocess.PIPE, text=True)
+        acknowledged = {}
+        timer = threading.Timer(0.15 + 0.02 * (i * 7 % 11), lambda p=process: p.send_signal(signal.SIGKILL))
+        lines = []
+        for line in process.stdout:
+            if not lines:
+                timer.start()
+            lines.append(line)
+        process.wait()
+        timer.cancel()
+        for line in lines:
+            if line.endswith("\n"):
+                w, n = map(int, line.split())
+                acknowledged[w] = n
+        assert acknowledged, "the writer did nothing"
+        with laminardb.open(path) as db:
+            found = {w: (count, last, distinct) for w, count, last, distinct in db.query(
+                "SELECT w, count(*), max(n), count(DISTINCT n) FROM s GROUP BY w").fetchall()}
+            for w, last in acknowledged.items():
+                assert found[w][1] >= last, f"writer {w}: {last} was acknowledged, {found[w][1]} is the last one there"
+            for w, (count, _last, distinct) in found.items():
+                assert count == distinct, f"writer {w}: rows are there twice"
+                assert count % 2 == 0, f"writer {w}: half a batch"
+            assert rows(db, "SELECT w, c, m FROM g") == rows(db, "SELECT w, count(*), max(n) FROM s GROUP BY w")
+            first = db.query("SELECT max(n) FROM s").fetchone()[0] + 1
