@@ -128,7 +128,8 @@ static laminar_status distinct_contents(struct op *op, struct step *step)
         for (size_t i = 0; i < n; i++) {
             d->slots[kept] = d->slots[i];
             d->weights[kept] = 1;
-            kept += row_state(state_hash_row(d->rows, d->slots[i]))->count > 0;
+            /* rows that are never taken back are not counted */
+            kept += !d->is_retracting || row_state(state_hash_row(d->rows, d->slots[i]))->count > 0;
         }
         if (kept) status = emit_slots(d, step, kept);
     }

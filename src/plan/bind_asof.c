@@ -53,6 +53,7 @@ static laminar_status set_match(struct asof *a, struct expr *left, struct expr *
 {
     struct plan_context *ctx = a->on.ctx;
     struct expr *e;
+    struct data_type type;
     if (a->has_match) {
         plan_error(ctx, LAMINAR_QUERY_FAILED, offset,
                    "an ASOF JOIN takes one inequality between the two times, this is the second");
@@ -61,7 +62,9 @@ static laminar_status set_match(struct asof *a, struct expr *left, struct expr *
     }
     CHECK(check_time(a, left));
     CHECK(check_time(a, right));
-    CHECK(make_comparison(ctx, ">=", left, right, offset, &e)); /* for the common type */
+    CHECK(make_comparison(ctx, ">=", left, right, offset, &e));
+    /* A comparison reads two units of time as they are; the operator needs one. */
+    CHECK(make_common(ctx, e->args, 2, "the times of an ASOF JOIN", &type));
     expr_shift(e->args[1], -(int64_t)a->n_left);
     a->join->left_time = e->args[0];
     a->join->right_time = e->args[1];

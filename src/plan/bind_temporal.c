@@ -56,7 +56,9 @@ static laminar_status set_times(struct plan_context *ctx, struct plan *join, str
                                 struct expr *right, uint32_t offset)
 {
     struct expr *e;
+    struct data_type type;
     CHECK(make_comparison(ctx, ">=", left, right, offset, &e));
+    CHECK(make_common(ctx, e->args, 2, "the times of the join", &type));
     join->left_time = e->args[0];
     join->right_time = e->args[1];
     join->asof = ASOF_GE;

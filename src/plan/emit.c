@@ -129,6 +129,7 @@ static laminar_status late_data(struct emit *e)
 {
     struct plan_context *ctx = e->ctx;
     const struct ast_qname *qname = &e->query->late_data;
+    if (e->n_windows == 0 && ctx->has_window) return LAMINAR_OK; /* known to have no rows */
     if (e->n_windows == 0) {
         plan_error(ctx, LAMINAR_QUERY_FAILED, qname->span.start,
                    "LATE DATA TO needs a time window");
@@ -168,7 +169,8 @@ laminar_status plan_resolve_emit(struct plan_context *ctx, struct plan *plan,
     }
     CHECK(resolve(&e, plan));
     if (query->late_data.n) CHECK(late_data(&e));
-    if (needs_watermark(e.mode) && e.n_windows == 0 && e.n_waiting == 0) {
+    bool has_window = e.n_windows > 0 || ctx->has_window;
+    if (needs_watermark(e.mode) && !has_window && e.n_waiting == 0) {
         plan_error(ctx, LAMINAR_QUERY_FAILED, query->emit.span.start, "%s needs a time window",
                    emit_text(query->emit.kind));
         error_hint(ctx->err,
@@ -181,7 +183,7 @@ laminar_status plan_resolve_emit(struct plan_context *ctx, struct plan *plan,
         error_hint(ctx->err, "a query without GROUP BY emits its rows as they come");
         return LAMINAR_QUERY_FAILED;
     }
-    if (e.lateness_us > 0 && e.n_windows == 0)
+    if (e.lateness_us > 0 && !has_window)
         return plan_error(ctx, LAMINAR_QUERY_FAILED, query->lateness->span.start,
                           "ALLOW LATENESS needs a time window");
     return LAMINAR_OK;

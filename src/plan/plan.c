@@ -2,6 +2,22 @@
  * resolve EMIT, properties. */
 #include "plan/bind.h"
 
+/* GROUP BY TUMBLE(...), or by a bound of the table form. */
+static bool has_windowed_aggregate(const struct plan *plan)
+{
+    bool has = plan->kind == PLAN_AGGREGATE && plan->window.kind != WINDOW_NONE;
+    if (plan->kind == PLAN_AGGREGATE) {
+        const struct plan *table = plan->inputs[0];
+        while (table->kind == PLAN_FILTER) table = table->inputs[0];
+        for (uint32_t i = 0; table->kind == PLAN_WINDOW_TABLE && i < plan->n_group; i++)
+            has |= plan->group[i]->kind == EXPR_COLUMN &&
+                   plan->group[i]->column >= table->inputs[0]->n_cols;
+    }
+    for (uint32_t i = 0; i < plan->n_inputs && !has; i++)
+        has = has_windowed_aggregate(plan->inputs[i]);
+    return has;
+}
+
 laminar_status plan_query(struct plan_context *ctx, const struct ast_query *query,
                           struct plan **out)
 {
@@ -9,6 +25,7 @@ laminar_status plan_query(struct plan_context *ctx, const struct ast_query *quer
     struct plan *plan;
     CHECK(bind_query(&b, NULL, query, &plan));
     ctx->keeps_late_rows = ctx->is_stream && query->late_data.n > 0;
+    ctx->has_window = has_windowed_aggregate(plan);
     CHECK(plan_rewrite(ctx, &plan));
     CHECK(plan_resolve_emit(ctx, plan, query));
     CHECK(plan_compute_properties(ctx, plan));
@@ -37,21 +54,32 @@ laminar_status plan_expr(struct plan_context *ctx, const struct ast_expr *ast,
 
 /* --- Assignment ------------------------------------------------------------------------------- */
 
-/* Conversions that INSERT makes beyond the implicit ones: those that keep the value or fail. */
-static bool is_assignable(struct data_type from, struct data_type to)
+/* Conversions that INSERT makes beyond the implicit ones: those that keep the value or fail. A whole decimal is how an integer beyond BIGINT is
+ * written; a NULL within a nested constant is a text until now. */
+static bool is_assignable(struct data_type from, struct data_type to, bool is_constant)
 {
     if (type_is_integer(from) && type_is_numeric(to)) return true;
     if (type_is_numeric(from) && (type_is_float(to) || to.id == LAMINAR_TYPE_DECIMAL)) return true;
+    if (from.id == LAMINAR_TYPE_DECIMAL && from.scale == 0 && type_is_integer(to)) return true;
     if (type_is_timestamp(from) && type_is_timestamp(to)) return true;
     if (from.id == LAMINAR_TYPE_TIME && to.id == LAMINAR_TYPE_TIME) return true;
-    return from.id == LAMINAR_TYPE_VARCHAR && to.id == LAMINAR_TYPE_JSON;
+    if (from.id == LAMINAR_TYPE_VARCHAR && to.id == LAMINAR_TYPE_JSON) return true;
+    bool is_nested = from.info && to.info && from.info->n_fields > 0 && from.id == to.id &&
+                     from.info->n_fields == to.info->n_fields;
+    for (uint32_t i = 0; is_nested && i < from.info->n_fields; i++) {
+        struct data_type a = from.info->fields[i].type, b = to.info->fields[i].type;
+        is_nested = cast_is_implicit(a, b, is_constant && a.id == LAMINAR_TYPE_VARCHAR) ||
+                    is_assignable(a, b, is_constant);
+    }
+    return is_nested;
 }
 
 laminar_status plan_assign(struct plan_context *ctx, struct expr *e, struct data_type type,
                            const char *column, struct expr **out)
 {
+    bool is_constant = !expr_has_columns(e);
     bool is_literal = e->kind == EXPR_CONST && e->type.id == LAMINAR_TYPE_VARCHAR;
-    if (cast_is_implicit(e->type, type, is_literal) || is_assignable(e->type, type))
+    if (cast_is_implicit(e->type, type, is_literal) || is_assignable(e->type, type, is_constant))
         return make_coerced(ctx, e, type, out);
     plan_error(ctx, LAMINAR_BATCH_SCHEMA_MISMATCH, e->sql_offset,
                "column \"%s\" is %s, the value is %s", column, TYPE_TEXT(type), TYPE_TEXT(e->type));

@@ -360,6 +360,8 @@ struct plan_context {
      * as they are. */
     const char *(*variable)(void *ctx, const char *name);
     void *variable_ctx;
+    /* set by plan_query: the query has a windowed aggregate as it is written, though it may be known to have no rows */
+    bool has_window;
     /* set by plan_query: LATE DATA TO takes all columns of what is windowed */
     bool keeps_late_rows;
     uint32_t n_recursions; /* counted by the binder */

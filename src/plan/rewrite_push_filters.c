@@ -70,6 +70,14 @@ static laminar_status push_project(struct plan_context *ctx, struct plan **node,
     return place(ctx, node, &stay);
 }
 
+/* A condition on the bounds of a window table's windows: it stays above the aggregate, which then stands right above the table and takes it over. */
+static bool is_on_bounds(const struct plan *aggregate, const struct expr *e)
+{
+    const struct plan *input = aggregate->inputs[0];
+    while (input->kind == PLAN_FILTER) input = input->inputs[0];
+    return input->kind == PLAN_WINDOW_TABLE && !expr_columns_within(e, 0, input->inputs[0]->n_cols);
+}
+
 /* Conditions on group keys hold for all rows of a group or for none. */
 static laminar_status push_aggregate(struct plan_context *ctx, struct plan **node,
                                      struct expr_list *preds)
@@ -79,9 +87,14 @@ static laminar_status push_aggregate(struct plan_context *ctx, struct plan **nod
     struct expr_list on_keys = {0}, stay = {0}, sink = {0};
     CHECK(split_by_columns(ctx, preds, at, at + aggregate->n_group, &on_keys, &stay));
     for (uint32_t i = 0; i < on_keys.n; i++) {
-        expr_shift(on_keys.items[i], -(int64_t)at);
-        CHECK(expr_list_push(ctx, &sink,
-                             expr_substitute(ctx->arena, on_keys.items[i], aggregate->group)));
+        struct expr *below = expr_copy(ctx->arena, on_keys.items[i]);
+        if (!below) return error_oom(ctx->err);
+        expr_shift(below, -(int64_t)at);
+        below = expr_substitute(ctx->arena, below, aggregate->group);
+        if (below && is_on_bounds(aggregate, below))
+            CHECK(expr_list_push(ctx, &stay, on_keys.items[i]));
+        else
+            CHECK(expr_list_push(ctx, &sink, below));
     }
     CHECK(push(ctx, &aggregate->inputs[0], &sink));
     return place(ctx, node, &stay);

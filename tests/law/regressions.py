@@ -1,0 +1,94 @@
+"""Bugs that generated queries found: each a script that showed one, named after it.
+
+A script with a `reason` shows a bug that is not fixed yet; the test fails when it is, so that the reason goes.
+"""
+
+from __future__ import annotations
+
+from script import Script, Step, Table
+
+SCRIPTS: list[Script] = [
+    Script(
+        "insert_whole_number_beyond_bigint",  # it was refused as a DECIMAL
+        [Table("r0", "CREATE TABLE r0 (k BIGINT, u BIGINT UNSIGNED, PRIMARY KEY (k))", [("k", "BIGINT"), ("u", "UBIGINT")])],
+        [
+            Step("create", "CREATE STREAM q AS SELECT u FROM r0"),
+            Step("subscribe", ""),
+            Step("sql", "INSERT INTO r0 VALUES (1, 18446744073709551615), (2, 0)"),
+        ],
+        "SELECT u FROM r0",
+        duck="SELECT u FROM r0",
+        contents={"r0": ["(1, 18446744073709551615)", "(2, 0)"]},
+    ),
+    Script(
+        "insert_struct_with_null",  # the null was a text
+        [Table("r0", "CREATE TABLE r0 (k BIGINT, s STRUCT<a BIGINT, b VARCHAR>, PRIMARY KEY (k))", [("k", "BIGINT"), ("s", "STRUCT(a BIGINT, b VARCHAR)")])],
+        [
+            Step("create", "CREATE STREAM q AS SELECT s FROM r0"),
+            Step("subscribe", ""),
+            Step("sql", "INSERT INTO r0 VALUES (1, {'a': NULL, 'b': 'x'}), (2, {'a': 1, 'b': NULL})"),
+        ],
+        "SELECT s FROM r0",
+        duck="SELECT s FROM r0",
+        contents={"r0": ["(1, {'a': NULL, 'b': 'x'})", "(2, {'a': 1, 'b': NULL})"]},
+    ),
+    Script(
+        "asof_times_of_two_units",  # microseconds were compared with milliseconds
+        [
+            Table("r0", "CREATE SOURCE r0 (i INT, ts TIMESTAMP) WITH ('retention' = 'all')", [("i", "INT"), ("ts", "TIMESTAMP")]),
+            Table("r1", "CREATE SOURCE r1 (k INT, ts TIMESTAMP(3)) WITH ('retention' = 'all')", [("k", "INT"), ("ts", "TIMESTAMP")]),
+        ],
+        [
+            Step("create", "CREATE STREAM q AS SELECT a.i, b.ts FROM r0 a ASOF LEFT JOIN r1 b ON a.i = b.k AND a.ts < b.ts"),
+            Step("subscribe", ""),
+            Step("sql", "INSERT INTO r0 VALUES (1, TIMESTAMP '2026-01-01 00:00:30.050')"),
+            Step("sql", "INSERT INTO r1 VALUES (1, TIMESTAMP '2026-01-01 00:00:31.055')"),
+        ],
+        "SELECT a.i, b.ts FROM r0 a ASOF LEFT JOIN r1 b ON a.i = b.k AND a.ts < b.ts",
+        duck="SELECT a.i, b.ts FROM r0 a ASOF LEFT JOIN r1 b ON a.i = b.k AND a.ts < b.ts",
+        contents={"r0": ["(1, TIMESTAMP '2026-01-01 00:00:30.050')"], "r1": ["(1, TIMESTAMP '2026-01-01 00:00:31.055')"]},
+    ),
+    Script(
+        "emit_of_a_window_without_rows",  # the window was gone when EMIT looked for it
+        [Table("r0", "CREATE SOURCE r0 (ts TIMESTAMP, WATERMARK FOR ts) WITH ('retention' = 'all')", [("ts", "TIMESTAMP")])],
+        [
+            Step("create", "CREATE STREAM q AS SELECT TUMBLE(ts, INTERVAL '10' SECOND) AS w, count(*) AS n FROM r0 "
+                 "GROUP BY TUMBLE(ts, INTERVAL '10' SECOND) HAVING FALSE EMIT FINAL"),
+            Step("subscribe", ""),
+            Step("sql", "INSERT INTO r0 VALUES (TIMESTAMP '2026-01-01 00:00:31.055')"),
+            Step("watermark", "r0", 1798761600000),
+        ],
+        "SELECT TUMBLE(ts, INTERVAL '10' SECOND) AS w, count(*) AS n FROM r0 GROUP BY TUMBLE(ts, INTERVAL '10' SECOND) HAVING FALSE",
+        at_end_only=True,
+    ),
+    Script(
+        "having_on_the_bound_of_a_window_table",  # it came between the window and its aggregate
+        [Table("r0", "CREATE SOURCE r0 (k BIGINT, ts TIMESTAMP, WATERMARK FOR ts) WITH ('retention' = 'all')", [("k", "BIGINT"), ("ts", "TIMESTAMP")])],
+        [
+            Step("create", "CREATE STREAM q AS SELECT a.window_start, count(*) AS n FROM TUMBLE(r0, ts, INTERVAL '10' SECOND) a WHERE a.k > 0 "
+                 "GROUP BY a.window_start HAVING a.window_start > TIMESTAMP '2026-01-01 00:00:05' EMIT ON WINDOW CLOSE"),
+            Step("subscribe", ""),
+            Step("sql", "INSERT INTO r0 VALUES (1, TIMESTAMP '2026-01-01 00:00:31.055'), (1, TIMESTAMP '2026-01-01 00:00:01'), "
+                 "(0, TIMESTAMP '2026-01-01 00:00:41')"),
+            Step("watermark", "r0", 1798761600000),
+        ],
+        "SELECT a.window_start, count(*) AS n FROM TUMBLE(r0, ts, INTERVAL '10' SECOND) a WHERE a.k > 0 "
+        "GROUP BY a.window_start HAVING a.window_start > TIMESTAMP '2026-01-01 00:00:05'",
+        duck="SELECT TIMESTAMP '2026-01-01 00:00:30', count(*) FROM r0 WHERE k > 0 AND ts > TIMESTAMP '2026-01-01 00:00:10'",
+        contents={"r0": ["(1, TIMESTAMP '2026-01-01 00:00:31.055')", "(1, TIMESTAMP '2026-01-01 00:00:01')", "(0, TIMESTAMP '2026-01-01 00:00:41')"]},
+        at_end_only=True,
+    ),
+    Script(
+        "distinct_within_a_union_that_retracts",  # rows of a DISTINCT that never takes any back were not read
+        [Table("r0", "CREATE SOURCE r0 (k BIGINT) WITH ('retention' = 'all')", [("k", "BIGINT")])],
+        [
+            Step("create", "CREATE STREAM q AS SELECT DISTINCT k FROM r0 UNION ALL SELECT count(*) AS n FROM r0"),
+            Step("sql", "INSERT INTO r0 VALUES (18), (18)"),
+            Step("subscribe", ""),
+            Step("sql", "INSERT INTO r0 VALUES (19)"),
+        ],
+        "SELECT DISTINCT k FROM r0 UNION ALL SELECT count(*) AS n FROM r0",
+        duck="SELECT DISTINCT k FROM r0 UNION ALL SELECT count(*) AS n FROM r0",
+        contents={"r0": ["(18)", "(18)", "(19)"]},
+    ),
+]

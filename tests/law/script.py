@@ -1,0 +1,313 @@
+"""Runs one generated case, given as plain texts, and says where the law does not hold.
+
+A script is relations, steps and two texts of one query: ours and DuckDB's. It knows nothing of how it was drawn, so that a script that
+once failed can be kept as it is (regressions.py). After each step these must be the same bag of rows:
+
+* what a subscriber has added up of the changes that it was sent,
+* what SELECT * FROM the stream reads,
+* the one-shot query;
+
+and at the end also the one-shot query over the streams that the stream reads, and DuckDB's answer over the same rows. Numbers that are
+not exact are compared with a tolerance.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import decimal
+import math
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+import duckdb
+import laminardb
+
+Row = tuple[Any, ...]
+
+UNSUPPORTED = 403
+TOLERANCE = 1e-8
+
+
+@dataclass
+class Table:
+    name: str
+    ddl: str
+    columns: list[tuple[str, str]]  # name, DuckDB's type
+
+
+@dataclass
+class Step:
+    kind: str  # "sql", "create", "subscribe", "watermark"
+    text: str
+    millis: int = 0  # of "watermark"; text is the source
+    expect: str = ""  # the query that the stream must equal after the step, where that is not the one-shot query; "-": nothing is known yet
+
+
+@dataclass
+class Script:
+    name: str
+    tables: list[Table]
+    steps: list[Step]
+    shot: str
+    duck: str = ""  # "": DuckDB can't say it
+    contents: dict[str, list[str]] = field(default_factory=dict)  # the rows of each table after the last step, for DuckDB
+    stream: str = "q"
+    over_streams: str = ""  # the same query over the streams that `stream` reads
+    at_end_only: bool = False
+    reason: str = ""  # why it is expected to fail, for a bug that is known and not fixed yet
+
+
+class Difference(AssertionError):
+    """The law does not hold. `kind` is what a smaller script must show too."""
+
+    def __init__(self, kind: str, detail: str) -> None:
+        super().__init__(f"{kind}\n{detail}")
+        self.kind = kind
+
+
+class Refused(Exception):
+    """The engine says that it can't: no difference, but counted."""
+
+
+class NoAnswer(Exception):
+    """DuckDB refuses what we answer: not compared with it, but counted."""
+
+
+class RowError(Exception):
+    """Both engines say that a row can't be computed: nothing to compare."""
+
+
+def canonical(value: Any) -> Any:
+    """A value that compares and hashes alike whichever engine it came from."""
+    if isinstance(value, float):
+        return "nan" if math.isnan(value) else value + 0.0
+    if isinstance(value, decimal.Decimal):
+        return value.normalize() + 0
+    if isinstance(value, bool):
+        return f"bool {value}"
+    if isinstance(value, dt.timedelta):
+        return ("interval", value.total_seconds())
+    if isinstance(value, dict):
+        return tuple((k, canonical(v)) for k, v in value.items())
+    if isinstance(value, (list, tuple)):
+        return tuple(canonical(v) for v in value)
+    return value
+
+
+def bag(rows: list[Row]) -> Counter[Row]:
+    return Counter(tuple(map(canonical, row)) for row in rows)
+
+
+def is_close(a: Any, b: Any) -> bool:
+    if isinstance(a, tuple) and isinstance(b, tuple):
+        return len(a) == len(b) and all(map(is_close, a, b))
+    if isinstance(a, float) and isinstance(b, float):
+        return math.isclose(a, b, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
+    return bool(a == b)
+
+
+def without_floats(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(map(without_floats, value))
+    return 0.5 if isinstance(value, float) else value
+
+
+def difference(left: Counter[Row], right: Counter[Row], names: tuple[str, str]) -> str:
+    """"" if they are the same bag. Rows that are not found exactly are matched by what is not float, then by tolerance."""
+    if left == right:
+        return ""
+    only_left, only_right = list((left - right).elements()), list((right - left).elements())
+    by_shape: dict[Row, list[Row]] = {}
+    for row in only_right:
+        by_shape.setdefault(without_floats(row), []).append(row)
+    unmatched = []
+    for row in only_left:
+        candidates = by_shape.get(without_floats(row), [])
+        match = next((c for c in candidates if is_close(row, c)), None)
+        if match is None:
+            unmatched.append(row)
+        else:
+            candidates.remove(match)
+    rest = [row for rows in by_shape.values() for row in rows]
+    if not unmatched and not rest:
+        return ""
+    lines = []
+    for name, rows in ((names[0], unmatched), (names[1], rest)):
+        for row, n in sorted(Counter(rows).items(), key=repr)[:10]:
+            lines.append(f"  only in {name} (x{n}): {row}")
+    return "\n".join(lines)
+
+
+_duck: list[duckdb.DuckDBPyConnection] = []
+
+
+def duck_connection() -> duckdb.DuckDBPyConnection:
+    if not _duck:
+        connection = duckdb.connect()
+        connection.execute("SET TimeZone = 'UTC'; SET threads = 1")
+        _duck.append(connection)
+    return _duck[0]
+
+
+def duck_answer(script: Script) -> list[Row]:
+    """DuckDB's answer over the rows that the steps leave behind."""
+    ctes = []
+    for table in script.tables:
+        rows = script.contents[table.name]
+        names = [c for c, _ in table.columns]
+        casts = ", ".join(f"{c}::{t} AS {c}" for c, t in table.columns)
+        values = ", ".join(rows) or f"({', '.join('NULL' for _ in names)})"
+        none = "" if rows else " WHERE FALSE"
+        ctes.append(f"{table.name} AS MATERIALIZED (SELECT {casts} FROM (VALUES {values}) v({', '.join(names)}){none})")
+    return duck_connection().execute(f"WITH {', '.join(ctes)} SELECT * FROM ({script.duck}) q").fetchall()
+
+
+@dataclass
+class Runner:
+    script: Script
+    net: Counter[Row] = field(default_factory=Counter)
+
+    def run(self) -> None:
+        self.conn = laminardb.open(":memory:")
+        self.sub: Any = None
+        self.is_refused = ""
+        try:
+            for table in self.script.tables:
+                self.conn.execute(table.ddl)
+            for step in self.script.steps:
+                self.step(step)
+                if self.sub is not None:
+                    self.drain()
+                    self.compare_stream(step)
+            self.compare_end()
+        finally:
+            if self.sub is not None:
+                self.sub.cancel()
+            self.conn.close()
+
+    def step(self, step: Step) -> None:
+        if step.kind == "sql":
+            try:
+                self.conn.execute(step.text)
+            except laminardb.LaminarError as error:
+                kind = " ".join(w for w in str(error).split("\n")[0].split() if w.isalpha())
+                raise Difference(f"a statement failed: {kind}", str(error)) from error
+        elif step.kind == "create":
+            if self.is_refused:
+                return
+            try:
+                self.conn.execute(step.text)
+            except laminardb.LaminarError as error:
+                if error.code != UNSUPPORTED:
+                    self.refuse_or_fail(error)
+                self.is_refused = str(error)
+        elif step.kind == "subscribe":
+            if not self.is_refused:
+                self.sub = self.conn.subscribe_stream(self.script.stream, changes=True, snapshot=True)
+        elif step.kind == "watermark":
+            with self.conn.writer(step.text) as writer:
+                writer.watermark(step.millis)
+        else:
+            raise ValueError(step.kind)
+
+    def refuse_or_fail(self, error: laminardb.LaminarError) -> None:
+        """An error where none is expected: DuckDB decides whether the query is at fault."""
+        if self.script.duck:
+            try:
+                duck_answer(self.script)
+            except duckdb.Error as theirs:
+                raise RowError(f"{error}\nDuckDB: {theirs}") from error
+        kind = " ".join(w for w in str(error).split("\n")[0].split() if w.isalpha())
+        raise Difference(f"an error: {kind}", str(error))
+
+    def shot(self, text: str) -> Counter[Row]:
+        try:
+            return bag(self.conn.query(text).fetchall())
+        except laminardb.LaminarError as error:
+            if error.code == UNSUPPORTED:
+                raise Refused(str(error)) from error
+            self.refuse_or_fail(error)
+            raise
+
+    def drain(self) -> None:
+        try:
+            while (result := self.sub.try_next()) is not None:
+                for row in result.fetchall():
+                    self.net[tuple(map(canonical, row[:-1]))] += row[-1]
+        except laminardb.LaminarError as error:
+            self.shot(self.script.shot)  # a row error there, too, is no difference
+            raise Difference("the stream stopped", str(error)) from error
+
+    def compare_stream(self, step: Step) -> None:
+        is_last = step is self.script.steps[-1]
+        if step.expect == "-" or (self.script.at_end_only and not is_last and not step.expect):
+            return
+        shot = self.shot(step.expect or self.script.shot)
+        net = Counter({r: n for r, n in self.net.items() if n != 0})
+        if min(net.values(), default=1) < 0:
+            raise Difference("the subscriber's net has a row less than none", f"after: {step.text}\n  {min(net.items(), key=lambda i: i[1])}")
+        if found := difference(net, shot, ("net", "one-shot")):
+            raise Difference("the subscriber's net differs from the one-shot query", f"after: {step.text}\n{found}")
+        try:
+            read = bag(self.conn.query(f"SELECT * FROM {self.script.stream}").fetchall())
+        except laminardb.LaminarError as error:
+            raise Difference("the stream can't be read", str(error)) from error
+        if found := difference(read, shot, ("read", "one-shot")):
+            raise Difference("SELECT * FROM the stream differs from the one-shot query", f"after: {step.text}\n{found}")
+
+    def compare_end(self) -> None:
+        shot = self.shot(self.script.shot)
+        if self.script.over_streams and self.sub is not None:
+            over = self.shot(self.script.over_streams)
+            if found := difference(over, shot, ("over streams", "over relations")):
+                raise Difference("the one-shot query over streams differs from the one over relations", found)
+        if self.script.duck:
+            try:
+                theirs = bag(duck_answer(self.script))
+            except duckdb.Error as error:
+                raise NoAnswer(f"{type(error).__name__}: {str(error).splitlines()[0]}") from error
+            if found := difference(shot, theirs, ("ours", "DuckDB")):
+                raise Difference("the one-shot query differs from DuckDB", f"{found}\n  {self.script.duck}")
+        if self.is_refused:
+            raise Refused(self.is_refused)
+
+
+def run(script: Script) -> None:
+    """Raises Difference, Refused, NoAnswer or RowError."""
+    Runner(script).run()
+
+
+def show(script: Script) -> str:
+    """The script as what somebody would type."""
+    lines = [f"-- {script.name}"]
+    lines += [table.ddl + ";" for table in script.tables]
+    for step in script.steps:
+        if step.kind == "subscribe":
+            lines.append(f"-- subscribe {script.stream}")
+        elif step.kind == "watermark":
+            lines.append(f"-- watermark of {step.text}: {step.millis} ms")
+        else:
+            lines.append(step.text + ";")
+    lines.append(f"-- equals: {script.shot};")
+    if script.duck:
+        lines.append(f"-- DuckDB: {script.duck};")
+    return "\n".join(lines)
+
+
+def source(script: Script) -> str:
+    """The script as an entry of regressions.py."""
+    lines = ["    Script(", f"        {script.name!r},", "        ["]
+    lines += [f"            Table({t.name!r}, {t.ddl!r}, {t.columns!r})," for t in script.tables]
+    lines += ["        ],", "        ["]
+    for step in script.steps:
+        fields = [repr(step.kind), repr(step.text)] + ([repr(step.millis)] if step.millis else [])
+        lines.append(f"            Step({', '.join(fields)}),")
+    lines += ["        ],", f"        {script.shot!r},"]
+    if script.duck:
+        lines += [f"        duck={script.duck!r},", f"        contents={script.contents!r},"]
+    if script.over_streams:
+        lines.append(f"        over_streams={script.over_streams!r},")
+    if script.at_end_only:
+        lines.append("        at_end_only=True,")
+    return "\n".join([*lines, "    ),"])
