@@ -57,6 +57,7 @@ if TYPE_CHECKING:
         StreamInfo,
         StreamMetrics,
     )
+    from ._transaction import Transaction
     from .types import (
         ChangeEvent,
         ChangeRow,
@@ -77,6 +78,7 @@ _LAZY = {
     "AsyncSubscription": "_aio",
     "AsyncStreamSubscription": "_aio",
     "CallbackSubscription": "_callback",
+    "Transaction": "_transaction",
     **dict.fromkeys(
         ("SourceInfo", "SinkInfo", "StreamInfo", "QueryInfo", "PipelineNode", "PipelineEdge", "PipelineTopology", "PipelineMetrics",
          "SourceMetrics", "StreamMetrics"),
@@ -148,7 +150,7 @@ def mv(conn: Connection, name: str, sql: str | None = None) -> MaterializedView:
 
 __all__ = [
     "__version__", "codes", "open", "connect", "sql", "execute", "mv",
-    "Connection", "LaminarConfig", "Config", "Writer", "BatchWriter", "QueryResult", "QueryStream", "ExecuteResult", "CheckpointResult",
+    "Connection", "LaminarConfig", "Config", "Writer", "BatchWriter", "QueryResult", "QueryStream", "ExecuteResult", "CheckpointResult", "Transaction",
     "Interval", "Subscription", "AsyncSubscription", "StreamSubscription", "AsyncStreamSubscription", "CallbackSubscription",
     "MaterializedView", "Schema", "Column", "ChangeEvent", "ChangeRow", "CheckpointStatus", "Metrics", "TableStats", "Watermark",
     "SourceInfo", "SinkInfo", "StreamInfo", "QueryInfo", "PipelineNode", "PipelineEdge", "PipelineTopology", "PipelineMetrics",

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         StreamMetrics,
     )
     from ._laminar import QueryResult, StreamSubscription, Subscription
+    from ._transaction import Transaction
 
     _Params: TypeAlias = "Sequence[Any] | Mapping[str, Any]"
 
@@ -164,6 +165,18 @@ class Connection(_laminar.Connection):
             if name == name.lower():
                 raise
         return self.query(f"SELECT * FROM {_quote(name.lower())}{where}", params)
+
+    def transaction(self) -> Transaction:
+        """Inserts into several sources and tables that become visible in one step, or not at all:
+
+            with db.transaction() as tx:
+                tx.insert("orders", {...})
+                tx.insert("lines", [{...}, {...}])
+        """
+        from ._transaction import Transaction
+
+        self._metrics()  # raises where it is closed
+        return Transaction(self)
 
     # --- Schemas ------------------------------------------------------------------------------------------------------
 
@@ -427,15 +440,42 @@ class Connection(_laminar.Connection):
         relations = [("source", metrics) for metrics in self.all_source_metrics()]
         return prometheus_text(self._metrics(), [*relations, *(("stream", metrics) for metrics in self.all_stream_metrics())])
 
+    # --- Functions ----------------------------------------------------------------------------------------------------------
+
+    def register_function(self, name: str, fn: Callable[..., Any], args: Sequence[Any] | None = None, returns: Any = None, *,
+                          vectorized: bool | str = False, volatility: str = "immutable", on_null: str = "null",
+                          replace: bool = False) -> None:
+        """Makes fn a SQL function.
+
+        args, returns: types, as in create_table(): SQL ("BIGINT"), Arrow or Python (int, str ...); None: fn's annotations.
+        vectorized: False calls fn with the values of a row; True or "arrow" with pyarrow arrays, "numpy" with numpy arrays of up to
+        2048 rows, and takes an array. volatility: "immutable" (the result follows from the arguments), "stable" within a statement,
+        or "volatile". on_null: "null" gives null for a row with a null argument, "call" calls fn with None.
+        replace: a function of that name gives way; streams that call it keep it.
+
+        fn is called on any thread, in the middle of a step: it must not use this connection (QueryError). An exception in it becomes the
+        statement's QueryError, with the exception as __cause__, or stops the stream.
+        """
+        from ._udf import scalar, track
+
+        self._register(*scalar(name, fn, args, returns, vectorized, volatility, on_null, replace))
+        track(self)
+
+    def register_aggregate(self, name: str, cls: Callable[[], Any], args: Sequence[Any] | None = None, returns: Any = None, *,
+                           vectorized: bool | str = False, on_null: str = "null", replace: bool = False) -> None:
+        """Makes cls a SQL aggregate. cls() is the state of a group, with the methods
+
+        update(*values) adds a row; finish() gives the result and leaves the state as it is; retract(*values), if there is one, takes a row
+        out again; merge(other), if there is one, adds what another state holds. Without retract, groups whose input takes rows back
+        are computed anew from their rows, which are kept then. vectorized: update and retract get arrays of a group's rows.
+        States are pickled for checkpoints. The rest as in register_function().
+        """
+        from ._udf import aggregate, track
+
+        self._register(*aggregate(name, cls, args, returns, vectorized, on_null, replace))
+        track(self)
+
     # --- Not in this build ------------------------------------------------------------------------------------------------
-
-    def register_function(self, name: str, fn: Callable[..., Any], args: Sequence[Any], returns: Any, *, vectorized: bool = False) -> None:
-        """Registers a scalar function in Python."""
-        _unavailable("register_function", "compute the column before inserting, or with SQL functions (SHOW FUNCTIONS)")
-
-    def register_aggregate(self, name: str, cls: type[Any], args: Sequence[Any], returns: Any) -> None:
-        """Registers an aggregate function in Python."""
-        _unavailable("register_aggregate", "use SQL aggregates (SHOW FUNCTIONS)")
 
     def register_source(self, name: str, cls: type[Any]) -> None:
         """Registers a source connector in Python."""
@@ -444,10 +484,6 @@ class Connection(_laminar.Connection):
     def register_sink(self, name: str, cls: type[Any]) -> None:
         """Registers a sink connector in Python."""
         _unavailable("register_sink", "read the rows with Connection.subscribe_stream")
-
-    def transaction(self) -> NoReturn:
-        """Several inserts in one step."""
-        _unavailable("transaction", "the rows of one insert() call become visible together")
 
     def backup(self, path: str | os.PathLike[str]) -> NoReturn:
         """Copies the database to a directory."""

@@ -9,6 +9,36 @@
 
 /* --- Writers ------------------------------------------------------------------------------------ */
 
+/* The parts that follow from the columns. */
+static struct row_writer *finish_create(struct row_writer *rows)
+{
+    rows->n_columns = laminar_writer_n_columns(rows->writer);
+    rows->types = PyMem_Calloc(rows->n_columns + 1, sizeof *rows->types);
+    rows->keys = PyMem_Calloc(rows->n_columns + 1, sizeof *rows->keys);
+    rows->key_columns = PyMem_Calloc(rows->n_columns + 1, sizeof *rows->key_columns);
+    rows->row_stamps = PyMem_Calloc(rows->n_columns + 1, sizeof *rows->row_stamps);
+    if (!rows->types || !rows->keys || !rows->key_columns || !rows->row_stamps) {
+        row_writer_free(rows);
+        return (struct row_writer *)PyErr_NoMemory();
+    }
+    for (size_t i = 0; i < rows->n_columns; i++)
+        rows->types[i] = laminar_writer_column_type(rows->writer, i);
+    return rows;
+}
+
+struct row_writer *row_writer_create_detached(struct module_state *state,
+                                              const struct ArrowSchema *schema)
+{
+    struct row_writer *rows = PyMem_Calloc(1, sizeof *rows);
+    if (!rows) return (struct row_writer *)PyErr_NoMemory();
+    rows->err = LAMINAR_ERROR_INIT;
+    if (laminar_writer_create_detached(schema, &rows->writer, &rows->err) == LAMINAR_OK)
+        return finish_create(rows);
+    raise_error(state, &rows->err);
+    row_writer_free(rows);
+    return NULL;
+}
+
 struct row_writer *row_writer_create(struct module_state *state, laminar_db *db, PyObject *table)
 {
     const char *name = utf8_argument(state, table, LAMINAR_TABLE_NOT_FOUND, "the table's name",
@@ -28,18 +58,7 @@ struct row_writer *row_writer_create(struct module_state *state, laminar_db *db,
         return NULL;
     }
     rows->table = Py_NewRef(table);
-    rows->n_columns = laminar_writer_n_columns(rows->writer);
-    rows->types = PyMem_Calloc(rows->n_columns + 1, sizeof *rows->types);
-    rows->keys = PyMem_Calloc(rows->n_columns + 1, sizeof *rows->keys);
-    rows->key_columns = PyMem_Calloc(rows->n_columns + 1, sizeof *rows->key_columns);
-    rows->row_stamps = PyMem_Calloc(rows->n_columns + 1, sizeof *rows->row_stamps);
-    if (!rows->types || !rows->keys || !rows->key_columns || !rows->row_stamps) {
-        row_writer_free(rows);
-        return (struct row_writer *)PyErr_NoMemory();
-    }
-    for (size_t i = 0; i < rows->n_columns; i++)
-        rows->types[i] = laminar_writer_column_type(rows->writer, i);
-    return rows;
+    return finish_create(rows);
 }
 
 void row_writer_free(struct row_writer *rows)

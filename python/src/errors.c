@@ -95,6 +95,13 @@ void *raise_error(struct module_state *state, const laminar_error *err)
     if (!failed && err->line > 0)
         failed = set_attribute(exception, "position",
                                Py_BuildValue("(ii)", (int)err->line, (int)err->column));
+    PyObject *cause = err->user_code ? udf_cause(state, err->user_code) : NULL;
+    if (cause && !PyObject_IsInstance(cause, PyExc_Exception)) { /* KeyboardInterrupt, SystemExit */
+        Py_SETREF(exception, cause);
+        type = (PyObject *)Py_TYPE(exception);
+    } else if (cause) {
+        PyException_SetCause(exception, cause);
+    }
     if (!failed) PyErr_SetObject(type, exception);
     Py_DECREF(exception);
     return NULL;

@@ -159,6 +159,7 @@ static int module_exec(PyObject *module)
     INTERNED(INTERN)
 #undef INTERN
     if (errors_init(module, state) < 0) return -1;
+    if (!(state->causes = PyDict_New())) return -1;
     if (add_type(module, &connection_spec, &state->connection_type) < 0 ||
         add_type(module, &result_spec, &state->result_type) < 0 ||
         add_type(module, &row_iterator_spec, &state->row_iterator_type) < 0 ||
@@ -187,6 +188,7 @@ static int module_traverse(PyObject *module, visitproc visit, void *arg)
     Py_VISIT(state->writer_type);
     Py_VISIT(state->interval_type);
     for (int i = 0; i < ERROR_CLASS_COUNT; i++) Py_VISIT(state->errors[i]);
+    Py_VISIT(state->causes);
     Py_VISIT(state->types.decimal);
     Py_VISIT(state->types.uuid);
     Py_VISIT(state->types.uuid_is_safe);
@@ -207,6 +209,7 @@ static int module_clear(PyObject *module)
     Py_CLEAR(state->writer_type);
     Py_CLEAR(state->interval_type);
     for (int i = 0; i < ERROR_CLASS_COUNT; i++) Py_CLEAR(state->errors[i]);
+    Py_CLEAR(state->causes);
     atomic_store_explicit(&state->types.is_loaded, false, memory_order_relaxed);
     Py_CLEAR(state->types.decimal);
     Py_CLEAR(state->types.uuid);

@@ -89,6 +89,9 @@ struct module_state {
     INTERNED(INTERNED_FIELD)
 #undef INTERNED_FIELD
     _Atomic unsigned fork_generation; /* counts forks that made this process */
+    /* dict: number -> exception of a function in Python (udf.c) */
+    PyObject *causes;
+    _Atomic uint64_t next_cause;
 };
 
 extern struct PyModuleDef laminardb_module;
@@ -147,6 +150,9 @@ struct row_writer {
     PyObject *table;         /* str: the cache's key */
 };
 struct row_writer *row_writer_create(struct module_state *state, laminar_db *db, PyObject *table);
+/* Of no table: the schema's columns. */
+struct row_writer *row_writer_create_detached(struct module_state *state,
+                                              const struct ArrowSchema *schema);
 void row_writer_free(struct row_writer *rows);
 
 enum in_shape {
@@ -200,12 +206,21 @@ PyObject *capsule_schema(struct ArrowSchema *take_schema);
 PyObject *capsule_stream(struct ArrowArrayStream *take_stream);
 PyObject *capsule_array(struct ArrowArray *take_array);
 
+/* --- Functions in Python (udf.c) -------------------------------------------------------------------- */
+enum udf_flags { UDF_CALLS_ON_NULL = 1, UDF_REPLACES = 2, UDF_RETRACTS = 4, UDF_MERGES = 8 };
+/* args: (is_aggregate, name, callable, arg_types, return_type, mode, volatility, flags, help). */
+int udf_register(PyObject *module, laminar_db *db, PyObject *args);
+/* The exception behind laminar_error.user_code: a new reference, or NULL without an exception. */
+PyObject *udf_cause(struct module_state *state, uint64_t number);
+
 extern PyType_Spec connection_spec, result_spec, row_iterator_spec, query_stream_spec, writer_spec,
     subscription_spec, stream_subscription_spec;
 PyObject *subscription_object(struct module_state *state, PyTypeObject *type,
                               laminar_subscription *take_sub, unsigned fork_generation);
 PyObject *writer_object(struct module_state *state, struct row_writer *take_rows,
-                        unsigned fork_generation);
+                        unsigned fork_generation, bool is_of_transaction);
+/* Flushes all writers of the list in one step. */
+int writers_commit(struct module_state *state, PyObject *list, uint64_t *out_rows);
 PyObject *query_stream_object(struct module_state *state, PyObject *result);
 
 #endif

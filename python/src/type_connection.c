@@ -5,6 +5,7 @@
  * an error there and nothing worse. insert() keeps idle writers by table, each used by one thread at a time: a row costs its
  * cells and one flush. They are forgotten whenever a statement may have changed a schema. */
 #include "pymodule.h"
+#include <laminar/udf.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -529,7 +530,28 @@ static PyObject *connection_writer(struct connection *self, PyObject *table)
 {
     CHECK_OPEN(self);
     struct row_writer *rows = new_writer(state, self, table);
-    return rows ? writer_object(state, rows, self->fork_generation) : NULL;
+    return rows ? writer_object(state, rows, self->fork_generation, false) : NULL;
+}
+
+PyDoc_STRVAR(transaction_writer_doc,
+             "_transaction_writer(table) -> Writer\n\nOne that is flushed by _commit alone.");
+static PyObject *connection_transaction_writer(struct connection *self, PyObject *table)
+{
+    CHECK_OPEN(self);
+    struct row_writer *rows = new_writer(state, self, table);
+    return rows ? writer_object(state, rows, self->fork_generation, true) : NULL;
+}
+
+PyDoc_STRVAR(commit_doc, "_commit(writers) -> int\n\nFlushes the writers of a list in one step.");
+static PyObject *connection_commit(struct connection *self, PyObject *list)
+{
+    CHECK_OPEN(self);
+    uint64_t n_rows = 0;
+    if (!PyList_Check(list)) {
+        PyErr_SetString(PyExc_TypeError, "a list of writers is expected");
+        return NULL;
+    }
+    return writers_commit(state, list, &n_rows) < 0 ? NULL : PyLong_FromUnsignedLongLong(n_rows);
 }
 
 /* --- Schemas -------------------------------------------------------------------------------------------------------------- */
@@ -583,8 +605,9 @@ static PyObject *connection_complete(struct connection *self, PyObject *args)
     Py_ssize_t size, cursor;
     if (!PyArg_ParseTuple(args, "s#n", &text, &size, &cursor)) return NULL;
     if (cursor < 0 || cursor > size) cursor = size;
-    char *words = laminar_complete_copy(self->db, text, (size_t)cursor);
-    PyObject *joined = PyUnicode_FromString(words ? words : "");
+    char *words;
+    Py_BEGIN_ALLOW_THREADS words = laminar_complete_copy(self->db, text, (size_t)cursor);
+    Py_END_ALLOW_THREADS PyObject *joined = PyUnicode_FromString(words ? words : "");
     laminar_free(words);
     PyObject *list = joined ? PyUnicode_Splitlines(joined, 0) : NULL;
     Py_XDECREF(joined);
@@ -634,6 +657,36 @@ static PyObject *connection_relation_metrics(struct connection *self, PyObject *
                          "watermark_ms", (long long)m.watermark_ms, "kept_rows", COUNT(m.kept_rows),
                          "kept_bytes", COUNT(m.kept_bytes), "late_rows", COUNT(m.late_rows));
 #undef COUNT
+}
+
+/* --- Functions ----------------------------------------------------------------------------------------------------------------- */
+
+PyDoc_STRVAR(
+    register_doc,
+    "_register(is_aggregate, name, callable, arg_types, return_type, mode, volatility, flags, help)");
+static PyObject *connection_register(struct connection *self, PyObject *args)
+{
+    CHECK_OPEN(self);
+    (void)state;
+    PyObject *module = PyType_GetModuleByDef(Py_TYPE(self), &laminardb_module);
+    if (!module || udf_register(module, self->db, args) < 0) return NULL;
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(
+    unregister_function_doc,
+    "unregister_function(name)\n\n"
+    "Forgets a registered function or aggregate. Streams that call it go on; QueryError 400 where it is unknown.");
+static PyObject *connection_unregister(struct connection *self, PyObject *arg)
+{
+    CHECK_OPEN(self);
+    laminar_error err = LAMINAR_ERROR_INIT;
+    laminar_status status;
+    const char *name = utf8_argument(state, arg, LAMINAR_QUERY_FAILED, "the name", NULL);
+    if (!name) return NULL;
+    Py_BEGIN_ALLOW_THREADS status = laminar_drop_function(self->db, name, &err);
+    Py_END_ALLOW_THREADS if (status != LAMINAR_OK) return raise_failed(state, self, &err);
+    Py_RETURN_NONE;
 }
 
 /* --- Subscriptions ------------------------------------------------------------------------------------------------------------- */
@@ -687,6 +740,8 @@ static PyMethodDef connection_methods[] = {
     {"insert_json", METHOD(connection_insert_json), METH_VARARGS, insert_json_doc},
     {"insert_csv", METHOD(connection_insert_csv), METH_VARARGS, insert_csv_doc},
     {"writer", METHOD(connection_writer), METH_O, writer_doc},
+    {"_transaction_writer", METHOD(connection_transaction_writer), METH_O, transaction_writer_doc},
+    {"_commit", METHOD(connection_commit), METH_O, commit_doc},
     {"query", METHOD(connection_query), METH_VARARGS | METH_KEYWORDS, query_doc},
     {"sql", METHOD(connection_query), METH_VARARGS | METH_KEYWORDS, query_doc},
     {"stream", METHOD(connection_stream), METH_VARARGS | METH_KEYWORDS, stream_doc},
@@ -697,6 +752,8 @@ static PyMethodDef connection_methods[] = {
     {"_execute", METHOD(connection_execute), METH_VARARGS, execute_doc},
     {"_subscribe", METHOD(connection_subscribe), METH_VARARGS, subscribe_doc},
     {"_schema", METHOD(connection_schema), METH_O, schema_doc},
+    {"_register", METHOD(connection_register), METH_VARARGS, register_doc},
+    {"unregister_function", METHOD(connection_unregister), METH_O, unregister_function_doc},
     {"_create_source", METHOD(connection_create_source), METH_VARARGS, create_source_doc},
     {"_complete", METHOD(connection_complete), METH_VARARGS, complete_doc},
     {"_metrics", METHOD(connection_metrics), METH_NOARGS, metrics_doc},

@@ -53,15 +53,12 @@ static bool is_active(const struct subscription_object *self)
 
 /* --- Reading ------------------------------------------------------------------------------------------------------ */
 
-/* One turn of waiting. LAMINAR_SUBSCRIPTION_TIMEOUT leaves err alone: polling asks often. */
+/* One turn of waiting. */
 static laminar_status read_once(struct subscription_object *self, int64_t timeout_ms,
                                 laminar_result **out, laminar_error *err)
 {
     laminar_status status;
-    Py_BEGIN_ALLOW_THREADS status = laminar_subscription_next(self->sub, timeout_ms, out, NULL);
-    /* A failure stays until it is read with its text. */
-    if (status != LAMINAR_OK && status != LAMINAR_SUBSCRIPTION_TIMEOUT)
-        status = laminar_subscription_next(self->sub, 0, out, err);
+    Py_BEGIN_ALLOW_THREADS status = laminar_subscription_next(self->sub, timeout_ms, out, err);
     Py_END_ALLOW_THREADS return status;
 }
 

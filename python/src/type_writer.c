@@ -10,12 +10,13 @@ struct writer_object {
     PyObject_HEAD struct row_writer *rows;
     unsigned fork_generation;
     _Atomic bool is_closed;
+    bool is_of_transaction; /* flushed by writers_commit alone */
     struct handle_lock lock;
     PyObject *weak_references;
 };
 
 PyObject *writer_object(struct module_state *state, struct row_writer *take_rows,
-                        unsigned fork_generation)
+                        unsigned fork_generation, bool is_of_transaction)
 {
     struct writer_object *self = (struct writer_object *)state->writer_type->tp_alloc(
         state->writer_type, 0);
@@ -25,6 +26,7 @@ PyObject *writer_object(struct module_state *state, struct row_writer *take_rows
     }
     self->rows = take_rows;
     self->fork_generation = fork_generation;
+    self->is_of_transaction = is_of_transaction;
     atomic_init(&self->is_closed, false);
     handle_lock_init(&self->lock);
     return (PyObject *)self;
@@ -33,7 +35,8 @@ PyObject *writer_object(struct module_state *state, struct row_writer *take_rows
 /* The last chance of rows that were not flushed; there is nobody to tell of a failure but the unraisable hook. */
 static void flush_forgotten(struct module_state *state, struct writer_object *self)
 {
-    if (atomic_load_explicit(&self->is_closed, memory_order_relaxed) || self->rows->n_rows == 0)
+    if (atomic_load_explicit(&self->is_closed, memory_order_relaxed) || self->rows->n_rows == 0 ||
+        self->is_of_transaction)
         return;
     PyObject *type, *value, *traceback;
     PyErr_Fetch(&type, &value, &traceback);
@@ -110,7 +113,8 @@ static PyObject *writer_insert(struct writer_object *self, PyObject *data)
     int result = start_use(state, self);
     if (result == 0) {
         result = in_append(state, self->rows, shape, reading, &n_rows);
-        if (result == 0 && self->rows->n_rows >= FLUSH_ROWS) result = flush(state, self, NULL);
+        if (result == 0 && self->rows->n_rows >= FLUSH_ROWS && !self->is_of_transaction)
+            result = flush(state, self, NULL);
         handle_lock_release(&self->lock);
     }
     Py_DECREF(reading);
@@ -163,6 +167,41 @@ static PyObject *writer_close(struct writer_object *self, PyObject *Py_UNUSED(ig
     handle_lock_release(&self->lock);
     if (result < 0) return NULL;
     Py_RETURN_NONE;
+}
+
+int writers_commit(struct module_state *state, PyObject *list, uint64_t *out_rows)
+{
+    Py_ssize_t n = PyList_GET_SIZE(list), n_locked = 0;
+    laminar_error err = LAMINAR_ERROR_INIT;
+    laminar_writer **writers = PyMem_Calloc((size_t)n + 1, sizeof *writers);
+    int result = writers ? 0 : -1;
+    if (!writers) PyErr_NoMemory();
+    for (; n_locked < n && result == 0; n_locked++) {
+        struct writer_object *writer = (struct writer_object *)PyList_GET_ITEM(list, n_locked);
+        if (!Py_IS_TYPE(writer, state->writer_type)) {
+            PyErr_SetString(PyExc_TypeError, "a list of writers is expected");
+            result = -1;
+            break;
+        }
+        if ((result = start_use(state, writer)) < 0) break;
+        writers[n_locked] = writer->rows->writer;
+    }
+    if (result == 0) {
+        laminar_status status;
+        Py_BEGIN_ALLOW_THREADS status = laminar_writers_flush(writers, (size_t)n, out_rows, &err);
+        Py_END_ALLOW_THREADS if (status != LAMINAR_OK)
+        {
+            raise_error(state, &err);
+            result = -1;
+        }
+    }
+    while (n_locked-- > 0) {
+        struct writer_object *writer = (struct writer_object *)PyList_GET_ITEM(list, n_locked);
+        if (result == 0) writer->rows->n_rows = 0;
+        handle_lock_release(&writer->lock);
+    }
+    PyMem_Free(writers);
+    return result;
 }
 
 static PyObject *writer_enter(PyObject *self, PyObject *Py_UNUSED(ignored))

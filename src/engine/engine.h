@@ -176,6 +176,9 @@ struct database {
     size_t n_free_pending;
     _Atomic uint64_t queue_rows;
     _Atomic bool has_pending;
+    _Atomic uint64_t n_queued, n_taken; /* of the queue, ever */
+    /* statements that wait for step: the queue is left to them */
+    _Atomic uint32_t n_step_waiters;
     _Atomic uint64_t n_full_subs; /* subscriptions with policy block that are at their bound */
 
     struct mutex registry;

@@ -4,8 +4,9 @@
  * queues before insert returns. If another thread is in a step, the batch goes to the queue and the holder of the lock takes it: before it
  * lets go, or (the check after unlocking) right after. Batches that wait together become one step.
  *
- * Invariant: whenever no thread is inside run_queue, the queue is empty. Queries lock the step and drain the queue first, so what
- * insert has accepted is seen by every later statement. */
+ * Invariant: whenever no thread is inside this file, the queue is empty. Queries lock the step and drain the queue first, so what
+ * insert has accepted is seen by every later statement. Nobody drains more than was queued when he began while a statement waits: writers
+ * that are quicker than the steps would keep it waiting for ever. */
 #include "base/error.h"
 #include "engine/durable.h"
 #include "engine/engine.h"
@@ -279,6 +280,9 @@ static struct pending *take_queue(struct database *db)
         db->queue_head = last->next;
         if (!db->queue_head) db->queue_tail = NULL;
         last->next = NULL;
+        uint64_t n_taken = 0;
+        for (const struct pending *p = list; p; p = p->next) n_taken++;
+        atomic_fetch_add_explicit(&db->n_taken, n_taken, memory_order_relaxed);
         atomic_fetch_sub_explicit(&db->queue_rows, rows, memory_order_relaxed);
         cond_broadcast(&db->queue_room);
     }
@@ -321,10 +325,12 @@ static void answer_waiters(struct database *db, struct pending *list, laminar_st
     mutex_unlock(&db->queue);
 }
 
-/* The caller holds step. */
+/* Runs what is queued now. The caller holds step. */
 static void drain_queue(struct database *db)
 {
-    while (atomic_load_explicit(&db->has_pending, memory_order_seq_cst)) {
+    uint64_t end = atomic_load_explicit(&db->n_queued, memory_order_seq_cst);
+    while (atomic_load_explicit(&db->has_pending, memory_order_seq_cst) &&
+           atomic_load_explicit(&db->n_taken, memory_order_relaxed) < end) {
         struct pending *list = take_queue(db);
         if (!list) return;
         laminar_status status = run_step(db, list, &db->step_error);
@@ -343,7 +349,9 @@ static bool holds_statement(const struct database *db)
 void engine_lock_step(struct database *db)
 {
     if (holds_statement(db)) return;
+    atomic_fetch_add_explicit(&db->n_step_waiters, 1, memory_order_seq_cst);
     mutex_lock(&db->step);
+    atomic_fetch_sub_explicit(&db->n_step_waiters, 1, memory_order_seq_cst);
     drain_queue(db);
 }
 
@@ -371,6 +379,19 @@ static void pass_lead(struct database *db)
     mutex_unlock(&db->queue);
 }
 
+/* Runs what came in until the queue is empty, or somebody else has step or waits for it: he goes on. The caller does not hold step. */
+static void run_rest(struct database *db)
+{
+    /* A writer whose try_lock failed before the unlock left its batch to us. (seq_cst: its store of has_pending, then its failed
+     * try_lock; our unlock, then this load.) */
+    while (atomic_load_explicit(&db->has_pending, memory_order_seq_cst) &&
+           atomic_load_explicit(&db->n_step_waiters, memory_order_seq_cst) == 0 &&
+           mutex_try_lock(&db->step)) {
+        drain_queue(db);
+        mutex_unlock(&db->step);
+    }
+}
+
 void engine_unlock_step(struct database *db)
 {
     if (holds_statement(db)) return;
@@ -379,13 +400,7 @@ void engine_unlock_step(struct database *db)
         if (atomic_load_explicit(&db->has_pending, memory_order_seq_cst)) pass_lead(db);
         return;
     }
-    /* A writer whose try_lock failed before the unlock left its batch to us. (seq_cst: its store of has_pending, then its failed
-     * try_lock; our unlock, then this load.) */
-    while (atomic_load_explicit(&db->has_pending, memory_order_seq_cst) &&
-           mutex_try_lock(&db->step)) {
-        drain_queue(db);
-        mutex_unlock(&db->step);
-    }
+    run_rest(db);
 }
 
 static laminar_status check_memory(struct database *db, struct laminar_error *err)
@@ -442,8 +457,9 @@ static struct pending *new_pending(struct database *db)
 static laminar_status enqueue(struct database *db, const struct pending *list,
                               struct laminar_error *err)
 {
-    uint64_t n_rows = 0;
-    for (const struct pending *p = list; p; p = p->next) n_rows += p->batch ? p->batch->n_rows : 0;
+    uint64_t n_rows = 0, n_list = 0;
+    for (const struct pending *p = list; p; p = p->next, n_list++)
+        n_rows += p->batch ? p->batch->n_rows : 0;
     mutex_lock(&db->queue);
     laminar_status status = wait_queue_room(db, n_rows, err);
     struct pending *head = NULL, **link = &head, *tail = NULL;
@@ -474,6 +490,7 @@ static laminar_status enqueue(struct database *db, const struct pending *list,
         else
             db->queue_head = head;
         db->queue_tail = tail;
+        atomic_fetch_add_explicit(&db->n_queued, n_list, memory_order_seq_cst);
         atomic_fetch_add_explicit(&db->queue_rows, n_rows, memory_order_relaxed);
         atomic_store_explicit(&db->has_pending, true, memory_order_seq_cst);
     }
@@ -542,11 +559,7 @@ static laminar_status submit(struct database *db, struct pending *list, struct l
     if (waits) return wait_for_step(db, list, err);
     laminar_status status = enqueue(db, list, err);
     if (status != LAMINAR_OK) return status;
-    while (atomic_load_explicit(&db->has_pending, memory_order_seq_cst) &&
-           mutex_try_lock(&db->step)) {
-        drain_queue(db);
-        mutex_unlock(&db->step);
-    }
+    run_rest(db);
     return LAMINAR_OK;
 }
 
