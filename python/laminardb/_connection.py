@@ -312,7 +312,7 @@ class Connection(_laminar.Connection):
     @property
     def is_checkpoint_enabled(self) -> bool:
         """True where the database has a storage directory."""
-        return bool(self.execute("SHOW CHECKPOINT STATUS").to_query_result().fetchall()[0][0])
+        return bool(self.query("SHOW CHECKPOINT STATUS").fetchall()[0][0])
 
     @property
     def pipeline_state(self) -> str:

@@ -168,6 +168,14 @@ static laminar_status create_locked(struct statement_call *call, const struct cr
     ctx.is_stream = head->kind == RELATION_STREAM || head->kind == RELATION_VIEW ||
                     head->kind == RELATION_SINK;
     TRY(plan_create(&ctx, call->statement, &relation, &plan));
+    if (db->durable && ctx.registered_name && !durable_is_recovering(db)) {
+        error_set(
+            call->err, LAMINAR_QUERY_UNSUPPORTED,
+            "%s() is a function of the program, which is not there yet when the database is opened again",
+            ctx.registered_name);
+        error_hint(call->err, "use it in queries and subscriptions, or open ':memory:'");
+        TRY(statement_at(call, LAMINAR_QUERY_UNSUPPORTED, head->name->span.start));
+    }
     relation->created_us = db->replay_time_us ? db->replay_time_us : clock_wall_us();
     /* CREATE TABLE ... AS: the rows are inserted once, by engine_create */
     if (head->kind == RELATION_TABLE) plan = NULL;

@@ -294,6 +294,16 @@ laminar_status library_find_aggregate(struct function_library *library, const ch
     return status;
 }
 
+bool function_is_registered(const struct scalar_function *function)
+{
+    return function->bind == user_bind_scalar;
+}
+
+bool aggregate_is_registered(const struct aggregate_function *function)
+{
+    return function->bind == user_bind_aggregate;
+}
+
 void library_visit(struct function_library *library,
                    void (*visit)(void *ctx, const char *name, bool is_aggregate,
                                  const char *signature, const char *help),

@@ -67,6 +67,9 @@ laminar_status library_bind_aggregate(struct function_library *library, struct a
                                       uint32_t n_args, const struct vector *const *constants,
                                       struct bound_aggregate **out, struct laminar_error *err)
     must_check;
+/* Is it one of a library's? */
+bool function_is_registered(const struct scalar_function *function);
+bool aggregate_is_registered(const struct aggregate_function *function);
 /* Calls visit for each, in order of registration, with the library's lock held. */
 void library_visit(struct function_library *library,
                    void (*visit)(void *ctx, const char *name, bool is_aggregate,

@@ -67,6 +67,7 @@ static laminar_status bind_arguments(struct select_block *q, const struct ast_ex
     laminar_status status = library_bind_aggregate(ctx->functions, ctx->arena, name, types,
                                                    (uint32_t)n, constants, &call->agg, ctx->err);
     CHECK(plan_located(ctx, status, ast->span.start));
+    if (aggregate_is_registered(call->agg->function)) ctx->registered_name = call->agg->name;
     for (size_t i = 0; i < n; i++)
         CHECK(make_coerced(ctx, args[i], call->agg->arg_types[i], &args[i]));
     call->args = args;

@@ -138,6 +138,7 @@ static laminar_status bind_call(struct plan_context *ctx, enum call_style style,
     if (status != LAMINAR_OK)
         return style == CALL_OPERATOR ? explain_operator(ctx, status, name, types, n_args, offset)
                                       : plan_located(ctx, status, offset);
+    if (function_is_registered(fn->function)) ctx->registered_name = fn->name;
     struct expr *e;
     ALLOC_OR_FAIL(ctx, e, expr_new(ctx->arena, EXPR_CALL, fn->result, n_args));
     e->fn = fn;

@@ -345,6 +345,7 @@ struct plan_context {
     struct arena *arena; /* of the plan */
     const struct catalog *catalog;
     struct function_library *functions; /* the program's own; may be NULL */
+    const char *registered_name;        /* out: one of them that is called, or NULL */
     const char *sql;                    /* for error positions */
     size_t sql_size;
     const struct plan_params *params; /* may be NULL: a parameter is an error then */

@@ -473,3 +473,20 @@ def test_the_interpreter_ends_while_functions_run():
     """)
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0 and done.stdout == "done\n" and "Fatal" not in done.stderr, done.stderr
+
+
+def test_a_directory_refuses_streams_that_could_not_be_opened_again(tmp_path):
+    with laminardb.open(tmp_path / "db") as db:
+        db.register_function("twice", lambda v: 2 * v, [int], int)
+        db.register_aggregate("total", Merging, [int], int)
+        db.execute("CREATE SOURCE t (v BIGINT)")
+        for sql in ("CREATE STREAM s AS SELECT twice(v) AS v FROM t", "CREATE MATERIALIZED VIEW s AS SELECT total(v) AS v FROM t",
+                    "CREATE SOURCE u (v BIGINT DEFAULT twice(4))"):
+            with pytest.raises(QueryError, match="function of the program") as info:
+                db.execute(sql)
+            assert info.value.code == 403 and info.value.hint
+        sub = db.subscribe("SELECT twice(v) FROM t")
+        db.execute("INSERT INTO t SELECT twice(4)")
+        assert rows(sub) == [(16,)] and db.query("SELECT total(twice(v)) FROM t").fetchone() == (1601,)
+    with laminardb.open(tmp_path / "db") as db:
+        assert db.query("SELECT v FROM t").fetchall() == [(8,)]

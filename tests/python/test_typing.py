@@ -19,6 +19,14 @@ from laminardb.types import ChangeEvent
 def on_data(result: QueryResult) -> None:
     print(result.num_rows)
 
+class Total:
+    def __init__(self) -> None:
+        self.sum = 0
+    def update(self, v: int) -> None:
+        self.sum += v
+    def finish(self) -> int:
+        return self.sum
+
 async def live(db: laminardb.Connection) -> None:
     sub = await db.subscribe_stream_async("s", snapshot=True)
     async for result in sub:
@@ -38,6 +46,12 @@ def main() -> int:
         except laminardb.QueryError as error:
             print(error.code + 1, error.position)
         asyncio.run(live(db))
+        db.register_function("twice", lambda v: v * 2, ["BIGINT"], int, vectorized="numpy")
+        db.register_aggregate("total", Total, [int], int)
+        with db.transaction() as tx:
+            tx.insert("s", {"a": 1})
+        filtered = db.subscribe_stream("s", filter="a > $1", params=[1])
+        print(filtered.state, db.explain("SELECT $1", [1]).upper())
         view = laminardb.mv(db, "v", "SELECT 1")
         print(db.metrics().total_cycles + 1, view.name, rows)
         return n
@@ -56,6 +70,11 @@ def test_program_is_clean_under_strict(tmp_path):
     assert done.returncode == 0, done.stdout
     done = mypy(*options, "wrong.py", cwd=tmp_path)
     assert done.stdout.count(": error:") == 3, done.stdout
+
+
+def test_package_is_clean_under_strict(tmp_path):
+    done = mypy("mypy", "--strict", "--config-file", "", "--cache-dir", str(tmp_path / "cache"), "-p", "laminardb", cwd=PACKAGE.parent)
+    assert done.returncode == 0, done.stdout
 
 
 def test_stubs_match_the_module():
