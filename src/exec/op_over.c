@@ -89,8 +89,8 @@ done:
 static laminar_status emit(struct op_over *o, struct step *step)
 {
     laminar_status status = LAMINAR_OK;
-    bool has_minus = false;
-    for (size_t i = 0; i < o->n_out; i++) has_minus |= o->weights.items[i] < 0;
+    bool has_weights = false;
+    for (size_t i = 0; i < o->n_out; i++) has_weights |= o->weights.items[i] != 1;
     for (size_t from = 0; from < o->n_out && !status; from += CHUNK_ROWS) {
         size_t n = o->n_out - from < CHUNK_ROWS ? o->n_out - from : CHUNK_ROWS;
         for (uint32_t k = 0; k < o->op.n_cols; k++)
@@ -98,7 +98,7 @@ static laminar_status emit(struct op_over *o, struct step *step)
         struct chunk out = {.n_rows = (uint32_t)n,
                             .n_cols = o->op.n_cols,
                             .cols = o->out_vecs,
-                            .weights = has_minus ? o->weights.items + from : NULL};
+                            .weights = has_weights ? o->weights.items + from : NULL};
         status = op_emit(&o->op, step, &out);
     }
     for (uint32_t k = 0; k < o->op.n_cols; k++) column_clear(&o->out[k]);
@@ -206,6 +206,15 @@ static bool same_keys(const struct op_over *o, const struct vector *a, size_t ro
     return true;
 }
 
+/* Copies of one row stand in the order of their values, which need not be that of their places: what can have changed holds all or none of them. */
+static bool same_row(const struct op_over *o, const struct vector *a, size_t row_a,
+                     const struct vector *b, size_t row_b)
+{
+    for (uint32_t k = 0; k < o->n_in; k++)
+        if (!kernel_equal(&a[k], row_a, &b[k], row_b)) return false;
+    return true;
+}
+
 static laminar_status read_one(const struct state_ordered_cursor *cursor, struct column *cols,
                                struct vector *vecs, uint32_t n, struct laminar_error *err)
 {
@@ -226,7 +235,7 @@ static void swap_edge(struct op_over *o)
 }
 
 /* Walks back from *cursor while rows see (is_target) or are seen by o->edge. At first the cursor stands behind the last row to look at (*is_on: on it);
- * at the end it stands on the first row taken, if *n > 0. o->edge becomes that row. */
+ * at the end it stands on the first row taken, if *n > 0 (copies counted). o->edge becomes that row. */
 static laminar_status walk_back(struct op_over *o, bool is_target,
                                 struct state_ordered_cursor *cursor, size_t *n,
                                 struct laminar_error *err)
@@ -248,6 +257,7 @@ static laminar_status walk_back(struct op_over *o, bool is_target,
             distance++;
         bool sees = is_target ? range_reaches(o, false, o->probe_vecs, 0, o->edge_vecs, 0)
                               : range_reaches(o, true, o->edge_vecs, 0, o->probe_vecs, 0);
+        sees |= is_target && !is_first && same_row(o, o->probe_vecs, 0, o->vecs, 0);
         bool takes = n_seen <= rows || (span->has_peers && distance <= groups) || sees;
         if (!takes) break;
         /* the row is noted in `cols`, for the next one's distance; what is read for good is read forward */
@@ -259,7 +269,7 @@ static laminar_status walk_back(struct op_over *o, bool is_target,
         if (status) return status;
         is_first = false;
         *cursor = at;
-        ++*n;
+        *n += (size_t)state_ordered_weight(&at);
     }
     if (*n) {
         status = read_one(cursor, o->probe, o->probe_vecs, o->op.n_cols, err);
@@ -355,6 +365,7 @@ static bool is_row_wanted(const struct op_over *o, bool is_target, uint64_t n, u
              groups = is_target ? span->groups_forward : span->groups_back;
     if (span->is_all || (span->is_running && is_target)) return true;
     if (n <= rows || (span->has_peers && distance <= groups)) return true;
+    if (is_target && row && same_row(o, o->vecs, row - 1, o->vecs, row)) return true;
     return is_target ? range_reaches(o, true, o->vecs, row, o->edge_vecs, 0)
                      : range_reaches(o, false, o->edge_vecs, 0, o->vecs, row);
 }

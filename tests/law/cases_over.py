@@ -111,3 +111,14 @@ TOPS = {
 }
 CASES += [Case(f"over_top_{name}", [bids()], sql, duck=duck, rows_per_step=20) for name, (sql, duck) in TOPS.items()]
 CASES += [Case(f"over_keyed_top_{name}", [keyed()], sql, duck=duck, rows_per_step=20) for name, (sql, duck) in TOPS.items()]
+
+# Rows that are equal in all that the query uses: their places differ, which of them has which makes no difference.
+COPIES = {
+    "numbers": "SELECT k, v, row_number() OVER (PARTITION BY k ORDER BY v) AS x FROM s",
+    "lag": "SELECT b, v, lag(v) OVER (PARTITION BY b ORDER BY v) AS x, lead(v, 2) OVER (PARTITION BY b ORDER BY v) AS y FROM s",
+    "running": "SELECT b, v, sum(v) OVER (PARTITION BY b ORDER BY v ROWS UNBOUNDED PRECEDING) AS x, ntile(4) OVER (PARTITION BY b ORDER BY v) AS y FROM s",
+    "rows": "SELECT b, v, sum(v) OVER (PARTITION BY b ORDER BY v ROWS 3 PRECEDING) AS x FROM s",
+    "range": "SELECT v, count(*) OVER (ORDER BY v RANGE BETWEEN 1 PRECEDING AND 1 FOLLOWING) AS x, rank() OVER (ORDER BY v) AS y FROM s",
+}
+CASES += [Case(f"over_copies_{name}", [bids()], sql) for name, sql in COPIES.items()]
+CASES += [Case(f"over_keyed_copies_{name}", [keyed()], sql.replace(" b", " g").replace("BY b", "BY g")) for name, sql in COPIES.items()]
