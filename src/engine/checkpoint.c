@@ -5,7 +5,7 @@
  *
  * Head, little-endian: u32 version, u32 relations, u64 step, i64 its time, u64 id of the next relation, settings that replaying depends on (count, then name and value),
  * then the relations in the order of their creation: id, time, CREATE statement, watermark, rows so far, failure; where it keeps rows; its operators: name,
- * watermarks, counters, time to wake, failure, number of states.
+ * watermarks, counters, time to wake, failure, number of states. A sink's offset in its file comes before its statement.
  * Objects: relation id << 16, + 0 for the kept rows, + 1 ... for the states of its operators one after the other. */
 #include "base/error.h"
 #include "engine/durable_internal.h"
@@ -21,6 +21,7 @@ struct frozen {
 struct freeze {
     struct strbuf head;
     ARRAY_OF(struct frozen) states;
+    ARRAY_OF(char *) sink_paths;
     uint64_t step, log_seq;
     int64_t pause_us;
 };
@@ -73,7 +74,16 @@ static laminar_status freeze_relation(struct freeze *f, const struct relation *r
     uint64_t object = relation->id << 16;
     put_u64(&f->head, relation->id);
     put_u64(&f->head, (uint64_t)relation->created_us);
+    put_u64(&f->head, runtime->file ? file_sink_offset(runtime->file) : 0);
     put_text(&f->head, relation->sql);
+    if (runtime->file && !runtime->has_failed) {
+        const char *path = relation_option(relation, "path");
+        char *copy = path ? mem_strdup(path) : NULL;
+        if (!copy || !ARRAY_PUSH(&f->sink_paths, copy)) {
+            mem_free(copy);
+            TRY(error_oom(err));
+        }
+    }
     put_u64(&f->head, (uint64_t)runtime->watermark_us);
     put_u64(&f->head, runtime->total_rows);
     put_u64(&f->head, runtime->has_failed ? (uint64_t)runtime->failure.code : 0);
@@ -127,6 +137,8 @@ static void freeze_deinit(struct freeze *f)
 {
     for (size_t i = 0; i < f->states.n; i++) state_release(f->states.items[i].snapshot);
     ARRAY_DEINIT(&f->states);
+    for (size_t i = 0; i < f->sink_paths.n; i++) mem_free(f->sink_paths.items[i]);
+    ARRAY_DEINIT(&f->sink_paths);
     strbuf_deinit(&f->head);
 }
 
@@ -152,6 +164,28 @@ static bool sink_has(struct state_sink *base, uint32_t kind, uint64_t page, uint
     return checkpoint_writer_keep(sink->writer, sink->object, kind, page, version);
 }
 
+/* What a sink wrote before the checkpoint is never written again, so it must be on the disk. */
+static laminar_status sync_sink(const char *path, struct laminar_error *err)
+{
+    laminar_status status = LAMINAR_OK;
+    struct file file = {0};
+    struct strbuf folder = {0};
+    const char *slash = strrchr(path, '/');
+    if (!file_exists(path)) return LAMINAR_OK; /* removed under the sink: it will say so */
+    if (slash)
+        strbuf_append(&folder, path, slash == path ? 1 : (size_t)(slash - path));
+    else
+        strbuf_puts(&folder, ".");
+    if (folder.failed) TRY(error_oom(err));
+    TRY(file_open(&file, path, FILE_UPDATE, err));
+    TRY(file_sync(&file, err));
+    TRY(folder_sync(folder.data, err));
+done:
+    file_close(&file, NULL);
+    strbuf_deinit(&folder);
+    return status;
+}
+
 static laminar_status write_freeze(struct database *db, struct freeze *f,
                                    struct checkpoint_info *info, struct laminar_error *err)
 {
@@ -161,6 +195,7 @@ static laminar_status write_freeze(struct database *db, struct freeze *f,
     struct page_sink sink = {.base = {.write = sink_write, .has = sink_has}};
     /* A checkpoint is never ahead of the log. */
     TRY(durable_flush(d, err));
+    for (size_t i = 0; i < f->sink_paths.n; i++) TRY(sync_sink(f->sink_paths.items[i], err));
     TRY(checkpoint_writer_create(d->checkpoints,
                                  (uint64_t)db->settings.number[SETTING_ID_checkpoint_bytes_per_s],
                                  &writer, err));
@@ -410,6 +445,7 @@ static laminar_status restore_relation(struct database *db, struct reader *r, st
 {
     laminar_status status = LAMINAR_OK;
     uint64_t id = take_u64(r), created_us = take_u64(r), object = id << 16;
+    db->sink_start.offset = take_u64(r);
     const char *sql = take_text(r, arena);
     if (r->failed) return malformed("its head is cut off", err);
     db->catalog.next_id = id;

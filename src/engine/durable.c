@@ -298,17 +298,36 @@ done:
     return status;
 }
 
-laminar_status durable_log_statement(struct database *db, const char *sql, size_t size,
-                                     struct laminar_error *err)
+/* A sink that can't write stops alone. */
+static void stop_sink(struct relation_runtime *runtime, const struct laminar_error *failure)
+{
+    runtime->has_failed = true;
+    runtime->failure = *failure;
+    error_object(&runtime->failure, runtime->relation->name);
+    runtime->output->has_failed = true;
+}
+
+/* The statement is done for good. */
+static void release_sink(struct relation_runtime *runtime)
+{
+    struct laminar_error failure = LAMINAR_ERROR_INIT;
+    if (file_sink_release(runtime->file, &failure) != LAMINAR_OK) stop_sink(runtime, &failure);
+}
+
+laminar_status durable_log_statement(struct database *db, const struct relation *made,
+                                     const char *sql, size_t size, struct laminar_error *err)
 {
     struct durable *d = db->durable;
     if (!d || d->is_recovering || d->is_closed) return LAMINAR_OK;
     if (d->is_read_only) return refuse_writing(d, err);
-    uint64_t head[3] = {d->statement_step, d->statement_next_id, (uint64_t)db->replay_time_us};
+    const struct relation_runtime *runtime = made ? made->runtime : NULL;
+    uint64_t head[4] = {d->statement_step, d->statement_next_id, (uint64_t)db->replay_time_us,
+                        runtime && runtime->file ? file_sink_base(runtime->file) : 0};
     d->is_dirty = true;
     mutex_lock(&d->log);
     laminar_status status = log_at_once(d, RECORD_STATEMENT, head, sizeof head, sql, size, err);
     mutex_unlock(&d->log);
+    if (status == LAMINAR_OK && runtime && runtime->file) release_sink(made->runtime);
     return status;
 }
 
@@ -391,6 +410,18 @@ done:
     return status;
 }
 
+static void recover_sinks(struct database *db)
+{
+    struct relation *relation;
+    for (size_t i = 0; (relation = catalog_next(&db->catalog, &i));) {
+        struct relation_runtime *runtime = relation->runtime;
+        struct laminar_error failure = LAMINAR_ERROR_INIT;
+        if (!runtime || !runtime->file || runtime->has_failed) continue;
+        if (file_sink_recovered(runtime->file, &failure) != LAMINAR_OK)
+            stop_sink(runtime, &failure);
+    }
+}
+
 static laminar_status recover(struct database *db, const char *log, struct laminar_error *err)
 {
     struct durable *d = db->durable;
@@ -400,6 +431,8 @@ static laminar_status recover(struct database *db, const char *log, struct lamin
     /* nobody else has the database yet: statements take control themselves */
     d->is_recovering = true;
     if (db->catalog.next_id < FIRST_USER_RELATION) db->catalog.next_id = FIRST_USER_RELATION;
+    db->sink_start = (struct file_sink_start){
+        .is_stored = true, .is_dry = d->is_read_only, .goes_on = true};
     /* Until a record says otherwise, as the folder's first steps were run. */
     for (int i = 0; i < SETTING_COUNT; i++)
         if (is_replayed(setting_table[i].name))
@@ -413,7 +446,10 @@ static laminar_status recover(struct database *db, const char *log, struct lamin
         .replay = record_replay,
         .ctx = db};
     TRY(wal_open(&options, &d->wal, err));
+    db->sink_start.goes_on = false;
+    recover_sinks(db);
     d->is_recovering = false;
+    db->sink_start.is_held = true;
     d->logged_seq = wal_durable_seq(d->wal);
     d->is_dirty = d->logged_seq > log_seq;
     for (int i = 0; i < SETTING_COUNT; i++) { /* what the opener chose holds from here on */

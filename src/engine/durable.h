@@ -52,9 +52,10 @@ laminar_status durable_log_step(struct database *db, const struct step *step,
 /* Between begin and end no step comes in between, and all steps have one time. */
 void durable_statement_begin(struct database *db);
 void durable_statement_end(struct database *db);
-/* The statement, which has been done or can't fail any more, is on the disk. */
-laminar_status durable_log_statement(struct database *db, const char *sql, size_t size,
-                                     struct laminar_error *err) must_check;
+/* The statement, which has been done or can't fail any more, is on the disk. `made`: the relation that it made, or NULL. */
+laminar_status durable_log_statement(struct database *db, const struct relation *made,
+                                     const char *sql, size_t size, struct laminar_error *err)
+    must_check;
 /* The value that a setting has now, where replaying depends on it. Step owner. */
 laminar_status durable_log_setting(struct database *db, const char *name, struct laminar_error *err)
     must_check;

@@ -2,7 +2,7 @@
  *
  *   step       u64 number, i64 time_us, u32 entries, u32 0; an entry: u64 relation, i64 watermark_us, u64 rows, u8 flags (1 delete, 2 has rows, 4 has
  *              weights), [i64 weights], columns (exec/column_codec.h)
- *   statement  u64 step before it, u64 id of the next relation, i64 time_us, the text
+ *   statement  u64 step before it, u64 id of the next relation, i64 time_us, u64 size of a sink's file before it, the text
  *   setting    u16 size of the name, name, value
  *   closed     nothing
  * Bytes come from a file, so nothing is trusted. */
@@ -196,13 +196,14 @@ static laminar_status replay_statement(struct database *db, struct reader *r,
                                        struct laminar_error *err)
 {
     laminar_status status = LAMINAR_OK;
-    uint64_t step, next_id;
+    uint64_t step, next_id, sink_base;
     int64_t time_us;
     struct arena arena = {0};
     struct ast_script *script;
     struct statement_result answer = {0};
     struct laminar_error cause = LAMINAR_ERROR_INIT;
-    if (!take(r, &step, 8) || !take(r, &next_id, 8) || !take(r, &time_us, 8))
+    if (!take(r, &step, 8) || !take(r, &next_id, 8) || !take(r, &time_us, 8) ||
+        !take(r, &sink_base, 8))
         return malformed(r, "it is too short", err);
     size_t size = (size_t)(r->end - r->at);
     char *sql = arena_strndup(&arena, (const char *)r->at, size);
@@ -210,6 +211,7 @@ static laminar_status replay_statement(struct database *db, struct reader *r,
     db->step_number = step;
     db->catalog.next_id = next_id;
     db->replay_time_us = time_us;
+    db->sink_start.offset = sink_base;
     TRY(sql_parse(&arena, sql, size, &script, &cause));
     if (script->n != 1) TRY(malformed(r, "it is not one statement", &cause));
     struct statement_call call = {db,   sql,     script->size, script->statements[0],

@@ -93,6 +93,13 @@ int settings_find(const char *name); /* -1 = unknown */
 
 /* --- Relations at run time ------------------------------------------------------------------------------------------------ */
 struct file_sink;
+/* Zeros: a new sink of a database in memory. */
+struct file_sink_start {
+    bool is_stored, is_dry;
+    bool is_held; /* nothing is written until file_sink_release: the statement may still be lost */
+    bool goes_on; /* from `offset`, where it was before */
+    uint64_t offset;
+};
 struct relation_runtime {
     struct relation *relation; /* referenced */
     struct database *db;
@@ -166,6 +173,7 @@ struct database {
     struct durable *durable; /* NULL: nothing is kept on a disk */
     int64_t last_time_us;    /* of the newest step */
     int64_t replay_time_us;  /* the time of all steps while the log is replayed; 0 = the clock's */
+    struct file_sink_start sink_start; /* for the next sink that is made */
     /* streams are made without backfill: their state comes from a checkpoint */
     bool is_restoring;
 
@@ -437,8 +445,13 @@ laminar_status subscriptions_wait_room(struct database *db, const struct relatio
                                        struct laminar_error *err) must_check;
 
 /* --- File sinks (file_sink.c) ------------------------------------------------------------------------------------------------------------------------- */
-laminar_status file_sink_open(const struct relation *relation, struct file_sink **out,
-                              struct laminar_error *err) must_check;
+laminar_status file_sink_open(const struct relation *relation, const struct file_sink_start *start,
+                              struct file_sink **out, struct laminar_error *err) must_check;
+uint64_t file_sink_base(const struct file_sink *sink);
+uint64_t file_sink_offset(const struct file_sink *sink);
+laminar_status file_sink_release(struct file_sink *sink, struct laminar_error *err) must_check;
+/* All that was lost has been written again: cuts what lies behind it. */
+laminar_status file_sink_recovered(struct file_sink *sink, struct laminar_error *err) must_check;
 laminar_status file_sink_write(struct file_sink *sink, const struct batch *batch,
                                struct laminar_error *err) must_check;
 /* NULL is fine */

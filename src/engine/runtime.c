@@ -228,7 +228,7 @@ static laminar_status create_runtime(struct database *db, struct relation *relat
     runtime->weights = mem_calloc(CHUNK_ROWS, sizeof *runtime->weights);
     if (!runtime->slice || !runtime->weights) TRY(error_oom(err));
     if (relation->kind == RELATION_SINK && relation->connector)
-        TRY(file_sink_open(relation, &runtime->file, err));
+        TRY(file_sink_open(relation, &db->sink_start, &runtime->file, err));
     *out = runtime;
     runtime = NULL;
 done:

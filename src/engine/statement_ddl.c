@@ -138,16 +138,17 @@ static laminar_status bind_late_target(struct statement_call *call, const struct
     return late_data_depend(relation, target, call->err);
 }
 
-static laminar_status log_text(struct statement_call *call)
+static laminar_status log_text(struct statement_call *call, const struct relation *made)
 {
     const struct ast_span span = call->statement->span;
-    return durable_log_statement(call->db, call->sql + span.start, span.end - span.start,
+    return durable_log_statement(call->db, made, call->sql + span.start, span.end - span.start,
                                  call->err);
 }
 
-static laminar_status log_statement(struct statement_call *call, const struct create_head *head)
+static laminar_status log_statement(struct statement_call *call, const struct create_head *head,
+                                    const struct relation *made)
 {
-    return head->is_derived ? LAMINAR_OK : log_text(call);
+    return head->is_derived ? LAMINAR_OK : log_text(call, made);
 }
 
 static laminar_status create_locked(struct statement_call *call, const struct create_head *head,
@@ -187,13 +188,13 @@ static laminar_status create_locked(struct statement_call *call, const struct cr
     }
     if (existing) {
         TRY(runtime_install_anonymous(db, relation, plan, &arena, NULL, call->err));
-        status = log_statement(call, head);
+        status = log_statement(call, head, relation);
         if (status == LAMINAR_OK) status = drop_relation(db, existing, false, call->err);
         if (status == LAMINAR_OK) status = catalog_add(&db->catalog, relation, call->err);
         if (status != LAMINAR_OK) runtime_uninstall(db, relation);
     } else {
         TRY(runtime_install(db, relation, plan, &arena, call->err));
-        status = log_statement(call, head);
+        status = log_statement(call, head, relation);
         if (status != LAMINAR_OK) runtime_remove(db, relation);
     }
     *is_new = status == LAMINAR_OK;
@@ -268,7 +269,7 @@ static laminar_status drop_locked(struct statement_call *call, const struct ast_
         return statement_at(call, LAMINAR_QUERY_FAILED, drop->name.span.start);
     }
     if (drop->is_cascade || relation->dependants.n == 0) {
-        laminar_status status = log_text(call);
+        laminar_status status = log_text(call, NULL);
         if (status != LAMINAR_OK) return status;
     }
     return statement_at(call, drop_relation(db, relation, drop->is_cascade, call->err),

@@ -111,6 +111,28 @@ char *contents_of(laminar_db *db)
         laminar_free(name);
     }
     laminar_result_free(names);
+    if (laminar_execute(db, "SELECT name FROM system.sinks ORDER BY name", &names, &err))
+        fail_msg("%s", err.message);
+    for (size_t i = 0; i < laminar_result_n_rows(names); i++) {
+        char *name = row_text(names, i);
+        put(&text, &size, name);
+        free(name);
+    }
+    laminar_result_free(names);
+    put(&text, &size, "\n");
+    static const char *const files[] = {"/out.csv", "/out.json"};
+    for (size_t i = 0; i < 2; i++) {
+        struct strbuf file = {0};
+        if (!file_exists(files[i]) || file_read_all(files[i], 1 << 20, &file, NULL) ||
+            file.size == 0) {
+            strbuf_deinit(&file);
+            continue;
+        }
+        put(&text, &size, files[i]);
+        put(&text, &size, ":\n");
+        put(&text, &size, file.data ? file.data : "");
+        strbuf_deinit(&file);
+    }
     return text;
 }
 
@@ -123,6 +145,7 @@ void ledger_init(struct ledger *ledger, const struct workload *workload)
     *ledger = (struct ledger){.workload = workload};
     while (workload->statements[ledger->n]) ledger->n++;
     ledger->contents = calloc(ledger->n + 1, sizeof *ledger->contents);
+    disk_use(sim_disk_create()); /* for sinks */
     assert_int_equal(laminar_open(":memory:", NULL, &db, NULL), LAMINAR_OK);
     ledger->contents[0] = contents_of(db);
     for (size_t i = 0; i < ledger->n; i++) {
@@ -132,6 +155,8 @@ void ledger_init(struct ledger *ledger, const struct workload *workload)
         ledger->contents[i + 1] = contents_of(db);
     }
     laminar_db_free(db);
+    sim_disk_free(disk);
+    disk_use(NULL);
 }
 
 void ledger_deinit(struct ledger *ledger)

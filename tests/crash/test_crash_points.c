@@ -124,6 +124,13 @@ static void keyed_relations_survive(void **state)
     every_crash_of(&workloads[4], "sync", false);
 }
 
+static void rows_of_sinks_are_in_their_files_once(void **state)
+{
+    (void)state;
+    every_crash_of(&workloads[5], "sync", false);
+    every_crash_of(&workloads[5], "async", true);
+}
+
 /* async, off: some prefix is found. */
 static void what_is_lost_is_an_end(void **state)
 {
@@ -190,10 +197,15 @@ static void there_were_enough_of_them(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(tables_survive),          cmocka_unit_test(aggregates_survive),
-        cmocka_unit_test(windows_survive),         cmocka_unit_test(joins_survive),
-        cmocka_unit_test(keyed_relations_survive), cmocka_unit_test(what_is_lost_is_an_end),
-        cmocka_unit_test(recovery_may_crash_too),  cmocka_unit_test(there_were_enough_of_them),
+        cmocka_unit_test(tables_survive),
+        cmocka_unit_test(aggregates_survive),
+        cmocka_unit_test(windows_survive),
+        cmocka_unit_test(joins_survive),
+        cmocka_unit_test(keyed_relations_survive),
+        cmocka_unit_test(rows_of_sinks_are_in_their_files_once),
+        cmocka_unit_test(what_is_lost_is_an_end),
+        cmocka_unit_test(recovery_may_crash_too),
+        cmocka_unit_test(there_were_enough_of_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

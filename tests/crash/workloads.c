@@ -115,9 +115,26 @@ static const char *const keyed[] = {
     "INSERT INTO ks VALUES (7, 7, 7)",
     NULL};
 
-const struct workload workloads[] = {{"tables", tables},
-                                     {"aggregates", aggregates},
-                                     {"windows", windows},
-                                     {"joins", joins},
-                                     {"keyed", keyed}};
+static const char *const sinks[] = {
+    SOURCE,
+    ROWS1,
+    "CREATE SINK plain FROM s INTO file (path = '/out.csv')",
+    "CREATE STREAM sums AS SELECT k, sum(v) AS s FROM s GROUP BY k",
+    ROWS2,
+    "CREATE SINK changes FROM sums INTO file (path = '/out.json')",
+    ROWS3,
+    "CHECKPOINT",
+    ROWS4,
+    "INSERT INTO s VALUES (9, 1, 1, 'x', '2026-01-01 00:01:00'), (10, 1, 1, 'y', '2026-01-01 00:01:00')",
+    "CHECKPOINT",
+    "INSERT INTO s VALUES (11, 2, 2, 'z', '2026-01-01 00:01:05')",
+    "DROP SINK plain",
+    "INSERT INTO s VALUES (12, 5, 2, 'z', '2026-01-01 00:01:07')",
+    "CREATE SINK again FROM s INTO file (path = '/out.csv')",
+    "INSERT INTO s VALUES (13, 5, 2, 'last', '2026-01-01 00:01:08')",
+    NULL};
+
+const struct workload workloads[] = {{"tables", tables},   {"aggregates", aggregates},
+                                     {"windows", windows}, {"joins", joins},
+                                     {"keyed", keyed},     {"sinks", sinks}};
 const size_t n_workloads = sizeof workloads / sizeof *workloads;

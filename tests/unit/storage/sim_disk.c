@@ -414,7 +414,7 @@ static int sim_make_folder(struct file_disk *base, const char *path)
 
 static bool is_in(const char *path, const char *folder)
 {
-    size_t size = strlen(folder);
+    size_t size = strcmp(folder, "/") == 0 ? 0 : strlen(folder);
     return strncmp(path, folder, size) == 0 && path[size] == '/' && !strchr(path + size + 1, '/');
 }
 
