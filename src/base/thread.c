@@ -2,6 +2,7 @@
 #include "base/thread.h"
 #include "base/error.h"
 #include <errno.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -77,7 +78,12 @@ void cond_broadcast(struct cond *cond) { check(pthread_cond_broadcast(&cond->han
 laminar_status thread_start(struct thread *thread, const char *name, void *(*main)(void *),
                             void *arg, struct laminar_error *err)
 {
+    /* signals are the program's: its own threads get them */
+    sigset_t all, before;
+    sigfillset(&all);
+    check(pthread_sigmask(SIG_SETMASK, &all, &before));
     int result = pthread_create(&thread->handle, NULL, main, arg);
+    check(pthread_sigmask(SIG_SETMASK, &before, NULL));
     if (result != 0)
         return error_set(err, LAMINAR_INGESTION_FAILED, "cannot start the thread '%s': %s", name,
                          strerror(result));

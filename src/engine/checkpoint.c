@@ -102,7 +102,7 @@ done:
     return status;
 }
 
-static const char *const replayed_settings[] = {"on_error", "time_zone", "retention_rows"};
+static const char *const replayed_settings[] = {"on_error", "time_zone", "retention_rows", "clock"};
 
 /* The caller holds control and step. */
 static laminar_status freeze_all(struct database *db, struct freeze *f, struct laminar_error *err)
@@ -247,6 +247,7 @@ laminar_status database_checkpoint(struct database *db, uint64_t *id, struct lam
     mutex_lock(&db->control);
     engine_lock_step(db);
     int64_t began = clock_mono_us();
+    engine_flush_step(db, FLUSH_FOR_FREEZE);
     bool was_dirty = d->is_dirty;
     d->is_dirty = false;
     status = freeze_all(db, &f, err);

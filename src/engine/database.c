@@ -36,6 +36,7 @@ static void destroy(struct database *db)
     ARRAY_DEINIT(&db->all_subs);
     batch_pool_free(db->pool);
     mem_free(db->path);
+    timer_deinit(&db->timer);
     mutex_deinit(&db->registry);
     cond_deinit(&db->queue_room);
     mutex_deinit(&db->queue);
@@ -94,6 +95,7 @@ laminar_status database_open(const char *path, const struct settings *settings,
     mutex_init(&db->queue);
     mutex_init(&db->registry);
     cond_init(&db->queue_room);
+    timer_init(&db->timer);
     catalog_init(&db->catalog);
     db->opened_us = clock_mono_us();
     db->pid = getpid();
@@ -122,6 +124,8 @@ done:
 laminar_status database_start(struct database *db, struct laminar_error *err)
 {
     laminar_status status = database_check_open(db, err);
+    if (status != LAMINAR_OK) return status;
+    status = timer_start(db, err);
     if (status != LAMINAR_OK) return status;
     int expected = DB_CREATED;
     atomic_compare_exchange_strong_explicit(&db->state, &expected, DB_RUNNING, memory_order_acq_rel,
@@ -153,9 +157,11 @@ laminar_status database_shutdown(struct database *db, struct laminar_error *err)
     if (state == DB_CLOSED || function_library_is_calling(db->functions))
         return database_check_open(db, err);
     if (state == DB_STOPPED) return LAMINAR_OK;
-    engine_lock_step(db); /* what was accepted is delivered first */
+    engine_lock_step(db);             /* what was accepted is delivered first, */
+    engine_flush_step(db, FLUSH_ALL); /* and so is what EMIT EVERY holds back */
     atomic_store_explicit(&db->state, DB_STOPPED, memory_order_release);
     engine_unlock_step(db);
+    timer_stop(db);
     wake_writers(db);
     finish_all_subscriptions(db);
     return LAMINAR_OK;

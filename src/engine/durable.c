@@ -268,7 +268,7 @@ void durable_statement_begin(struct database *db)
     engine_lock_statement(db);
     d->statement_step = db->step_number;
     d->statement_next_id = db->catalog.next_id;
-    db->replay_time_us = clock_wall_us();
+    db->replay_time_us = engine_step_time(db);
 }
 
 void durable_statement_end(struct database *db)
@@ -334,7 +334,7 @@ laminar_status durable_log_statement(struct database *db, const struct relation 
 static bool is_replayed(const char *name)
 {
     return strcmp(name, "on_error") == 0 || strcmp(name, "time_zone") == 0 ||
-           strcmp(name, "retention_rows") == 0;
+           strcmp(name, "retention_rows") == 0 || strcmp(name, "clock") == 0;
 }
 
 laminar_status durable_log_setting(struct database *db, const char *name, struct laminar_error *err)

@@ -55,8 +55,11 @@ enum database_state { DB_CREATED, DB_RUNNING, DB_STOPPED, DB_CLOSED };
     X(checkpoint_bytes_per_s, BYTES, "0",                                                                                                                      \
       "how fast checkpoints are written at most; 0 = no limit")                                                                                                \
     X(checkpoints_kept, ROWS, "2", "checkpoints that are kept")                                                                                                \
-    X(read_only, FLAG, "false", "open a storage directory for reading only")
+    X(read_only, FLAG, "false", "open a storage directory for reading only")                                                                                   \
+    X(clock, CLOCK, "system",                                                                                                                                  \
+      "system, or the time (UTC) at which now() and timers stand until it is set again")
 
+#define CLOCK_SYSTEM INT64_MIN
 enum setting_kind {
     SETTING_ROWS,
     SETTING_MS,
@@ -64,7 +67,8 @@ enum setting_kind {
     SETTING_WORD,
     SETTING_TEXT,
     SETTING_DURABILITY, /* enum durability */
-    SETTING_FLAG
+    SETTING_FLAG,
+    SETTING_CLOCK /* microseconds since 1970, or CLOCK_SYSTEM */
 };
 enum durability { DURABILITY_SYNC, DURABILITY_ASYNC, DURABILITY_OFF };
 enum setting_id {
@@ -138,6 +142,15 @@ struct pending {
     struct commit_waiter *waiter; /* the writer, where it waits for its step; else NULL */
 };
 
+/* The thread that runs steps when time alone makes them due (timer.c). */
+struct timer {
+    struct mutex lock;
+    struct cond changed;
+    struct thread thread;
+    _Atomic int64_t armed_us; /* what it waits for, wall clock; 0 = nothing */
+    bool is_started, is_stopping;
+};
+
 struct query_entry {
     struct query_entry *next;
     uint64_t id;
@@ -176,6 +189,7 @@ struct database {
     struct file_sink_start sink_start; /* for the next sink that is made */
     /* streams are made without backfill: their state comes from a checkpoint */
     bool is_restoring;
+    struct timer timer;
 
     struct mutex queue;
     struct cond queue_room;
@@ -211,6 +225,23 @@ laminar_status database_shutdown(struct database *db, struct laminar_error *err)
 /* LAMINAR_OK, or LAMINAR_CONNECTION_CLOSED, LAMINAR_SHUTDOWN; LAMINAR_CONNECTION_FAILED in a forked child. */
 laminar_status database_check_open(const struct database *db, struct laminar_error *err) must_check;
 
+/* --- Time (timer.c) ------------------------------------------------------------------------------------------------------------ */
+/* What time it is for this database: the wall clock, or where SET clock put it. */
+int64_t engine_clock_us(const struct database *db);
+/* The same for a step: never goes back. Step owner. */
+int64_t engine_step_time(struct database *db);
+/* When the next step without input is due; 0 = never. Step owner. */
+int64_t engine_next_wake(const struct database *db);
+void timer_init(struct timer *timer);
+void timer_deinit(struct timer *timer);
+laminar_status timer_start(struct database *db, struct laminar_error *err) must_check;
+/* Waits until the thread has ended. The caller holds no lock. */
+void timer_stop(struct database *db);
+/* Tells the thread when the next step is due. Step owner, after each step. */
+void timer_update(struct database *db);
+/* The clock was set. */
+void timer_wake(struct database *db);
+
 /* --- Ingestion and steps (step.c) ------------------------------------------------------------------------------------------------ */
 /* Rows of the relation's own schema (prepared), all in one step. Takes the batch's reference over whatever happens. */
 laminar_status engine_insert(struct database *db, struct relation *relation,
@@ -231,7 +262,7 @@ laminar_status engine_watermark(struct database *db, struct relation *relation,
 laminar_status engine_apply_locked(struct database *db, struct relation *relation,
                                    struct batch *deleted, struct batch *inserted,
                                    struct laminar_error *err) must_check;
-/* Waits for the step lock and runs what is pending: the caller owns the circuit and sees every insert that had returned. */
+/* Waits for the step lock and runs what is pending or due: the caller owns the circuit and sees every insert that had returned. */
 void engine_lock_step(struct database *db);
 /* Lets go, and runs what came in meanwhile. */
 void engine_unlock_step(struct database *db);
@@ -243,6 +274,12 @@ struct step engine_new_step(struct database *db, struct laminar_error *err);
 /* Replay: the step that a record of the log describes. */
 laminar_status engine_replay_step(struct database *db, struct pending *list,
                                   struct laminar_error *err) must_check;
+/* Operators give out what they hold back (EMIT EVERY) in a step without input. The caller holds step. */
+enum flush_kind {
+    FLUSH_FOR_FREEZE, /* what is not in state tables */
+    FLUSH_ALL         /* nobody comes after: shutdown */
+};
+void engine_flush_step(struct database *db, enum flush_kind kind);
 /* Any relation that accepts rows, by name as the user wrote it (exact, then folded); referenced. LAMINAR_TABLE_NOT_FOUND with the nearest name. */
 laminar_status engine_find_target(struct database *db, const char *name, struct relation **out,
                                   struct laminar_error *err) must_check;

@@ -268,7 +268,7 @@ laminar_status engine_run_plan_into(struct database *db, const struct plan *plan
     struct step_profile profile = {0};
     struct step step = {.number = 1,
                         .profile = options->on_done ? &profile : NULL,
-                        .time_us = clock_wall_us(),
+                        .time_us = engine_clock_us(db),
                         .is_last = true,
                         .zone = db->settings.text[SETTING_ID_time_zone],
                         .err = err,
@@ -284,9 +284,11 @@ laminar_status engine_run_plan_into(struct database *db, const struct plan *plan
     inputs = mem_calloc(part.n_scans + 1, sizeof *inputs);
     if (!inputs) TRY(error_oom(err));
     if (options->holds_step) {
+        step.time_us = engine_step_time(db);
         TRY(take_snapshots(db, &part, inputs, err));
     } else if (part.n_scans > 0) {
         engine_lock_step(db);
+        step.time_us = engine_step_time(db);
         status = take_snapshots(db, &part, inputs, err);
         engine_unlock_step(db);
         if (status != LAMINAR_OK) goto done;

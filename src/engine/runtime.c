@@ -107,7 +107,7 @@ static laminar_status read_derived(struct relation_runtime *runtime, struct batc
 {
     struct step step = {
         .number = runtime->db->step_number,
-        .time_us = clock_wall_us(),
+        .time_us = engine_clock_us(runtime->db),
         .error_mode = (enum row_error_mode)runtime->db->settings.number[SETTING_ID_on_error],
         .zone = runtime->db->settings.text[SETTING_ID_time_zone],
         .err = err};
@@ -163,8 +163,10 @@ size_t runtime_n_rows(struct relation_runtime *runtime)
     if (!runtime->is_derived || runtime->has_failed) return 0;
     size_t n = 0;
     struct laminar_error err = LAMINAR_ERROR_INIT;
-    struct step step = {
-        .number = runtime->db->step_number, .time_us = clock_wall_us(), .zone = "UTC", .err = &err};
+    struct step step = {.number = runtime->db->step_number,
+                        .time_us = engine_clock_us(runtime->db),
+                        .zone = "UTC",
+                        .err = &err};
     laminar_status status = circuit_contents(runtime->part.root, &step, count_contents, &n);
     return status == LAMINAR_OK ? n : 0;
 }
@@ -262,6 +264,7 @@ static laminar_status backfill(struct database *db, struct relation_runtime *run
 {
     laminar_status status = LAMINAR_OK;
     struct step step = engine_new_step(db, err);
+    step.gives_all = true;
     for (uint32_t i = 0; i < runtime->part.n_scans; i++) {
         struct relation_runtime *input = runtime->part.relations[i]->runtime;
         if (input->is_derived) {
@@ -280,6 +283,7 @@ static laminar_status backfill(struct database *db, struct relation_runtime *run
             circuit_set_watermark(db->circuit, runtime->part.scans[i], watermark);
     }
     circuit_finish_step(db->circuit, &step);
+    timer_update(db);
     if (runtime->has_failed) {
         if (err) *err = runtime->failure;
         status = runtime->failure.code;

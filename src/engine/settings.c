@@ -45,6 +45,24 @@ static bool parse_bytes(const char *text, int64_t *out)
     return true;
 }
 
+static bool parse_clock(const char *value, int64_t *out)
+{
+    if (strcasecmp(value, "system") == 0) {
+        *out = CLOCK_SYSTEM;
+        return true;
+    }
+    int64_t seconds;
+    uint32_t nanos;
+    bool has_zone;
+    int32_t offset_s;
+    if (text_parse_timestamp(value, strlen(value), &seconds, &nanos, &has_zone, &offset_s) !=
+        PARSE_OK)
+        return false;
+    if (has_zone) seconds -= offset_s;
+    return !__builtin_mul_overflow(seconds, (int64_t)1000000, out) &&
+           !__builtin_add_overflow(*out, (int64_t)(nanos / 1000), out) && *out > 0;
+}
+
 static bool parse_value(int id, const char *value, int64_t *out)
 {
     switch (setting_table[id].kind) {
@@ -67,6 +85,7 @@ static bool parse_value(int id, const char *value, int64_t *out)
     case SETTING_FLAG:
         *out = strcmp(value, "true") == 0 ? 1 : strcmp(value, "false") == 0 ? 0 : -1;
         return *out >= 0;
+    case SETTING_CLOCK: return parse_clock(value, out);
     }
     return false;
 }
@@ -81,6 +100,7 @@ static const char *kind_text(enum setting_kind kind)
     case SETTING_TEXT: return "a text";
     case SETTING_DURABILITY: return "sync, async or off";
     case SETTING_FLAG: return "true or false";
+    case SETTING_CLOCK: return "system, or a time such as '2026-01-31 12:00:00'";
     }
     return "";
 }

@@ -177,7 +177,7 @@ static laminar_status create_locked(struct statement_call *call, const struct cr
         error_hint(call->err, "use it in queries and subscriptions, or open ':memory:'");
         TRY(statement_at(call, LAMINAR_QUERY_UNSUPPORTED, head->name->span.start));
     }
-    relation->created_us = db->replay_time_us ? db->replay_time_us : clock_wall_us();
+    relation->created_us = db->replay_time_us ? db->replay_time_us : engine_clock_us(db);
     /* CREATE TABLE ... AS: the rows are inserted once, by engine_create */
     if (head->kind == RELATION_TABLE) plan = NULL;
     if (late_data_plan(plan)) TRY(bind_late_target(call, head, relation, plan, &late_target));

@@ -163,7 +163,7 @@ static laminar_status collect_changes(struct statement_call *call, struct relati
     struct vector *gathered_cols = mem_calloc(n_cols + 1, sizeof *gathered_cols);
     int64_t *weights = mem_alloc(CHUNK_ROWS * sizeof *weights);
     struct eval_env env = {.err = call->err,
-                           .now_us = clock_wall_us(),
+                           .now_us = engine_clock_us(call->db),
                            .zone = call->db->settings.text[SETTING_ID_time_zone],
                            .scratch = &scratch,
                            .sql = call->sql,

@@ -438,6 +438,22 @@ done:
     return status;
 }
 
+/* Steps don't go back in time. The caller holds step. */
+static laminar_status check_clock(struct statement_call *call, const char *name, const char *value)
+{
+    if (settings_find(name) != SETTING_ID_clock || !value) return LAMINAR_OK;
+    struct settings scratch;
+    settings_init(&scratch);
+    laminar_status status = settings_set(&scratch, name, value, call->err);
+    if (status != LAMINAR_OK) return status;
+    int64_t us = scratch.number[SETTING_ID_clock];
+    if (us == CLOCK_SYSTEM || us >= call->db->last_time_us) return LAMINAR_OK;
+    error_set(call->err, LAMINAR_QUERY_FAILED,
+              "the clock can't go back to '%.64s': a step has run at a later time", value);
+    error_hint(call->err, "set the clock before the first row comes in, and forward from then on");
+    return LAMINAR_QUERY_FAILED;
+}
+
 static laminar_status set_setting(struct statement_call *call)
 {
     const struct ast_set *set = call->statement->u.set;
@@ -450,12 +466,19 @@ static laminar_status set_setting(struct statement_call *call)
     }
     if (set->value.text) memcpy(value, set->value.text, set->value.size);
     value[set->value.text ? set->value.size : 0] = 0;
+    const char *name = ast_qname_last(&set->name)->text;
     engine_lock_step(db); /* the steps read the texts */
-    laminar_status status = settings_set(&db->settings, ast_qname_last(&set->name)->text,
-                                         set->is_reset ? NULL : value, call->err);
+    laminar_status status = check_clock(call, name, set->is_reset ? NULL : value);
     if (status == LAMINAR_OK)
-        status = durable_log_setting(db, ast_qname_last(&set->name)->text, call->err);
+        status = settings_set(&db->settings, name, set->is_reset ? NULL : value, call->err);
+    if (status == LAMINAR_OK) status = durable_log_setting(db, name, call->err);
     engine_unlock_step(db);
+    if (status == LAMINAR_OK && settings_find(name) == SETTING_ID_clock) {
+        engine_lock_step(db); /* what is due now is done before the statement returns */
+        timer_update(db);
+        engine_unlock_step(db);
+        timer_wake(db);
+    }
     if (status != LAMINAR_OK) {
         status = LAMINAR_QUERY_FAILED;
         if (call->err) call->err->code = status;

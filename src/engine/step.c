@@ -192,10 +192,9 @@ done:
 
 struct step engine_new_step(struct database *db, struct laminar_error *err)
 {
-    db->last_time_us = db->replay_time_us ? db->replay_time_us : clock_wall_us();
     return (struct step){
         .number = ++db->step_number,
-        .time_us = db->last_time_us,
+        .time_us = engine_step_time(db),
         .error_mode = (enum row_error_mode)db->settings.number[SETTING_ID_on_error],
         .zone = db->settings.text[SETTING_ID_time_zone],
         .err = err};
@@ -211,6 +210,7 @@ static laminar_status run_one_step(struct database *db, struct step *step, struc
         if (status != LAMINAR_OK && result == LAMINAR_OK) result = status;
     }
     circuit_finish_step(db->circuit, step);
+    timer_update(db);
     atomic_fetch_add_explicit(&db->steps, 1, memory_order_relaxed);
     return result;
 }
@@ -233,7 +233,7 @@ static laminar_status run_late(struct database *db, int64_t time_us, struct lami
 
 laminar_status engine_run_late(struct database *db, struct laminar_error *err)
 {
-    return run_late(db, db->replay_time_us ? db->replay_time_us : clock_wall_us(), err);
+    return run_late(db, engine_step_time(db), err);
 }
 
 static laminar_status apply_step(struct database *db, struct step *step, struct pending *list)
@@ -262,6 +262,26 @@ laminar_status engine_replay_step(struct database *db, struct pending *list,
 {
     struct step step = engine_new_step(db, err);
     return apply_step(db, &step, list);
+}
+
+void engine_flush_step(struct database *db, enum flush_kind kind)
+{
+    if (engine_next_wake(db) == 0) return;
+    struct step step = engine_new_step(db, &db->step_error);
+    step.is_flush = true;
+    step.gives_all = kind == FLUSH_ALL;
+    circuit_finish_step(db->circuit, &step);
+    atomic_fetch_add_explicit(&db->steps, 1, memory_order_relaxed);
+}
+
+/* A step without input, when time alone makes one due. */
+static void run_due(struct database *db)
+{
+    int64_t next = engine_next_wake(db);
+    if (next == 0 || next > engine_clock_us(db)) return;
+    if (db->replay_time_us || db->is_restoring) return; /* the log knows when it ran */
+    laminar_status status = run_step(db, NULL, &db->step_error);
+    (void)status;
 }
 
 static struct pending *take_queue(struct database *db)
@@ -353,6 +373,7 @@ void engine_lock_step(struct database *db)
     mutex_lock(&db->step);
     atomic_fetch_sub_explicit(&db->n_step_waiters, 1, memory_order_seq_cst);
     drain_queue(db);
+    run_due(db);
 }
 
 void engine_lock_statement(struct database *db)

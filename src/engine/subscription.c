@@ -297,14 +297,16 @@ static laminar_status add_weight_column(struct subscription *sub, struct batch *
                                                  sizeof *weighted + n_cols * sizeof(struct vector));
     if (!weighted) return error_oom(err);
     weighted->holder.release = weighted_release;
-    weighted->batch = *source;
-    weighted->batch.refs = 1;
-    weighted->batch.holder = &weighted->holder;
-    weighted->batch.weights = NULL;
-    weighted->batch.schema = schema_ref(sub->schema);
-    weighted->batch.n_cols = n_cols;
-    weighted->batch.cols = (struct vector *)(void *)(weighted + 1);
-    weighted->batch.next = NULL;
+    /* field by field: other readers count references of `source` meanwhile */
+    weighted->batch = (struct batch){.refs = 1,
+                                     .n_cols = n_cols,
+                                     .n_rows = source->n_rows,
+                                     .cols = (struct vector *)(void *)(weighted + 1),
+                                     .schema = schema_ref(sub->schema),
+                                     .bytes = source->bytes,
+                                     .step = source->step,
+                                     .time_us = source->time_us,
+                                     .holder = &weighted->holder};
     weighted->source = batch_ref(source);
     memcpy(weighted->batch.cols, source->cols, source->n_cols * sizeof(struct vector));
     struct vector *weight = &weighted->batch.cols[n_cols - 1];
@@ -564,7 +566,7 @@ static laminar_status push_snapshot(struct subscription *sub, struct relation_ru
     laminar_status status = runtime_contents(runtime, &batch, err);
     if (status != LAMINAR_OK || !batch) return status;
     batch->step = runtime->db->step_number;
-    batch->time_us = clock_wall_us();
+    batch->time_us = engine_clock_us(runtime->db);
     mutex_lock(&sub->lock);
     if (!ring_put(sub, batch)) {
         batch_unref(batch);

@@ -260,7 +260,7 @@ bool groups_is_held_back(struct agg_groups *g, struct step *step, bool is_due)
     int64_t every = g->options.every_us;
     if (every == 0) return false;
     if (g->due_us == 0) g->due_us = step->time_us - step->time_us % every + every;
-    bool holds = !is_due && !step->is_last && !step->is_flush && step->time_us < g->due_us;
+    bool holds = !is_due && !step_gives_all(step) && !step->is_flush && step->time_us < g->due_us;
     g->op->wake_us = holds ? (uint64_t)g->due_us : 0;
     if (!holds) g->due_us = 0;
     return holds;

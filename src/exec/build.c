@@ -50,6 +50,7 @@ static op_constructor constructor_of(const struct plan *plan)
     case PLAN_OVER: return op_over_create;
     case PLAN_SORT: return op_sort_create;
     case PLAN_WINDOW_TABLE: return op_window_table_create;
+    case PLAN_HOLD: return op_hold_create;
     }
     return NULL;
 }
@@ -88,7 +89,8 @@ static bool is_pure(const struct plan *plan)
     case PLAN_TOP_N:
     case PLAN_OVER:
     case PLAN_SORT:
-    case PLAN_WINDOW_TABLE: return false;
+    case PLAN_WINDOW_TABLE:
+    case PLAN_HOLD: return false;
     }
     return false;
 }

@@ -282,7 +282,8 @@ static void mark_due(struct circuit *circuit, const struct step *step)
     }
     for (size_t i = 0; i < circuit->wakers.n; i++) {
         struct op *op = circuit->wakers.items[i];
-        if (op->wake_us && (int64_t)op->wake_us <= step->time_us) circuit_mark(circuit, op->index);
+        if (op->wake_us && (step->is_flush || (int64_t)op->wake_us <= step->time_us))
+            circuit_mark(circuit, op->index);
     }
 }
 

@@ -34,6 +34,7 @@ struct step {
     bool is_last;    /* one-shot queries: all input is in, all watermarks are at the end */
     /* states are frozen after this step: operators that hold changes back (EMIT EVERY) give them out */
     bool is_flush;
+    bool gives_all; /* the first step of a new stream, and the last one: nothing is held back */
     enum row_error_mode error_mode;
     const char *zone;
     struct laminar_error *err;
@@ -45,6 +46,11 @@ struct step {
     const _Atomic bool *is_cancelled;
 };
 
+/* Operators that hold changes back give them out in this step, whatever the time. */
+static inline bool step_gives_all(const struct step *step)
+{
+    return step->is_last || step->gives_all;
+}
 /* LAMINAR_QUERY_CANCELLED once the query was cancelled. For loops that can make many rows out of one chunk. */
 laminar_status step_check(const struct step *step);
 

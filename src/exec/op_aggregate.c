@@ -111,6 +111,13 @@ static const struct op_class aggregate_class = {.name = "aggregate",
                                                 .explain = aggregate_explain,
                                                 .contents = aggregate_contents};
 
+/* EMIT EVERY: its groups are ahead of what it has put out, so readers have the rows from the stream's store. */
+static const struct op_class aggregate_every_class = {.name = "aggregate",
+                                                      .process = aggregate_process,
+                                                      .finish_step = aggregate_finish,
+                                                      .free = aggregate_free,
+                                                      .explain = aggregate_explain};
+
 laminar_status op_aggregate_create(struct circuit *circuit, const struct plan *plan,
                                    enum circuit_mode mode, struct op **out,
                                    struct laminar_error *err)
@@ -126,7 +133,9 @@ laminar_status op_aggregate_create(struct circuit *circuit, const struct plan *p
                                          .is_stream = mode == CIRCUIT_STREAM,
                                          .every_us = plan->emit == EMIT_EVERY ? plan->emit_every_us
                                                                               : 0};
-    TRY(op_init(&a->op, &aggregate_class, circuit, plan, 1, err));
+    const struct op_class *cls = options.is_stream && options.every_us ? &aggregate_every_class
+                                                                       : &aggregate_class;
+    TRY(op_init(&a->op, cls, circuit, plan, 1, err));
     TRY(groups_create(&a->g, &a->op, &options, err));
     a->one_row_is_enough = true;
     for (uint32_t k = 0; k < a->g.set.n; k++) {

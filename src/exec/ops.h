@@ -33,5 +33,6 @@ OP_CONSTRUCTOR(union);            /* PLAN_UNION_ALL */
 OP_CONSTRUCTOR(top_n);            /* PLAN_TOP_N */
 OP_CONSTRUCTOR(sort);             /* PLAN_SORT */
 OP_CONSTRUCTOR(over);             /* PLAN_OVER */
+OP_CONSTRUCTOR(hold);             /* PLAN_HOLD */
 
 #endif

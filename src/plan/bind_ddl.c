@@ -346,7 +346,7 @@ static bool waits_for_close(const struct plan *plan)
 
 static const struct plan *find_emitting(const struct plan *plan)
 {
-    if (plan->kind == PLAN_AGGREGATE && (plan->emit_every_us || plan->lateness_us)) return plan;
+    if (plan->emit_every_us || plan->lateness_us) return plan;
     const struct plan *found = NULL;
     for (uint32_t i = 0; i < plan->n_inputs && !found; i++) found = find_emitting(plan->inputs[i]);
     return found;

@@ -240,7 +240,8 @@ static laminar_status pull(struct decorrelation *d, struct plan **node, struct e
     case PLAN_OVER: return refuse(d, "a window function");
     case PLAN_WINDOW_TABLE: return refuse(d, "a window table function");
     case PLAN_SCAN:
-    case PLAN_VALUES: break;
+    case PLAN_VALUES:
+    case PLAN_HOLD: break;
     }
     return refuse(d, "VALUES");
 }

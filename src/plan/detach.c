@@ -573,6 +573,7 @@ static laminar_status push(struct detaching *d, struct plan **node, struct pushe
     case PLAN_WINDOW_TABLE: return refuse(d, "a window table function");
     case PLAN_RECURSIVE: return refuse(d, "a recursive query");
     case PLAN_WORKING:
+    case PLAN_HOLD:
     case PLAN_SCAN: break;
     }
     return refuse(d, "this plan");

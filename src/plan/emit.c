@@ -116,10 +116,6 @@ static laminar_status resolve(struct emit *e, struct plan *plan)
         if (e->mode == EMIT_DEFAULT && is_event_time) plan->emit = EMIT_ON_CLOSE;
         plan->lateness_us = e->mode == EMIT_FINAL ? 0 : e->lateness_us;
     }
-    if (e->ctx->is_stream && e->mode == EMIT_EVERY) {
-        plan->emit = EMIT_EVERY;
-        plan->emit_every_us = e->every_us;
-    }
     return LAMINAR_OK;
 }
 
@@ -149,7 +145,42 @@ static laminar_status late_data(struct emit *e)
     return LAMINAR_OK;
 }
 
-laminar_status plan_resolve_emit(struct plan_context *ctx, struct plan *plan,
+/* The aggregate whose groups are the query's rows, one by one: it can hold changes back itself, which costs nothing. */
+static struct plan *topmost_aggregate(struct plan *plan)
+{
+    while (plan->kind == PLAN_PROJECT || plan->kind == PLAN_FILTER || plan->kind == PLAN_SORT)
+        plan = plan->inputs[0];
+    return plan->kind == PLAN_AGGREGATE ? plan : NULL;
+}
+
+/* Changes are held back in one place of the plan only, above all that must change together. */
+static laminar_status hold_changes(struct emit *e, struct plan **plan)
+{
+    struct plan *aggregate = topmost_aggregate(*plan);
+    if (!aggregate) {
+        CHECK(plan_new_over(e->ctx, PLAN_HOLD, *plan, plan));
+        aggregate = *plan;
+    }
+    aggregate->emit = EMIT_EVERY;
+    aggregate->emit_every_us = e->every_us;
+    return LAMINAR_OK;
+}
+
+static laminar_status no_window(struct emit *e)
+{
+    plan_error(e->ctx, LAMINAR_QUERY_FAILED, e->query->emit.span.start, "%s needs a time window",
+               emit_text(e->query->emit.kind));
+    if (e->n_aggregates)
+        error_hint(e->ctx->err,
+                   "GROUP BY TUMBLE(...) or HOP(...); without one, EMIT ON UPDATE or EMIT CHANGES");
+    else
+        error_hint(
+            e->ctx->err,
+            "a query without GROUP BY closes nothing, its rows come at once: leave EMIT out, or use EMIT EVERY");
+    return LAMINAR_QUERY_FAILED;
+}
+
+laminar_status plan_resolve_emit(struct plan_context *ctx, struct plan **plan,
                                  const struct ast_query *query)
 {
     struct binder b = {.ctx = ctx};
@@ -167,22 +198,11 @@ laminar_status plan_resolve_emit(struct plan_context *ctx, struct plan *plan,
             return plan_error(ctx, LAMINAR_QUERY_FAILED, query->lateness->span.start,
                               "the lateness must not be negative");
     }
-    CHECK(resolve(&e, plan));
+    CHECK(resolve(&e, *plan));
     if (query->late_data.n) CHECK(late_data(&e));
     bool has_window = e.n_windows > 0 || ctx->has_window;
-    if (needs_watermark(e.mode) && !has_window && e.n_waiting == 0) {
-        plan_error(ctx, LAMINAR_QUERY_FAILED, query->emit.span.start, "%s needs a time window",
-                   emit_text(query->emit.kind));
-        error_hint(ctx->err,
-                   "GROUP BY TUMBLE(...) or HOP(...); without one, EMIT ON UPDATE or EMIT CHANGES");
-        return LAMINAR_QUERY_FAILED;
-    }
-    if (e.mode == EMIT_EVERY && e.n_aggregates == 0) {
-        plan_error(ctx, LAMINAR_QUERY_FAILED, query->emit.span.start,
-                   "EMIT EVERY needs an aggregate");
-        error_hint(ctx->err, "a query without GROUP BY emits its rows as they come");
-        return LAMINAR_QUERY_FAILED;
-    }
+    if (needs_watermark(e.mode) && !has_window && e.n_waiting == 0) return no_window(&e);
+    if (ctx->is_stream && e.mode == EMIT_EVERY) CHECK(hold_changes(&e, plan));
     if (e.lateness_us > 0 && !has_window)
         return plan_error(ctx, LAMINAR_QUERY_FAILED, query->lateness->span.start,
                           "ALLOW LATENESS needs a time window");

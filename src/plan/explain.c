@@ -113,11 +113,19 @@ static void node_name(const struct plan *plan, struct strbuf *out)
         [JOIN_INNER] = "Inner join", [JOIN_LEFT] = "Left join", [JOIN_RIGHT] = "Right join",
         [JOIN_FULL] = "Full join",   [JOIN_SEMI] = "Semi join", [JOIN_ANTI] = "Anti join",
         [JOIN_CROSS] = "Cross join"};
-    static const char *const names[] = {
-        [PLAN_SCAN] = "Scan",           [PLAN_VALUES] = "Values",       [PLAN_FILTER] = "Filter",
-        [PLAN_PROJECT] = "Project",     [PLAN_AGGREGATE] = "Aggregate", [PLAN_JOIN] = "Join",
-        [PLAN_UNION_ALL] = "Union all", [PLAN_DISTINCT] = "Distinct",   [PLAN_TOP_N] = "Top",
-        [PLAN_SORT] = "Sort",           [PLAN_WINDOW_TABLE] = "Window", [PLAN_OVER] = "Over"};
+    static const char *const names[] = {[PLAN_SCAN] = "Scan",
+                                        [PLAN_VALUES] = "Values",
+                                        [PLAN_FILTER] = "Filter",
+                                        [PLAN_PROJECT] = "Project",
+                                        [PLAN_AGGREGATE] = "Aggregate",
+                                        [PLAN_JOIN] = "Join",
+                                        [PLAN_UNION_ALL] = "Union all",
+                                        [PLAN_DISTINCT] = "Distinct",
+                                        [PLAN_TOP_N] = "Top",
+                                        [PLAN_SORT] = "Sort",
+                                        [PLAN_WINDOW_TABLE] = "Window",
+                                        [PLAN_OVER] = "Over",
+                                        [PLAN_HOLD] = "Hold"};
     if (plan->kind == PLAN_EXPAND) {
         strbuf_puts(out, "Grouping sets");
         return;
@@ -459,6 +467,10 @@ static void node_detail(const struct plan *plan, struct strbuf *out)
         break;
     case PLAN_WINDOW_TABLE: print_window(&plan->window, plan->inputs[0], out); break;
     case PLAN_OVER: over_detail(plan, out); break;
+    case PLAN_HOLD:
+        strbuf_puts(out, "emit: EVERY ");
+        print_duration(plan->emit_every_us, out);
+        break;
     }
 }
 

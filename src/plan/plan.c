@@ -27,7 +27,7 @@ laminar_status plan_query(struct plan_context *ctx, const struct ast_query *quer
     ctx->keeps_late_rows = ctx->is_stream && query->late_data.n > 0;
     ctx->has_window = has_windowed_aggregate(plan);
     CHECK(plan_rewrite(ctx, &plan));
-    CHECK(plan_resolve_emit(ctx, plan, query));
+    CHECK(plan_resolve_emit(ctx, &plan, query));
     CHECK(plan_compute_properties(ctx, plan));
     if (ctx->is_stream) CHECK(plan_check_stream(ctx, plan));
     *out = plan;
@@ -282,7 +282,7 @@ laminar_status plan_insert_into(struct plan_context *ctx, const struct ast_inser
     else
         CHECK(insert_query(&in, &plan));
     CHECK(plan_rewrite(ctx, &plan));
-    if (insert->query) CHECK(plan_resolve_emit(ctx, plan, insert->query));
+    if (insert->query) CHECK(plan_resolve_emit(ctx, &plan, insert->query));
     CHECK(plan_compute_properties(ctx, plan));
     *out = plan;
     return LAMINAR_OK;

@@ -86,7 +86,9 @@ enum plan_kind {
      * row */
     PLAN_WINDOW_TABLE,
     /* window functions of one PARTITION BY ... ORDER BY: the input's columns, then one a call */
-    PLAN_OVER
+    PLAN_OVER,
+    /* EMIT EVERY above anything but a single aggregate: gives changes out once a period */
+    PLAN_HOLD
 };
 
 /* TUMBLE and HOP in a GROUP BY, or as table function. All times are in microseconds of the
@@ -271,7 +273,7 @@ struct plan {
     uint32_t n_aggs;
     struct window_spec window; /* also PLAN_WINDOW_TABLE */
     enum emit_mode emit;       /* resolved: never EMIT_DEFAULT in a finished stream plan */
-    int64_t emit_every_us;
+    int64_t emit_every_us;     /* also PLAN_HOLD */
     int64_t lateness_us;
     /* LATE DATA TO: the relation that gets rows which come too late for all their windows, with all
      * columns of the input; NULL: they are counted only */

@@ -207,8 +207,8 @@ laminar_status rewrite_window_tables(struct plan_context *ctx, struct plan **pla
 laminar_status rewrite_window_ends(struct plan_context *ctx, struct plan *plan) must_check;
 /* the last one: see bind_recursive.c */
 laminar_status rewrite_recursive(struct plan_context *ctx, struct plan **plan) must_check;
-/* EMIT, ALLOW LATENESS: resolves and checks, after rewriting. */
-laminar_status plan_resolve_emit(struct plan_context *ctx, struct plan *plan,
+/* EMIT, ALLOW LATENESS: resolves and checks, after rewriting; EMIT EVERY may put a node on top. */
+laminar_status plan_resolve_emit(struct plan_context *ctx, struct plan **plan,
                                  const struct ast_query *query) must_check;
 enum emit_mode plan_emit_mode(enum ast_emit_kind kind);
 /* Refuses what a stream can't keep right: see stream_check.c. */

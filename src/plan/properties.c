@@ -495,7 +495,8 @@ static bool is_timely(const struct plan *plan)
     case PLAN_UNNEST:
     case PLAN_EXPAND:
     case PLAN_SORT:
-    case PLAN_WINDOW_TABLE: return inputs;
+    case PLAN_WINDOW_TABLE:
+    case PLAN_HOLD: return inputs;
     case PLAN_JOIN: /* a change of a table meets rows of any age */
         if (plan->strategy == STRATEGY_LOOKUP) return plan->inputs[0]->props.is_timely;
         return inputs && plan->strategy != STRATEGY_HASH && plan->strategy != STRATEGY_NESTED;
@@ -539,6 +540,12 @@ static laminar_status node_properties(struct plan_context *ctx, struct plan *pla
         return copy_key(ctx, plan, plan->inputs[0]);
     case PLAN_OVER: return over_properties(ctx, plan);
     case PLAN_WINDOW_TABLE: return window_table_properties(ctx, plan);
+    case PLAN_HOLD:
+        plan->props.is_append_only = plan->inputs[0]->props.is_append_only;
+        plan->props.time_col = plan->inputs[0]->props.time_col;
+        plan->props.state = STATE_KEYS;
+        plan->props.state_note = "the changes of one period";
+        return copy_key(ctx, plan, plan->inputs[0]);
     }
     return LAMINAR_OK;
 }

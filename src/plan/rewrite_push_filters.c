@@ -302,7 +302,8 @@ static laminar_status push(struct plan_context *ctx, struct plan **node, struct 
     case PLAN_RECURSIVE: /* a row that doesn't pass may lead to one that does */
     case PLAN_WORKING:
     case PLAN_SCAN:
-    case PLAN_VALUES: break;
+    case PLAN_VALUES:
+    case PLAN_HOLD: break;
     }
     for (uint32_t i = 0; i < plan->n_inputs; i++) CHECK(push(ctx, &plan->inputs[i], &none));
     return place(ctx, node, preds);
