@@ -160,4 +160,4 @@ def probe() -> Support:
 
 
 # Known to be refused: each is a gap of the engine.
-MAY_BE_OFF = {"over"}
+MAY_BE_OFF: set[str] = set()

@@ -216,7 +216,8 @@ class Exprs:
         needs = [c for c in f.args if c in ("list", "struct", "date", "ts", "decimal")]
         if any(not self.columns(cols, c) for c in needs) and self.rng.random() < 0.7:
             return self.leaf(cols, f.result, level)
-        args = [self.draw(cols, c, depth - 1, level if f.result == "double" else 1) for c in f.args]
+        is_smooth = f.result == "double" and name not in ("floor", "ceil", "round", "trunc")
+        args = [self.draw(cols, c, depth - 1, level if is_smooth else 1) for c in f.args]
         if name == "dec_text" or f.result == "double":
             if name == "int_double" and args[0].bound >= 2**53:
                 return self.leaf(cols, "double", level)

@@ -582,14 +582,18 @@ class Generator:
         cols = self.ordered_source(query, source)
         if not cols:
             return
-        for _ in range(self.rng.randrange(1, 3)):
-            self.add_item(query, self.over_expr(source, cols))
+        # Which of equal rows comes first is not said: what depends on it stands alone.
+        for n in range(self.rng.randrange(1, 3)):
+            e = self.over_expr(source, cols, n == 0)
+            self.add_item(query, e)
+            if any(word in e.text for word in ("row_number", "lag(", "lead(", "ntile", "_value", "ROWS")):
+                break
 
-    def over_expr(self, source: Source, cols: list[Col]) -> Expr:
+    def over_expr(self, source: Source, cols: list[Col], may_be_total: bool) -> Expr:
         rng = self.rng
         partition = self.keys(source, 2) if self.flip(0.7) else []
         order = self.total_order(cols) or []
-        is_total = self.flip(0.7)
+        is_total = may_be_total and self.flip(0.7)
         if not is_total:
             order = order[:1]
         numbers = [c for c in cols if c.cat in ("int", "double") and c.level == 0 and c.bound < 2**40]

@@ -91,4 +91,60 @@ SCRIPTS: list[Script] = [
         duck="SELECT DISTINCT k FROM r0 UNION ALL SELECT count(*) AS n FROM r0",
         contents={"r0": ["(18)", "(18)", "(19)"]},
     ),
+    Script(
+        "over_keeps_equal_rows",  # the contents had each of them once
+        [Table("r1", "CREATE SOURCE r1 (k SMALLINT) WITH ('retention' = 'all')", [("k", "SMALLINT")])],
+        [
+            Step("create", "CREATE STREAM q AS SELECT min(k) OVER (ORDER BY k NULLS FIRST) AS c FROM r1"),
+            Step("sql", "INSERT INTO r1 VALUES (-300), (-300)"),
+            Step("subscribe", ""),
+            Step("sql", "INSERT INTO r1 VALUES (-300), (4)"),
+        ],
+        "SELECT min(k) OVER (ORDER BY k NULLS FIRST) AS c FROM r1",
+        duck="SELECT min(k) OVER (ORDER BY k NULLS FIRST) AS c FROM r1",
+        contents={"r1": ["(-300)", "(-300)", "(-300)", "(4)"]},
+    ),
+    Script(
+        "over_lag_among_equal_rows",  # they lay in the order of what they had put out, and one was taken for the other
+        [Table("r1", "CREATE SOURCE r1 (k BIGINT) WITH ('retention' = 'all')", [("k", "BIGINT")])],
+        [
+            Step("create", "CREATE STREAM q AS SELECT lag(k) OVER (ORDER BY k NULLS LAST) AS c FROM r1"),
+            Step("subscribe", ""),
+            Step("sql", "INSERT INTO r1 VALUES (5), (5)"),
+            Step("sql", "INSERT INTO r1 VALUES (4)"),
+            Step("sql", "INSERT INTO r1 VALUES (7)"),
+            Step("sql", "INSERT INTO r1 VALUES (5)"),
+        ],
+        "SELECT lag(k) OVER (ORDER BY k NULLS LAST) AS c FROM r1",
+        duck="SELECT lag(k) OVER (ORDER BY k NULLS LAST) AS c FROM r1",
+        contents={"r1": ["(5)", "(5)", "(4)", "(7)", "(5)"]},
+    ),
+    Script(
+        "over_running_sum_behind_equal_rows",  # the sum went on from the wrong one of them
+        [Table("r1", "CREATE TABLE r1 (k BIGINT, v BIGINT, PRIMARY KEY (k))", [("k", "BIGINT"), ("v", "BIGINT")])],
+        [
+            Step("create", "CREATE STREAM q AS SELECT sum(v) OVER (ORDER BY v ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS c FROM r1"),
+            Step("subscribe", ""),
+            Step("sql", "INSERT INTO r1 VALUES (1, -2), (2, -2), (3, -2)"),
+            Step("sql", "INSERT INTO r1 VALUES (4, 0)"),
+            Step("sql", "DELETE FROM r1 WHERE k = 2"),
+        ],
+        "SELECT sum(v) OVER (ORDER BY v ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS c FROM r1",
+        duck="SELECT sum(v) OVER (ORDER BY v ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS c FROM r1",
+        contents={"r1": ["(1, -2)", "(3, -2)", "(4, 0)"]},
+    ),
+    Script(
+        "over_context_of_equal_rows",  # rows before the first change were counted once for all that are equal
+        [Table("r0", "CREATE TABLE r0 (k VARCHAR, d BIGINT, b BOOLEAN, PRIMARY KEY (k))", [("k", "VARCHAR"), ("d", "BIGINT"), ("b", "BOOLEAN")])],
+        [
+            Step("create", "CREATE STREAM q AS SELECT lag(a1.d, 2) OVER (ORDER BY a1.d DESC NULLS LAST) AS c FROM r0 a1 JOIN r0 a2 ON a2.b"),
+            Step("subscribe", ""),
+            Step("sql", "INSERT INTO r0 VALUES ('a', -9, FALSE)"),
+            Step("sql", "INSERT INTO r0 VALUES ('x', -2, TRUE), ('', 4, TRUE), (' a ', -9, TRUE)"),
+            Step("sql", "DELETE FROM r0 WHERE k = 'a'"),
+        ],
+        "SELECT lag(a1.d, 2) OVER (ORDER BY a1.d DESC NULLS LAST) AS c FROM r0 a1 JOIN r0 a2 ON a2.b",
+        duck="SELECT lag(a1.d, 2) OVER (ORDER BY a1.d DESC NULLS LAST) AS c FROM r0 a1 JOIN r0 a2 ON a2.b",
+        contents={"r0": ["('x', -2, TRUE)", "('', 4, TRUE)", "(' a ', -9, TRUE)"]},
+    ),
 ]

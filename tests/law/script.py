@@ -204,7 +204,10 @@ class Runner:
                 self.is_refused = str(error)
         elif step.kind == "subscribe":
             if not self.is_refused:
-                self.sub = self.conn.subscribe_stream(self.script.stream, changes=True, snapshot=True)
+                try:
+                    self.sub = self.conn.subscribe_stream(self.script.stream, changes=True, snapshot=True)
+                except laminardb.LaminarError as error:
+                    raise Difference("the stream can't be subscribed to", str(error)) from error
         elif step.kind == "watermark":
             with self.conn.writer(step.text) as writer:
                 writer.watermark(step.millis)
