@@ -26,9 +26,14 @@ def difference(case: Case) -> scripts.Difference | None:
         scripts.run(case.script())
     except scripts.Difference as found:
         return found
-    except Exception:  # the change made nonsense
-        return None
     return None
+
+
+def attempt(fails: Callable[[Case], scripts.Difference | None], case: Case) -> scripts.Difference | None:
+    try:
+        return fails(case)
+    except Exception:  # the change made nonsense of it
+        return None
 
 
 def smallest(case: Case, found: scripts.Difference, fails: Callable[[Case], scripts.Difference | None] = difference) -> tuple[Case, scripts.Difference]:
@@ -43,7 +48,7 @@ def smallest(case: Case, found: scripts.Difference, fails: Callable[[Case], scri
                 applied = apply(changes, smaller, i)
                 if applied is None:
                     break
-                again = fails(smaller) if applied else None
+                again = attempt(fails, smaller) if applied else None
                 if again and again.kind == found.kind:
                     case, found, is_smaller = smaller, again, True
                 else:
@@ -269,7 +274,7 @@ def variants(node: Any) -> list[Callable[[], Any]]:
     if isinstance(node, SetQuery):
         return [lambda: node.left, lambda: node.right]
     if isinstance(node, With):
-        return [lambda: node.body]
+        return [lambda: node.body, lambda: without_ctes(node)]
     if isinstance(node, Join):
         return [lambda: node.left, lambda: node.right, lambda: clear(node, "kind", "JOIN")]
     if isinstance(node, Derived):
@@ -292,6 +297,18 @@ def variants(node: Any) -> list[Callable[[], Any]]:
     if "DISTINCT " in node.text:
         found.append(lambda: Expr(node.text.replace("DISTINCT ", ""), node.args, node.duck, node.cat))
     return found
+
+
+def without_ctes(node: With) -> Any:
+    """The body, with each CTE's query where the CTE was read."""
+    body = Derived(copy.deepcopy(node.body), "")
+    for cte in reversed(node.ctes):
+        for part in list(walk(body)):
+            for holder, slot in part.slots():
+                rel = get(holder, slot)
+                if isinstance(rel, Rel) and rel.name == cte.alias:
+                    put(holder, slot, Derived(copy.deepcopy(cte.query), rel.alias))
+    return body.query
 
 
 def unfiltered(node: Expr) -> Expr:

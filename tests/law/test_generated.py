@@ -69,7 +69,7 @@ def test_a_difference_is_found_and_made_small() -> None:
 
     def spoilt(case: generator.Case) -> script.Difference | None:
         text = case.script()
-        if "sum(" not in text.duck:
+        if "sum(" not in text.duck or "OVER" in text.duck:
             return None
         text.duck = text.duck.replace("sum(", "1 + sum(")
         try:
