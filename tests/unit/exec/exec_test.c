@@ -484,7 +484,7 @@ static laminar_status source_read(struct state_source *source, uint32_t *kind, u
 }
 void pieces_init(struct pieces *pieces)
 {
-    *pieces = (struct pieces){.sink = {sink_write}, .source = {source_read}};
+    *pieces = (struct pieces){.sink = {.write = sink_write}, .source = {.read = source_read}};
 }
 void pieces_deinit(struct pieces *pieces)
 {
