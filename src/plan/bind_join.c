@@ -82,17 +82,22 @@ static laminar_status take_key(struct plan_context *ctx, struct plan *join, stru
 {
     *taken = false;
     uint32_t n_left = join->inputs[0]->n_cols, n = n_left + join->inputs[1]->n_cols;
-    if (!expr_is_call(e, "=") || !type_equal(e->args[0]->type, e->args[1]->type)) return LAMINAR_OK;
-    struct expr *left = e->args[0], *right = e->args[1];
-    if (is_side(right, 0, n_left)) {
-        struct expr *swap = left;
-        left = right;
-        right = swap;
+    if (!expr_is_call(e, "=")) return LAMINAR_OK;
+    struct expr *sides[] = {e->args[0], e->args[1]};
+    if (is_side(sides[1], 0, n_left)) {
+        sides[0] = e->args[1];
+        sides[1] = e->args[0];
     }
-    if (!is_side(left, 0, n_left) || !is_side(right, n_left, n)) return LAMINAR_OK;
-    expr_shift(right, -(int64_t)n_left);
+    if (!is_side(sides[0], 0, n_left) || !is_side(sides[1], n_left, n)) return LAMINAR_OK;
+    /* A comparison reads times of two units and decimals of two scales as they are; keys must be of one type. */
+    struct data_type type;
+    if (!type_equal(sides[0]->type, sides[1]->type)) {
+        if (!type_common(sides[0]->type, sides[1]->type, &type)) return LAMINAR_OK;
+        CHECK(make_common(ctx, sides, 2, "the two sides of a join", &type));
+    }
+    expr_shift(sides[1], -(int64_t)n_left);
     *taken = true;
-    return join_add_key(ctx, join, left, right);
+    return join_add_key(ctx, join, sides[0], sides[1]);
 }
 
 laminar_status join_take_keys(struct plan_context *ctx, struct plan *join,

@@ -200,15 +200,6 @@ static laminar_status aggregate_properties(struct plan_context *ctx, struct plan
 
 /* --- Joins ------------------------------------------------------------------------------------ */
 
-/* Never changes: constants only. */
-static bool is_static(const struct plan *plan)
-{
-    if (plan->kind == PLAN_SCAN) return false;
-    for (uint32_t i = 0; i < plan->n_inputs; i++)
-        if (!is_static(plan->inputs[i])) return false;
-    return true;
-}
-
 /* Reads tables and constants only. */
 static bool is_table_side(const struct plan *plan)
 {
@@ -330,10 +321,7 @@ static laminar_status join_properties(struct plan_context *ctx, struct plan *pla
          is_optional = plan->join_kind == JOIN_LEFT || plan->join_kind == JOIN_ANTI ||
                        plan->join_kind == JOIN_FULL || is_asof /* a better match may come */;
     if (plan->emit == EMIT_ON_CLOSE) is_optional = false; /* rows wait until none can come */
-    props->is_append_only = is_lookup     ? left->props.is_append_only
-                            : is_optional ? left->props.is_append_only && is_static(right) &&
-                                                plan->join_kind != JOIN_FULL
-                                          : both;
+    props->is_append_only = is_lookup ? left->props.is_append_only : !is_optional && both;
     /* An old left row can still meet a new right one, so a join carries the watermark only where
      * that is bounded, or the right side is a table. */
     bool carries = is_asof     ? asof_carries(plan)

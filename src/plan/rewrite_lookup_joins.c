@@ -5,6 +5,14 @@
  * preserved side of an outer join) is refused: nobody tells when. */
 #include "plan/plan_internal.h"
 
+static bool is_volatile_aggregate(const struct aggregate_call *call)
+{
+    bool is = call->filter && expr_is_volatile(call->filter);
+    for (uint32_t i = 0; i < call->n_args; i++) is |= expr_is_volatile(call->args[i]);
+    for (uint32_t i = 0; i < call->n_order; i++) is |= expr_is_volatile(call->order_args[i]);
+    return is;
+}
+
 /* Whole rows of constants, whatever the time. */
 static bool is_constant(const struct plan *plan)
 {
@@ -17,6 +25,16 @@ static bool is_constant(const struct plan *plan)
         for (uint32_t i = 0; i < plan->n_cols; i++)
             if (expr_is_volatile(plan->exprs[i])) return false;
         break;
+    case PLAN_AGGREGATE:
+        if (plan->window.kind != WINDOW_NONE) return false;
+        for (uint32_t i = 0; i < plan->n_group; i++)
+            if (expr_is_volatile(plan->group[i])) return false;
+        for (uint32_t i = 0; i < plan->n_aggs; i++)
+            if (is_volatile_aggregate(&plan->aggs[i])) return false;
+        break;
+    case PLAN_DISTINCT:
+    case PLAN_UNION_ALL:
+    case PLAN_SET: break;
     default: return false;
     }
     for (uint32_t i = 0; i < plan->n_inputs; i++)

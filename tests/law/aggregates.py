@@ -33,7 +33,9 @@ class Aggregates:
 
     def attempt(self, cols: list[Col], is_append_only: bool) -> Expr | None:
         rng = self.rng
-        kind = rng.choice(["count", "sum", "minmax", "minmax", "avg", "bool", "bit", "moments", "pairs", "quantile", "ordered", "arg", "mode", "sum"])
+        kind = rng.choice(["count", "sum", "minmax", "minmax", "avg", "bool", "bit", "moments", "pairs", "quantile", "ordered", "arg", "sum", "count"])
+        if rng.random() < 0.02:
+            kind = "mode"
         e: Expr | None = getattr(self, kind)(cols)
         if e is None or not self.support.has(f"aggregate {e.text.split('(')[0]}"):
             return None
@@ -131,6 +133,8 @@ class Aggregates:
         arg = self.number(cols, 2**40)
         if arg is None:
             return None
+        if arg.cat == "double" and arg.bits == 32:
+            arg = make(arg, "CAST({0} AS DOUBLE)", arg, bits=64)
         form = self.rng.choice(["median({0})", "percentile_cont", "percentile_disc"])
         if form == "median({0})":
             return make(Expr("", cat="double", bound=arg.bound, level=1), form, arg)

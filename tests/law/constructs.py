@@ -40,7 +40,7 @@ CONSTRUCTS: dict[str, Construct] = {
     "distinct": c("shape", 1, "SELECT DISTINCT x FROM t"),
     "top_n": c("shape", 1, "SELECT k, x FROM t ORDER BY x, k LIMIT 3"),
     "set": c("shape", 1.2, "SELECT k FROM s UNION ALL SELECT k FROM t"),
-    "window": c("shape", 2, f"SELECT {TUMBLE} AS w, count(*) AS n FROM s GROUP BY {TUMBLE}"),
+    "window": c("shape", 3, f"SELECT {TUMBLE} AS w, count(*) AS n FROM s GROUP BY {TUMBLE}"),
     "over": c("shape", 1.5, "SELECT k, rank() OVER (PARTITION BY k ORDER BY x) AS r FROM t"),
     "row_number": c("shape", 1, "SELECT k, x FROM t QUALIFY row_number() OVER (PARTITION BY k ORDER BY x) <= 2"),
     "distinct_on": c("shape", 0.7, "SELECT DISTINCT ON (k) k, x FROM t ORDER BY k, x"),
@@ -72,6 +72,9 @@ CONSTRUCTS: dict[str, Construct] = {
     "interval left join": c("join", 0.5, "SELECT s.id, r.x FROM s LEFT JOIN r ON s.k = r.k AND s.ts BETWEEN r.ts - INTERVAL '5' SECOND AND r.ts"),
     "asof join": c("join", 0.7, "SELECT s.id, r.x FROM s ASOF JOIN r ON s.k = r.k AND s.ts >= r.ts"),
     "asof left join": c("join", 0.7, "SELECT s.id, r.x FROM s ASOF LEFT JOIN r ON s.k = r.k AND s.ts > r.ts"),
+    "asof nearest join": c("join", 0.3, "SELECT s.id, r.x FROM s ASOF LEFT JOIN r MATCH_CONDITION (NEAREST(s.ts, r.ts)) ON s.k = r.k"),
+    "temporal join": c("join", 0.5, "SELECT s.id, v.x FROM s JOIN r FOR SYSTEM_TIME AS OF s.ts AS v ON s.k = v.k"),
+    "temporal left join": c("join", 0.5, "SELECT s.id, v.x FROM s LEFT JOIN r FOR SYSTEM_TIME AS OF s.ts AS v ON s.k = v.k"),
     # Sub-queries in WHERE and in the select list.
     "in": c("subquery", 1, "SELECT k FROM s WHERE k IN (SELECT x FROM t)"),
     "not in": c("subquery", 1, "SELECT k FROM s WHERE k NOT IN (SELECT x FROM t)"),

@@ -85,7 +85,7 @@ FUNCTIONS: dict[str, Function] = {
     "date_minus": Function("int", ("date", "date"), "({0} - {1})", bound=lambda: 100000),
     "date_diff": Function("int", ("ts", "ts"), "date_diff('hour', {0}, {1})", bound=lambda: 10**6),
     "bool_int": Function("int", ("bool",), "CAST({0} AS INT)", bound=lambda: 1),
-    "try_int": Function("int", ("text",), "TRY_CAST({0} AS INT)", bound=lambda: 10**6),
+    "try_int": Function("int", ("text",), "TRY_CAST({0} AS INT)", bound=lambda: 10**6, agrees=False),
     "levenshtein": Function("int", ("text", "text"), "levenshtein({0}, {1})", bound=lambda: 1000, agrees=False),
     "list_length": Function("int", ("list",), "len({0})", bound=lambda: 100),
     "list_at": Function("int", ("list",), "({0})[1]", bound=lambda: 2**63),

@@ -101,6 +101,17 @@ class Query:
     has_window: bool = False
     can_close: bool = True  # every window in it is over a watermark
     is_closing: bool = False  # a stream that it reads emits at the close
+    end: str = ""  # of a window over a relation: its end, by the query's columns
+    table: GenTable | None = None  # that relation
+
+
+@dataclass
+class Closing:
+    """What a stream of windows holds before the end: those whose end is this long before the watermark."""
+
+    end: str
+    lateness_s: int
+    table: GenTable
 
 
 @dataclass
@@ -114,12 +125,18 @@ class Case:
     is_closing: bool
     has_duck: bool
     used: set[str]
+    closing: Closing | None = None
 
     def script(self) -> Script:
         contents: dict[str, dict[Any, dict[str, str]]] = {t.name: {} for t in self.tables}
         tables = {t.name: t for t in self.tables}
         shot = self.query.sql(SHOT)
-        steps = [step for event in self.events for step in self.steps(event, tables, contents)]
+        steps = []
+        for event in self.events:
+            for step in self.steps(event, tables, contents):
+                if self.closing and event.kind != "watermark":
+                    step.expect = self.closed(shot, list(contents[self.closing.table.name].values()))
+                steps.append(step)
         rows = {name: [f"({', '.join(row.values())})" for row in kept.values()] for name, kept in contents.items()}
         over = self.query.sql(STREAM)
         duck = self.query.sql(DUCK) if self.has_duck else ""
@@ -127,6 +144,15 @@ class Case:
             name=f"seed_{self.seed}",
             tables=[Table(t.name, t.ddl(), [(c, t.types(c)[1]) for c in t.columns]) for t in self.tables],
             steps=steps, shot=shot, duck=duck, contents=rows, over_streams=over if over != shot else "", at_end_only=self.is_closing)
+
+    def closed(self, shot: str, rows: list[dict[str, str]]) -> str:
+        closing = self.closing
+        assert closing
+        if not rows:
+            return "-"
+        newest = max(row.get("ts", "") for row in rows)
+        return (f"SELECT * FROM ({shot}) x WHERE x.{closing.end} + INTERVAL '{closing.lateness_s}' SECOND <= "
+                f"{newest} - INTERVAL '{closing.table.delay_s}' SECOND")
 
     def steps(self, event: Event, tables: dict[str, GenTable], contents: dict[str, dict[Any, dict[str, str]]]) -> list[Step]:
         if event.kind == "create":
@@ -136,6 +162,8 @@ class Case:
             return [Step("create", f"CREATE STREAM q AS {self.query.sql(STREAM)} {self.emit}".strip())]
         if event.kind == "subscribe":
             return [Step("subscribe", "")]
+        if event.kind == "recreate":
+            return [Step("recreate", f"CREATE STREAM q AS {self.query.sql(STREAM)} {self.emit}".strip())]
         if event.kind == "watermark":
             return [Step("watermark", event.table, END_MS)]
         table = tables[event.table]
@@ -169,9 +197,9 @@ class Generator:
         self.used: set[str] = set()
         self.tables: list[GenTable] = []
         self.streams: list[tuple[Upstream, Query]] = []  # that may be read
-        self.read: set[str] = set()  # names of those that are
         self.bare: set[str] = set()  # relations that stand in FROM under their own name
         self.pending_where: Expr | None = None  # of a join by comma
+        self.lateness_s = 0  # of the last stream
 
     # --- drawing
 
@@ -205,7 +233,7 @@ class Generator:
 
     def table(self, i: int) -> GenTable:
         rng = self.rng
-        shape = rng.choice(["append", "append", "keyed", "table"])
+        shape = rng.choice(["append", "append", "append", "keyed", "table"])
         columns: dict[str, str] = {}
         key: tuple[str, ...] = ()
         if shape == "append":
@@ -222,9 +250,9 @@ class Generator:
             kind = rng.choice(COMMON_KINDS if self.flip(0.75) else VALUE_KINDS)
             columns[f"{kind[0]}{n}"] = kind
         table = GenTable(f"r{i}", "TABLE" if shape == "table" else "SOURCE", columns, key)
-        if shape == "append" and self.flip(0.6):
+        if self.flip(0.8 if shape == "append" else 0.4):
             columns["ts"] = rng.choice(["clock", "clock", "clock_ms"])
-            if self.flip(0.75):
+            if shape == "append" and self.flip(0.75):
                 table.delay_s = rng.choice([0, 2, 10])
                 table.skew_s = table.delay_s if self.flip(0.7) else 0
             else:
@@ -249,7 +277,6 @@ class Generator:
         alias = self.alias()
         if only is None and self.streams and self.flip(0.7):
             upstream, query = self.streams[-1] if self.flip(0.6) else rng.choice(self.streams)
-            self.read.add(upstream.name)
             cols = [leaf(c, f"{alias}.{c.name}") for c in query.cols]
             return Source(Rel(upstream.name, alias, upstream), cols, query.size, query.is_append_only, is_closing=upstream.is_closing or query.is_closing)
         table = rng.choice(only or self.tables)
@@ -262,12 +289,12 @@ class Generator:
     def equal_pair(self, left: Source, right: Source) -> Expr | None:
         """left.x = right.y, by a column of a small domain where there is one."""
         pairs = [(a, b) for a in left.cols for b in right.cols
-                 if a.cat == b.cat and a.cat in GROUPED and a.level < 2 and b.level < 2 and not (a.cat == "decimal" and a.bits != b.bits)
+                 if a.cat == b.cat and a.cat in GROUPED and a.level < 2 and b.level < 2 and not (a.cat == "decimal" and max(a.bits, b.bits) == 38 and a.bits != b.bits)
                  and 65 not in (a.bits, b.bits)]
         if not pairs:
             return None
         keys = [p for p in pairs if p[0].name.startswith("k") or p[1].name.startswith("k")]
-        a, b = self.rng.choice(keys if keys and self.flip(0.6) else pairs)
+        a, b = self.rng.choice(keys if keys and self.flip(0.8) else pairs)
         return make(Expr("", cat="bool"), "{0} = {1}", a.ref(), b.ref())
 
     def join(self, depth: int) -> Source:
@@ -288,7 +315,7 @@ class Generator:
             c.is_unique = c.is_event = False
         plain = {"inner join": "JOIN", "left join": "LEFT JOIN", "right join": "RIGHT JOIN", "full join": "FULL JOIN", "semi join": "LEFT SEMI JOIN",
                  "anti join": "LEFT ANTI JOIN", "comma join": ","}
-        if kind in ("asof join", "asof left join", "interval join", "interval left join"):
+        if kind.startswith(("asof", "interval", "temporal")):
             timed = self.timed_join(kind, left, right)
             if timed:
                 return timed
@@ -324,7 +351,7 @@ class Generator:
             return left
         if self.flip(0.2) and (second := self.equal_pair(left, right)):
             on = make(on, "{0} AND {1}", on, second)
-        if self.flip(0.25):
+        if self.flip(0.2):
             on = make(on, "{0} AND {1}", on, self.exprs.condition(both, 1))
         source.size = size
         word = plain[kind]
@@ -354,10 +381,8 @@ class Generator:
 
     def timed_join(self, kind: str, left: Source, right: Source) -> Source | None:
         clocked = [t for t in self.tables if "ts" in t.columns]
-        if not clocked:
-            return None
-        if kind.startswith("asof"):
-            clocked = [t for t in clocked if not t.key]
+        if kind.startswith(("asof", "temporal")):
+            clocked = [t for t in clocked if not t.key and (t.delay_s >= 0 or kind.startswith("asof"))]
         if not clocked:
             return None
         left, right = self.relation(clocked), self.relation(clocked)
@@ -368,6 +393,15 @@ class Generator:
         both = left.cols + right.cols
         for c in both:
             c.is_unique = c.is_event = False
+        if kind.startswith("temporal"):
+            word = "LEFT JOIN" if "left" in kind else "JOIN"
+            right.node.version = f"FOR SYSTEM_TIME AS OF {a.sql(SHOT)}"
+            on = make(on, "{0}", on, duck="{0} AND " + f"{a.sql(SHOT)} >= {b.sql(SHOT)}")
+            return Source(Join(word, left.node, right.node, on, duck_kind="ASOF " + word), both, left.size, False)
+        if kind == "asof nearest join":
+            on = make(on, "{0}", on, has_duck=False)
+            word = self.rng.choice(["ASOF JOIN", "ASOF LEFT JOIN"])
+            return Source(Join(word, left.node, right.node, on, match=f"MATCH_CONDITION (NEAREST({a.sql(SHOT)}, {b.sql(SHOT)}))"), both, left.size, False)
         if kind.startswith("asof"):
             word = "ASOF LEFT JOIN" if "left" in kind else "ASOF JOIN"
             on = make(on, "{0} AND {1} " + self.rng.choice([">=", ">", "<=", "<"]) + " {2}", on, a, b)
@@ -393,10 +427,12 @@ class Generator:
             return found
         outer, self.bare, self.pending_where = self.bare, set(), None
         source = self.source(depth)
+        if not source.cols:  # all were merged by USING
+            source, self.pending_where = self.relation(), None
         extra, self.pending_where = self.pending_where, None
         select = Select([], source.node)
         query = Query(select, [], source.size, source.is_append_only, source.has_window, source.can_close, source.is_closing)
-        if self.flip(0.4):
+        if self.flip(0.3):
             select.where = self.condition(source, depth)
         if extra:
             select.where = make(extra, "{0} AND {1}", extra, select.where) if select.where else extra
@@ -467,6 +503,10 @@ class Generator:
             query.cols.append(replace(c, name=name, expr=None))
         for _ in range(self.rng.randrange(0, 3)):
             self.add_item(query, self.any_expr(source.cols, 2))
+        if shape == "plain" and self.flip(0.08) and (sub := self.subquery(source)):
+            self.add_item(query, sub)
+            query.is_append_only = False
+            query.is_closing |= source.is_closing
 
     def keys(self, source: Source, most: int) -> list[Expr]:
         keys = []
@@ -621,8 +661,18 @@ class Generator:
         parts = []
         if partition:
             parts.append("PARTITION BY " + ", ".join("{%d}" % (n + i) for i in range(len(partition))))
-        parts.append("ORDER BY " + ", ".join("{%d}" % (n + len(partition) + i) for i in range(len(order))))
-        if form in ("sum", "min", "max", "avg", "count(*)", "first_value", "last_value") and is_total and self.flip(0.5):
+        by_order = "ORDER BY " + ", ".join("{%d}" % (n + len(partition) + i) for i in range(len(order)))
+        if form in ("sum", "min", "max", "avg", "count(*)") and self.flip(0.15):
+            e.text, e.args = f"{call} OVER ({' '.join(parts)})", args[: n + len(partition)]
+            return e
+        parts.append(by_order)
+        if form in ("sum", "min", "max", "avg", "count(*)") and self.flip(0.3):
+            frames = ["GROUPS BETWEEN 1 PRECEDING AND 1 FOLLOWING", "GROUPS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING",
+                      "RANGE BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING"]
+            if len(order) == 1 and order[0].expr.cat == "int" and order[0].expr.bound < 2**31:
+                frames += ["RANGE BETWEEN 2 PRECEDING AND 1 FOLLOWING", "RANGE BETWEEN 1 FOLLOWING AND 3 FOLLOWING"] * 2
+            parts.append(rng.choice(frames))
+        elif form in ("sum", "min", "max", "avg", "count(*)", "first_value", "last_value") and is_total and self.flip(0.5):
             parts.append(rng.choice(["ROWS BETWEEN 2 PRECEDING AND CURRENT ROW", "ROWS BETWEEN 1 PRECEDING AND 1 FOLLOWING",
                                      "ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW", "ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING",
                                      "ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING"]))
@@ -655,12 +705,12 @@ class Generator:
     def with_query(self, depth: int) -> Query:
         """A CTE that is read like a relation, once or twice."""
         inner = self.query(depth - 1)
-        name = f"w{self.n_aliases}"
+        name = "w" + self.alias()[1:]
         saved, self.streams = self.streams, [*self.streams]
         self.streams.append((Upstream(name, None, is_closing=inner.is_closing), inner))
         body = self.query(depth - 1)
         self.streams = saved
-        if name in self.read:
+        if any(isinstance(n, Rel) and n.name == name for n in walk(body.node)):
             ctes = [Derived(inner.node, name)]
             body.node = With(ctes + body.node.ctes, body.node.body) if isinstance(body.node, With) else With(ctes, body.node)
             body.has_window |= inner.has_window
@@ -755,12 +805,16 @@ class Generator:
         select.source = Windowed(source.node, template)
         window = make(like, f"{function}({{0}}, {arguments})", ts.ref(), duck=f"{alias}.win_a")
         end = make(like, f"{function}_END({{0}}, {arguments})", ts.ref(), duck=f"{alias}.win_b")
-        return self.windowed(query, source, window, end, kind == "cumulate")
+        return self.windowed(query, source, window, end, size, kind == "cumulate")
 
-    def windowed(self, query: Query, source: Source, window: Expr, end: Expr, needs_end: bool) -> Query:
+    def windowed(self, query: Query, source: Source, window: Expr, end: Expr, size: int, needs_end: bool) -> Query:
         keys = self.keys(source, 2) if self.flip(0.6) else []
         self.add_item(query, window)
         select = query.node
+        query.end = f"{query.cols[0].name} + INTERVAL '{size}' SECOND"
+        query.table = source.table
+        if needs_end:
+            query.end = f"c{self.n_names + 1}"
         if needs_end or self.flip(0.3):
             self.add_item(query, end)
         select.groups = [window, *keys, _DuckOnly(end)]
@@ -796,8 +850,9 @@ class Generator:
     def stream(self, depth: int) -> tuple[Query, str, bool]:
         """A query, its EMIT, and whether its rows come when windows close."""
         query = self.query(depth)
-        if query.has_window and query.can_close and self.flip(0.4) and (emit := self.pick("emit_close")):
-            return query, emit, True
+        if query.has_window and query.can_close and self.flip(0.55) and (emit := self.pick("emit_close")):
+            self.lateness_s = self.rng.choice([0, 0, 5, 10]) if emit != "EMIT FINAL" else 0
+            return query, emit + (f" ALLOW LATENESS INTERVAL '{self.lateness_s}' SECOND" if self.lateness_s else ""), True
         if query.has_window or self.flip(0.1):
             return query, self.pick("emit"), query.is_closing
         return query, "", query.is_closing
@@ -813,6 +868,10 @@ class Generator:
         nodes = [n for root in [query.node, *(u.query for u in upstreams)] for n in walk(root)]
         has_duck = all(n.has_duck for n in nodes if isinstance(n, Expr))
         case = Case(self.seed, self.tables, upstreams, query.node, emit, [], is_closing, has_duck, self.used | self.aggregates.used)
+        if is_closing and query.end and emit and not query.is_closing and query.table and query.table.delay_s >= 0 and "EMIT" in emit:
+            waits = "WINDOW CLOSE" in emit
+            if emit.startswith(("EMIT ON WINDOW CLOSE", "EMIT AFTER WATERMARK", "EMIT FINAL")):
+                case.closing = Closing(query.end, self.lateness_s if waits else 0, query.table)
         case.events = Feed(rng, case).draw()
         return case
 
@@ -860,7 +919,8 @@ class Feed:
         if table.key and live and rng.random() < 0.35:
             row = rng.choice(live)
             column = rng.choice([*table.key, rng.choice(list(table.columns))])
-            if KINDS[table.columns[column]].cat in ORDERED and KINDS[table.columns[column]].level == 0 and table.columns[column] != "wild":
+            kind = table.columns[column]
+            if kind not in KINDS or (KINDS[kind].cat in ORDERED and kind != "wild"):
                 others = [c for c in table.columns if c not in table.key]
                 if others and rng.random() < 0.5:
                     changed = rng.choice(others)
@@ -879,6 +939,8 @@ class Feed:
             events.insert(at, Event("create", upstream=n if n < len(case.upstreams) else -1))
         last = max(i for i, e in enumerate(events) if e.kind == "create")
         events.insert(last + 1 if rng.random() < 0.8 else rng.randrange(last + 1, len(events) + 1), Event("subscribe"))
+        if rng.random() < 0.15:
+            events.insert(rng.randrange(events.index(next(e for e in events if e.kind == "subscribe")) + 1, len(events) + 1), Event("recreate"))
         if case.is_closing:
             events += [Event("watermark", t.name) for t in case.tables if t.delay_s >= 0]
         return events

@@ -147,4 +147,38 @@ SCRIPTS: list[Script] = [
         duck="SELECT lag(a1.d, 2) OVER (ORDER BY a1.d DESC NULLS LAST) AS c FROM r0 a1 JOIN r0 a2 ON a2.b",
         contents={"r0": ["('x', -2, TRUE)", "('', 4, TRUE)", "(' a ', -9, TRUE)"]},
     ),
+    Script(
+        "join_with_an_aggregate_of_constants",  # it came after the rows of the first step, and the stream was taken for one that never takes any back
+        [
+            Table("r1", "CREATE SOURCE r1 (id BIGINT) WITH ('retention' = 'all')", [("id", "BIGINT")]),
+            Table("r2", "CREATE TABLE r2 (k BIGINT, PRIMARY KEY (k))", [("k", "BIGINT")]),
+        ],
+        [
+            Step("sql", "INSERT INTO r1 VALUES (3)"),
+            Step("create", "CREATE STREAM q AS SELECT id IN (SELECT k FROM r2 WHERE FALSE) AS c FROM r1"),
+            Step("subscribe", ""),
+            Step("sql", "INSERT INTO r1 VALUES (4), (NULL)"),
+        ],
+        "SELECT id IN (SELECT k FROM r2 WHERE FALSE) AS c FROM r1",
+        duck="SELECT id IN (SELECT k FROM r2 WHERE FALSE) AS c FROM r1",
+        contents={"r1": ["(3)", "(4)", "(NULL)"], "r2": []},
+    ),
+    Script(
+        "join_on_times_of_two_units",  # it was no key, and FOR SYSTEM_TIME was refused for want of one
+        [
+            Table("r0", "CREATE SOURCE r0 (ts TIMESTAMP, WATERMARK FOR ts) WITH ('retention' = 'all')", [("ts", "TIMESTAMP")]),
+            Table("r1", "CREATE SOURCE r1 (ts TIMESTAMP(3), x DECIMAL(10,2), WATERMARK FOR ts) WITH ('retention' = 'all')",
+                  [("ts", "TIMESTAMP"), ("x", "DECIMAL(10,2)")]),
+        ],
+        [
+            Step("create", "CREATE STREAM q AS SELECT a.ts, b.x FROM r0 a LEFT JOIN r1 FOR SYSTEM_TIME AS OF a.ts AS b ON a.ts = b.ts"),
+            Step("subscribe", ""),
+            Step("sql", "INSERT INTO r0 VALUES (TIMESTAMP '2026-01-01 00:00:30.050'), (TIMESTAMP '2026-01-01 00:00:30.051')"),
+            Step("sql", "INSERT INTO r1 VALUES (TIMESTAMP '2026-01-01 00:00:30.050', 1.5)"),
+        ],
+        "SELECT a.ts, b.x FROM r0 a LEFT JOIN r1 FOR SYSTEM_TIME AS OF a.ts AS b ON a.ts = b.ts",
+        duck="SELECT a.ts, b.x FROM r0 a LEFT JOIN r1 b ON a.ts = b.ts",
+        contents={"r0": ["(TIMESTAMP '2026-01-01 00:00:30.050')", "(TIMESTAMP '2026-01-01 00:00:30.051')"], "r1": ["(TIMESTAMP '2026-01-01 00:00:30.050', 1.5)"]},
+        at_end_only=True,
+    ),
 ]

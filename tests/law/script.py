@@ -38,7 +38,7 @@ class Table:
 
 @dataclass
 class Step:
-    kind: str  # "sql", "create", "subscribe", "watermark"
+    kind: str  # "sql", "create", "subscribe", "recreate", "watermark"
     text: str
     millis: int = 0  # of "watermark"; text is the source
     expect: str = ""  # the query that the stream must equal after the step, where that is not the one-shot query; "-": nothing is known yet
@@ -208,11 +208,26 @@ class Runner:
                     self.sub = self.conn.subscribe_stream(self.script.stream, changes=True, snapshot=True)
                 except laminardb.LaminarError as error:
                     raise Difference("the stream can't be subscribed to", str(error)) from error
+        elif step.kind == "recreate":
+            self.recreate(step)
         elif step.kind == "watermark":
             with self.conn.writer(step.text) as writer:
                 writer.watermark(step.millis)
         else:
             raise ValueError(step.kind)
+
+    def recreate(self, step: Step) -> None:
+        """The stream is dropped and made again: from what is there."""
+        if self.is_refused or self.sub is None:
+            return
+        self.sub.cancel()
+        try:
+            self.conn.execute(f"DROP STREAM {self.script.stream}")
+            self.conn.execute(step.text)
+            self.sub = self.conn.subscribe_stream(self.script.stream, changes=True, snapshot=True)
+        except laminardb.LaminarError as error:
+            raise Difference("the stream can't be made again", str(error)) from error
+        self.net.clear()
 
     def refuse_or_fail(self, error: laminardb.LaminarError) -> None:
         """An error where none is expected: DuckDB decides whether the query is at fault."""
@@ -259,12 +274,25 @@ class Runner:
         if found := difference(read, shot, ("read", "one-shot")):
             raise Difference("SELECT * FROM the stream differs from the one-shot query", f"after: {step.text}\n{found}")
 
+    def compare_snapshot(self, shot: Counter[Row]) -> None:
+        """One who comes late gets what is there."""
+        late = self.conn.subscribe_stream(self.script.stream, changes=True, snapshot=True)
+        found: Counter[Row] = Counter()
+        while (result := late.try_next()) is not None:
+            for row in result.fetchall():
+                found[tuple(map(canonical, row[:-1]))] += row[-1]
+        late.cancel()
+        if text := difference(+found, shot, ("snapshot", "one-shot")):
+            raise Difference("the snapshot of a late subscriber differs from the one-shot query", text)
+
     def compare_end(self) -> None:
         shot = self.shot(self.script.shot)
         if self.script.over_streams and self.sub is not None:
             over = self.shot(self.script.over_streams)
             if found := difference(over, shot, ("over streams", "over relations")):
                 raise Difference("the one-shot query over streams differs from the one over relations", found)
+        if self.sub is not None:
+            self.compare_snapshot(shot)
         if self.script.duck:
             try:
                 theirs = bag(duck_answer(self.script))
@@ -288,6 +316,8 @@ def show(script: Script) -> str:
     for step in script.steps:
         if step.kind == "subscribe":
             lines.append(f"-- subscribe {script.stream}")
+        elif step.kind == "recreate":
+            lines.append(f"DROP STREAM {script.stream}; {step.text};  -- subscribe {script.stream}")
         elif step.kind == "watermark":
             lines.append(f"-- watermark of {step.text}: {step.millis} ms")
         else:
@@ -305,6 +335,8 @@ def source(script: Script) -> str:
     lines += ["        ],", "        ["]
     for step in script.steps:
         fields = [repr(step.kind), repr(step.text)] + ([repr(step.millis)] if step.millis else [])
+        if step.expect:
+            fields.append(f"expect={step.expect!r}")
         lines.append(f"            Step({', '.join(fields)}),")
     lines += ["        ],", f"        {script.shot!r},"]
     if script.duck:

@@ -71,8 +71,11 @@ class Rel:
     name: str
     alias: str
     upstream: Upstream | None = None
+    version: str = ""  # FOR SYSTEM_TIME AS OF ...
 
     def sql(self, dialect: str) -> str:
+        if self.version and dialect != DUCK:
+            return f"{self.name} {self.version} AS {self.alias}"
         if self.upstream and self.upstream.query and dialect != STREAM:
             return f"({self.upstream.query.sql(dialect)}) {self.alias}"
         return f"{self.name} {self.alias}" if self.alias != self.name else self.name
@@ -101,13 +104,14 @@ class Join:
     on: Expr | None = None
     using: list[str] = field(default_factory=list)
     duck_kind: str = ""
+    match: str = ""  # MATCH_CONDITION (...)
 
     def sql(self, dialect: str) -> str:
         kind = self.duck_kind if dialect == DUCK and self.duck_kind else self.kind
         right = self.right.sql(dialect)
         if isinstance(self.right, Join):
             right = f"({right})"
-        text = f"{self.left.sql(dialect)}{'' if kind == ',' else ' '}{kind} {right}"
+        text = f"{self.left.sql(dialect)}{'' if kind == ',' else ' '}{kind} {right}{' ' if self.match else ''}{self.match}"
         if self.using:
             return f"{text} USING ({', '.join(self.using)})"
         return f"{text} ON {self.on.sql(dialect)}" if self.on else text
