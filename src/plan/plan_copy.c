@@ -21,6 +21,14 @@ static laminar_status copy_expr(struct expr_visitor *visitor, struct expr **e, u
     return LAMINAR_OK;
 }
 
+static laminar_status copy_call(struct plan_context *ctx, struct aggregate_call *call)
+{
+    COPY_ARRAY(call->args, call->n_args);
+    COPY_ARRAY(call->order_args, call->n_order);
+    COPY_ARRAY(call->order_keys, call->n_order);
+    return LAMINAR_OK;
+}
+
 /* The arrays that the node holds, so that visiting may replace their items. */
 static laminar_status copy_arrays(struct plan_context *ctx, struct plan *plan)
 {
@@ -31,12 +39,9 @@ static laminar_status copy_arrays(struct plan_context *ctx, struct plan *plan)
     COPY_ARRAY(plan->exprs, n_exprs);
     COPY_ARRAY(plan->group, plan->n_group);
     COPY_ARRAY(plan->aggs, plan->n_aggs);
-    for (uint32_t i = 0; i < plan->n_aggs; i++) {
-        struct aggregate_call *call = &plan->aggs[i];
-        COPY_ARRAY(call->args, call->n_args);
-        COPY_ARRAY(call->order_args, call->n_order);
-        COPY_ARRAY(call->order_keys, call->n_order);
-    }
+    for (uint32_t i = 0; i < plan->n_aggs; i++) CHECK(copy_call(ctx, &plan->aggs[i]));
+    COPY_ARRAY(plan->overs, plan->n_overs);
+    for (uint32_t i = 0; i < plan->n_overs; i++) CHECK(copy_call(ctx, &plan->overs[i].agg));
     COPY_ARRAY(plan->left_keys, plan->n_keys);
     COPY_ARRAY(plan->right_keys, plan->n_keys);
     COPY_ARRAY(plan->unnest, plan->n_unnest);

@@ -440,6 +440,9 @@ class Generator:
                   "distinct_on": self.distinct_on, "over": self.over, "grouping_sets": self.grouping, "rollup": self.grouping, "cube": self.grouping,
                   "unnest": self.unnest}.get(shape, self.plain)
         method(query, source, shape)
+        # What sub-queries read.
+        query.is_append_only &= source.is_append_only
+        query.is_closing |= source.is_closing
         self.bare = outer
         return query
 
@@ -458,9 +461,11 @@ class Generator:
         inner = self.relation()
         source.is_closing |= inner.is_closing
         source.is_append_only = False
+        names = {c.name for c in inner.cols}
+        outer = replace(source, cols=[c for c in source.cols if "." in c.ref().text or c.name not in names])  # those that the inner ones don't hide
         pair = None
         for _ in range(4):
-            if pair := self.equal_pair(inner, source):
+            if pair := self.equal_pair(inner, outer):
                 break
         if pair is None:
             return None
@@ -505,8 +510,6 @@ class Generator:
             self.add_item(query, self.any_expr(source.cols, 2))
         if shape == "plain" and self.flip(0.08) and (sub := self.subquery(source)):
             self.add_item(query, sub)
-            query.is_append_only = False
-            query.is_closing |= source.is_closing
 
     def keys(self, source: Source, most: int) -> list[Expr]:
         keys = []

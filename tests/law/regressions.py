@@ -181,4 +181,17 @@ SCRIPTS: list[Script] = [
         contents={"r0": ["(TIMESTAMP '2026-01-01 00:00:30.050')", "(TIMESTAMP '2026-01-01 00:00:30.051')"], "r1": ["(TIMESTAMP '2026-01-01 00:00:30.050', 1.5)"]},
         at_end_only=True,
     ),
+    Script(
+        "not_in_window_function_over_projection",  # copies of the sub-query shared the call's arguments, and each was rewritten
+        [Table("r0", "CREATE SOURCE r0 (id BIGINT, k SMALLINT, w VARCHAR) WITH ('retention' = 'all')", [("id", "BIGINT"), ("k", "SMALLINT"), ("w", "VARCHAR")])],
+        [
+            Step("create", "CREATE STREAM q AS SELECT k FROM r0 WHERE k NOT IN (SELECT first_value(c) OVER (PARTITION BY c ORDER BY id) AS f FROM (SELECT w, id, k AS c FROM r0) i)"),
+            Step("sql", "INSERT INTO r0 VALUES (9, -300, 'a')"),
+            Step("subscribe", ""),
+            Step("sql", "INSERT INTO r0 VALUES (9, NULL, 'a')"),
+        ],
+        "SELECT k FROM r0 WHERE k NOT IN (SELECT first_value(c) OVER (PARTITION BY c ORDER BY id) AS f FROM (SELECT w, id, k AS c FROM r0) i)",
+        duck="SELECT k FROM r0 WHERE k NOT IN (SELECT first_value(c) OVER (PARTITION BY c ORDER BY id) AS f FROM (SELECT w, id, k AS c FROM r0) i)",
+        contents={"r0": ["(9, -300, 'a')", "(9, NULL, 'a')"]},
+    ),
 ]

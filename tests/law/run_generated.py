@@ -28,6 +28,7 @@ class Tally:
     row_errors: int = 0
     refused: Counter[str] = field(default_factory=Counter)
     no_answer: Counter[str] = field(default_factory=Counter)
+    two_answers: Counter[str] = field(default_factory=Counter)
     used: Counter[str] = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)
     kinds: Counter[str] = field(default_factory=Counter)
@@ -39,6 +40,7 @@ class Tally:
         if self.row_errors:
             lines.append(f"  {self.row_errors} with rows that neither engine can compute")
         lines += [f"  refused x{n}: {why}" for why, n in self.refused.most_common()]
+        lines += [f"  DuckDB differs from itself x{n}, and agrees with us without the optimization {why}" for why, n in self.two_answers.most_common()]
         lines += [f"  not compared with DuckDB x{n}: {why}" for why, n in self.no_answer.most_common(10)]
         return "\n".join(lines)
 
@@ -53,6 +55,9 @@ def one(seed: int, support: constructs.Support, tally: Tally, may_shrink: bool =
         tally.refused[refused.args[0].split("\n")[0]] += 1
     except scripts.NoAnswer as error:
         tally.no_answer[error.args[0][:100]] += 1
+    except scripts.TwoAnswers as error:
+        tally.two_answers[error.args[0]] += 1
+        print(f"seed {seed}: DuckDB differs from itself", flush=True)
     except scripts.RowError:
         tally.row_errors += 1
     except scripts.Difference as found:

@@ -85,7 +85,8 @@ def event_changes(case: Case) -> Iterator[Change]:
 
 
 def remove_events(case: Case, start: int, size: int) -> bool:
-    kept = [e for i, e in enumerate(case.events) if not (start <= i < start + size and e.kind not in ("create", "subscribe"))]
+    needed = ("create", "subscribe", *(("watermark",) if case.is_closing else ()))  # what closes at the end must be closed
+    kept = [e for i, e in enumerate(case.events) if not (start <= i < start + size and e.kind not in needed)]
     changed = len(kept) != len(case.events)
     case.events = kept
     return changed
