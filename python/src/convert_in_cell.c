@@ -54,6 +54,21 @@ static inline int finish(struct module_state *state, struct row_writer *rows, la
 
 /* --- Numbers and text -------------------------------------------------------------------------- */
 
+/* A DECIMAL from its digits, a str that is ours to release. */
+static int set_digits(struct module_state *state, struct row_writer *rows, size_t column,
+                      PyObject *value, PyObject *digits)
+{
+    Py_ssize_t size;
+    const char *text = PyUnicode_AsUTF8AndSize(digits, &size);
+    laminar_status status = text ? laminar_writer_set_text(rows->writer, column, text, (size_t)size,
+                                                           &rows->err)
+                                 : LAMINAR_OUT_OF_MEMORY;
+    Py_DECREF(digits);
+    if (!text) return -1;
+    return status == LAMINAR_BATCH_SCHEMA_MISMATCH ? refuse(state, rows, column, value, NULL)
+                                                   : finish(state, rows, status);
+}
+
 static int set_int(struct module_state *state, struct row_writer *rows, size_t column,
                    PyObject *value)
 {
@@ -80,15 +95,7 @@ static int set_int(struct module_state *state, struct row_writer *rows, size_t c
         return refuse(state, rows, column, value, NULL);
     PyObject *digits = PyNumber_ToBase(value, 10);
     if (!digits) return -1;
-    Py_ssize_t size;
-    const char *text = PyUnicode_AsUTF8AndSize(digits, &size);
-    laminar_status status = text ? laminar_writer_set_text(rows->writer, column, text, (size_t)size,
-                                                           &rows->err)
-                                 : LAMINAR_OUT_OF_MEMORY;
-    Py_DECREF(digits);
-    if (!text) return -1;
-    return status == LAMINAR_BATCH_SCHEMA_MISMATCH ? refuse(state, rows, column, value, NULL)
-                                                   : finish(state, rows, status);
+    return set_digits(state, rows, column, value, digits);
 }
 
 static int set_str(struct module_state *state, struct row_writer *rows, size_t column,
@@ -173,15 +180,7 @@ static int set_decimal(struct module_state *state, struct row_writer *rows, size
         PyErr_Clear();
         return refuse(state, rows, column, value, "a DECIMAL is finite and has at most 38 digits");
     }
-    Py_ssize_t size;
-    const char *text = PyUnicode_AsUTF8AndSize(digits, &size);
-    laminar_status status = text ? laminar_writer_set_text(rows->writer, column, text, (size_t)size,
-                                                           &rows->err)
-                                 : LAMINAR_OUT_OF_MEMORY;
-    Py_DECREF(digits);
-    if (!text) return -1;
-    return status == LAMINAR_BATCH_SCHEMA_MISMATCH ? refuse(state, rows, column, value, NULL)
-                                                   : finish(state, rows, status);
+    return set_digits(state, rows, column, value, digits);
 }
 
 static int set_uuid(struct module_state *state, struct row_writer *rows, size_t column,

@@ -98,6 +98,27 @@ static laminar_status bad_definition(const char *name, const char *what, laminar
     return error_set(err, LAMINAR_INVALID_ARGUMENT, "function \"%s\": %s", name, what);
 }
 
+/* What a caller built against an older header has not is zero. */
+static laminar_status read_definition(const void *given, size_t given_size, size_t least_size,
+                                      void *out, size_t out_size, laminar_error *err)
+{
+    if (given_size < least_size)
+        return error_set(err, LAMINAR_INVALID_ARGUMENT, "struct_size is not set");
+    memcpy(out, given, given_size < out_size ? given_size : out_size);
+    return LAMINAR_OK;
+}
+
+static laminar_status start_definition(struct database *db, const char *given_name, char *name,
+                                       laminar_error *err)
+{
+    laminar_status status;
+    TRY(database_check_open(db, err));
+    TRY(fold_name(given_name, name, err));
+    TRY(check_name(name, err));
+done:
+    return status;
+}
+
 laminar_status laminar_register_function(laminar_db *db, const laminar_function *function,
                                          laminar_error *err)
 {
@@ -108,13 +129,9 @@ laminar_status laminar_register_function(laminar_db *db, const laminar_function 
     char name[FUNCTION_NAME_MAX + 1];
     laminar_function given = {0};
     if (!db || !function) return api_null(!db ? "db" : "function", err);
-    if (function->struct_size < offsetof(laminar_function, user_data))
-        return error_set(err, LAMINAR_INVALID_ARGUMENT, "struct_size is not set");
-    memcpy(&given, function,
-           function->struct_size < sizeof given ? function->struct_size : sizeof given);
-    TRY(database_check_open(db->db, err));
-    TRY(fold_name(given.name, name, err));
-    TRY(check_name(name, err));
+    TRY(read_definition(function, function->struct_size, offsetof(laminar_function, user_data),
+                        &given, sizeof given, err));
+    TRY(start_definition(db->db, given.name, name, err));
     if (!given.row == !given.batch)
         TRY(bad_definition(name, "it needs `row` or `batch`, not both", err));
     if ((int)given.volatility < LAMINAR_IMMUTABLE || given.volatility > LAMINAR_VOLATILE)
@@ -156,13 +173,9 @@ laminar_status laminar_register_aggregate(laminar_db *db, const laminar_aggregat
     char name[FUNCTION_NAME_MAX + 1];
     laminar_aggregate given = {0};
     if (!db || !aggregate) return api_null(!db ? "db" : "aggregate", err);
-    if (aggregate->struct_size < offsetof(laminar_aggregate, user_data))
-        return error_set(err, LAMINAR_INVALID_ARGUMENT, "struct_size is not set");
-    memcpy(&given, aggregate,
-           aggregate->struct_size < sizeof given ? aggregate->struct_size : sizeof given);
-    TRY(database_check_open(db->db, err));
-    TRY(fold_name(given.name, name, err));
-    TRY(check_name(name, err));
+    TRY(read_definition(aggregate, aggregate->struct_size, offsetof(laminar_aggregate, user_data),
+                        &given, sizeof given, err));
+    TRY(start_definition(db->db, given.name, name, err));
     const char *missing = missing_part(&given);
     if (missing) TRY(bad_definition(name, missing, err));
     if (given.n_args == 0) TRY(bad_definition(name, "an aggregate has an argument", err));

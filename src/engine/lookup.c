@@ -32,43 +32,44 @@ static laminar_status unknown_name(struct database *db, const char *name, const 
     return LAMINAR_TABLE_NOT_FOUND;
 }
 
-laminar_status engine_find_relation(struct database *db, const char *name, struct relation **out,
-                                    struct laminar_error *err)
+static laminar_status check_target(const struct relation *relation, const char *name,
+                                   struct laminar_error *err)
+{
+    if (relation->kind == RELATION_SOURCE || relation->kind == RELATION_TABLE) return LAMINAR_OK;
+    error_set(err, LAMINAR_INGESTION_FAILED, "'%s' is a %s: rows go into sources and tables", name,
+              relation_kind_name(relation->kind));
+    error_object(err, name);
+    error_hint(err, "insert into what it reads");
+    return LAMINAR_INGESTION_FAILED;
+}
+
+static laminar_status find(struct database *db, const char *name, bool is_target,
+                           struct relation **out, struct laminar_error *err)
 {
     laminar_status status = database_check_open(db, err);
     if (status != LAMINAR_OK) return status;
     if (!name) return error_set(err, LAMINAR_INVALID_ARGUMENT, "the name is NULL");
     mutex_lock(&db->control);
     struct relation *relation = engine_lookup(db, name);
-    if (relation)
-        *out = relation_ref(relation);
-    else
-        status = unknown_name(db, name, "relation", err);
+    if (!relation)
+        status = unknown_name(db, name, is_target ? "source or table" : "relation", err);
+    else if (is_target)
+        status = check_target(relation, name, err);
+    if (status == LAMINAR_OK) *out = relation_ref(relation);
     mutex_unlock(&db->control);
     return status;
+}
+
+laminar_status engine_find_relation(struct database *db, const char *name, struct relation **out,
+                                    struct laminar_error *err)
+{
+    return find(db, name, false, out, err);
 }
 
 laminar_status engine_find_target(struct database *db, const char *name, struct relation **out,
                                   struct laminar_error *err)
 {
-    laminar_status status = database_check_open(db, err);
-    if (status != LAMINAR_OK) return status;
-    if (!name) return error_set(err, LAMINAR_INVALID_ARGUMENT, "the name is NULL");
-    mutex_lock(&db->control);
-    struct relation *relation = engine_lookup(db, name);
-    if (!relation) {
-        status = unknown_name(db, name, "source or table", err);
-    } else if (relation->kind != RELATION_SOURCE && relation->kind != RELATION_TABLE) {
-        status = error_set(err, LAMINAR_INGESTION_FAILED,
-                           "'%s' is a %s: rows go into sources and tables", name,
-                           relation_kind_name(relation->kind));
-        error_object(err, name);
-        error_hint(err, "insert into what it reads");
-    } else {
-        *out = relation_ref(relation);
-    }
-    mutex_unlock(&db->control);
-    return status;
+    return find(db, name, true, out, err);
 }
 
 /* --- Defaults and NOT NULL ---------------------------------------------------------------------------------------------------- */

@@ -5,6 +5,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+struct arena test_arena;
+
+int arena_setup(void **state)
+{
+    (void)state;
+    test_arena = (struct arena){0};
+    return 0;
+}
+
+int arena_teardown(void **state)
+{
+    (void)state;
+    arena_deinit(&test_arena);
+    return 0;
+}
+
 /* --- Bags of text ---------------------------------------------------------------------------------------------------------------------- */
 
 static uint64_t text_hash(const char *text)

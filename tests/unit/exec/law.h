@@ -19,6 +19,11 @@ enum law_type {
 enum { LAW_COLS_MAX = 8, LAW_PORTS_MAX = 3 };
 #define LAW_NULL INT64_MIN
 
+/* What a test's plans and expressions live in: empty at its start, freed at its end (cmocka_unit_test_setup_teardown). */
+extern struct arena test_arena;
+int arena_setup(void **state);
+int arena_teardown(void **state);
+
 struct law_row {
     int64_t values[LAW_COLS_MAX];
 };

@@ -5,8 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static struct arena arena;
-
 /* --- An operator that passes chunks on and notes what happens to it ---------------------------------------------------------------------- */
 
 struct probe {
@@ -49,11 +47,11 @@ static const struct op_class probe_class = {
 
 static struct plan *one_column(int32_t time_col)
 {
-    struct plan *plan = law_plan(&arena, PLAN_SCAN, 0);
+    struct plan *plan = law_plan(&test_arena, PLAN_SCAN, 0);
     plan->n_cols = 1;
-    plan->cols = ARENA_NEW(&arena, struct plan_column);
+    plan->cols = ARENA_NEW(&test_arena, struct plan_column);
     plan->cols[0] = (struct plan_column){.name = "v", .type = TYPE(INT64)};
-    plan->scan_cols = ARENA_ARRAY(&arena, uint32_t, 1);
+    plan->scan_cols = ARENA_ARRAY(&test_arena, uint32_t, 1);
     plan->props.time_col = time_col;
     return plan;
 }
@@ -293,7 +291,7 @@ static void parts_come_and_go(void **state)
     struct op *kept_scan = scan_add(circuit, -1);
     struct probe *kept = probe_add(circuit, "k", kept_scan, NULL);
     output_add(circuit, &kept->base, &kept_log);
-    struct plan *all = law_plan(&arena, PLAN_UNION_ALL, 2);
+    struct plan *all = law_plan(&test_arena, PLAN_UNION_ALL, 2);
     all->inputs[0] = one_column(-1);
     all->inputs[1] = one_column(-1);
     all->n_cols = 1;
@@ -345,15 +343,15 @@ static void scans_project(void **state)
 static void values_come_once(void **state)
 {
     (void)state;
-    struct plan *plan = law_plan(&arena, PLAN_VALUES, 0);
+    struct plan *plan = law_plan(&test_arena, PLAN_VALUES, 0);
     plan->n_cols = 1;
     plan->cols = one_column(-1)->cols;
     plan->n_rows = 3000;
-    plan->exprs = ARENA_ARRAY(&arena, struct expr *, plan->n_rows);
+    plan->exprs = ARENA_ARRAY(&test_arena, struct expr *, plan->n_rows);
     for (size_t i = 0; i < plan->n_rows; i++) {
         struct vector v = value_vec;
         v.data = &values[i % 8];
-        plan->exprs[i] = expr_const(&arena, &v, 0);
+        plan->exprs[i] = expr_const(&test_arena, &v, 0);
     }
     struct circuit *circuit = make_circuit(), *next = make_circuit();
     struct output_log log, next_log;
@@ -374,30 +372,18 @@ static void values_come_once(void **state)
     circuit_free(next);
 }
 
-static int setup(void **state)
-{
-    (void)state;
-    arena = (struct arena){0};
-    return 0;
-}
-static int teardown(void **state)
-{
-    (void)state;
-    arena_deinit(&arena);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(a_step_touches_what_it_must, setup, teardown),
-        cmocka_unit_test_setup_teardown(late_connections_sort_again, setup, teardown),
-        cmocka_unit_test_setup_teardown(watermarks_are_the_least_and_never_go_back, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(a_failure_stops_what_depends_on_it, setup, teardown),
-        cmocka_unit_test_setup_teardown(operators_are_woken, setup, teardown),
-        cmocka_unit_test_setup_teardown(parts_come_and_go, setup, teardown),
-        cmocka_unit_test_setup_teardown(scans_project, setup, teardown),
-        cmocka_unit_test_setup_teardown(values_come_once, setup, teardown)};
+        cmocka_unit_test_setup_teardown(a_step_touches_what_it_must, arena_setup, arena_teardown),
+        cmocka_unit_test_setup_teardown(late_connections_sort_again, arena_setup, arena_teardown),
+        cmocka_unit_test_setup_teardown(watermarks_are_the_least_and_never_go_back, arena_setup,
+                                        arena_teardown),
+        cmocka_unit_test_setup_teardown(a_failure_stops_what_depends_on_it, arena_setup,
+                                        arena_teardown),
+        cmocka_unit_test_setup_teardown(operators_are_woken, arena_setup, arena_teardown),
+        cmocka_unit_test_setup_teardown(parts_come_and_go, arena_setup, arena_teardown),
+        cmocka_unit_test_setup_teardown(scans_project, arena_setup, arena_teardown),
+        cmocka_unit_test_setup_teardown(values_come_once, arena_setup, arena_teardown)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

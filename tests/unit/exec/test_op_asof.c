@@ -4,8 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static struct arena arena;
-
 struct asof_case {
     enum asof_match match;
     bool is_left;
@@ -102,7 +100,7 @@ static void expect(const struct law_spec *spec, const struct law_table *tables, 
 
 static struct expr *column(uint32_t i, enum law_type type)
 {
-    struct expr *e = ARENA_NEW(&arena, struct expr);
+    struct expr *e = ARENA_NEW(&test_arena, struct expr);
     *e = (struct expr){
         .kind = EXPR_COLUMN, .type = law_data_type(type), .is_nullable = true, .column = i};
     return e;
@@ -121,15 +119,15 @@ static struct law_spec make(struct asof_case *c, bool left_appends, bool right_a
                             .n_steps = 6,
                             .rows_a_step = 16,
                             .ctx = c};
-    struct plan *plan = spec.plan = law_plan(&arena, PLAN_JOIN, 2);
-    law_scan_plans(&arena, &spec);
-    law_output(&arena, &spec, 2);
+    struct plan *plan = spec.plan = law_plan(&test_arena, PLAN_JOIN, 2);
+    law_scan_plans(&test_arena, &spec);
+    law_output(&test_arena, &spec, 2);
     plan->props.time_col = has_time ? 2 : -1;
     plan->join_kind = c->is_left ? JOIN_LEFT : JOIN_INNER;
     plan->strategy = STRATEGY_ASOF;
     plan->asof = c->match;
     plan->n_keys = c->n_keys;
-    plan->left_keys = plan->right_keys = ARENA_ARRAY(&arena, struct expr *, 1);
+    plan->left_keys = plan->right_keys = ARENA_ARRAY(&test_arena, struct expr *, 1);
     plan->left_keys[0] = column(0, LAW_INT);
     plan->left_time = plan->right_time = column(2, LAW_TIME);
     plan->has_tolerance = c->has_tolerance;
@@ -321,29 +319,17 @@ static void memory(void **state)
     }
 }
 
-static int setup(void **state)
-{
-    (void)state;
-    arena = (struct arena){0};
-    return 0;
-}
-static int teardown(void **state)
-{
-    (void)state;
-    arena_deinit(&arena);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(by_key, setup, teardown),
-        cmocka_unit_test_setup_teardown(many_ties, setup, teardown),
-        cmocka_unit_test_setup_teardown(without_key, setup, teardown),
-        cmocka_unit_test_setup_teardown(tolerance, setup, teardown),
-        cmocka_unit_test_setup_teardown(watermarks_evict, setup, teardown),
-        cmocka_unit_test_setup_teardown(keys_that_come_once, setup, teardown),
-        cmocka_unit_test_setup_teardown(rows_of_any_age_are_taken_back, setup, teardown),
-        cmocka_unit_test_setup_teardown(memory, setup, teardown)};
+        cmocka_unit_test_setup_teardown(by_key, arena_setup, arena_teardown),
+        cmocka_unit_test_setup_teardown(many_ties, arena_setup, arena_teardown),
+        cmocka_unit_test_setup_teardown(without_key, arena_setup, arena_teardown),
+        cmocka_unit_test_setup_teardown(tolerance, arena_setup, arena_teardown),
+        cmocka_unit_test_setup_teardown(watermarks_evict, arena_setup, arena_teardown),
+        cmocka_unit_test_setup_teardown(keys_that_come_once, arena_setup, arena_teardown),
+        cmocka_unit_test_setup_teardown(rows_of_any_age_are_taken_back, arena_setup,
+                                        arena_teardown),
+        cmocka_unit_test_setup_teardown(memory, arena_setup, arena_teardown)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,8 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static struct arena arena;
-
 struct join_case {
     enum join_kind kind;
     uint32_t n_keys;
@@ -84,25 +82,26 @@ static void expect(const struct law_spec *spec, const struct law_table *tables, 
 
 static struct expr *less_than(uint32_t a, uint32_t b, struct data_type type)
 {
-    struct expr *e = ARENA_NEW(&arena, struct expr);
+    struct expr *e = ARENA_NEW(&test_arena, struct expr);
     struct data_type types[2] = {type, type};
     const struct vector *constants[2] = {NULL, NULL};
     e->kind = EXPR_CALL;
     e->type = TYPE(BOOL);
     e->n_args = 2;
-    e->args = ARENA_ARRAY(&arena, struct expr *, 2);
+    e->args = ARENA_ARRAY(&test_arena, struct expr *, 2);
     for (int i = 0; i < 2; i++) {
-        e->args[i] = ARENA_NEW(&arena, struct expr);
+        e->args[i] = ARENA_NEW(&test_arena, struct expr);
         *e->args[i] = (struct expr){
             .kind = EXPR_COLUMN, .type = type, .is_nullable = true, .column = i ? b : a};
     }
-    assert_int_equal(function_bind(&arena, "<", types, 2, constants, &e->fn, NULL), LAMINAR_OK);
+    assert_int_equal(function_bind(&test_arena, "<", types, 2, constants, &e->fn, NULL),
+                     LAMINAR_OK);
     return e;
 }
 
 static struct expr *column(uint32_t i, enum law_type type)
 {
-    struct expr *e = ARENA_NEW(&arena, struct expr);
+    struct expr *e = ARENA_NEW(&test_arena, struct expr);
     *e = (struct expr){
         .kind = EXPR_COLUMN, .type = law_data_type(type), .is_nullable = true, .column = i};
     return e;
@@ -120,14 +119,14 @@ static struct law_spec make(struct join_case *c, bool left_appends, bool right_a
                             .n_steps = 8,
                             .rows_a_step = c->n_keys ? 16 : 8,
                             .ctx = c};
-    struct plan *plan = spec.plan = law_plan(&arena, PLAN_JOIN, 2);
-    law_scan_plans(&arena, &spec);
-    law_output(&arena, &spec, c->kind == JOIN_SEMI || c->kind == JOIN_ANTI ? 1 : 2);
+    struct plan *plan = spec.plan = law_plan(&test_arena, PLAN_JOIN, 2);
+    law_scan_plans(&test_arena, &spec);
+    law_output(&test_arena, &spec, c->kind == JOIN_SEMI || c->kind == JOIN_ANTI ? 1 : 2);
     plan->join_kind = c->kind;
     plan->strategy = c->is_interval ? STRATEGY_INTERVAL : STRATEGY_HASH;
     plan->n_keys = c->n_keys;
-    plan->left_keys = ARENA_ARRAY(&arena, struct expr *, 2);
-    plan->right_keys = ARENA_ARRAY(&arena, struct expr *, 2);
+    plan->left_keys = ARENA_ARRAY(&test_arena, struct expr *, 2);
+    plan->right_keys = ARENA_ARRAY(&test_arena, struct expr *, 2);
     for (uint32_t k = 0; k < c->n_keys; k++)
         plan->left_keys[k] = plan->right_keys[k] = column(k, spec.ports[0].types[k]);
     if (c->has_predicate) plan->predicate = less_than(2, 5, law_data_type(LAW_TIME));
@@ -445,33 +444,20 @@ static void memory(void **state)
     }
 }
 
-static int setup(void **state)
-{
-    (void)state;
-    arena = (struct arena){0};
-    return 0;
-}
-static int teardown(void **state)
-{
-    (void)state;
-    arena_deinit(&arena);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(one_key, setup, teardown),
-        cmocka_unit_test_setup_teardown(two_keys, setup, teardown),
-        cmocka_unit_test_setup_teardown(no_key, setup, teardown),
-        cmocka_unit_test_setup_teardown(residual, setup, teardown),
-        cmocka_unit_test_setup_teardown(nested, setup, teardown),
-        cmocka_unit_test_setup_teardown(interval, setup, teardown),
-        cmocka_unit_test_setup_teardown(big_chunks, setup, teardown),
-        cmocka_unit_test_setup_teardown(memory, setup, teardown),
-        cmocka_unit_test_setup_teardown(lookup, setup, teardown),
-        cmocka_unit_test_setup_teardown(keys_of_one_hash, setup, teardown),
-        cmocka_unit_test_setup_teardown(one_bound_keeps_one_side, setup, teardown),
-        cmocka_unit_test_setup_teardown(watermarks_evict, setup, teardown)};
+        cmocka_unit_test_setup_teardown(one_key, arena_setup, arena_teardown),
+        cmocka_unit_test_setup_teardown(two_keys, arena_setup, arena_teardown),
+        cmocka_unit_test_setup_teardown(no_key, arena_setup, arena_teardown),
+        cmocka_unit_test_setup_teardown(residual, arena_setup, arena_teardown),
+        cmocka_unit_test_setup_teardown(nested, arena_setup, arena_teardown),
+        cmocka_unit_test_setup_teardown(interval, arena_setup, arena_teardown),
+        cmocka_unit_test_setup_teardown(big_chunks, arena_setup, arena_teardown),
+        cmocka_unit_test_setup_teardown(memory, arena_setup, arena_teardown),
+        cmocka_unit_test_setup_teardown(lookup, arena_setup, arena_teardown),
+        cmocka_unit_test_setup_teardown(keys_of_one_hash, arena_setup, arena_teardown),
+        cmocka_unit_test_setup_teardown(one_bound_keeps_one_side, arena_setup, arena_teardown),
+        cmocka_unit_test_setup_teardown(watermarks_evict, arena_setup, arena_teardown)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

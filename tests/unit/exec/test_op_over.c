@@ -6,8 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static struct arena arena;
-
 enum { K, V, X, LOW, HIGH, W, N_COLS };
 enum call {
     ROW_NUMBER,
@@ -236,20 +234,20 @@ static struct over_call make_call_of(enum call call)
                                        bound(BOUND_FOLLOWING, 1, 0),
                                        last,
                                        last};
-    struct expr *x = col_expr(&arena, X, TYPE(INT64));
+    struct expr *x = col_expr(&test_arena, X, TYPE(INT64));
     if (call < SUM_RUNNING) {
         c.kind = kinds[call];
         c.n = call == NTILE ? 3 : call == LAG ? 1 : call == LEAD ? -2 : 0;
         c.frame = (struct over_frame){.unit = FRAME_ROWS, .start = first, .end = current};
-        c.agg.args = ARENA_ARRAY(&arena, struct expr *, 2);
+        c.agg.args = ARENA_ARRAY(&test_arena, struct expr *, 2);
         c.agg.args[0] = x;
-        c.agg.args[1] = col_expr(&arena, V, TYPE(INT64));
+        c.agg.args[1] = col_expr(&test_arena, V, TYPE(INT64));
         c.agg.n_args = call == LEAD ? 2 : call == LAG || call == FIRST ? 1 : 0;
         return c;
     }
     uint32_t k = call - SUM_RUNNING;
     c.kind = OVER_AGGREGATE;
-    c.agg = agg_call(&arena, aggregates[k].name, &x, 1);
+    c.agg = agg_call(&test_arena, aggregates[k].name, &x, 1);
     c.frame = (struct over_frame){
         .unit = aggregates[k].unit, .start = starts[k], .end = ends[k], .key = V};
     if (call == SUM_OTHERS) c.frame.exclude = EXCLUDE_CURRENT;
@@ -269,15 +267,15 @@ static struct law_spec make(struct over_case *c, bool is_append_only)
         .n_steps = 25,
         .rows_a_step = 20,
         .ctx = c};
-    struct plan *plan = spec.plan = law_plan(&arena, PLAN_OVER, 1);
-    law_scan_plans(&arena, &spec);
-    law_output(&arena, &spec, 1);
+    struct plan *plan = spec.plan = law_plan(&test_arena, PLAN_OVER, 1);
+    law_scan_plans(&test_arena, &spec);
+    law_output(&test_arena, &spec, 1);
     plan->sort = by_v;
     plan->n_sort = 1;
-    plan->partition = ARENA_ARRAY(&arena, uint32_t, 1);
+    plan->partition = ARENA_ARRAY(&test_arena, uint32_t, 1);
     plan->partition[0] = K;
     plan->n_partition = c->has_partition;
-    plan->overs = ARENA_ARRAY(&arena, struct over_call, c->n);
+    plan->overs = ARENA_ARRAY(&test_arena, struct over_call, c->n);
     for (uint32_t i = 0; i < c->n; i++) {
         plan->overs[i] = make_call_of(c->calls[i]);
         plan->cols[plan->n_cols++] = (struct plan_column){
@@ -392,25 +390,12 @@ static void memory(void **state)
     }
 }
 
-static int setup(void **state)
-{
-    (void)state;
-    arena = (struct arena){0};
-    return 0;
-}
-static int teardown(void **state)
-{
-    (void)state;
-    arena_deinit(&arena);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(law_holds, setup, teardown),
-        cmocka_unit_test_setup_teardown(large_steps, setup, teardown),
-        cmocka_unit_test_setup_teardown(only_what_changes, setup, teardown),
-        cmocka_unit_test_setup_teardown(memory, setup, teardown)};
+        cmocka_unit_test_setup_teardown(law_holds, arena_setup, arena_teardown),
+        cmocka_unit_test_setup_teardown(large_steps, arena_setup, arena_teardown),
+        cmocka_unit_test_setup_teardown(only_what_changes, arena_setup, arena_teardown),
+        cmocka_unit_test_setup_teardown(memory, arena_setup, arena_teardown)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

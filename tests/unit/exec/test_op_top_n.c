@@ -4,8 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static struct arena arena;
-
 struct top_case {
     struct sort_key keys[2];
     uint32_t n_keys;
@@ -122,12 +120,12 @@ static struct law_spec make(struct top_case *c, bool is_append_only)
                             .n_steps = 25,
                             .rows_a_step = 24,
                             .ctx = c};
-    struct plan *plan = spec.plan = law_plan(&arena, PLAN_TOP_N, 1);
-    law_scan_plans(&arena, &spec);
-    law_output(&arena, &spec, 1);
+    struct plan *plan = spec.plan = law_plan(&test_arena, PLAN_TOP_N, 1);
+    law_scan_plans(&test_arena, &spec);
+    law_output(&test_arena, &spec, 1);
     plan->sort = c->keys;
     plan->n_sort = c->n_keys;
-    plan->partition = ARENA_ARRAY(&arena, uint32_t, 1);
+    plan->partition = ARENA_ARRAY(&test_arena, uint32_t, 1);
     plan->n_partition = c->has_partition;
     plan->has_limit = c->has_limit;
     plan->limit = c->limit;
@@ -234,9 +232,9 @@ static void union_all(void **state)
         memcpy(spec.ports[p].types, (enum law_type[]){LAW_INT, LAW_INT32, LAW_TEXT},
                3 * sizeof(enum law_type));
     }
-    spec.plan = law_plan(&arena, PLAN_UNION_ALL, 3);
-    law_scan_plans(&arena, &spec);
-    law_output(&arena, &spec, 1);
+    spec.plan = law_plan(&test_arena, PLAN_UNION_ALL, 3);
+    law_scan_plans(&test_arena, &spec);
+    law_output(&test_arena, &spec, 1);
     law_run(&spec, 5);
 }
 
@@ -315,29 +313,16 @@ static void memory(void **state)
     }
 }
 
-static int setup(void **state)
-{
-    (void)state;
-    arena = (struct arena){0};
-    return 0;
-}
-static int teardown(void **state)
-{
-    (void)state;
-    arena_deinit(&arena);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(whole_input, setup, teardown),
-        cmocka_unit_test_setup_teardown(partitions, setup, teardown),
-        cmocka_unit_test_setup_teardown(limit_alone, setup, teardown),
-        cmocka_unit_test_setup_teardown(keeps_little_of_much, setup, teardown),
-        cmocka_unit_test_setup_teardown(union_all, setup, teardown),
-        cmocka_unit_test_setup_teardown(sort_keeps_the_rows, setup, teardown),
-        cmocka_unit_test_setup_teardown(one_shot_results_are_in_order, setup, teardown),
-        cmocka_unit_test_setup_teardown(memory, setup, teardown)};
+        cmocka_unit_test_setup_teardown(whole_input, arena_setup, arena_teardown),
+        cmocka_unit_test_setup_teardown(partitions, arena_setup, arena_teardown),
+        cmocka_unit_test_setup_teardown(limit_alone, arena_setup, arena_teardown),
+        cmocka_unit_test_setup_teardown(keeps_little_of_much, arena_setup, arena_teardown),
+        cmocka_unit_test_setup_teardown(union_all, arena_setup, arena_teardown),
+        cmocka_unit_test_setup_teardown(sort_keeps_the_rows, arena_setup, arena_teardown),
+        cmocka_unit_test_setup_teardown(one_shot_results_are_in_order, arena_setup, arena_teardown),
+        cmocka_unit_test_setup_teardown(memory, arena_setup, arena_teardown)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
