@@ -138,12 +138,14 @@ class Case:
                     step.expect = self.closed(shot, list(contents[self.closing.table.name].values()))
                 steps.append(step)
         rows = {name: [f"({', '.join(row.values())})" for row in kept.values()] for name, kept in contents.items()}
+        cells = {name: [list(row.values()) for row in kept.values()] for name, kept in contents.items()}
         over = self.query.sql(STREAM)
         duck = self.query.sql(DUCK) if self.has_duck else ""
         return Script(
             name=f"seed_{self.seed}",
             tables=[Table(t.name, t.ddl(), [(c, t.types(c)[1]) for c in t.columns]) for t in self.tables],
-            steps=steps, shot=shot, duck=duck, contents=rows, over_streams=over if over != shot else "", at_end_only=self.is_closing)
+            steps=steps, shot=shot, duck=duck, contents=rows, cells=cells,
+            over_streams=over if over != shot else "", at_end_only=self.is_closing)
 
     def closed(self, shot: str, rows: list[dict[str, str]]) -> str:
         closing = self.closing
@@ -924,7 +926,8 @@ class Feed:
             column = rng.choice([*table.key, rng.choice(list(table.columns))])
             kind = table.columns[column]
             if kind not in KINDS or (KINDS[kind].cat in ORDERED and kind != "wild"):
-                others = [c for c in table.columns if c not in table.key]
+                # Times are told apart: one is not put into several rows.
+                others = [c for c in table.columns if c not in table.key and (c != "ts" or table.key == (column,))]
                 if others and rng.random() < 0.5:
                     changed = rng.choice(others)
                     return Event("update", table.name, column=column, value=row[column], set_column=changed, set_value=self.value(table, changed))

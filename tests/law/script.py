@@ -17,6 +17,7 @@ from __future__ import annotations
 import datetime as dt
 import decimal
 import math
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -54,6 +55,7 @@ class Script:
     shot: str
     duck: str = ""  # "": DuckDB can't say it
     contents: dict[str, list[str]] = field(default_factory=dict)  # the rows of each table after the last step, for DuckDB
+    cells: dict[str, list[list[str]]] = field(default_factory=dict)  # the same by columns, where they are known
     stream: str = "q"
     over_streams: str = ""  # the same query over the streams that `stream` reads
     at_end_only: bool = False
@@ -156,32 +158,53 @@ def duck_connection(is_plain: bool = False) -> duckdb.DuckDBPyConnection:
     return _duck[is_plain]
 
 
-def duck_text(script: Script) -> str:
-    """DuckDB's query over the rows that the steps leave behind."""
+def duck_query(script: Script) -> tuple[str, dict[str, list[str | None]]]:
+    """DuckDB's query over the rows that the steps leave behind, and its parameters."""
     ctes = []
+    cells: dict[str, list[str | None]] = {}
     for table in script.tables:
         rows = script.contents[table.name]
         names = [c for c, _ in table.columns]
+        if (known := script.cells.get(table.name)) is not None:  # as texts: a list is read in a fifth of the time
+            columns = ", ".join(f"unnest($t{len(cells) + i})::{t} AS {c}" for i, (c, t) in enumerate(table.columns))
+            cells.update({f"t{len(cells) + i}": [bare(row[i]) for row in known] for i in range(len(names))})
+            ctes.append(f"{table.name} AS MATERIALIZED (SELECT {columns})")
+            continue
         casts = ", ".join(f"{c}::{t} AS {c}" for c, t in table.columns)
         values = ", ".join(rows) or f"({', '.join('NULL' for _ in names)})"
         none = "" if rows else " WHERE FALSE"
         ctes.append(f"{table.name} AS MATERIALIZED (SELECT {casts} FROM (VALUES {values}) v({', '.join(names)}){none})")
-    return f"WITH {', '.join(ctes)} SELECT * FROM ({script.duck}) q"
+    return f"WITH {', '.join(ctes)} SELECT * FROM ({script.duck}) q", cells
+
+
+QUOTED = re.compile(r"(?:(?:TIMESTAMP|DATE|TIME) )?'((?:[^']|'')*)'(?:::\w+)?")
+HOURS = re.compile(r"INTERVAL '(\d+)' HOUR")
+
+
+def bare(literal: str) -> str | None:
+    """What a cast from VARCHAR reads as the literal's value."""
+    if literal == "NULL":
+        return None
+    if found := QUOTED.fullmatch(literal):
+        return found[1].replace("''", "'")
+    if found := HOURS.fullmatch(literal):
+        return f"{found[1]} hours"
+    return literal.split("::")[0] if literal[0] not in "{" else literal
 
 
 def duck_answer(script: Script) -> list[Row]:
-    return duck_connection().execute(duck_text(script)).fetchall()
+    return duck_connection().execute(*duck_query(script)).fetchall()
 
 
 def other_answers(script: Script) -> Iterator[tuple[str, list[Row] | duckdb.Error]]:
     """What DuckDB says without all its optimizations, or without one: some queries have no plan without all."""
     connection = duck_connection(is_plain=True)
-    text = duck_text(script)
+    text, cells = duck_query(script)
     known = [row[0] for row in connection.execute("SELECT name FROM duckdb_optimizers() ORDER BY name").fetchall()]
     for without in ["", *known]:
         connection.execute(f"SET disabled_optimizers = '{without}'; PRAGMA {'enable' if without else 'disable'}_optimizer")
         try:
-            yield without or "at all", connection.execute(text).fetchall()
+            yield without or "at all", connection.execute(text, cells).fetchall()
         except duckdb.Error as error:
             yield without or "at all", error
 
