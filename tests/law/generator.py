@@ -539,7 +539,7 @@ class Generator:
             scope.append(replace(col_of(f"g{i}", key), expr=key))
             if not may_skip or self.flip(0.85):
                 self.add_item(query, key)
-                query.cols[-1].is_unique = len(keys) == 1
+                query.cols[-1].is_unique = len(keys) == 1 and len(query.node.groups) == 1
         if not keys and not query.node.groups:
             may_skip = False
         for _ in range(rng.randrange(0 if query.cols else 1, 5)):
