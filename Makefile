@@ -8,7 +8,7 @@ FUZZ_SECONDS ?= 60
 SHELL := /bin/bash
 .DEFAULT_GOAL := build
 
-.PHONY: build bootstrap test check unit pytest exports demo wheel bench sanitize tsan fuzz format lint clean
+.PHONY: build bootstrap test check unit pytest exports demo wheel bench bench-python sanitize tsan fuzz format lint clean
 
 bootstrap:
 	@scripts/bootstrap
@@ -40,6 +40,10 @@ wheel: bootstrap
 
 bench: build
 	@$(PY) bench/run.py $(BENCH_FLAGS)
+
+# What goes in and out of the Python module, beside laminardb 0.17 and DuckDB.
+bench-python: build
+	@$(PY) bench/run.py --only py_ $(BENCH_FLAGS)
 
 # Everything once more under AddressSanitizer and UndefinedBehaviorSanitizer.
 sanitize: bootstrap

@@ -142,6 +142,10 @@ def judge(case):
     meta, ours = case["meta"], case.get("laminardb", {})
     if "error" in ours:
         case["meets_target"] = False
+    elif "bar" in meta:
+        case["meets_target"] = ours["rows_per_s"] >= meta["bar"]
+    elif "largest_mib" in meta:
+        case["meets_target"] = ours["mib"] <= meta["largest_mib"]
     elif "target" in meta:
         duck = case.get("duckdb", {})
         case["ratio"] = ours["rows_per_s"] / duck["rows_per_s"] if "rows_per_s" in duck else None
@@ -155,7 +159,7 @@ def million(result):
         return "-"
     if "error" in result:
         return "failed"
-    return f"{result['rows_per_s'] / 1e6:.1f}"
+    return f"{result['rows_per_s'] / 1e6:.{1 if result['rows_per_s'] >= 1e6 else 2}f}"
 
 
 def microseconds(result, key):
@@ -168,13 +172,24 @@ def microseconds(result, key):
 
 def print_table(cases):
     through = {name: case for name, case in cases.items() if "target" in case["meta"]}
-    latency = {name: case for name, case in cases.items() if "target" not in case["meta"]}
+    bars = {name: case for name, case in cases.items() if "bar" in case["meta"]}
+    sizes = {name: case for name, case in cases.items() if "largest_mib" in case["meta"]}
+    latency = {name: case for name, case in cases.items() if name not in through and name not in bars and name not in sizes}
     if through:
         print(f"{'million rows/s, one core':30} {'laminardb':>10} {'DuckDB':>8} {'ratio':>7} {'target':>7} {'':5} {'0.17':>8}")
         for case in through.values():
             ratio = f"{case['ratio']:.2f}" if case.get("ratio") else "-"
             print(f"{case['meta']['title']:30} {million(case.get('laminardb')):>10} {million(case.get('duckdb')):>8} {ratio:>7} "
                   f"{case['meta']['target']:>7.2f} {'ok' if case['meets_target'] else 'MISS':5} {million(case.get('peer')):>8}")
+    if bars:
+        print(f"\n{'million rows/s in Python':30} {'laminardb':>10} {'bar':>8} {'':5} {'DuckDB':>8} {'0.17':>8}")
+        for case in bars.values():
+            print(f"{case['meta']['title']:30} {million(case.get('laminardb')):>10} {case['meta']['bar'] / 1e6:>8.1f} "
+                  f"{'ok' if case['meets_target'] else 'MISS':5} {million(case.get('duckdb')):>8} {million(case.get('peer')):>8}")
+    for case in sizes.values():
+        ours = case["laminardb"]
+        print(f"\n{case['meta']['title']:30} {ours['mib']:>8.1f} MiB, at most {case['meta']['largest_mib']} "
+              f"{'ok' if case['meets_target'] else 'MISS'}" + (f"; the wheel {ours['wheel_mib']:.1f} MiB" if ours["wheel_mib"] else ""))
     if latency:
         print(f"\n{'microseconds':30} {'p50':>10} {'p99':>8} {'p99.9':>8} {'target':>14} {'':5} {'0.17 p50':>10}")
         for case in latency.values():
@@ -192,7 +207,7 @@ def print_table(cases):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="an eighth of the rows, fewer repeats: under three minutes")
-    parser.add_argument("--only", help="cases whose name or title contains this")
+    parser.add_argument("--only", help="cases whose name or title contains this, or whose name begins with it: py_")
     parser.add_argument("--no-peer", action="store_true")
     parser.add_argument("--repeat", type=int, default=0)
     parser.add_argument("--strict", action="store_true", help="a missed target fails")
