@@ -9,6 +9,8 @@ enum { EMIT_GROUPS = CHUNK_ROWS / 2 };
 laminar_status groups_evaluate(struct agg_groups *g, struct step *step, const struct chunk *chunk,
                                struct chunk *out)
 {
+    g->set.error_mode = step->error_mode;
+    g->set.n_bad = NULL; /* values put aside have been counted */
     *out = *chunk;
     struct eval_env env = rows_begin(step, &g->bad);
     laminar_status status = program_run(g->program, chunk, &env, g->results);
@@ -111,6 +113,8 @@ static laminar_status emit_columns(struct agg_groups *g, struct step *step, size
 laminar_status groups_emit_new(struct agg_groups *g, struct step *step, const uint64_t *slots,
                                uint8_t **rows, size_t n)
 {
+    g->set.error_mode = step->error_mode;
+    g->set.n_bad = &g->op->bad_rows;
     uint32_t first_agg = g->op->n_cols - g->set.n;
     for (uint32_t k = 0; k < g->op->n_cols; k++) column_clear(&g->out_cols[k]);
     laminar_status status = read_keys(g, slots, n, g->out_cols, step->err);
@@ -268,6 +272,8 @@ bool groups_is_held_back(struct agg_groups *g, struct step *step, bool is_due)
 
 laminar_status groups_emit_touched(struct agg_groups *g, struct step *step, bool is_due)
 {
+    g->set.error_mode = step->error_mode;
+    g->set.n_bad = &g->op->bad_rows;
     laminar_status status = LAMINAR_OK;
     if (g->touched.n == 0 || groups_is_held_back(g, step, is_due)) return LAMINAR_OK;
     for (size_t at = 0; at < g->touched.n && !status; at += EMIT_GROUPS) {

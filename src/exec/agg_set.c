@@ -25,7 +25,8 @@ static laminar_status choose_form(struct agg_item *item, bool is_retracting, boo
                                             : AGG_MULTISET;
     if (item->form != AGG_MULTISET) return LAMINAR_OK;
     bool is_min = strcmp(agg->name, "min") == 0, is_max = strcmp(agg->name, "max") == 0;
-    if ((is_min || is_max) && item->call->n_args == 1) {
+    bool is_any = strcmp(agg->name, "any_value") == 0;
+    if ((is_min || is_max || is_any) && item->call->n_args == 1) {
         item->form = AGG_FIRST;
         return LAMINAR_OK;
     }
@@ -109,6 +110,11 @@ static laminar_status add_item(struct agg_set *set, struct agg_item *item,
     laminar_status status;
     item->call = call;
     item->agg = call->agg;
+    if (is_retracting && call->agg->retract_kernels) {
+        item->exact = *call->agg;
+        item->exact.kernels = call->agg->retract_kernels;
+        item->agg = &item->exact;
+    }
     item->filter = NO_FILTER;
     if ((status = choose_form(item, is_retracting, merges, err))) return status;
     uint32_t n_order = item->form == AGG_MULTISET ? call->n_order : 0;
@@ -505,9 +511,9 @@ static laminar_status finish_multiset(struct agg_item *item, uint64_t slot, stru
     return agg_item_finish_rows(item, n, out, err);
 }
 
-laminar_status agg_set_finish(struct agg_set *set, uint32_t a, const uint64_t *slots,
-                              uint8_t *const *rows, size_t n, struct column *out,
-                              struct laminar_error *err)
+static laminar_status finish_all(struct agg_set *set, uint32_t a, const uint64_t *slots,
+                                 uint8_t *const *rows, size_t n, struct column *out,
+                                 struct laminar_error *err)
 {
     struct agg_item *item = &set->items[a];
     if (item->form == AGG_KERNEL || (item->form == AGG_DISTINCT && !set->parts))
@@ -520,6 +526,39 @@ laminar_status agg_set_finish(struct agg_set *set, uint32_t a, const uint64_t *s
         status = agg_set_finish_union(set, a, set->parts->slots + from, set->parts->rows + from,
                                       set->parts->ends[i] - from, out, err);
     return status;
+}
+
+/* Some value is out of range: one by one, with null for those. (Of groups made of parts it is all.) */
+static laminar_status finish_what_goes(struct agg_set *set, uint32_t a, const uint64_t *slots,
+                                       uint8_t *const *rows, size_t n, struct column *out,
+                                       struct laminar_error *err)
+{
+    laminar_status status = LAMINAR_OK;
+    size_t many = set->parts ? n : 1;
+    for (size_t i = 0; i < n && !status; i += many) {
+        size_t before = out->n;
+        status = many > 1 ? LAMINAR_QUERY_FAILED
+                          : finish_all(set, a, slots + i, rows + i, 1, out, NULL);
+        if (status == LAMINAR_OUT_OF_MEMORY) return error_oom(err);
+        if (status == LAMINAR_OK) continue;
+        column_truncate(out, before);
+        if (set->error_mode == ROW_ERROR_SKIP && set->n_bad) *set->n_bad += many;
+        status = column_append_null(out, many, err);
+    }
+    return status;
+}
+
+laminar_status agg_set_finish(struct agg_set *set, uint32_t a, const uint64_t *slots,
+                              uint8_t *const *rows, size_t n, struct column *out,
+                              struct laminar_error *err)
+{
+    size_t before = out->n;
+    bool may_fail = set->error_mode == ROW_ERROR_FAIL;
+    laminar_status status = finish_all(set, a, slots, rows, n, out, may_fail ? err : NULL);
+    if (likely(status == LAMINAR_OK) || may_fail) return status;
+    if (status == LAMINAR_OUT_OF_MEMORY) return error_oom(err);
+    column_truncate(out, before);
+    return finish_what_goes(set, a, slots, rows, n, out, err);
 }
 
 bool agg_set_can_combine(const struct agg_set *set)

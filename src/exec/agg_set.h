@@ -5,7 +5,7 @@
  *   DISTINCT  the same, but only rows that make a value appear or vanish reach the kernels: a child state_hash counts (group, values)
  *   MULTISET  all rows of the group in a child state_ordered, the value computed from them: what has no incremental form, needs an order, or
  *             can't take rows back although the input retracts
- *   FIRST     MULTISET of min or max: the first row of the order is the value
+ *   FIRST     MULTISET of min, max or any_value: the first row of the order is the value
  * Used by op_aggregate and op_window_aggregate; both name groups by slot numbers of their state_hash. */
 #ifndef EXEC_AGG_SET_H
 #define EXEC_AGG_SET_H
@@ -19,6 +19,7 @@ enum { NO_FILTER = UINT32_MAX };
 struct agg_item {
     const struct aggregate_call *call;
     const struct bound_aggregate *agg;
+    struct bound_aggregate exact; /* the same with the kernels for rows that are taken back */
     enum agg_form form;
     size_t offset; /* of the state in the payload (KERNEL, DISTINCT) */
     /* program result of the first argument; order arguments stand before: first_arg - n_order */
@@ -60,6 +61,10 @@ struct agg_set {
     struct op *op;         /* owner of the child tables */
     /* agg_set_finish reads the forms that keep rows from here; NULL: from the groups themselves */
     const struct agg_parts *parts;
+    /* what becomes of a value that can't be (a sum out of range): of the step at hand. NULL and SKIP: it is null; SKIP counts it in *n_bad, where that is
+     * set */
+    enum row_error_mode error_mode;
+    uint64_t *n_bad;
     uint32_t *sel; /* CHUNK_ROWS each, for filtered and distinct aggregates */
     uint8_t **rows;
     uint64_t *slots;

@@ -483,8 +483,7 @@ static laminar_status rewind_states(struct op_over *o, struct laminar_error *err
     if (e->is_start) {
         for (uint32_t c = 0; c < e->n_calls; c++)
             if (e->work[c].is_kept)
-                memset(e->group + e->work[c].state_offset, 0,
-                       e->work[c].call->agg.agg->kernels->state_size);
+                memset(e->group + e->work[c].state_offset, 0, e->work[c].agg->kernels->state_size);
         return LAMINAR_OK;
     }
     for (size_t i = 0; i < e->n && !status;) {

@@ -11,7 +11,13 @@
 laminar_status over_aggregate_create(struct over_work *w, const struct aggregate_call *agg,
                                      struct laminar_error *err)
 {
-    const struct aggregate_kernels *kernels = agg->agg->kernels;
+    w->agg = agg->agg;
+    if (agg->agg->retract_kernels) {
+        w->exact = *agg->agg;
+        w->exact.kernels = agg->agg->retract_kernels;
+        w->agg = &w->exact;
+    }
+    const struct aggregate_kernels *kernels = w->agg->kernels;
     bool is_plain = kernels && !agg->is_distinct && !agg->n_order;
     w->method = !is_plain ? OVER_COLLECT : kernels->is_retractable ? OVER_SLIDE : OVER_ADD;
     w->is_kept = w->reach == REACH_RUNNING && !over_call_is_own_state(w->call);
@@ -48,7 +54,7 @@ laminar_status over_aggregate_create(struct over_work *w, const struct aggregate
 
 static void state_reset(struct over_eval *e, struct over_work *w, uint8_t *state)
 {
-    const struct bound_aggregate *agg = w->call->agg.agg;
+    const struct bound_aggregate *agg = w->agg;
     if (agg->kernels->destroy) agg->kernels->destroy(agg, e->heap, state);
     memset(state, 0, agg->kernels->state_size);
 }
@@ -57,7 +63,7 @@ static laminar_status update_state(struct over_eval *e, struct over_work *w, uin
                                    const struct vector *args, size_t n, int64_t weight,
                                    struct laminar_error *err)
 {
-    const struct bound_aggregate *agg = w->call->agg.agg;
+    const struct bound_aggregate *agg = w->agg;
     const int64_t *weights = weight < 0 ? e->minus : NULL;
     if (agg->kernels->update_one)
         return agg->kernels->update_one(agg, e->heap, state, args, weights, n, err);
@@ -153,7 +159,7 @@ laminar_status over_eval_move(struct over_eval *e, size_t low, size_t high, int6
 /* The state's value into w->value. */
 static laminar_status finish_state(struct over_work *w, uint8_t *state, struct laminar_error *err)
 {
-    const struct bound_aggregate *agg = w->call->agg.agg;
+    const struct bound_aggregate *agg = w->agg;
     column_clear(&w->value);
     return agg->kernels->finish(agg, &state, 0, 1, &w->value, err);
 }
@@ -342,8 +348,8 @@ static laminar_status collect(struct over_eval *e, struct over_work *w, const st
             if (!status) status = arrange(e, w, &n, step->err);
             column_clear(&w->value);
             if (!status)
-                status = call->agg.agg->finish_multiset(call->agg.agg, w->vecs + w->n_order, NULL,
-                                                        n, &w->value, step->err);
+                status = w->agg->finish_multiset(w->agg, w->vecs + w->n_order, NULL, n, &w->value,
+                                                 step->err);
         }
         if (!status) status = put_value(w, 1, step->err);
     }

@@ -236,7 +236,7 @@ size_t over_eval_place_states(struct over_eval *e, size_t offset)
     for (uint32_t c = 0; c < e->n_calls; c++) {
         struct over_work *w = &e->work[c];
         if (!w->is_kept) continue;
-        const struct aggregate_kernels *kernels = w->call->agg.agg->kernels;
+        const struct aggregate_kernels *kernels = w->agg->kernels;
         size_t align = kernels->state_align > 8 ? 16 : 8;
         offset = (offset + align - 1) & ~(align - 1);
         w->state_offset = offset;

@@ -18,6 +18,8 @@ enum over_method {
 
 struct over_work { /* of one call */
     const struct over_call *call;
+    const struct bound_aggregate *agg; /* AGGREGATE: with the kernels for rows that are taken out */
+    struct bound_aggregate exact;
     enum over_reach reach;
     enum over_method method;
     bool is_kept; /* its running state is the caller's, at state_offset of the group */

@@ -1,9 +1,9 @@
 /* agg_moments.c - variances, covariance, correlation and the regr_ functions.
  *
  * The sums of x, x*x (and y, y*y, x*y) are kept as pairs of doubles (106 bits), products exact; so the textbook formulas lose nothing that a
- * double could show, and values can be retracted. Values that aren't finite are counted apart and make the result NaN while they are there.
+ * double could show. Values that are taken back go into exact sums, so that nothing of them stays. Values that aren't finite are counted apart and make the result NaN while they are there.
  * Two-argument functions take (y, x), as in the standard; rows where either is null don't count. */
-#include "function/agg.h"
+#include "function/exact_sum.h"
 
 KERNEL_FILE
 
@@ -137,7 +137,8 @@ static double centred(struct double_double ab, struct double_double a, struct do
 static double square_sum(struct double_double squares, struct double_double sum, int64_t n)
 {
     double s = centred(squares, sum, sum, n);
-    return s < 0 ? 0 : s; /* rounding must not make a variance negative; NaN stays */
+    /* rounding must not make a variance negative, nor equal values differ; NaN stays */
+    return s < 0x1p-102 * squares.high ? 0 : s;
 }
 
 static laminar_status moments_finish(double minus, bool is_root, FINISH_ARGS)
@@ -164,6 +165,77 @@ static laminar_status moments_finish(double minus, bool is_root, FINISH_ARGS)
         .combine = moments_combine,                                                                \
         .finish = NAME##_finish,                                                                   \
     };
+/* The same with exact sums, for values that are taken back. */
+struct exact_moments_state {
+    int64_t n;
+    int64_t n_special;
+    struct exact_sum sum;
+    struct exact_sum squares;
+};
+/* The square of such a value is out of range: it counts as one that is not finite. (Comparisons are false for NaN.) */
+static inline bool has_square(double x) { return fabs(x) < 0x1p500; }
+
+static inline void exact_moments_step(struct exact_moments_state *s, double x, int64_t weight)
+{
+    s->n += weight;
+    if (unlikely(!has_square(x))) {
+        s->n_special += weight;
+        return;
+    }
+    exact_add_product(&s->sum, x, (double)weight);
+    exact_add_weighted(&s->squares, x, x, (double)weight);
+}
+static laminar_status exact_moments_update(UPDATE_ARGS)
+{
+    FOR_STATES(struct exact_moments_state, double, exact_moments_step);
+    return LAMINAR_OK;
+}
+static laminar_status exact_moments_update_one(UPDATE_ONE_ARGS)
+{
+    struct exact_moments_state *s = (struct exact_moments_state *)(void *)state;
+#define ONE_EXACT_MOMENT(value, weight) exact_moments_step(s, value, weight)
+    FOR_VALUES(double, ONE_EXACT_MOMENT);
+    return LAMINAR_OK;
+}
+static laminar_status exact_moments_combine(COMBINE_ARGS)
+{
+    struct exact_moments_state *s = (struct exact_moments_state *)(void *)dst;
+    const struct exact_moments_state *other = (const struct exact_moments_state *)(const void *)src;
+    s->n += other->n;
+    s->n_special += other->n_special;
+    exact_merge(&s->sum, &other->sum);
+    exact_merge(&s->squares, &other->squares);
+    return LAMINAR_OK;
+}
+static double exact_variance(const struct exact_moments_state *s, double minus, bool is_root)
+{
+    double variance = s->n_special
+                          ? (double)NAN
+                          : square_sum(exact_value(&s->squares), exact_value(&s->sum), s->n) /
+                                ((double)s->n - minus);
+    return is_root ? sqrt(variance) : variance;
+}
+
+#define EXACT_MOMENTS_KERNELS(NAME, MINUS, IS_ROOT)                                                \
+    static laminar_status exact_##NAME##_finish(FINISH_ARGS)                                       \
+    {                                                                                              \
+        FINISH_LOOP(struct exact_moments_state, double, (double)s->n > MINUS,                      \
+                    exact_variance(s, MINUS, IS_ROOT));                                            \
+    }                                                                                              \
+    static const struct aggregate_kernels exact_##NAME##_kernels = {                               \
+        .state_size = sizeof(struct exact_moments_state),                                          \
+        .state_align = 8,                                                                          \
+        .is_retractable = true,                                                                    \
+        .is_plain_bytes = true,                                                                    \
+        .update = exact_moments_update,                                                            \
+        .update_one = exact_moments_update_one,                                                    \
+        .combine = exact_moments_combine,                                                          \
+        .finish = exact_##NAME##_finish,                                                           \
+    };
+EXACT_MOMENTS_KERNELS(var_samp, 1, false)
+EXACT_MOMENTS_KERNELS(var_pop, 0, false)
+EXACT_MOMENTS_KERNELS(stddev_samp, 1, true)
+EXACT_MOMENTS_KERNELS(stddev_pop, 0, true)
 MOMENTS_KERNELS(var_samp, 1, false)
 MOMENTS_KERNELS(var_pop, 0, false)
 MOMENTS_KERNELS(stddev_samp, 1, true)
@@ -290,12 +362,95 @@ static laminar_status pair_count_finish(FINISH_ARGS)
 PAIR_KERNELS(pair)
 PAIR_KERNELS(pair_count)
 
+/* The same with exact sums. */
+struct exact_pair_state {
+    int64_t n;
+    int64_t n_special;
+    struct exact_sum x;
+    struct exact_sum y;
+    struct exact_sum xx;
+    struct exact_sum yy;
+    struct exact_sum xy;
+};
+static void exact_pair_step(struct exact_pair_state *s, double y, double x, int64_t weight)
+{
+    s->n += weight;
+    if (unlikely(!has_square(x) || !has_square(y))) {
+        s->n_special += weight;
+        return;
+    }
+    double w = (double)weight;
+    exact_add_product(&s->x, x, w);
+    exact_add_product(&s->y, y, w);
+    exact_add_weighted(&s->xx, x, x, w);
+    exact_add_weighted(&s->yy, y, y, w);
+    exact_add_weighted(&s->xy, x, y, w);
+}
+static laminar_status exact_pair_update(UPDATE_ARGS)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (!vector_is_valid(&args[0], i) || !vector_is_valid(&args[1], i)) continue;
+        exact_pair_step((struct exact_pair_state *)(void *)(rows[i] + offset),
+                        ROW(double, &args[0], i), ROW(double, &args[1], i),
+                        weights ? weights[i] : 1);
+    }
+    return LAMINAR_OK;
+}
+static laminar_status exact_pair_combine(COMBINE_ARGS)
+{
+    struct exact_pair_state *s = (struct exact_pair_state *)(void *)dst;
+    const struct exact_pair_state *other = (const struct exact_pair_state *)(const void *)src;
+    s->n += other->n;
+    s->n_special += other->n_special;
+    exact_merge(&s->x, &other->x);
+    exact_merge(&s->y, &other->y);
+    exact_merge(&s->xx, &other->xx);
+    exact_merge(&s->yy, &other->yy);
+    exact_merge(&s->xy, &other->xy);
+    return LAMINAR_OK;
+}
+static bool exact_pair_value(enum pair_function function, const struct exact_pair_state *s,
+                             double *out)
+{
+    struct pair_state plain = {.n = s->n,
+                               .n_special = s->n_special,
+                               .x = exact_value(&s->x),
+                               .y = exact_value(&s->y),
+                               .xx = exact_value(&s->xx),
+                               .yy = exact_value(&s->yy),
+                               .xy = exact_value(&s->xy)};
+    return pair_value(function, &plain, out);
+}
+static laminar_status exact_pair_finish(FINISH_ARGS)
+{
+    enum pair_function function = (enum pair_function)(uintptr_t)agg->data;
+    double value = 0;
+    FINISH_LOOP(struct exact_pair_state, double, exact_pair_value(function, s, &value), value);
+}
+static const struct aggregate_kernels exact_pair_kernels = {
+    .state_size = sizeof(struct exact_pair_state),
+    .state_align = 8,
+    .is_retractable = true,
+    .is_plain_bytes = true,
+    .update = exact_pair_update,
+    .combine = exact_pair_combine,
+    .finish = exact_pair_finish,
+};
+
 /* --- Binding ---------------------------------------------------------------------------------------------------------------------- */
 
 static laminar_status bind_moments(struct aggregate_binding *binding)
 {
     if (!agg_want(binding, 0, TYPE(DOUBLE))) return aggregate_mismatch(binding);
-    return agg_bound(binding, TYPE(DOUBLE), binding->agg->function->param);
+    static const struct aggregate_kernels *const pairs[][2] = {
+        {&var_samp_kernels, &exact_var_samp_kernels},
+        {&var_pop_kernels, &exact_var_pop_kernels},
+        {&stddev_samp_kernels, &exact_stddev_samp_kernels},
+        {&stddev_pop_kernels, &exact_stddev_pop_kernels}};
+    const struct aggregate_kernels *kernels = binding->agg->function->param;
+    for (size_t i = 0; i < ARRAY_LENGTH(pairs); i++)
+        if (pairs[i][0] == kernels) binding->agg->retract_kernels = pairs[i][1];
+    return agg_bound(binding, TYPE(DOUBLE), kernels);
 }
 static laminar_status bind_pair(struct aggregate_binding *binding)
 {
@@ -305,6 +460,7 @@ static laminar_status bind_pair(struct aggregate_binding *binding)
     agg->data = agg->function->param;
     bool is_count = (enum pair_function)(uintptr_t)agg->data == REGR_COUNT;
     agg->result_is_nullable = !is_count;
+    if (!is_count) agg->retract_kernels = &exact_pair_kernels;
     return agg_bound(binding, is_count ? TYPE(INT64) : TYPE(DOUBLE),
                      is_count ? &pair_count_kernels : &pair_kernels);
 }

@@ -3,8 +3,8 @@
  * Integers: the sum of narrow ones is kept in 64 bits (leaving them is an error), that of BIGINT in 128, so that it is exact whatever is
  * retracted; the result is a BIGINT, and an error when it does not fit. DECIMAL(p, s): 128 bits, result DECIMAL(38, s). DOUBLE: compensated
  * (struct double_double), with infinities and NaNs counted apart, so that they can be retracted too. Averages are DOUBLE: the exact sum
- * divided once. An empty sum is null. Retractable. */
-#include "function/agg.h"
+ * divided once. An empty sum is null. Retractable; doubles that are taken back have kernels of their own, which lose nothing. */
+#include "function/exact_sum.h"
 
 KERNEL_FILE
 
@@ -321,6 +321,61 @@ static laminar_status avg_f64_finish(FINISH_ARGS)
     FINISH_LOOP(struct sum_f64_state, double, s->n != 0, sum_f64_value(s) / (double)s->n);
 }
 
+/* --- DOUBLE, taken back ------------------------------------------------------------------------------------------------------------ */
+
+struct sum_exact_state {
+    struct sum_f64_state counts; /* its sum is not used */
+    struct exact_sum sum;
+};
+
+static inline bool exact_step(struct sum_exact_state *s, double value, int64_t weight)
+{
+    s->counts.n += weight;
+    if (unlikely(!isfinite(value))) return special_step(&s->counts, value, weight);
+    if (weight == 1 || weight == -1)
+        exact_add(&s->sum, weight == 1 ? value : -value);
+    else
+        exact_add_product(&s->sum, value, (double)weight);
+    return false;
+}
+static laminar_status sum_exact(UPDATE_ARGS)
+{
+    bool is_over = false;
+#define STEP_EXACT(s, value, weight) is_over |= exact_step(s, value, weight)
+    FOR_STATES(struct sum_exact_state, double, STEP_EXACT);
+    return unlikely(is_over) ? sum_overflow(agg, err) : LAMINAR_OK;
+}
+static laminar_status sum_exact_one(UPDATE_ONE_ARGS)
+{
+    struct sum_exact_state *s = (struct sum_exact_state *)(void *)state;
+    bool is_over = false;
+#define ONE_EXACT(value, weight) is_over |= exact_step(s, value, weight)
+    FOR_VALUES(double, ONE_EXACT);
+    return unlikely(is_over) ? sum_overflow(agg, err) : LAMINAR_OK;
+}
+static laminar_status sum_exact_combine(COMBINE_ARGS)
+{
+    struct sum_exact_state *s = (struct sum_exact_state *)(void *)dst;
+    const struct sum_exact_state *other = (const struct sum_exact_state *)(const void *)src;
+    exact_merge(&s->sum, &other->sum);
+    return sum_f64_combine(agg, heap, dst, src, err);
+}
+static inline double sum_exact_value(const struct sum_exact_state *s)
+{
+    struct sum_f64_state plain = s->counts;
+    plain.sum = exact_value(&s->sum);
+    return sum_f64_value(&plain);
+}
+static laminar_status sum_exact_finish(FINISH_ARGS)
+{
+    FINISH_LOOP(struct sum_exact_state, double, s->counts.n != 0, sum_exact_value(s));
+}
+static laminar_status avg_exact_finish(FINISH_ARGS)
+{
+    FINISH_LOOP(struct sum_exact_state, double, s->counts.n != 0,
+                sum_exact_value(s) / (double)s->counts.n);
+}
+
 /* --- Binding --------------------------------------------------------------------------------------------------------------------- */
 
 #define SUM_KERNELS(NAME, SUM, STATE)                                                              \
@@ -342,6 +397,8 @@ SUM_KERNELS(sum_decimal, sum_decimal, sum_wide_state)
 SUM_KERNELS(avg_decimal, sum_decimal, sum_wide_state)
 SUM_KERNELS(sum_f64, sum_f64, sum_f64_state)
 SUM_KERNELS(avg_f64, sum_f64, sum_f64_state)
+SUM_KERNELS(sum_exact, sum_exact, sum_exact_state)
+SUM_KERNELS(avg_exact, sum_exact, sum_exact_state)
 
 static laminar_status bind_sum(struct aggregate_binding *binding)
 {
@@ -359,6 +416,8 @@ static laminar_status bind_sum(struct aggregate_binding *binding)
     if (type->id == LAMINAR_TYPE_INT64)
         return agg_bound(binding, is_avg ? TYPE(DOUBLE) : TYPE(INT64),
                          is_avg ? &avg_i64_kernels : &sum_i64_kernels);
+    if (type->id == LAMINAR_TYPE_DOUBLE)
+        agg->retract_kernels = is_avg ? &avg_exact_kernels : &sum_exact_kernels;
     if (type->id == LAMINAR_TYPE_DOUBLE)
         return agg_bound(binding, TYPE(DOUBLE), is_avg ? &avg_f64_kernels : &sum_f64_kernels);
     if (type->id != LAMINAR_TYPE_DECIMAL) return aggregate_mismatch(binding);

@@ -190,6 +190,8 @@ struct bound_aggregate {
     const void *data;
     /* The incremental form; NULL for functions that only exist over the multiset of their arguments (median, mode, ...). */
     const struct aggregate_kernels *kernels;
+    /* What is used instead where rows are taken back: slower, but what was there before leaves no trace (sums of doubles). NULL: kernels. */
+    const struct aggregate_kernels *retract_kernels;
     /* The holistic form: one value from the group's rows, sorted by the aggregate's ORDER BY or, without one, by their arguments; row i counts
      * weights[i] > 0 times (NULL = once). Appends one value to out. For median etc., for min/max and others under retraction, and as
      * the definition that tests compare the incremental form with. NULL where it makes no sense (sketches). */

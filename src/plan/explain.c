@@ -99,6 +99,7 @@ static void print_aggregate_call(const struct aggregate_call *call, const struct
         if (call->order_keys[i].is_descending) strbuf_puts(out, " DESC");
     }
     strbuf_putc(out, ')');
+    if (strncmp(call->agg->name, "approx_", 7) == 0) strbuf_puts(out, " (approximate)");
     if (!call->filter) return;
     strbuf_puts(out, " FILTER (WHERE ");
     expr_print(call->filter, input, out);
