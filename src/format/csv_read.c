@@ -442,8 +442,6 @@ static laminar_status convert_column(struct csv_reader *reader, const struct win
 static laminar_status check_bytes(struct csv_reader *reader, const struct window *window,
                                   struct laminar_error *err)
 {
-    const char *zero = memchr(window->text, 0, window->size);
-    if (zero) return text_error(reader, window, zero, err, "a zero byte: this is not UTF-8 text");
     size_t valid = utf8_valid_prefix(window->text, window->size);
     return valid == window->size
                ? LAMINAR_OK

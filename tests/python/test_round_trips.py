@@ -241,3 +241,13 @@ def test_parameters(sql):
             check(db, [value, value])
 
     check_parameters()
+
+
+def test_zero_characters_are_characters():
+    values = ["\0", "a\0b", "a string that is longer than twelve\0", None]
+    with fresh("VARCHAR") as db:
+        db.insert_csv("t", 'i,v\n0,\0\n1,"a\0b"\n2,a string that is longer than twelve\0\n3,\n')
+        check(db, values)
+        with pytest.raises(laminardb.IngestionError, match="column 'i'"):
+            db.insert_csv("t", "i,v\n1\0,x\n")
+        check(db, values)
