@@ -43,6 +43,14 @@ enum emit_mode {
 };
 const char *emit_mode_name(enum emit_mode mode);
 
+/* What the connector of a source knows of it before it is made. */
+struct source_shape {
+    const struct schema_column *columns; /* static; all that there are */
+    uint32_t n_columns;
+    int32_t time_col; /* event time; -1 = none */
+    int64_t watermark_delay_us;
+};
+
 struct option {
     char *key;   /* lower case */
     char *value; /* as text */

@@ -5,7 +5,7 @@
  *
  * Head, little-endian: u32 version, u32 relations, u64 step, i64 its time, u64 id of the next relation, settings that replaying depends on (count, then name and value),
  * then the relations in the order of their creation: id, time, CREATE statement, watermark, rows so far, failure; where it keeps rows; its operators: name,
- * watermarks, counters, time to wake, failure, number of states. A sink's offset in its file comes before its statement.
+ * watermarks, counters, time to wake, failure, number of states. A sink's offset in its file, or the position of a source's connector, comes before the statement.
  * Objects: relation id << 16, + 0 for the kept rows, + 1 ... for the states of its operators one after the other. */
 #include "base/error.h"
 #include "engine/durable_internal.h"
@@ -74,7 +74,7 @@ static laminar_status freeze_relation(struct freeze *f, const struct relation *r
     uint64_t object = relation->id << 16;
     put_u64(&f->head, relation->id);
     put_u64(&f->head, (uint64_t)relation->created_us);
-    put_u64(&f->head, runtime->file ? file_sink_offset(runtime->file) : 0);
+    put_u64(&f->head, runtime->file ? file_sink_offset(runtime->file) : runtime->position);
     put_text(&f->head, relation->sql);
     if (runtime->file && !runtime->has_failed) {
         const char *path = relation_option(relation, "path");
@@ -446,7 +446,8 @@ static laminar_status restore_relation(struct database *db, struct reader *r, st
 {
     laminar_status status = LAMINAR_OK;
     uint64_t id = take_u64(r), created_us = take_u64(r), object = id << 16;
-    db->sink_start.offset = take_u64(r);
+    uint64_t position = take_u64(r);
+    db->sink_start.offset = position;
     const char *sql = take_text(r, arena);
     if (r->failed) return malformed("its head is cut off", err);
     db->catalog.next_id = id;
@@ -460,6 +461,7 @@ static laminar_status restore_relation(struct database *db, struct reader *r, st
     if (!relation || relation->id != id || !relation->runtime)
         return malformed("a statement did not make its relation", err);
     struct relation_runtime *runtime = relation->runtime;
+    if (runtime->feed) runtime->position = position;
     runtime->watermark_us = (int64_t)take_u64(r);
     runtime->total_rows = take_u64(r);
     uint64_t code = take_u64(r);

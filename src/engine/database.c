@@ -36,6 +36,7 @@ static void destroy(struct database *db)
     ARRAY_DEINIT(&db->all_subs);
     batch_pool_free(db->pool);
     mem_free(db->path);
+    feeder_deinit(&db->feeder);
     timer_deinit(&db->timer);
     mutex_deinit(&db->registry);
     cond_deinit(&db->queue_room);
@@ -96,6 +97,7 @@ laminar_status database_open(const char *path, const struct settings *settings,
     mutex_init(&db->registry);
     cond_init(&db->queue_room);
     timer_init(&db->timer);
+    feeder_init(&db->feeder);
     catalog_init(&db->catalog);
     db->opened_us = clock_mono_us();
     db->pid = getpid();
@@ -130,7 +132,7 @@ laminar_status database_start(struct database *db, struct laminar_error *err)
     int expected = DB_CREATED;
     atomic_compare_exchange_strong_explicit(&db->state, &expected, DB_RUNNING, memory_order_acq_rel,
                                             memory_order_acquire);
-    return LAMINAR_OK;
+    return feeder_start(db, err);
 }
 
 static void finish_all_subscriptions(struct database *db)
@@ -163,6 +165,7 @@ laminar_status database_shutdown(struct database *db, struct laminar_error *err)
     engine_unlock_step(db);
     timer_stop(db);
     wake_writers(db);
+    feeder_stop(db);
     finish_all_subscriptions(db);
     return LAMINAR_OK;
 }

@@ -1,7 +1,7 @@
 /* durable_codec.c - records of the log: writing steps down and running them again. All integers little-endian.
  *
  *   step       u64 number, i64 time_us, u32 entries, u32 0; an entry: u64 relation, i64 watermark_us, u64 rows, u8 flags (1 delete, 2 has rows, 4 has
- *              weights), [i64 weights], columns (exec/column_codec.h)
+ *              weights, 8 has a position), [u64 position of the connector behind them], [i64 weights], columns (exec/column_codec.h)
  *   statement  u64 step before it, u64 id of the next relation, i64 time_us, u64 size of a sink's file before it, the text
  *   setting    u16 size of the name, name, value
  *   closed     nothing
@@ -12,7 +12,13 @@
 #include "sql/parser.h"
 #include <string.h>
 
-enum { ENTRY_DELETE = 1, ENTRY_ROWS = 2, ENTRY_WEIGHTS = 4, ENTRY_HEAD_BYTES = 25 };
+enum {
+    ENTRY_DELETE = 1,
+    ENTRY_ROWS = 2,
+    ENTRY_WEIGHTS = 4,
+    ENTRY_POSITION = 8,
+    ENTRY_HEAD_BYTES = 25
+};
 
 void put_bytes(struct strbuf *out, const void *data, size_t size)
 {
@@ -34,11 +40,13 @@ laminar_status record_encode_step(struct strbuf *out, uint64_t number, int64_t t
         uint64_t n_rows = p->batch ? p->batch->n_rows : 0;
         bool has_weights = p->batch && p->batch->weights;
         uint8_t flags = (uint8_t)((p->is_delete ? ENTRY_DELETE : 0) | (p->batch ? ENTRY_ROWS : 0) |
-                                  (has_weights ? ENTRY_WEIGHTS : 0));
+                                  (has_weights ? ENTRY_WEIGHTS : 0) |
+                                  (p->has_position ? ENTRY_POSITION : 0));
         put_bytes(out, &p->relation->id, 8);
         put_bytes(out, &p->watermark_us, 8);
         put_bytes(out, &n_rows, 8);
         put_bytes(out, &flags, 1);
+        if (p->has_position) put_bytes(out, &p->position, 8);
         if (has_weights) put_bytes(out, p->batch->weights, n_rows * 8);
         for (uint32_t c = 0; p->batch && c < p->batch->n_cols; c++) {
             laminar_status status = column_encode(&p->batch->cols[c], 0, n_rows, out, err);
@@ -147,6 +155,9 @@ static laminar_status read_entry(struct database *db, struct reader *r, struct p
         return malformed(r, "an entry is cut off", err);
     out->relation = find_relation(db, id);
     out->is_delete = flags & ENTRY_DELETE;
+    out->has_position = flags & ENTRY_POSITION;
+    if (out->has_position && !take(r, &out->position, 8))
+        return malformed(r, "an entry is cut off", err);
     if (!out->relation || !out->relation->runtime)
         return malformed(r, "it is for a relation that does not exist", err);
     const struct relation_runtime *runtime = out->relation->runtime;

@@ -97,6 +97,7 @@ int settings_find(const char *name); /* -1 = unknown */
 
 /* --- Relations at run time ------------------------------------------------------------------------------------------------ */
 struct file_sink;
+struct feed;
 /* Zeros: a new sink of a database in memory. */
 struct file_sink_start {
     bool is_stored, is_dry;
@@ -121,6 +122,8 @@ struct relation_runtime {
     /* rows of this step, where somebody needs them as a batch */
     struct batch_builder *builder;
     struct file_sink *file;
+    struct feed *feed;          /* SOURCE with a connector */
+    uint64_t position;          /* of its connector: behind the rows that are in. Guarded by step */
     struct batch_builder *late; /* rows that were late in this step, for relation->late_to */
     struct vector *slice;       /* scratch: one vector a column */
     int64_t *weights;           /* scratch: CHUNK_ROWS */
@@ -138,6 +141,8 @@ struct pending {
     struct batch *batch;          /* NULL: watermark only */
     bool is_delete;               /* keyed and bag targets: rows to retract */
     bool is_continued;            /* belongs to the step of the one before */
+    bool has_position;            /* of a connector: */
+    uint64_t position;            /* where it goes on behind the batch */
     int64_t watermark_us;         /* WATERMARK_NONE = none */
     struct commit_waiter *waiter; /* the writer, where it waits for its step; else NULL */
 };
@@ -148,6 +153,15 @@ struct timer {
     struct cond changed;
     struct thread thread;
     _Atomic int64_t armed_us; /* what it waits for, wall clock; 0 = nothing */
+    bool is_started, is_stopping;
+};
+
+/* The thread that pulls rows out of connectors (feed.c). */
+struct feeder {
+    struct mutex lock;
+    struct cond changed;
+    ARRAY_OF(struct feed *) feeds;
+    struct thread thread;
     bool is_started, is_stopping;
 };
 
@@ -190,6 +204,7 @@ struct database {
     /* streams are made without backfill: their state comes from a checkpoint */
     bool is_restoring;
     struct timer timer;
+    struct feeder feeder;
 
     struct mutex queue;
     struct cond queue_room;
@@ -242,11 +257,39 @@ void timer_update(struct database *db);
 /* The clock was set. */
 void timer_wake(struct database *db);
 
+/* --- Sources with a connector (feed.c) --------------------------------------------------------------------------------------------------- */
+void feeder_init(struct feeder *feeder);
+void feeder_deinit(struct feeder *feeder);
+/* From now on connectors are pulled. */
+laminar_status feeder_start(struct database *db, struct laminar_error *err) must_check;
+/* Waits until the thread has ended. The caller holds no lock. */
+void feeder_stop(struct database *db);
+/* Opens the relation's connector. */
+laminar_status feed_create(struct database *db, struct relation *relation, struct feed **out,
+                           struct laminar_error *err) must_check;
+/* No poll begins after this. NULL is fine. */
+void feed_close(struct database *db, struct feed *feed);
+/* The relation has its runtime. NULL is fine. */
+void feed_installed(struct database *db, struct feed *feed);
+/* Somebody reads the source: what is not paced by the clock begins to flow. NULL is fine. */
+void feed_want(struct database *db, struct feed *feed);
+/* Waits until the sources with an end, below these relations, have come to it. Before start() nothing flows, and nothing is waited for. */
+laminar_status feed_wait(struct database *db, struct relation *const *relations, uint32_t n,
+                         const _Atomic bool *is_cancelled, struct laminar_error *err) must_check;
+/* For SHOW: "waiting", "running", "ended" or "failed"; the failure goes to `failure` (may be NULL). */
+const char *feed_state(struct database *db, struct feed *feed, struct laminar_error *failure);
+laminar_status feed_describe(const struct relation *relation, struct source_shape *out,
+                             struct laminar_error *err);
+
 /* --- Ingestion and steps (step.c) ------------------------------------------------------------------------------------------------ */
 /* Rows of the relation's own schema (prepared), all in one step. Takes the batch's reference over whatever happens. */
 laminar_status engine_insert(struct database *db, struct relation *relation,
                              struct batch *take_batch, bool is_delete, struct laminar_error *err)
     must_check;
+/* Rows that a connector gave, which goes on at `position` behind them. */
+laminar_status engine_insert_from(struct database *db, struct relation *relation,
+                                  struct batch *take_batch, uint64_t position,
+                                  struct laminar_error *err) must_check;
 /* The same for several batches, all in one step. The array stays the caller's, the references are taken over. */
 laminar_status engine_insert_batches(struct database *db, struct relation *relation,
                                      struct batch **take_batches, size_t n,

@@ -116,6 +116,7 @@ void engine_plan_context(struct database *db, struct arena *arena, const char *s
                                  .params = params,
                                  .zone = db->settings.text[SETTING_ID_time_zone],
                                  .evaluate = program_evaluate_const,
+                                 .describe_source = feed_describe,
                                  .err = err};
 }
 
@@ -395,6 +396,8 @@ static laminar_status run_query(struct database *db, const struct ast_query *que
     if (status == LAMINAR_OK && reads_system)
         status = engine_run_plan_into(db, plan, &options, out, err);
     mutex_unlock(&db->control);
+    if (status == LAMINAR_OK && !reads_system)
+        status = feed_wait(db, inputs, n_inputs, &entry->is_cancelled, err);
     if (status == LAMINAR_OK && !reads_system)
         status = engine_run_plan_into(db, plan, &options, out, err);
     if (plan)

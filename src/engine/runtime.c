@@ -231,6 +231,8 @@ static laminar_status create_runtime(struct database *db, struct relation *relat
     if (!runtime->slice || !runtime->weights) TRY(error_oom(err));
     if (relation->kind == RELATION_SINK && relation->connector)
         TRY(file_sink_open(relation, &db->sink_start, &runtime->file, err));
+    if (relation->kind == RELATION_SOURCE && relation->connector)
+        TRY(feed_create(db, relation, &runtime->feed, err));
     *out = runtime;
     runtime = NULL;
 done:
@@ -247,6 +249,7 @@ void runtime_free(struct relation_runtime *runtime)
     if (!runtime) return;
     laminar_status status = file_sink_close(runtime->file, NULL);
     (void)status;
+    feed_close(runtime->db, runtime->feed);
     batch_builder_free(runtime->late);
     store_free(runtime->store);
     batch_builder_free(runtime->builder);
@@ -299,6 +302,7 @@ static laminar_status connect_inputs(struct database *db, struct relation_runtim
         struct relation_runtime *input = runtime->part.relations[i]->runtime;
         if (input->is_target) {
             if (!ARRAY_PUSH(&input->consumers, runtime->part.scans[i])) return error_oom(err);
+            feed_want(db, input->feed);
         } else {
             laminar_status status = circuit_connect(db->circuit, input->part.root,
                                                     runtime->part.scans[i], 0, err);
@@ -400,6 +404,7 @@ laminar_status runtime_install_anonymous(struct database *db, struct relation *r
     if (status == LAMINAR_OK && plan) status = install_operators(db, runtime, err);
     if (status == LAMINAR_OK) {
         relation->runtime = runtime;
+        feed_installed(db, runtime->feed);
         *take_plan_arena = (struct arena){0};
     } else {
         if (plan) {

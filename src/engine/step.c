@@ -168,6 +168,7 @@ static laminar_status apply_pending(struct database *db, struct step *step, stru
             TRY(apply_log(runtime, step, batch));
         else
             TRY(apply_keyed(runtime, step, batch, p->is_delete));
+        if (p->has_position) runtime->position = p->position;
         int32_t time_col = p->relation->time_col;
         if (time_col >= 0 && !p->is_delete) {
             int64_t max = max_time_us(&batch->cols[time_col], batch->n_rows);
@@ -600,19 +601,30 @@ done:
     return status;
 }
 
+static laminar_status insert_one(struct database *db, struct pending *mine,
+                                 struct laminar_error *err)
+{
+    laminar_status status = database_check_open(db, err);
+    mine->watermark_us = WATERMARK_NONE;
+    if (status == LAMINAR_OK && mine->batch->n_rows > 0) status = insert_list(db, mine, err);
+    batch_unref(mine->batch);
+    return status;
+}
+
 laminar_status engine_insert(struct database *db, struct relation *relation,
                              struct batch *take_batch, bool is_delete, struct laminar_error *err)
 {
-    laminar_status status = database_check_open(db, err);
-    if (status == LAMINAR_OK && take_batch->n_rows > 0) {
-        struct pending mine = {.relation = relation,
-                               .batch = take_batch,
-                               .is_delete = is_delete,
-                               .watermark_us = WATERMARK_NONE};
-        status = insert_list(db, &mine, err);
-    }
-    batch_unref(take_batch);
-    return status;
+    struct pending mine = {.relation = relation, .batch = take_batch, .is_delete = is_delete};
+    return insert_one(db, &mine, err);
+}
+
+laminar_status engine_insert_from(struct database *db, struct relation *relation,
+                                  struct batch *take_batch, uint64_t position,
+                                  struct laminar_error *err)
+{
+    struct pending mine = {
+        .relation = relation, .batch = take_batch, .has_position = true, .position = position};
+    return insert_one(db, &mine, err);
 }
 
 /* Batch i belongs to relations[i], or all to `relation`. */

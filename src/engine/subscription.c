@@ -594,6 +594,7 @@ static laminar_status attach(struct subscription *sub, struct relation *relation
     if (!ARRAY_PUSH(&runtime->subs, sub)) TRY(error_oom(err));
     atomic_fetch_add_explicit(&sub->refs, 1, memory_order_relaxed);
     sub->is_attached = true;
+    feed_want(sub->db, runtime->feed);
 done:
     engine_unlock_step(sub->db);
     return status;

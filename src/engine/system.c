@@ -3,6 +3,7 @@
  * One row in `tables` a relation: name, columns, and the function that makes its rows. The rows are made when a query takes its snapshots (it
  * holds control and step), so they are consistent with all else that the query reads. */
 #include "base/error.h"
+#include "connect/connector.h"
 #include "engine/durable.h"
 #include "engine/engine.h"
 #include "engine/rowset.h"
@@ -72,6 +73,14 @@ static void key_text(const struct relation *relation, char *buf, size_t size)
     }
 }
 
+static void put_feed(struct database *db, struct rowset *set, const struct relation *relation)
+{
+    const struct relation_runtime *runtime = relation->runtime;
+    struct laminar_error failure = LAMINAR_ERROR_INIT;
+    rowset_text(set, runtime->feed ? feed_state(db, runtime->feed, &failure) : NULL);
+    rowset_text(set, failure.code != LAMINAR_OK ? failure.message : NULL);
+}
+
 static void fill_targets(struct database *db, struct rowset *set, enum relation_kind kind)
 {
     struct relation *relation;
@@ -90,6 +99,7 @@ static void fill_targets(struct database *db, struct rowset *set, enum relation_
                     kind == RELATION_TABLE ? "all" : retention_text(relation, buf, sizeof buf));
         put_runtime(set, relation);
         rowset_text(set, relation->sql);
+        if (kind == RELATION_SOURCE) put_feed(db, set, relation);
     }
 }
 
@@ -307,6 +317,13 @@ static void fill_connectors(struct database *db, struct rowset *set)
     rowset_bool(set, false);
     rowset_bool(set, true);
     rowset_text(set, "rows to a local file as CSV or JSON lines");
+    const struct connector_class *cls;
+    for (size_t i = 0; (cls = connector_at(i)) != NULL; i++) {
+        rowset_text(set, cls->name);
+        rowset_bool(set, true);
+        rowset_bool(set, false);
+        rowset_text(set, cls->help);
+    }
 }
 
 static void fill_edges(struct database *db, struct rowset *set)
@@ -347,7 +364,8 @@ struct system_table {
 static const struct system_table tables[] = {
     {"system.sources",
      {TEXT("name"), INTEGER("columns"), TEXT("primary_key"), TEXT("watermark_column"),
-      TEXT("connector"), TEXT("retention"), RUNTIME_COLUMNS, TEXT("sql")},
+      TEXT("connector"), TEXT("retention"), RUNTIME_COLUMNS, TEXT("sql"), TEXT("state"),
+      TEXT("error")},
      fill_sources},
     {"system.tables",
      {TEXT("name"), INTEGER("columns"), TEXT("primary_key"), TEXT("watermark_column"),

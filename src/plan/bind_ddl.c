@@ -73,9 +73,33 @@ static laminar_status unknown_column(struct ddl *d, const struct schema_column *
     return LAMINAR_INVALID_SCHEMA;
 }
 
+/* A column that is declared is one of the connector's. */
+static laminar_status check_shape(struct ddl *d, const struct ast_column_def *def,
+                                  const struct schema_column *column)
+{
+    const struct source_shape *shape = &d->shape;
+    struct nearest_name nearest = {.wanted = column->name};
+    if (shape->n_columns == 0) return LAMINAR_OK;
+    int32_t at = find_column(shape->columns, shape->n_columns, column->name);
+    if (at >= 0 && type_equal(shape->columns[at].type, column->type)) return LAMINAR_OK;
+    if (at >= 0)
+        return invalid(d, def->span.start, "column \"%s\" of the connector %s is %s, not %s",
+                       column->name, d->relation->connector, TYPE_TEXT(shape->columns[at].type),
+                       TYPE_TEXT(column->type));
+    for (uint32_t i = 0; i < shape->n_columns; i++) nearest_offer(&nearest, shape->columns[i].name);
+    invalid(d, def->span.start, "the connector %s has no column \"%s\"", d->relation->connector,
+            column->name);
+    if (nearest.best)
+        error_hint(d->ctx->err, "did you mean \"%s\"?", nearest.best);
+    else
+        error_hint(d->ctx->err, "without a list of columns the source has all that there are");
+    return LAMINAR_INVALID_SCHEMA;
+}
+
 static laminar_status bind_columns(struct ddl *d, const struct ast_create_relation *ast,
                                    struct schema_column *cols)
 {
+    if (ast->n_columns == 0) memcpy(cols, d->shape.columns, d->shape.n_columns * sizeof *cols);
     for (size_t i = 0; i < ast->n_columns; i++) {
         const struct ast_column_def *def = &ast->columns[i];
         if (def->is_star)
@@ -89,6 +113,7 @@ static laminar_status bind_columns(struct ddl *d, const struct ast_create_relati
         cols[i] = (struct schema_column){.name = def->name.text,
                                          .is_nullable = !def->is_not_null && !def->is_primary_key};
         CHECK(plan_type(d->ctx, def->type, &cols[i].type));
+        CHECK(check_shape(d, def, &cols[i]));
     }
     return LAMINAR_OK;
 }
@@ -110,11 +135,10 @@ static laminar_status add_key(struct ddl *d, struct schema_column *cols, uint32_
 }
 
 static laminar_status bind_primary_key(struct ddl *d, const struct ast_create_relation *ast,
-                                       struct schema_column *cols)
+                                       struct schema_column *cols, uint32_t n)
 {
-    uint32_t n = (uint32_t)ast->n_columns;
     ALLOC_OR_FAIL(d->ctx, d->relation->key_cols, ARENA_ARRAY(&d->relation->arena, uint32_t, n + 1));
-    for (uint32_t i = 0; i < n; i++) {
+    for (uint32_t i = 0; i < (uint32_t)ast->n_columns; i++) {
         if (!ast->columns[i].is_primary_key) continue;
         if (d->relation->n_key_cols) {
             invalid(d, ast->columns[i].span.start, "a second PRIMARY KEY at column \"%s\"",
@@ -166,19 +190,25 @@ static laminar_status bind_delay(struct ddl *d, const struct ast_watermark *wate
 }
 
 static laminar_status bind_watermark(struct ddl *d, const struct ast_create_relation *ast,
-                                     const struct schema_column *cols)
+                                     const struct schema_column *cols, uint32_t n_cols)
 {
     const struct ast_watermark *watermark = &ast->watermark;
-    if (!watermark->column.text) return LAMINAR_OK;
+    if (!watermark->column.text) {
+        /* The connector's columns come with the connector's event time. */
+        if (ast->n_columns == 0) {
+            d->relation->time_col = d->shape.time_col;
+            d->relation->watermark_delay_us = d->shape.watermark_delay_us;
+        }
+        return LAMINAR_OK;
+    }
     if (d->relation->kind != RELATION_SOURCE) {
         invalid(d, watermark->span.start,
                 "a TABLE has no watermark: its rows are the current state");
         error_hint(d->ctx->err, "use CREATE SOURCE for events in time");
         return LAMINAR_INVALID_SCHEMA;
     }
-    int32_t at = find_column(cols, (uint32_t)ast->n_columns, watermark->column.text);
-    if (at < 0)
-        return unknown_column(d, cols, (uint32_t)ast->n_columns, &watermark->column, "WATERMARK");
+    int32_t at = find_column(cols, n_cols, watermark->column.text);
+    if (at < 0) return unknown_column(d, cols, n_cols, &watermark->column, "WATERMARK");
     struct data_type type = cols[at].type;
     if (!type_is_timestamp(type) && type.id != LAMINAR_TYPE_DATE && type.id != LAMINAR_TYPE_INT64) {
         invalid(
@@ -211,13 +241,12 @@ static laminar_status keep_default(struct ddl *d, const struct ast_expr *ast,
 }
 
 static laminar_status bind_defaults(struct ddl *d, const struct ast_create_relation *ast,
-                                    const struct schema_column *cols)
+                                    const struct schema_column *cols, uint32_t n_cols)
 {
     struct relation *relation = d->relation;
     ALLOC_OR_FAIL(d->ctx, relation->defaults,
-                  ARENA_ARRAY(&relation->arena, const struct ast_expr *, ast->n_columns + 1));
-    ALLOC_OR_FAIL(d->ctx, relation->has_default,
-                  ARENA_ARRAY(&relation->arena, bool, ast->n_columns + 1));
+                  ARENA_ARRAY(&relation->arena, const struct ast_expr *, n_cols + 1));
+    ALLOC_OR_FAIL(d->ctx, relation->has_default, ARENA_ARRAY(&relation->arena, bool, n_cols + 1));
     for (size_t i = 0; i < ast->n_columns; i++) {
         const struct ast_expr *value = ast->columns[i].default_value;
         struct expr *e;
@@ -286,7 +315,8 @@ static laminar_status create_relation(struct ddl *d, const struct ast_statement 
     CHECK(ddl_set_options(d, &ast->connector, &ast->format, &ast->options));
     CHECK(keep_sql(d, statement));
     if (ast->query) return create_table_as(d, ast, out_plan);
-    if (ast->n_columns == 0) {
+    uint32_t n_cols = ast->n_columns ? (uint32_t)ast->n_columns : d->shape.n_columns;
+    if (n_cols == 0) {
         invalid(d, d->offset, "\"%s\" has no columns", d->relation->name);
         error_hint(d->ctx->err, "CREATE %s %s (column TYPE, ...)",
                    is_source   ? "SOURCE"
@@ -296,17 +326,17 @@ static laminar_status create_relation(struct ddl *d, const struct ast_statement 
         return LAMINAR_INVALID_SCHEMA;
     }
     struct schema_column *cols;
-    ALLOC_OR_FAIL(d->ctx, cols, ARENA_ARRAY(d->ctx->arena, struct schema_column, ast->n_columns));
+    ALLOC_OR_FAIL(d->ctx, cols, ARENA_ARRAY(d->ctx->arena, struct schema_column, n_cols));
     CHECK(bind_columns(d, ast, cols));
-    CHECK(bind_primary_key(d, ast, cols));
+    CHECK(bind_primary_key(d, ast, cols, n_cols));
     if (is_lookup && d->relation->n_key_cols == 0) {
         invalid(d, d->offset, "lookup table \"%s\" has no PRIMARY KEY", d->relation->name);
         error_hint(d->ctx->err, "rows are looked up by key: PRIMARY KEY (column, ...)");
         return LAMINAR_INVALID_SCHEMA;
     }
-    CHECK(bind_watermark(d, ast, cols));
-    CHECK(bind_defaults(d, ast, cols));
-    ALLOC_OR_FAIL(d->ctx, d->relation->schema, schema_create(cols, (uint32_t)ast->n_columns));
+    CHECK(bind_watermark(d, ast, cols, n_cols));
+    CHECK(bind_defaults(d, ast, cols, n_cols));
+    ALLOC_OR_FAIL(d->ctx, d->relation->schema, schema_create(cols, n_cols));
     d->relation->is_append_only = is_source && d->relation->n_key_cols == 0;
     if (!is_source || d->relation->n_key_cols) {
         if (!is_source) d->relation->retention = (struct retention){.kind = RETAIN_ALL};

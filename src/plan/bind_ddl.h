@@ -8,6 +8,7 @@ struct ddl {
     struct plan_context *ctx;
     struct relation *relation; /* owned; its arena holds what it keeps */
     uint32_t offset;           /* of the relation's name */
+    struct source_shape shape; /* what a source's connector knows; no columns: there is none */
 };
 
 /* Options, connector, format and retention. connector and format may be NULL. */

@@ -163,12 +163,18 @@ static laminar_status set_connector(struct ddl *d, const struct ast_connector *c
                              "filled by INSERT");
         return LAMINAR_QUERY_UNSUPPORTED;
     }
-    if (strcmp(relation->connector, "file") == 0) return LAMINAR_OK;
+    bool is_sink = relation->kind == RELATION_SINK;
+    if (is_sink && strcmp(relation->connector, "file") == 0) return LAMINAR_OK;
+    if (!is_sink && ctx->describe_source) {
+        laminar_status status = ctx->describe_source(relation, &d->shape, ctx->err);
+        if (status != LAMINAR_QUERY_UNSUPPORTED) return plan_located(ctx, status, offset);
+    }
     plan_error(ctx, LAMINAR_QUERY_UNSUPPORTED, offset,
                "connector \"%s\" is not available in this build", relation->connector);
     error_object(ctx->err, relation->name);
-    error_hint(ctx->err, "connectors here: file; a %s without one is fed and read by the program",
-               relation->kind == RELATION_SINK ? "sink" : "source");
+    error_hint(ctx->err, "connectors of %ss here: %s; a %s without one is %s by the program",
+               is_sink ? "sink" : "source", is_sink ? "file" : "nexmark",
+               is_sink ? "sink" : "source", is_sink ? "read" : "fed");
     return LAMINAR_QUERY_UNSUPPORTED;
 }
 

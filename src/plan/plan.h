@@ -363,6 +363,10 @@ struct plan_context {
      * as they are. */
     const char *(*variable)(void *ctx, const char *name);
     void *variable_ctx;
+    /* What the connector of a source (relation->connector, with its options) knows. LAMINAR_QUERY_UNSUPPORTED: there is no such connector.
+     * NULL: there are none. */
+    laminar_status (*describe_source)(const struct relation *relation, struct source_shape *out,
+                                      struct laminar_error *err);
     /* set by plan_query: the query has a windowed aggregate as it is written, though it may be known to have no rows */
     bool has_window;
     /* set by plan_query: LATE DATA TO takes all columns of what is windowed */

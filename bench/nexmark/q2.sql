@@ -1,0 +1,3 @@
+-- Selection: a filter that lets few rows through.
+CREATE STREAM q2 AS
+SELECT auction, price FROM bid WHERE mod(auction, 123) = 0;
