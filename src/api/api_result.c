@@ -147,11 +147,6 @@ bool laminar_result_bool(const laminar_result *result, size_t row, size_t column
     return laminar_result_int64(result, row, column) != 0;
 }
 
-static double decimal_to_double(int128 value, int scale)
-{
-    return (double)value / (double)pow10_table[scale];
-}
-
 int64_t laminar_result_int64(const laminar_result *result, size_t row, size_t column)
 {
     size_t at;

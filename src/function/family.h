@@ -161,10 +161,6 @@ static inline int128 decimal_round_down(int128 value, int digits)
     if (rest >= unit - rest) quotient += value < 0 ? -1 : 1;
     return quotient;
 }
-static inline double decimal_to_double(int128 value, int scale)
-{
-    return (double)value / (double)pow10_table[scale];
-}
 /* Decimal digits that any value of the integer type has at most. */
 int type_integer_digits(struct data_type type);
 

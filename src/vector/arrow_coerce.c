@@ -140,7 +140,7 @@ static bool convert_number(struct data_type from, const void *in, struct data_ty
     }
     if (to.id == LAMINAR_TYPE_DECIMAL) return store_decimal(to, value, scale, out);
     if (type_is_float(to)) {
-        double power = (double)pow10_table[scale], number = (double)value / power;
+        double power = (double)pow10_table[scale], number = decimal_to_double(value, scale);
         if (!store_double(to, number, out)) return false;
         return scale ? (int128)__builtin_round(number * power) == value : (int128)number == value;
     }

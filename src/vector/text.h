@@ -76,6 +76,16 @@ int64_t civil_to_days(int64_t year, int month, int day);
 void civil_from_days(int64_t days, int64_t *year, int *month, int *day);
 /* 10^n for n in 0..38 */
 extern const int128 pow10_table[39];
+/* The double next to value / 10^scale. */
+double decimal_to_double_wide(int128 value, int scale);
+static inline double decimal_to_double(int128 value, int scale)
+{
+    /* both sides are doubles then, and a division rounds once */
+    const int128 exact = (int128)1 << 53;
+    if (value <= exact && value >= -exact && scale <= 22)
+        return (double)value / (double)pow10_table[scale];
+    return decimal_to_double_wide(value, scale);
+}
 int64_t unit_per_second(enum time_unit unit); /* 1, 1000, 1000000, 1000000000 */
 
 bool utf8_validate(const char *data, size_t size);

@@ -8,6 +8,7 @@
 #include <yyjson.h> /* first: it asks the compiler for attributes that we have names for */
 
 #include "vector/text_internal.h"
+#include <math.h>
 
 #define E18 ((int128)1000000000000000000LL)
 const int128 pow10_table[39] = {1,
@@ -223,6 +224,28 @@ enum parse_result text_parse_decimal(const char *data, size_t size, int precisio
     *out = num.is_negative ? -value : value;
     if (is_exact) *is_exact = exact;
     return PARSE_OK;
+}
+
+double decimal_to_double_wide(int128 value, int scale)
+{
+    unsigned __int128 divisor = (unsigned __int128)pow10_table[scale],
+                      magnitude = value < 0 ? 0 - (unsigned __int128)value
+                                            : (unsigned __int128)value,
+                      quotient = magnitude / divisor, rest = magnitude % divisor;
+    if (magnitude == 0) return 0;
+    /* 53 bits, one that rounds, and one that says whether anything is left: 10^38 < 2^127, so that twice the rest fits. */
+    int shift = 0;
+    for (; !(quotient >> 54); shift++) {
+        rest <<= 1;
+        quotient <<= 1;
+        if (rest >= divisor) {
+            rest -= divisor;
+            quotient |= 1;
+        }
+    }
+    if (rest) quotient |= 1;
+    double result = ldexp((double)quotient, -shift);
+    return value < 0 ? -result : result;
 }
 
 void text_print_decimal(struct strbuf *out, int128 value, int scale)

@@ -117,7 +117,7 @@ FUNCTIONS: dict[str, Function] = {
     "bool_text": Function("text", ("bool",), "CAST({0} AS VARCHAR)"),
     "date_text": Function("text", ("date",), "CAST({0} AS VARCHAR)"),
     "ts_text": Function("text", ("ts",), "strftime({0}, '%Y-%m-%d %H:%M')"),
-    "double_text": Function("text", ("double",), "CAST({0} AS VARCHAR)"),
+    "double_text": Function("text", ("double",), "CAST({0} AS VARCHAR)", "replace(replace(CAST({0} AS VARCHAR), 'inf', 'Infinity'), 'nan', 'NaN')"),
     "int_double": Function("double", ("int",), "CAST({0} AS DOUBLE)"),
     "dec_double": Function("double", ("decimal",), "CAST({0} AS DOUBLE)"),
     "floor": Function("double", ("double",), "floor({0})"),

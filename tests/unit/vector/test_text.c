@@ -369,6 +369,24 @@ static void decimals_round_trip(void **state)
 
 /* --- Dates and times ------------------------------------------------------------------------------------------------------------------ */
 
+/* As if the digits had been read as a double, however many there are. */
+static void decimals_become_the_nearest_double(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 20000; i++) {
+        int scale = (int)(random_u64() % 39), digits = 1 + (int)(random_u64() % 38);
+        int128 value = (int128)(((unsigned __int128)random_u64() << 63 | random_u64() >> 1) %
+                                (unsigned __int128)pow10_table[digits]);
+        if (random_u64() % 2) value = -value;
+        struct strbuf out = {0};
+        text_print_decimal(&out, value, scale);
+        double expected;
+        assert_int_equal(text_parse_double(out.data, out.size, &expected), PARSE_OK);
+        assert_true(decimal_to_double(value, scale) == expected);
+        strbuf_deinit(&out);
+    }
+}
+
 static void the_calendar_is_right(void **state)
 {
     (void)state;
@@ -820,6 +838,7 @@ int main(void)
                                        cmocka_unit_test(floats_are_rounded_once),
                                        cmocka_unit_test(decimals_are_read_and_printed),
                                        cmocka_unit_test(decimals_round_trip),
+                                       cmocka_unit_test(decimals_become_the_nearest_double),
                                        cmocka_unit_test(the_calendar_is_right),
                                        cmocka_unit_test(dates_are_read),
                                        cmocka_unit_test(times_are_read),
