@@ -57,6 +57,7 @@ if TYPE_CHECKING:
         StreamInfo,
         StreamMetrics,
     )
+    from ._live import LiveTable
     from ._transaction import Transaction
     from .types import (
         ChangeEvent,
@@ -78,6 +79,7 @@ _LAZY = {
     "AsyncSubscription": "_aio",
     "AsyncStreamSubscription": "_aio",
     "CallbackSubscription": "_callback",
+    "LiveTable": "_live",
     "Transaction": "_transaction",
     **dict.fromkeys(
         ("SourceInfo", "SinkInfo", "StreamInfo", "QueryInfo", "PipelineNode", "PipelineEdge", "PipelineTopology", "PipelineMetrics",
@@ -148,10 +150,17 @@ def mv(conn: Connection, name: str, sql: str | None = None) -> MaterializedView:
     return MaterializedView(conn, name, sql)
 
 
+def load_ipython_extension(ipython: Any) -> None:
+    """Called by `%load_ext laminardb`: the magics %laminar and %%laminar."""
+    from ._notebook import load
+
+    load(ipython)
+
+
 __all__ = [
     "__version__", "codes", "open", "connect", "sql", "execute", "mv",
     "Connection", "LaminarConfig", "Config", "Writer", "BatchWriter", "QueryResult", "QueryStream", "ExecuteResult", "CheckpointResult", "Transaction",
-    "Interval", "Subscription", "AsyncSubscription", "StreamSubscription", "AsyncStreamSubscription", "CallbackSubscription",
+    "Interval", "Subscription", "AsyncSubscription", "StreamSubscription", "AsyncStreamSubscription", "CallbackSubscription", "LiveTable",
     "MaterializedView", "Schema", "Column", "ChangeEvent", "ChangeRow", "CheckpointStatus", "Metrics", "TableStats", "Watermark",
     "SourceInfo", "SinkInfo", "StreamInfo", "QueryInfo", "PipelineNode", "PipelineEdge", "PipelineTopology", "PipelineMetrics",
     "SourceMetrics", "StreamMetrics",

@@ -9,7 +9,7 @@ from typing import Any
 
 from ._display import repr_html, show  # called by the extension
 
-__all__ = ["RowCursor", "arrow_schema", "column", "frame", "import_schema", "is_column", "json_text", "list_of", "repr_html", "scalar",
+__all__ = ["RowCursor", "arrow_schema", "column", "frame", "import_schema", "is_column", "json_text", "list_of", "live", "repr_html", "scalar",
            "show", "sql_type", "to_arrow", "to_df", "to_dicts", "to_pandas", "to_polars"]
 
 
@@ -345,3 +345,10 @@ class RowCursor:
     def __next__(self) -> tuple[Any, ...]:
         row: tuple[Any, ...] = next(self._rows)
         return row
+
+
+def live(subscription: Any, options: Any) -> Any:
+    """Subscription.live() with (max_rows, refresh_ms)."""
+    from ._live import live as follow
+
+    return follow(subscription, *options)

@@ -57,6 +57,10 @@ class _AsyncBase:
         """Ends the subscription; an `async for` over it ends. Any thread; twice is fine."""
         self._sub.cancel()
 
+    def live(self, *, max_rows: int = 20, refresh_ms: int = 100) -> Any:
+        """A table that keeps itself up to date: see Subscription.live()."""
+        return self._sub.live(max_rows=max_rows, refresh_ms=refresh_ms)
+
     async def next_async(self) -> QueryResult | None:
         """Waits in the event loop for the next delivery. None when the subscription was cancelled or has ended."""
         while True:

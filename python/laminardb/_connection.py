@@ -150,9 +150,11 @@ class Connection(_laminar.Connection):
         return ExecuteResult(*self._execute(sql, params))
 
     def explain(self, query: str, params: _Params | None = None) -> str:
-        """The plan of a statement, as text."""
+        """The plan of a statement, as text (which a notebook shows in lines)."""
         text = query if query.lstrip()[:7].upper() == "EXPLAIN" else "EXPLAIN " + query
-        return "\n".join(row[-1] or "" for row in self.query(text, params))
+        from ._notebook import Plan
+
+        return Plan("\n".join(row[-1] or "" for row in self.query(text, params)))
 
     def query_stream(self, name: str, filter: str | None = None, params: _Params | None = None) -> QueryResult:
         """What a stream, source, table or view holds now, where `filter` (a condition in SQL, with its params) is true."""

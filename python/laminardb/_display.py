@@ -119,7 +119,11 @@ def show(result: Any, max_rows: int | None = None) -> None:
     limit = 20 if max_rows is None else max_rows
     if limit < 0:
         raise ValueError(f"max_rows must not be negative, and is {limit}")
-    text = table_text(result, limit, shutil.get_terminal_size((120, 24)).columns)
+    write(table_text(result, limit, shutil.get_terminal_size((120, 24)).columns))
+
+
+def write(text: str) -> None:
+    """Prints text with box drawing to sys.stdout; in ASCII where that can't print it."""
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     try:
         text.encode(encoding)
@@ -128,9 +132,9 @@ def show(result: Any, max_rows: int | None = None) -> None:
     sys.stdout.write(text)
 
 
-def repr_html(result: Any) -> str:
+def repr_html(result: Any, max_rows: int = HTML_ROWS_MAX) -> str:
     """An HTML table with names, types and the number of rows."""
-    first, last = _edges(result, HTML_ROWS_MAX)
+    first, last = _edges(result, max_rows)
     heads = "".join(f"<th>{html.escape(name)}<br><small>{html.escape(kind)}</small></th>"
                     for name, kind in zip(result.columns, result.column_types, strict=True))
 

@@ -33,6 +33,9 @@ class SourceInfo(_Described):
         """The columns as a pyarrow.Schema. Needs pyarrow."""
         return self._schema.get()
 
+    def _repr_html_(self) -> str:
+        return self._schema.html(self.name)
+
     def __repr__(self) -> str:
         return f"SourceInfo(name={self.name!r}, columns={self._schema.count()})"
 
@@ -52,6 +55,11 @@ class _Schema:
 
             self._schema = import_schema(self._capsule)
         return self._schema
+
+    def html(self, caption: str) -> str:
+        from ._notebook import schema_html
+
+        return schema_html([(field.name, str(field.type), field.nullable) for field in self.get()], caption)
 
     def count(self) -> str:
         try:
@@ -115,6 +123,9 @@ class PipelineNode(_Described):
         """The columns as a pyarrow.Schema. Needs pyarrow."""
         return self._schema.get()
 
+    def _repr_html_(self) -> str:
+        return self._schema.html(f"{self.node_type} {self.name}")
+
     def __repr__(self) -> str:
         return f"PipelineNode(name={self.name!r}, type={self.node_type!r})"
 
@@ -140,6 +151,11 @@ class PipelineTopology(_Described):
     def __init__(self, nodes: list[PipelineNode], edges: list[PipelineEdge]) -> None:
         self.nodes = nodes
         self.edges = edges
+
+    def _repr_html_(self) -> str:
+        from ._notebook import topology_svg
+
+        return topology_svg(self)
 
     def __repr__(self) -> str:
         return f"PipelineTopology(nodes={len(self.nodes)}, edges={len(self.edges)})"

@@ -65,6 +65,11 @@ class Schema:
     def __hash__(self) -> int:
         return hash(self._schema)
 
+    def _repr_html_(self) -> str:
+        from ._notebook import schema_html
+
+        return schema_html([(column.name, column.type, column.nullable) for column in self.columns])
+
     def __repr__(self) -> str:
         return f"Schema({', '.join(f'{column.name}: {column.type}' for column in self.columns)})"
 

@@ -168,6 +168,25 @@ static PyObject *subscription_fileno(struct subscription_object *self, PyObject 
     return fd >= 0 ? PyLong_FromLong(fd) : raise_error(state, &err);
 }
 
+PyDoc_STRVAR(
+    live_doc,
+    "live(*, max_rows=20, refresh_ms=100) -> LiveTable\n\n"
+    "A table that keeps itself up to date: what there is now for a subscription with changes=True, else the newest\n"
+    "rows. In a notebook it returns at once, and LiveTable.stop() ends it; in a terminal it goes on until Ctrl-C or the\n"
+    "subscription's end. max_rows: rows shown at most; refresh_ms: least time between two pictures, milliseconds.");
+static PyObject *subscription_live(PyObject *self, PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {"max_rows", "refresh_ms", NULL};
+    PyObject *max_rows = Py_None, *refresh_ms = Py_None;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|$OO:live", names, &max_rows, &refresh_ms))
+        return NULL;
+    PyObject *options = PyTuple_Pack(2, max_rows, refresh_ms);
+    if (!options) return NULL;
+    PyObject *table = adapt_call("live", self, options);
+    Py_DECREF(options);
+    return table;
+}
+
 /* --- Properties --------------------------------------------------------------------------------------------------- */
 
 static PyObject *subscription_is_active(struct subscription_object *self, void *Py_UNUSED(closure))
@@ -244,6 +263,7 @@ static PyMethodDef subscription_methods[] = {
     {"try_next", METHOD(subscription_try_next), METH_NOARGS, try_next_doc},
     {"cancel", METHOD(subscription_cancel), METH_NOARGS, cancel_doc},
     {"fileno", METHOD(subscription_fileno), METH_NOARGS, fileno_doc},
+    {"live", METHOD(subscription_live), METH_VARARGS | METH_KEYWORDS, live_doc},
     {"__arrow_c_schema__", METHOD(subscription_c_schema), METH_NOARGS,
      "The columns as an Arrow schema capsule."},
     {"__enter__", METHOD(subscription_enter), METH_NOARGS, NULL},
