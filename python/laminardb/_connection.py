@@ -489,7 +489,7 @@ class Connection(_laminar.Connection):
 
     def backup(self, path: str | os.PathLike[str]) -> NoReturn:
         """Copies the database to a directory."""
-        _unavailable("backup", "the database is in memory; export relations with query(...).to_arrow()")
+        _unavailable("backup", "copy the directory of the closed database, or export relations with query(...).to_arrow()")
 
 
 def open(path: str | os.PathLike[str], *, config: LaminarConfig | None = None) -> Connection:

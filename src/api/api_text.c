@@ -181,6 +181,9 @@ static void offer_all(struct database *db, struct strbuf *out, struct strmap *se
     const struct aggregate_function *aggregate;
     for (size_t i = 0; (aggregate = aggregate_at(i)); i++)
         offer(out, seen, aggregate->name, prefix, size);
+    const struct plan_function *bound;
+    for (size_t i = 0; (bound = plan_function_at(i)); i++)
+        offer(out, seen, bound->name, prefix, size);
     struct offering offering = {out, seen, prefix, size};
     library_visit(db->functions, offer_function, &offering);
 }

@@ -67,7 +67,7 @@ struct relation {
     /* PRIMARY KEY, or the key the planner found for a stream; NULL if n_key_cols = 0 */
     uint32_t *key_cols;
     uint32_t n_key_cols;
-    bool is_lookup; /* TABLE: joins look rows up in it as they come, see docs/joins.md */
+    bool is_lookup; /* TABLE: joins look rows up in it as they come, see docs/guide/joins.md */
     /* never retracts: an un-keyed source, or a stream that was proven so */
     bool is_append_only;
     int32_t time_col;                  /* event-time column with a watermark; -1 = none */

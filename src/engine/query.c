@@ -4,6 +4,7 @@
  * steps. Every running query is in the registry, from where it can be cancelled; it looks at the flag between chunks. */
 #include "base/error.h"
 #include "engine/engine.h"
+#include <stdlib.h>
 #include <string.h>
 
 /* --- Registry ----------------------------------------------------------------------------------------------------------------- */
@@ -104,6 +105,9 @@ laminar_status rows_add(struct rows *rows, struct batch *take_batch, struct lami
 
 /* --- Running ------------------------------------------------------------------------------------------------------------------------ */
 
+/* What ${NAME} in options of DDL stands for. */
+static const char *environment(unused void *ctx, const char *name) { return getenv(name); }
+
 void engine_plan_context(struct database *db, struct arena *arena, const char *sql, size_t size,
                          const struct plan_params *params, struct laminar_error *err,
                          struct plan_context *out)
@@ -117,6 +121,7 @@ void engine_plan_context(struct database *db, struct arena *arena, const char *s
                                  .zone = db->settings.text[SETTING_ID_time_zone],
                                  .evaluate = program_evaluate_const,
                                  .describe_source = feed_describe,
+                                 .variable = environment,
                                  .err = err};
 }
 

@@ -87,7 +87,7 @@ laminar_status engine_execute(struct statement_call *call)
     case AST_STMT_COPY: return engine_copy(call);
     case AST_STMT_CHECKPOINT: return run_checkpoint(call);
     case AST_STMT_RESTORE:
-        return unsupported(call, "close the database and open a copy that 'backup' made then");
+        return unsupported(call, "close the database and open a copy of its directory");
     case AST_STMT_SUBSCRIBE:
         return unsupported(
             call,

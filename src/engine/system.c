@@ -258,14 +258,21 @@ static void add_user_function(void *ctx, const char *name, bool is_aggregate, co
     rowset_text(set, help);
 }
 
+/* `a + b`, `a AND b`, `NOT a`: not called by its name and parentheses. */
+static bool is_operator(const struct scalar_function *scalar)
+{
+    const char *call = strstr(scalar->signature, scalar->name);
+    return call != scalar->signature || (call[strlen(scalar->name)] != '(' &&
+                                         strncmp(call + strlen(scalar->name), " ->", 3) != 0);
+}
+
 static void fill_functions(struct database *db, struct rowset *set)
 {
     library_visit(db->functions, add_user_function, set);
     const struct scalar_function *scalar;
     for (size_t i = 0; (scalar = function_at(i)); i++) {
-        if (!(scalar->name[0] >= 'a' && scalar->name[0] <= 'z')) continue; /* operators */
         rowset_text(set, scalar->name);
-        rowset_text(set, "scalar");
+        rowset_text(set, is_operator(scalar) ? "operator" : "scalar");
         rowset_text(set, scalar->signature);
         rowset_text(set, scalar->help);
     }
@@ -275,6 +282,13 @@ static void fill_functions(struct database *db, struct rowset *set)
         rowset_text(set, "aggregate");
         rowset_text(set, aggregate->signature);
         rowset_text(set, aggregate->help);
+    }
+    const struct plan_function *bound;
+    for (size_t i = 0; (bound = plan_function_at(i)); i++) {
+        rowset_text(set, bound->name);
+        rowset_text(set, bound->kind);
+        rowset_text(set, bound->signature);
+        rowset_text(set, bound->help);
     }
 }
 

@@ -558,16 +558,16 @@ static const struct scalar_function functions[] = {
      (void *)2},
     {"array_has_any", "array_has_any(a, b) -> BOOLEAN", "Same as a && b", 2, 2, bind_two,
      (void *)2},
-#define JOIN(name, help)                                                                           \
+#define JOIN(name, args, help)                                                                     \
     {                                                                                              \
-        name, name "(...) -> array", help, 2, 255, bind_list_concat, NULL                          \
+        name, name "(" args ") -> array", help, 2, 255, bind_list_concat, NULL                     \
     }
-    JOIN("array_concat", "The arrays one after the other"),
-    JOIN("array_cat", "The arrays one after the other"),
-    JOIN("list_concat", "The arrays one after the other"),
-    JOIN("array_append", "The array with an element more at the end"),
-    JOIN("list_append", "The array with an element more at the end"),
-    JOIN("array_prepend", "An element, then the array"),
+    JOIN("array_concat", "a, b, ...", "The arrays one after the other"),
+    JOIN("array_cat", "a, b, ...", "The arrays one after the other"),
+    JOIN("list_concat", "a, b, ...", "The arrays one after the other"),
+    JOIN("array_append", "array, x", "The array with an element more at the end"),
+    JOIN("list_append", "array, x", "The array with an element more at the end"),
+    JOIN("array_prepend", "x, array", "An element, then the array"),
     {"array_slice", "array_slice(a, from, to), a[from:to] -> array",
      "Elements from `from` to `to`, both included", 3, 3, bind_slice, NULL},
     {"list_slice", "list_slice(a, from, to) -> array", "Same as array_slice", 3, 3, bind_slice,

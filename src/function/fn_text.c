@@ -316,9 +316,9 @@ static laminar_status chr_kernel(KERNEL_ARGS)
 }
 
 static const struct scalar_function functions[] = {
-#define ONE(name, result, kernel, help)                                                            \
+#define ONE(name, type, result, kernel, help)                                                      \
     {                                                                                              \
-        name, name "(text)", help, 1, 1, bind_overloads,                                           \
+        name, name "(text) -> " type, help, 1, 1, bind_overloads,                                  \
             OVERLOADS({result ":s", kernel, FN_STRICT, NULL})                                      \
     }
 #define TWO(name, signature, text, kernel, help)                                                   \
@@ -329,19 +329,19 @@ static const struct scalar_function functions[] = {
      bind_overloads,
      OVERLOADS({"l:s", char_length_kernel, FN_STRICT, NULL},
                {"l:y", octet_length_kernel, FN_STRICT, NULL})},
-    ONE("char_length", "l", char_length_kernel, "Number of characters"),
-    ONE("character_length", "l", char_length_kernel, "Number of characters"),
+    ONE("char_length", "BIGINT", "l", char_length_kernel, "Number of characters"),
+    ONE("character_length", "BIGINT", "l", char_length_kernel, "Number of characters"),
     {"octet_length", "octet_length(text) -> BIGINT", "Number of bytes", 1, 1, bind_overloads,
      OVERLOADS({"l:s", octet_length_kernel, FN_STRICT, NULL},
                {"l:y", octet_length_kernel, FN_STRICT, NULL})},
     {"bit_length", "bit_length(text) -> BIGINT", "Number of bits", 1, 1, bind_overloads,
      OVERLOADS({"l:s", bit_length_kernel, FN_STRICT, NULL},
                {"l:y", bit_length_kernel, FN_STRICT, NULL})},
-    ONE("lower", "s", lower_kernel, "In lower case"),
-    ONE("lcase", "s", lower_kernel, "In lower case"),
-    ONE("upper", "s", upper_kernel, "In upper case"),
-    ONE("ucase", "s", upper_kernel, "In upper case"),
-    ONE("initcap", "s", initcap_kernel, "Each word with a capital"),
+    ONE("lower", "VARCHAR", "s", lower_kernel, "In lower case"),
+    ONE("lcase", "VARCHAR", "s", lower_kernel, "In lower case"),
+    ONE("upper", "VARCHAR", "s", upper_kernel, "In upper case"),
+    ONE("ucase", "VARCHAR", "s", upper_kernel, "In upper case"),
+    ONE("initcap", "VARCHAR", "s", initcap_kernel, "Each word with a capital"),
 #define TRIM(name, kernel, help)                                                                   \
     {                                                                                              \
         name, name "(text [, characters]) -> VARCHAR", help, 1, 2, bind_overloads,                 \
@@ -380,9 +380,9 @@ static const struct scalar_function functions[] = {
     TWO("suffix", "b:ss", "suffix(text, part) -> BOOLEAN", ends_with_kernel, "Same as ends_with"),
     TWO("contains", "b:ss", "contains(text, part) -> BOOLEAN", contains_kernel,
         "True if the part is in the text"),
-    ONE("ascii", "l", ascii_kernel, "Code point of the first character"),
-    ONE("unicode", "l", ascii_kernel, "Code point of the first character"),
-    ONE("ord", "l", ascii_kernel, "Code point of the first character"),
+    ONE("ascii", "BIGINT", "l", ascii_kernel, "Code point of the first character"),
+    ONE("unicode", "BIGINT", "l", ascii_kernel, "Code point of the first character"),
+    ONE("ord", "BIGINT", "l", ascii_kernel, "Code point of the first character"),
     {"chr", "chr(code) -> VARCHAR", "The character with that code point", 1, 1, bind_overloads,
      OVERLOADS({"s:l", chr_kernel, FN_STRICT | FN_FALLIBLE, NULL})},
 };

@@ -92,7 +92,7 @@ static const struct scalar_function functions[] = {
      OVERLOADS({"b:b*", or_kernel, 0, NULL})},
     {"is_null", "a IS NULL", "True where a is null", 1, 1, bind_overloads,
      OVERLOADS({"b:x", is_null_kernel, 0, NULL})},
-    {"isnull", "isnull(a)", "Same as a IS NULL", 1, 1, bind_overloads,
+    {"isnull", "isnull(a) -> BOOLEAN", "Same as a IS NULL", 1, 1, bind_overloads,
      OVERLOADS({"b:x", is_null_kernel, 0, NULL})},
     {"is_not_null", "a IS NOT NULL", "True where a is not null", 1, 1, bind_overloads,
      OVERLOADS({"b:x", is_not_null_kernel, 0, NULL})},

@@ -53,7 +53,8 @@ const struct aggregate_function *aggregate_find(const char *name)
 static const char *nearest_name(const char *name)
 {
     const char *best = NULL;
-    size_t best_distance = 3;
+    /* half of a short name wrong is another name */
+    size_t size = strlen(name), best_distance = size < 4 ? 2 : 3;
     const struct scalar_function *function;
     for (size_t i = 0; (function = function_at(i)) != NULL; i++) {
         size_t distance = edit_distance(name, function->name, best_distance);

@@ -56,6 +56,18 @@ static laminar_status bind_cte(struct select_block *q, struct cte *cte,
     return name_item(q, cte->ast->name.text, &cte->ast->columns, out);
 }
 
+/* "system.sources, system.streams ..." */
+static void hint_system_relations(struct plan_context *ctx)
+{
+    struct strbuf names = {0};
+    struct relation *relation;
+    for (size_t i = 0; (relation = catalog_next(ctx->catalog, &i));)
+        if (relation->kind == RELATION_SYSTEM)
+            strbuf_printf(&names, "%s%s", names.size ? ", " : "", relation->name);
+    if (!names.failed && names.size) error_hint(ctx->err, "there are %s", names.data);
+    strbuf_deinit(&names);
+}
+
 static laminar_status unknown_relation(struct select_block *q, const struct ast_table_ref *ref,
                                        const char *name)
 {
@@ -67,6 +79,8 @@ static laminar_status unknown_relation(struct select_block *q, const struct ast_
     error_object(q->ctx->err, name);
     if (nearest.best)
         error_hint(q->ctx->err, "did you mean \"%s\"?", nearest.best);
+    else if (strncmp(name, "system.", 7) == 0)
+        hint_system_relations(q->ctx);
     else
         error_hint(q->ctx->err, "SHOW SOURCES, SHOW TABLES and SHOW STREAMS list what there is");
     return LAMINAR_QUERY_FAILED;

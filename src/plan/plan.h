@@ -429,6 +429,12 @@ int64_t plan_window_pane_us(const struct plan *aggregate, bool is_one_shot);
 int64_t window_n_of_row(const struct window_spec *window); /* windows that a row can be in */
 /* Is it called like a function, without being one: COALESCE, TUMBLE ...? Such names can't be given to functions. */
 bool plan_is_special_call(const char *name);
+/* Functions that are in no family, because the binder makes nodes of them: window functions, time windows, UNNEST ...
+ * NULL behind the last. */
+struct plan_function {
+    const char *name, *kind, *signature, *help;
+};
+const struct plan_function *plan_function_at(size_t i);
 /* Relations that the plan reads, each once: an array in the arena (NULL for none). */
 laminar_status plan_inputs(const struct plan *plan, struct arena *arena, struct relation ***out,
                            uint32_t *n_out) must_check;

@@ -44,10 +44,7 @@ static laminar_status substitute_one(const char *text, size_t size,
         strbuf_append(out, end + 2, (size_t)(close - end) - 2);
     } else {
         error_set(err, LAMINAR_SQL_PARSE_ERROR, "the variable '%s' is not defined", name);
-        error_hint(
-            err,
-            "define it in the configuration or the environment, or give a default: ${%s:-value}",
-            name);
+        error_hint(err, "set it in the environment, or give a default: ${%s:-value}", name);
         return LAMINAR_SQL_PARSE_ERROR;
     }
     return LAMINAR_OK;

@@ -518,3 +518,32 @@ def test_memory_is_flat(trades):
         assert blocks() - before < 3000
         grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - resident
         assert grown < 50_000 or "LAMINAR_SANITIZED" in os.environ  # a sanitizer keeps freed memory back
+
+
+def test_variables_in_options_are_those_of_the_environment(db, tmp_path, monkeypatch):
+    monkeypatch.setenv("OUT_FOLDER", str(tmp_path))
+    db.execute("CREATE SOURCE t (v BIGINT)")
+    db.execute("CREATE SINK s FROM t INTO file (path = '${OUT_FOLDER}/${OUT_NAME:-rows}.csv')")
+    db.insert("t", {"v": 1})
+    assert (tmp_path / "rows.csv").read_text() == "v\n1\n"
+    with pytest.raises(QueryError, match="the variable 'NOT_THERE' is not defined") as raised:
+        db.execute("CREATE SINK u FROM t INTO file (path = '${NOT_THERE}')")
+    assert raised.value.code == 401 and raised.value.hint == "set it in the environment, or give a default: ${NOT_THERE:-value}"
+
+
+def test_hints_of_unknown_names(db):
+    with pytest.raises(QueryError) as raised:
+        db.query("SELECT * FROM system.nothing_like_it")
+    assert "system.streams" in raised.value.hint
+    with pytest.raises(QueryError) as raised:
+        db.query("SELECT foo(1)")
+    assert raised.value.hint == "SHOW FUNCTIONS lists all of them", "no function is like it"
+    with pytest.raises(QueryError) as raised:
+        db.query("SELECT abz(1)")
+    assert raised.value.hint == 'did you mean "abs"?'
+
+
+def test_show_functions_has_operators_and_window_functions(db):
+    kinds = dict(db.query("SELECT name, kind FROM system.functions WHERE name IN ('+', 'like', 'abs', 'sum', 'rank', 'hop', 'unnest', 'grouping')"))
+    assert kinds == {"+": "operator", "like": "operator", "abs": "scalar", "sum": "aggregate", "rank": "window", "hop": "time window",
+                     "unnest": "table", "grouping": "grouping"}

@@ -1,0 +1,63 @@
+/* plan_functions.c - the functions that are the binder's own, for SHOW FUNCTIONS and for who completes names: window functions, bounds of
+ * time windows, functions in FROM. What they do is in bind_over.c, bind_window.c, bind_unnest.c and bind_grouping.c. */
+#include "plan/plan.h"
+
+static const struct plan_function functions[] = {
+    {"row_number", "window", "row_number() -> BIGINT", "Place of the row in its partition, from 1"},
+    {"rank", "window", "rank() -> BIGINT",
+     "Place of the row; equal rows have the same, and the next ones are skipped"},
+    {"dense_rank", "window", "dense_rank() -> BIGINT",
+     "Place of the row; equal rows have the same, and none is skipped"},
+    {"percent_rank", "window", "percent_rank() -> DOUBLE", "(rank - 1) / (rows - 1)"},
+    {"cume_dist", "window", "cume_dist() -> DOUBLE",
+     "The part of the rows that stand before the row or beside it"},
+    {"ntile", "window", "ntile(n) -> BIGINT", "The row's part when the partition is cut into n"},
+    {"lag", "window", "lag(x [, offset [, default]]) -> type of x", "x of an earlier row"},
+    {"lead", "window", "lead(x [, offset [, default]]) -> type of x", "x of a later row"},
+    {"nth_value", "window", "nth_value(x, n) -> type of x", "x of the n-th row of the frame"},
+    {"hop", "time window", "hop(ts, slide, size [, offset]) -> TIMESTAMP(3)",
+     "In GROUP BY: windows that overlap; their start"},
+    {"hop_start", "time window", "hop_start(ts, slide, size [, offset]) -> TIMESTAMP(3)",
+     "Same as hop"},
+    {"hop_end", "time window", "hop_end(ts, slide, size [, offset]) -> TIMESTAMP(3)",
+     "End of the HOP window"},
+    {"hopping", "time window", "hopping(ts, size, slide [, offset]) -> TIMESTAMP(3)",
+     "Same as hop, with the size first"},
+    {"hopping_start", "time window", "hopping_start(ts, size, slide [, offset]) -> TIMESTAMP(3)",
+     "Same as hopping"},
+    {"hopping_end", "time window", "hopping_end(ts, size, slide [, offset]) -> TIMESTAMP(3)",
+     "Same as hop_end, with the size first"},
+    {"slide", "time window", "slide(ts, size, slide [, offset]) -> TIMESTAMP(3)",
+     "Same as hopping"},
+    {"slide_start", "time window", "slide_start(ts, size, slide [, offset]) -> TIMESTAMP(3)",
+     "Same as hopping"},
+    {"slide_end", "time window", "slide_end(ts, size, slide [, offset]) -> TIMESTAMP(3)",
+     "Same as hopping_end"},
+    {"session", "time window", "session(ts, gap) -> TIMESTAMP(3)",
+     "In GROUP BY: rows of a group with less than the gap between them; the first one's time"},
+    {"session_start", "time window", "session_start(ts, gap) -> TIMESTAMP(3)", "Same as session"},
+    {"session_end", "time window", "session_end(ts, gap) -> TIMESTAMP(3)",
+     "The last row's time and the gap"},
+    {"cumulate", "time window", "cumulate(ts, step, size [, offset]) -> TIMESTAMP(3)",
+     "In GROUP BY: windows that grow by the step up to the size; their start"},
+    {"cumulate_start", "time window", "cumulate_start(ts, step, size [, offset]) -> TIMESTAMP(3)",
+     "Same as cumulate"},
+    {"cumulate_end", "time window", "cumulate_end(ts, step, size [, offset]) -> TIMESTAMP(3)",
+     "End of the CUMULATE window"},
+    {"window_start", "time window", "window_start -> TIMESTAMP(3)",
+     "Start of the window in GROUP BY"},
+    {"window_end", "time window", "window_end -> TIMESTAMP(3)", "End of the window in GROUP BY"},
+    {"unnest", "table", "unnest(array, map or struct)", "In FROM: a row for each element"},
+    {"generate_series", "table", "generate_series(from, to [, step])",
+     "In FROM: numbers or times from `from` to `to`"},
+    {"range", "table", "range([from,] to [, step])",
+     "In FROM: numbers or times from `from` to below `to`"},
+    {"grouping", "grouping", "grouping(a, ...) -> BIGINT",
+     "With GROUPING SETS, ROLLUP, CUBE: a bit for each argument, 1 where the row sums over it"},
+    {"grouping_id", "grouping", "grouping_id(a, ...) -> BIGINT", "Same as grouping"},
+};
+
+const struct plan_function *plan_function_at(size_t i)
+{
+    return i < ARRAY_LENGTH(functions) ? &functions[i] : NULL;
+}
