@@ -8,7 +8,7 @@ FUZZ_SECONDS ?= 60
 SHELL := /bin/bash
 .DEFAULT_GOAL := build
 
-.PHONY: build bootstrap test check unit pytest exports demo wheel bench bench-python sanitize tsan fuzz format lint clean
+.PHONY: build bootstrap test check unit pytest exports demo wheel bench bench-python sanitize tsan fuzz docs format lint clean
 
 bootstrap:
 	@scripts/bootstrap
@@ -57,6 +57,10 @@ tsan: bootstrap
 fuzz:
 	@scripts/bootstrap --ci
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) scripts/fuzz
+
+# The documentation as a site in build/site; a broken link, a page in no menu or an unknown name is an error.
+docs: build
+	@scripts/docs
 
 format:
 	@scripts/format
