@@ -36,6 +36,7 @@ CASES = {
     "py_poll": {"title": "one dict, insert to try_next", "targets": {"p50_us": 10}, "engines": BOTH},
     "py_insert": {"title": "insert of one dict alone", "targets": {"p50_us": 5}, "engines": BOTH},
     "py_select_1": {"title": "SELECT 1 to its tuple", "targets": {"p50_us": 100}, "engines": ["laminardb", "duckdb", "peer"]},
+    "py_import": {"title": "import in a fresh process", "targets": {"p50_us": 20_000}, "engines": ["laminardb", "duckdb", "peer"]},
     "py_size": {"title": "size of the package on disk", "largest_mib": 8, "engines": ["laminardb"]},
 }
 SCHEMA = "(k BIGINT, v DOUBLE, s VARCHAR)"
@@ -263,6 +264,14 @@ def select_latency(engine, n):
     return samples
 
 
+def import_time(engine, n):
+    """The import alone, in processes whose files are in the page cache."""
+    module = "duckdb" if engine == "duckdb" else "laminardb"
+    program = f"import time; began = time.perf_counter_ns(); import {module}; print(time.perf_counter_ns() - began)"
+    samples = [int(subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout) for _ in range(n + 1)]
+    return samples[1:]
+
+
 def size():
     """The package as a wheel installs it: the extension without its debugging information."""
     import laminardb
@@ -292,6 +301,8 @@ def run(engine, case, options):
         return percentiles(poll_latency(engine, case, 30 if few else 5_000 if options.quick else 50_000))
     if case == "py_select_1":
         return percentiles(select_latency(engine, 200 if few else 5_000))
+    if case == "py_import":
+        return percentiles(import_time(engine, 5 if options.quick else 20))
     return size()
 
 
