@@ -68,6 +68,11 @@ CONSTRUCTS: dict[str, Construct] = {
     "using": c("join", 0.8, "SELECT k, a.x FROM t a JOIN t b USING (k)"),
     "left using": c("join", 0.4, "SELECT k, a.x FROM t a LEFT JOIN t b USING (k)"),
     "full using": c("join", 0.4, "SELECT k, a.x FROM t a FULL JOIN t b USING (k)"),
+    "natural join": c("join", 0.4, "SELECT k, a.x FROM t a NATURAL JOIN t b"),
+    "natural left join": c("join", 0.3, "SELECT k, a.x FROM t a NATURAL LEFT JOIN r b"),
+    "natural full join": c("join", 0.3, "SELECT k, a.name FROM t a NATURAL FULL JOIN r b"),
+    "lateral join": c("join", 0.7, "SELECT t.k, q.v FROM t, LATERAL (SELECT s.v FROM s WHERE s.k = t.k) q"),
+    "lateral left join": c("join", 0.7, "SELECT t.k, q.n FROM t LEFT JOIN LATERAL (SELECT count(*) AS n FROM s WHERE s.k = t.k) q ON TRUE"),
     "interval join": c("join", 1, "SELECT s.id, r.x FROM s JOIN r ON s.k = r.k AND s.ts BETWEEN r.ts - INTERVAL '5' SECOND AND r.ts + INTERVAL '5' SECOND"),
     "interval left join": c("join", 0.5, "SELECT s.id, r.x FROM s LEFT JOIN r ON s.k = r.k AND s.ts BETWEEN r.ts - INTERVAL '5' SECOND AND r.ts"),
     "asof join": c("join", 0.7, "SELECT s.id, r.x FROM s ASOF JOIN r ON s.k = r.k AND s.ts >= r.ts"),
@@ -83,6 +88,11 @@ CONSTRUCTS: dict[str, Construct] = {
     "scalar": c("subquery", 1, "SELECT k FROM s WHERE v > (SELECT avg(x) FROM t)"),
     "correlated": c("subquery", 1, "SELECT k FROM s WHERE v > (SELECT sum(x) FROM t WHERE t.k = s.k)"),
     "correlated count": c("subquery", 0.5, "SELECT k FROM s WHERE v > (SELECT count(x) FROM t WHERE t.k = s.k)"),
+    "any": c("subquery", 0.5, "SELECT k FROM s WHERE k > ANY (SELECT x FROM t WHERE t.k = s.v)"),
+    "all": c("subquery", 0.5, "SELECT k FROM s WHERE k > ALL (SELECT x FROM t WHERE t.k = s.v)"),
+    "row in": c("subquery", 0.4, "SELECT k FROM s WHERE (k, v) IN (SELECT k, x FROM t)"),
+    "row not in": c("subquery", 0.4, "SELECT k FROM s WHERE (k, v) NOT IN (SELECT k, x FROM t)"),
+    "array": c("subquery", 0.3, "SELECT k FROM s WHERE len(ARRAY(SELECT x FROM t WHERE t.k = s.k ORDER BY x)) > 1"),
     # Clauses of an aggregate.
     "having": c("clause", 0.25, "SELECT k FROM t GROUP BY k HAVING count(*) > 1"),
     "filter": c("clause", 0.12, "SELECT k, count(*) FILTER (WHERE x > 1) AS n FROM t GROUP BY k"),
@@ -110,6 +120,7 @@ CONSTRUCTS: dict[str, Construct] = {
     "EMIT FINAL": c("emit_close", 0.7, f"SELECT {TUMBLE} AS w, count(*) AS n FROM s GROUP BY {TUMBLE} EMIT FINAL"),
     "EMIT ON UPDATE": c("emit", 2, f"SELECT {TUMBLE} AS w, count(*) AS n FROM s GROUP BY {TUMBLE} EMIT ON UPDATE"),
     "EMIT CHANGES": c("emit", 1, f"SELECT {TUMBLE} AS w, count(*) AS n FROM s GROUP BY {TUMBLE} EMIT CHANGES"),
+    "EMIT EVERY": c("emit_every", 0.06, "SELECT k, count(*) AS n FROM t GROUP BY k EMIT EVERY INTERVAL '10' SECOND"),
 }
 
 # Aggregates: argument categories; what it gives; whether DuckDB agrees; see generator.Aggregates.

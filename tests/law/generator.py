@@ -17,7 +17,7 @@ from aggregates import Aggregates
 from constructs import CONSTRUCTS, Support
 from exprs import Col, Exprs, col_of, groupable, kind_col, leaf, make
 from script import Script, Step, Table
-from tree import DUCK, SHOT, STREAM, Derived, Expr, Item, Join, Order, Rel, Select, SetQuery, Upstream, Windowed, With, walk
+from tree import DUCK, SHOT, STREAM, Derived, Expr, Item, Join, Lateral, Order, Rel, Select, SetQuery, Upstream, Windowed, With, walk
 from values import COMMON_KINDS, GROUPED, KINDS, ORDERED, VALUE_KINDS
 
 EPOCH = dt.datetime(2026, 1, 1)
@@ -76,6 +76,7 @@ class Event:
     set_column: str = ""
     set_value: str = ""
     upstream: int = -1  # create: which; -1: the stream itself
+    parts: list[Event] = field(default_factory=list)  # transaction: inserts
 
 
 @dataclass
@@ -126,15 +127,20 @@ class Case:
     has_duck: bool
     used: set[str]
     closing: Closing | None = None
+    is_ticking: bool = False  # some stream emits once a period
+    clock_s: int = 0
 
     def script(self) -> Script:
+        self.clock_s = 0
         contents: dict[str, dict[Any, dict[str, str]]] = {t.name: {} for t in self.tables}
         tables = {t.name: t for t in self.tables}
         shot = self.query.sql(SHOT)
-        steps = []
+        steps = [Step("sql", f"SET clock = '{EPOCH.isoformat(sep=' ')}'")] if self.is_ticking else []
         for event in self.events:
             for step in self.steps(event, tables, contents):
-                if self.closing and event.kind != "watermark":
+                if self.is_ticking and event.kind != "tick":
+                    step.expect = "-"
+                elif self.closing and event.kind != "watermark":
                     step.expect = self.closed(shot, list(contents[self.closing.table.name].values()))
                 steps.append(step)
         rows = {name: [f"({', '.join(row.values())})" for row in kept.values()] for name, kept in contents.items()}
@@ -168,6 +174,11 @@ class Case:
             return [Step("recreate", f"CREATE STREAM q AS {self.query.sql(STREAM)} {self.emit}".strip())]
         if event.kind == "watermark":
             return [Step("watermark", event.table, END_MS)]
+        if event.kind == "transaction":
+            texts = [step.text for part in event.parts for step in self.steps(part, tables, contents)]
+            return [Step("transaction", "\n".join(texts))] if texts else []
+        if event.kind == "tick":
+            return self.ticks()
         table = tables[event.table]
         kept = contents[event.table]
         if event.kind == "insert":
@@ -185,6 +196,17 @@ class Case:
             if row[event.column] == event.value:
                 row[event.set_column] = event.set_value
         return [Step("sql", f"UPDATE {table.name} SET {event.set_column} = {event.set_value} WHERE {where}")]
+
+
+    def ticks(self) -> list[Step]:
+        """One period after the other, so that what a stream puts out at the end of one is read by the next stream."""
+        n = len(self.upstreams) + 1
+        steps = []
+        for i in range(n):
+            self.clock_s += 10
+            text = f"SET clock = '{(EPOCH + dt.timedelta(seconds=self.clock_s)).isoformat(sep=' ')}'"
+            steps.append(Step("sql", text, expect="" if i == n - 1 else "-"))
+        return steps
 
 
 class Generator:
@@ -278,15 +300,18 @@ class Generator:
         rng = self.rng
         alias = self.alias()
         if only is None and self.streams and self.flip(0.7):
-            upstream, query = self.streams[-1] if self.flip(0.6) else rng.choice(self.streams)
-            cols = [leaf(c, f"{alias}.{c.name}") for c in query.cols]
-            return Source(Rel(upstream.name, alias, upstream), cols, query.size, query.is_append_only, is_closing=upstream.is_closing or query.is_closing)
+            return self.stream_source(*(self.streams[-1] if self.flip(0.6) else rng.choice(self.streams)), alias)
         table = rng.choice(only or self.tables)
         if self.flip(0.5) and table.name not in self.bare:
             alias = table.name
             self.bare.add(alias)
         cols = [leaf(c, f"{alias}.{c.name}") for c in table.cols()]
         return Source(Rel(table.name, alias), cols, N_ROWS if not table.key else 12, not table.key, table=table)
+
+    def stream_source(self, upstream: Upstream, query: Query, alias: str = "") -> Source:
+        alias = alias or self.alias()
+        cols = [leaf(c, f"{alias}.{c.name}") for c in query.cols]
+        return Source(Rel(upstream.name, alias, upstream), cols, query.size, query.is_append_only, is_closing=upstream.is_closing or query.is_closing)
 
     def equal_pair(self, left: Source, right: Source) -> Expr | None:
         """left.x = right.y, by a column of a small domain where there is one."""
@@ -322,6 +347,12 @@ class Generator:
             if timed:
                 return timed
             kind = "left join"
+        if kind.startswith("lateral"):
+            return self.lateral_join(kind, left)
+        if kind.startswith("natural"):
+            if natural := self.natural_join(kind, left, right, source, size):
+                return natural
+            kind = "inner join"
         if kind.endswith("using"):
             shared = self.shared_names(left, right)
             if shared and size <= MAX_ROWS and isinstance(left.node, (Rel, Derived)) and isinstance(right.node, (Rel, Derived)):
@@ -369,6 +400,46 @@ class Generator:
             source.size = left.size
         return source
 
+    def natural_join(self, kind: str, left: Source, right: Source, source: Source, size: int) -> Source | None:
+        shared = self.shared_names(left, right)
+        both = {c.name for c in left.cols} & {c.name for c in right.cols}
+        is_plain = isinstance(left.node, (Rel, Derived)) and isinstance(right.node, (Rel, Derived))
+        if not shared or set(shared) != both or size > MAX_ROWS or not is_plain:
+            return None
+        word = {"natural join": "NATURAL JOIN", "natural left join": "NATURAL LEFT JOIN", "natural full join": "NATURAL FULL JOIN"}[kind]
+        source.node = Join(word, left.node, right.node)
+        merged = [leaf(c, c.name) for c in left.cols if c.name in both]
+        source.cols = [c for c in source.cols if c.name not in both] + merged
+        source.size = size
+        source.is_append_only &= kind == "natural join"
+        return source
+
+    def lateral_join(self, kind: str, left: Source) -> Source:
+        """Each row of left with a query over a relation that reads the row's columns."""
+        inner = self.relation()
+        names = {c.name for c in inner.cols}
+        outer = replace(left, cols=[c for c in left.cols if "." in c.ref().text or c.name not in names])
+        pair = self.equal_pair(inner, outer)
+        if pair is None or left.size * inner.size // 6 > MAX_ROWS:
+            return left
+        where = make(pair, "{0} AND {1}", pair, self.exprs.condition(inner.cols + outer.cols, 1)) if self.flip(0.3) else pair
+        query = Query(Select([], inner.node, where), [], inner.size // 6 + 1, inner.is_append_only, inner.has_window, inner.can_close, inner.is_closing)
+        shape = self.rng.choice(["plain", "plain", "global", "top_n", "distinct"])
+        {"plain": self.plain, "global": self.group_all, "top_n": self.top_n, "distinct": self.distinct}[shape](query, inner, "lateral")
+        if shape == "plain" and self.flip(0.5):
+            self.add_item(query, self.any_expr(inner.cols + outer.cols, 1))
+        alias = self.alias()
+        cols = left.cols + [leaf(c, f"{alias}.{c.name}") for c in query.cols]
+        for c in cols:
+            c.is_unique = c.is_event = False
+        node = Lateral(query.node, alias)
+        if kind == "lateral join":
+            join = Join("CROSS JOIN", left.node, node)
+        else:
+            join = Join("LEFT JOIN", left.node, node, Expr("TRUE", cat="bool", is_atom=True))
+        return Source(join, cols, max(left.size, left.size * query.size), False, left.has_window or inner.has_window, left.can_close and inner.can_close,
+                      left.is_closing or inner.is_closing)
+
     def settled(self, source: Source) -> Source:
         """A comma binds weaker than what comes next."""
         if isinstance(source.node, Join) and source.node.kind == ",":
@@ -377,9 +448,9 @@ class Generator:
 
     def shared_names(self, left: Source, right: Source) -> list[str]:
         theirs = {c.name: c for c in right.cols}
-        names = [c.name for c in left.cols]
+        names = [c.name for c in left.cols] + [c.name for c in right.cols]
         return [c.name for c in left.cols if c.name in theirs and theirs[c.name].cat == c.cat and c.cat in ORDERED and c.level < 2
-                and names.count(c.name) == 1 and c.bits == theirs[c.name].bits]
+                and names.count(c.name) == 2 and c.bits == theirs[c.name].bits]
 
     def timed_join(self, kind: str, left: Source, right: Source) -> Source | None:
         clocked = [t for t in self.tables if "ts" in t.columns]
@@ -477,6 +548,31 @@ class Generator:
         if kind in ("in", "not in"):
             select = Select([Item(ours, self.name())], inner.node, where)
             return make(like, "({0} " + kind.upper() + " ({1}))", theirs, Expr("{0}", [select], cat="query"))
+        if kind in ("any", "all"):
+            if ours.cat not in ORDERED:
+                return None
+            second = self.equal_pair(inner, outer) if self.flip(0.4) else None
+            on = make(second, "{0} AND {1}", second, where) if second and where else second or where
+            select = Select([Item(ours, self.name())], inner.node, on)
+            op = rng.choice(["<", ">=", "=", "<>", ">"])
+            return make(like, "({0} " + f"{op} {kind.upper()}" + " ({1}))", theirs, Expr("{0}", [select], cat="query"))
+        if kind in ("row in", "row not in"):
+            second = self.equal_pair(inner, outer)
+            assert second
+            select = Select([Item(ours, self.name()), Item(second.args[0], self.name())], inner.node, where)
+            return make(like, "(({0}, {1}) " + kind[4:].upper() + " ({2}))", theirs, second.args[1], Expr("{0}", [select], cat="query"))
+        if kind == "array":
+            known = [c for c in inner.cols if c.cat in ORDERED and c.level < 2]
+            if not known:
+                return None
+            value = rng.choice(known).ref()
+            order = Order(value, self.flip(0.5), rng.choice(["FIRST", "LAST"]))
+            select = Select([Item(value, self.name())], inner.node, make(pair, "{0} AND {1}", pair, where) if where else pair, order=[order])
+            if self.flip(0.3):
+                select.limit = 2
+            array = Expr("ARRAY({0})", [select], cat="array")
+            return make(like, "({0} " + rng.choice(["=", "<>"]) + " {1})", array, Expr("ARRAY({0})", [copy.deepcopy(select)], cat="array")) if self.flip(0.1) \
+                else make(like, "(len({0}) " + rng.choice(["> 1", "= 1", "IS NULL"]) + ")", array)
         if kind in ("exists", "not exists"):
             on = make(pair, "{0} AND {1}", pair, where) if where else pair
             select = Select([Item(Expr("1", is_atom=True), self.name())], inner.node, on)
@@ -752,18 +848,19 @@ class Generator:
 
     def window_query(self) -> Query | None:
         clocked = [t for t in self.tables if "ts" in t.columns]
-        if not clocked:
+        passed_on = [s for s in self.streams if s[1].is_append_only and any(c.name == "ts" and c.is_event for c in s[1].cols)]
+        if not clocked and not passed_on:
             return None
         outer, self.bare = self.bare, set()
-        source = self.relation(clocked)
+        is_stream = bool(passed_on) and (not clocked or self.flip(0.5))
+        source = self.stream_source(*self.rng.choice(passed_on)) if is_stream else self.relation(clocked)
         self.bare = outer
-        kind = self.pick("window")
+        kind = self.pick("window", {"tumble table", "hop table"} if is_stream else set())
         select = Select([], source.node)
-        table = source.table
-        assert table
-        query = Query(select, [], 60, False, True, table.delay_s >= 0)
         alias = source.node.alias
         ts = next(c for c in source.cols if c.name == "ts")
+        can_close = ts.is_event
+        query = Query(select, [], 60, False, True, can_close, source.is_closing)
         slide, size = self.rng.choice([(5, 10), (5, 5), (4, 10), (10, 30), (1, 3)])
         like = Expr("", cat="ts")
         if self.flip(0.3) and kind != "session":
@@ -805,7 +902,7 @@ class Generator:
                 return query
             self.group(query, wide, "group")
             query.has_window = True
-            query.can_close = table.delay_s >= 0 and any(k.text == f"{alias}.window_start" for k in select.groups)
+            query.can_close = can_close and any(k.text == f"{alias}.window_start" for k in select.groups)
             return query
         select.source = Windowed(source.node, template)
         window = make(like, f"{function}({{0}}, {arguments})", ts.ref(), duck=f"{alias}.win_a")
@@ -858,6 +955,8 @@ class Generator:
         if query.has_window and query.can_close and self.flip(0.55) and (emit := self.pick("emit_close")):
             self.lateness_s = self.rng.choice([0, 0, 5, 10]) if emit != "EMIT FINAL" else 0
             return query, emit + (f" ALLOW LATENESS INTERVAL '{self.lateness_s}' SECOND" if self.lateness_s else ""), True
+        if self.may("EMIT EVERY"):
+            return query, "EMIT EVERY INTERVAL '10' SECOND", query.is_closing
         if query.has_window or self.flip(0.1):
             return query, self.pick("emit"), query.is_closing
         return query, "", query.is_closing
@@ -873,7 +972,8 @@ class Generator:
         nodes = [n for root in [query.node, *(u.query for u in upstreams)] for n in walk(root)]
         has_duck = all(n.has_duck for n in nodes if isinstance(n, Expr))
         case = Case(self.seed, self.tables, upstreams, query.node, emit, [], is_closing, has_duck, self.used | self.aggregates.used)
-        if is_closing and query.end and emit and not query.is_closing and query.table and query.table.delay_s >= 0 and "EMIT" in emit:
+        case.is_ticking = any("EVERY" in e for e in [emit, *(u.emit for u in upstreams)])
+        if is_closing and not case.is_ticking and query.end and emit and not query.is_closing and query.table and query.table.delay_s >= 0 and "EMIT" in emit:
             waits = "WINDOW CLOSE" in emit
             if emit.startswith(("EMIT ON WINDOW CLOSE", "EMIT AFTER WATERMARK", "EMIT FINAL")):
                 case.closing = Closing(query.end, self.lateness_s if waits else 0, query.table)
@@ -932,8 +1032,13 @@ class Feed:
                     changed = rng.choice(others)
                     return Event("update", table.name, column=column, value=row[column], set_column=changed, set_value=self.value(table, changed))
                 return Event("delete", table.name, column=column, value=row[column])
-        rows = [{c: self.value(table, c) for c in table.columns} for _ in range(rng.choice([1, 1, 2, 3, 6, 14]))]
-        live.extend(rows)
+        if rng.random() < 0.08:
+            return Event("transaction", parts=[self.insert(rng.choice(self.case.tables)) for _ in range(rng.randrange(1, 4))])
+        return self.insert(table)
+
+    def insert(self, table: GenTable) -> Event:
+        rows = [{c: self.value(table, c) for c in table.columns} for _ in range(self.rng.choice([1, 1, 2, 3, 6, 14]))]
+        self.live[table.name].extend(rows)
         return Event("insert", table.name, rows=rows)
 
     def draw(self) -> list[Event]:
@@ -947,8 +1052,13 @@ class Feed:
         events.insert(last + 1 if rng.random() < 0.8 else rng.randrange(last + 1, len(events) + 1), Event("subscribe"))
         if rng.random() < 0.15:
             events.insert(rng.randrange(events.index(next(e for e in events if e.kind == "subscribe")) + 1, len(events) + 1), Event("recreate"))
+        if case.is_ticking:
+            for _ in range(rng.randrange(4)):
+                events.insert(rng.randrange(events.index(next(e for e in events if e.kind == "subscribe")) + 1, len(events) + 1), Event("tick"))
         if case.is_closing:
             events += [Event("watermark", t.name) for t in case.tables if t.delay_s >= 0]
+        if case.is_ticking:
+            events.append(Event("tick"))
         return events
 
 

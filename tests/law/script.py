@@ -30,6 +30,7 @@ Row = tuple[Any, ...]
 
 UNSUPPORTED = 403
 TOLERANCE = 1e-8
+PLAIN = (int, str, type(None))
 
 
 @dataclass
@@ -41,8 +42,8 @@ class Table:
 
 @dataclass
 class Step:
-    kind: str  # "sql", "create", "subscribe", "recreate", "watermark"
-    text: str
+    kind: str  # "sql", "create", "subscribe", "recreate", "watermark", "transaction"
+    text: str  # of a transaction: an INSERT a line
     millis: int = 0  # of "watermark"; text is the source
     expect: str = ""  # the query that the stream must equal after the step, where that is not the one-shot query; "-": nothing is known yet
 
@@ -88,6 +89,8 @@ class TwoAnswers(Exception):
 
 def canonical(value: Any) -> Any:
     """A value that compares and hashes alike whichever engine it came from."""
+    if type(value) in PLAIN:
+        return value
     if isinstance(value, float):
         return "nan" if math.isnan(value) else value + 0.0
     if isinstance(value, decimal.Decimal):
@@ -256,11 +259,27 @@ class Runner:
                     raise Difference("the stream can't be subscribed to", str(error)) from error
         elif step.kind == "recreate":
             self.recreate(step)
+        elif step.kind == "transaction":
+            self.transaction(step)
         elif step.kind == "watermark":
             with self.conn.writer(step.text) as writer:
                 writer.watermark(step.millis)
         else:
             raise ValueError(step.kind)
+
+    def transaction(self, step: Step) -> None:
+        """Rows of several relations in one step, as values of Python."""
+        try:
+            with self.conn.transaction() as transaction:
+                for line in step.text.split("\n"):
+                    name, values = re.fullmatch(r"INSERT INTO (\w+) VALUES \((.*)\)", line).groups()  # type: ignore[union-attr]
+                    columns = [c for c, _ in next(t for t in self.script.tables if t.name == name).columns]
+                    # A row at a time: a null has no type of its own.
+                    rows = [self.conn.query(f"SELECT {row}").fetchall()[0] for row in values.split("), (")]
+                    transaction.insert(name, [dict(zip(columns, row)) for row in rows])
+        except laminardb.LaminarError as error:
+            kind = " ".join(w for w in str(error).split("\n")[0].split() if w.isalpha())
+            raise Difference(f"a transaction failed: {kind}", str(error)) from error
 
     def recreate(self, step: Step) -> None:
         """The stream is dropped and made again: from what is there."""
@@ -373,6 +392,8 @@ def show(script: Script) -> str:
             lines.append(f"-- subscribe {script.stream}")
         elif step.kind == "recreate":
             lines.append(f"DROP STREAM {script.stream}; {step.text};  -- subscribe {script.stream}")
+        elif step.kind == "transaction":
+            lines.append("-- a transaction:\n" + ";\n".join(step.text.split("\n")) + "; -- its end")
         elif step.kind == "watermark":
             lines.append(f"-- watermark of {step.text}: {step.millis} ms")
         else:

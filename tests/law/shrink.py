@@ -41,7 +41,7 @@ def smallest(case: Case, found: scripts.Difference, fails: Callable[[Case], scri
     is_smaller = True
     while is_smaller and time.monotonic() < end:
         is_smaller = False
-        for changes in (event_changes, row_changes, upstream_changes, tree_changes, value_changes, column_changes):
+        for changes in (event_changes, part_changes, row_changes, upstream_changes, tree_changes, value_changes, column_changes):
             i = 0
             while time.monotonic() < end:
                 smaller = copy.deepcopy(case)
@@ -85,7 +85,7 @@ def event_changes(case: Case) -> Iterator[Change]:
 
 
 def remove_events(case: Case, start: int, size: int) -> bool:
-    needed = ("create", "subscribe", *(("watermark",) if case.is_closing else ()))  # what closes at the end must be closed
+    needed = ("create", "subscribe", "tick", *(("watermark",) if case.is_closing else ()))  # what closes at the end must be closed
     kept = [e for i, e in enumerate(case.events) if not (start <= i < start + size and e.kind not in needed)]
     changed = len(kept) != len(case.events)
     case.events = kept
@@ -97,8 +97,26 @@ def swap(events: list[Event], i: int) -> bool:
     return True
 
 
-def row_changes(case: Case) -> Iterator[Change]:
+def part_changes(case: Case) -> Iterator[Change]:
+    """A transaction becomes its inserts, or has fewer of them."""
     for i, event in enumerate(case.events):
+        for p in range(len(event.parts)):
+            yield lambda c, i=i, p=p: remove(c.events[i].parts, p)  # type: ignore[misc]
+        if event.parts:
+            yield lambda c, i=i: unfold(c, i)  # type: ignore[misc]
+
+
+def unfold(case: Case, i: int) -> bool:
+    case.events[i : i + 1] = case.events[i].parts
+    return True
+
+
+def with_rows(case: Case) -> list[Event]:
+    return [part for event in case.events for part in [event, *event.parts]]
+
+
+def row_changes(case: Case) -> Iterator[Change]:
+    for i, event in enumerate(with_rows(case)):
         for size in (8, 4, 2, 1):
             for start in range(0, len(event.rows), size):
                 if event.kind == "insert" and len(event.rows) > size:
@@ -106,8 +124,9 @@ def row_changes(case: Case) -> Iterator[Change]:
 
 
 def remove_rows(case: Case, i: int, start: int, size: int) -> bool:
-    del case.events[i].rows[start : start + size]
-    return bool(case.events[i].rows)
+    event = with_rows(case)[i]
+    del event.rows[start : start + size]
+    return bool(event.rows)
 
 
 def value_changes(case: Case) -> Iterator[Change]:
@@ -116,14 +135,14 @@ def value_changes(case: Case) -> Iterator[Change]:
         for column, kind in table.columns.items():
             if column in table.key or kind == "id" or kind.startswith("clock"):
                 continue
-            values = {row.get(column, "NULL") for e in case.events if e.table == table.name for row in e.rows}
+            values = {row.get(column, "NULL") for e in with_rows(case) if e.table == table.name for row in e.rows}
             if len(values) > 1:
                 for value in sorted(values, key=len)[:3]:
                     yield lambda c, t=t, column=column, value=value: one_value(c, t, column, value)  # type: ignore[misc]
 
 
 def one_value(case: Case, t: int, column: str, value: str) -> bool:
-    for event in case.events:
+    for event in with_rows(case):
         if event.table == case.tables[t].name:
             for row in event.rows:
                 row[column] = value
@@ -143,7 +162,7 @@ def drop_column(case: Case, t: int, column: str) -> bool:
     del table.columns[column]
     if column == "ts":
         table.delay_s = -1
-    for event in case.events:
+    for event in with_rows(case):
         if event.table == table.name:
             for row in event.rows:
                 row.pop(column, None)
@@ -154,6 +173,8 @@ def drop_table(case: Case, t: int) -> bool:
     name = case.tables[t].name
     del case.tables[t]
     case.events = [e for e in case.events if e.table != name]
+    for event in case.events:
+        event.parts = [p for p in event.parts if p.table != name]
     return True
 
 
@@ -205,7 +226,7 @@ def inline(case: Case, n: int) -> bool:
 
 
 def clear_emit(case: Case) -> bool:
-    if not case.emit or case.is_closing:
+    if not case.emit or case.is_closing or case.is_ticking:
         return False
     case.emit = ""
     return True

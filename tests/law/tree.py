@@ -96,6 +96,15 @@ class Derived:
         yield self, "query"
 
 
+class Lateral(Derived):
+    """A query that reads columns of what stands before it in FROM."""
+
+    __slots__ = ()
+
+    def sql(self, dialect: str) -> str:
+        return "LATERAL " + Derived.sql(self, dialect)
+
+
 @dataclass(slots=True)
 class Join:
     kind: str  # "JOIN", "LEFT JOIN", "CROSS JOIN", "," ...
@@ -133,7 +142,9 @@ class Windowed:
 
     def sql(self, dialect: str) -> str:
         if dialect == DUCK:
-            return f"({self.duck.format(self.rel.name)}) {self.rel.alias}"
+            upstream = self.rel.upstream
+            name = f"({upstream.query.sql(dialect)})" if upstream and upstream.query else self.rel.name
+            return f"({self.duck.format(name)}) {self.rel.alias}"
         return f"{self.ours.format(self.rel.name)} {self.rel.alias}" if self.ours else self.rel.sql(dialect)
 
     def slots(self) -> Iterator[tuple[Any, Any]]:
