@@ -63,7 +63,8 @@ laminar_status window_chain_new(struct window_aggregate *w, const int64_t *start
 {
     struct agg_groups *g = &w->g;
     struct pane *pane = NULL;
-    int64_t start = 0;
+    int64_t start = 0, emitted = window_closed_us(w);
+    bool is_after = w->emit == EMIT_AFTER_WATERMARK && w->lateness_us > 0;
     laminar_status status;
     for (size_t i = 0; i < n; i++) {
         if (!g->is_new[i]) continue;
@@ -72,8 +73,9 @@ laminar_status window_chain_new(struct window_aggregate *w, const int64_t *start
             start = starts[i];
             if ((status = find_pane(w, start, &pane, &is_new, err))) return status;
             if (is_new && !pane_heap_push(&w->evict, start)) return error_oom(err);
-            if (is_new && w->emit == EMIT_AFTER_WATERMARK && w->lateness_us > 0 &&
-                !pane_heap_push(&w->pending, start))
+            /* one that starts late comes out as a change */
+            bool is_emitted = emitted != WATERMARK_NONE && window_end(w, start) <= emitted;
+            if (is_new && is_after && !is_emitted && !pane_heap_push(&w->pending, start))
                 return error_oom(err);
         }
         struct window_head *head = window_head(g->rows[i]);

@@ -15,6 +15,7 @@ PROBE_RELATIONS = [
     "CREATE SOURCE s (id BIGINT, k BIGINT, v BIGINT, d DOUBLE, w VARCHAR, l BIGINT[], ts TIMESTAMP, WATERMARK FOR ts) WITH ('retention' = 'all')",
     "CREATE SOURCE r (k BIGINT, x BIGINT, ts TIMESTAMP, WATERMARK FOR ts) WITH ('retention' = 'all')",
     "CREATE TABLE t (k BIGINT, x BIGINT, name VARCHAR, PRIMARY KEY (k))",
+    "CREATE SOURCE u (k BIGINT, x BIGINT, ts TIMESTAMP, PRIMARY KEY (k), WATERMARK FOR ts)",
 ]
 
 
@@ -33,6 +34,8 @@ HOP = "HOP(ts, INTERVAL '5' SECOND, INTERVAL '10' SECOND)"
 TUMBLE = "TUMBLE(ts, INTERVAL '5' SECOND)"
 
 CONSTRUCTS: dict[str, Construct] = {
+    # Relations.
+    "keyed watermark": c("relation", 0.6, f"SELECT {TUMBLE} AS w, count(*) AS n FROM u GROUP BY {TUMBLE} EMIT ON WINDOW CLOSE"),
     # A query is one of these.
     "plain": c("shape", 4, "SELECT k + 1 AS c FROM s WHERE v > 1"),
     "group": c("shape", 5, "SELECT k, count(*) AS n FROM t GROUP BY k"),
@@ -120,6 +123,7 @@ CONSTRUCTS: dict[str, Construct] = {
     "EMIT FINAL": c("emit_close", 0.7, f"SELECT {TUMBLE} AS w, count(*) AS n FROM s GROUP BY {TUMBLE} EMIT FINAL"),
     "EMIT ON UPDATE": c("emit", 2, f"SELECT {TUMBLE} AS w, count(*) AS n FROM s GROUP BY {TUMBLE} EMIT ON UPDATE"),
     "EMIT CHANGES": c("emit", 1, f"SELECT {TUMBLE} AS w, count(*) AS n FROM s GROUP BY {TUMBLE} EMIT CHANGES"),
+    "LATE DATA TO": c("late", 0.5, f"SELECT {TUMBLE} AS w, count(*) AS n FROM s GROUP BY {TUMBLE} EMIT ON WINDOW CLOSE LATE DATA TO late_rows"),
     "EMIT EVERY": c("emit_every", 0.06, "SELECT k, count(*) AS n FROM t GROUP BY k EMIT EVERY INTERVAL '10' SECOND"),
 }
 

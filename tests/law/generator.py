@@ -103,6 +103,7 @@ class Query:
     can_close: bool = True  # every window in it is over a watermark
     is_closing: bool = False  # a stream that it reads emits at the close
     end: str = ""  # of a window over a relation: its end, by the query's columns
+    is_tumble: bool = False  # each row is in one window
     table: GenTable | None = None  # that relation
 
 
@@ -113,6 +114,7 @@ class Closing:
     end: str
     lateness_s: int
     table: GenTable
+    late: str = ""  # the relation that gets rows that come too late
 
 
 @dataclass
@@ -135,14 +137,17 @@ class Case:
         contents: dict[str, dict[Any, dict[str, str]]] = {t.name: {} for t in self.tables}
         tables = {t.name: t for t in self.tables}
         shot = self.query.sql(SHOT)
+        in_time = self.in_time()
         steps = [Step("sql", f"SET clock = '{EPOCH.isoformat(sep=' ')}'")] if self.is_ticking else []
         for event in self.events:
             for step in self.steps(event, tables, contents):
                 if self.is_ticking and event.kind != "tick":
                     step.expect = "-"
                 elif self.closing and event.kind != "watermark":
-                    step.expect = self.closed(shot, list(contents[self.closing.table.name].values()))
+                    step.expect = self.closed(in_time, list(contents[self.closing.table.name].values()))
                 steps.append(step)
+        if self.closing and self.closing.late:
+            steps[-1].expect = in_time
         rows = {name: [f"({', '.join(row.values())})" for row in kept.values()] for name, kept in contents.items()}
         cells = {name: [list(row.values()) for row in kept.values()] for name, kept in contents.items()}
         over = self.query.sql(STREAM)
@@ -152,6 +157,17 @@ class Case:
             tables=[Table(t.name, t.ddl(), [(c, t.types(c)[1]) for c in t.columns]) for t in self.tables],
             steps=steps, shot=shot, duck=duck, contents=rows, cells=cells,
             over_streams=over if over != shot else "", at_end_only=self.is_closing)
+
+    def in_time(self) -> str:
+        """The one-shot query over the rows that did not come too late."""
+        windowed = getattr(self.query, "source", None)
+        if not self.closing or not self.closing.late or not isinstance(windowed, Windowed):
+            return self.query.sql(SHOT)
+        rel = windowed.rel
+        name, rel.name = rel.name, f"(SELECT * FROM {rel.name} EXCEPT ALL SELECT * FROM {self.closing.late})"
+        text = self.query.sql(SHOT)
+        rel.name = name
+        return text
 
     def closed(self, shot: str, rows: list[dict[str, str]]) -> str:
         closing = self.closing
@@ -274,13 +290,15 @@ class Generator:
             kind = rng.choice(COMMON_KINDS if self.flip(0.75) else VALUE_KINDS)
             columns[f"{kind[0]}{n}"] = kind
         table = GenTable(f"r{i}", "TABLE" if shape == "table" else "SOURCE", columns, key)
-        if self.flip(0.8 if shape == "append" else 0.4):
+        if self.flip(0.8 if shape == "append" else 0.6):
             columns["ts"] = rng.choice(["clock", "clock", "clock_ms"])
             if shape == "append" and self.flip(0.75):
                 table.delay_s = rng.choice([0, 2, 10])
                 table.skew_s = table.delay_s if self.flip(0.7) else 0
             else:
                 table.skew_s = rng.choice([0, 15])
+            if shape == "keyed" and self.may("keyed watermark"):
+                table.delay_s = 3600  # no change comes too late
         return table
 
     # --- FROM
@@ -608,6 +626,8 @@ class Generator:
             self.add_item(query, self.any_expr(source.cols, 2))
         if shape == "plain" and self.flip(0.08) and (sub := self.subquery(source)):
             self.add_item(query, sub)
+            query.is_append_only = False
+            query.is_closing |= source.is_closing
 
     def keys(self, source: Source, most: int) -> list[Expr]:
         keys = []
@@ -907,6 +927,7 @@ class Generator:
         select.source = Windowed(source.node, template)
         window = make(like, f"{function}({{0}}, {arguments})", ts.ref(), duck=f"{alias}.win_a")
         end = make(like, f"{function}_END({{0}}, {arguments})", ts.ref(), duck=f"{alias}.win_b")
+        query.is_tumble = kind.startswith("tumble")
         return self.windowed(query, source, window, end, size, kind == "cumulate")
 
     def windowed(self, query: Query, source: Source, window: Expr, end: Expr, size: int, needs_end: bool) -> Query:
@@ -977,6 +998,11 @@ class Generator:
             waits = "WINDOW CLOSE" in emit
             if emit.startswith(("EMIT ON WINDOW CLOSE", "EMIT AFTER WATERMARK", "EMIT FINAL")):
                 case.closing = Closing(query.end, self.lateness_s if waits else 0, query.table)
+                if query.is_tumble and not query.table.key and self.may("LATE DATA TO"):
+                    case.used.add("LATE DATA TO")
+                    case.closing.late = "late"
+                    case.emit += " LATE DATA TO late"
+                    query.table.skew_s += 15
         case.events = Feed(rng, case).draw()
         return case
 
@@ -1050,7 +1076,7 @@ class Feed:
             events.insert(at, Event("create", upstream=n if n < len(case.upstreams) else -1))
         last = max(i for i, e in enumerate(events) if e.kind == "create")
         events.insert(last + 1 if rng.random() < 0.8 else rng.randrange(last + 1, len(events) + 1), Event("subscribe"))
-        if rng.random() < 0.15:
+        if rng.random() < 0.15 and not (case.closing and case.closing.late):
             events.insert(rng.randrange(events.index(next(e for e in events if e.kind == "subscribe")) + 1, len(events) + 1), Event("recreate"))
         if case.is_ticking:
             for _ in range(rng.randrange(4)):

@@ -194,4 +194,17 @@ SCRIPTS: list[Script] = [
         duck="SELECT k FROM r0 WHERE k NOT IN (SELECT first_value(c) OVER (PARTITION BY c ORDER BY id) AS f FROM (SELECT w, id, k AS c FROM r0) i)",
         contents={"r0": ["(9, -300, 'a')", "(9, NULL, 'a')"]},
     ),
+    Script(
+        "window_that_starts_late_but_allowed",  # it came out when its row did, and once more with the next watermark
+        [Table("r0", "CREATE SOURCE r0 (ts TIMESTAMP, WATERMARK FOR ts) WITH ('retention' = 'all')", [("ts", "TIMESTAMP")])],
+        [
+            Step("create", "CREATE STREAM q AS SELECT TUMBLE(ts, INTERVAL '5' SECOND) AS w, count(*) AS n FROM r0 GROUP BY TUMBLE(ts, INTERVAL '5' SECOND) EMIT AFTER WATERMARK ALLOW LATENESS INTERVAL '5' SECOND"),
+            Step("subscribe", ""),
+            Step("sql", "INSERT INTO r0 VALUES (TIMESTAMP '2025-12-31 23:59:55.005')"),
+            Step("sql", "INSERT INTO r0 VALUES (TIMESTAMP '2025-12-31 23:59:52.006')"),
+            Step("watermark", "r0", 1798761600000),
+        ],
+        "SELECT TUMBLE(ts, INTERVAL '5' SECOND) AS w, count(*) AS n FROM r0 GROUP BY TUMBLE(ts, INTERVAL '5' SECOND)",
+        at_end_only=True,
+    ),
 ]

@@ -360,7 +360,8 @@ class Runner:
             if found := difference(over, shot, ("over streams", "over relations")):
                 raise Difference("the one-shot query over streams differs from the one over relations", found)
         if self.sub is not None:
-            self.compare_snapshot(shot)
+            expect = self.script.steps[-1].expect if self.script.steps else ""
+            self.compare_snapshot(self.shot(expect) if expect not in ("", "-") else shot)
         if self.script.duck:
             try:
                 theirs = bag(duck_answer(self.script))
