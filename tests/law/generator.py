@@ -977,6 +977,7 @@ class Generator:
             self.lateness_s = self.rng.choice([0, 0, 5, 10]) if emit != "EMIT FINAL" else 0
             return query, emit + (f" ALLOW LATENESS INTERVAL '{self.lateness_s}' SECOND" if self.lateness_s else ""), True
         if self.may("EMIT EVERY"):
+            query.cols = [replace(c, is_event=False) for c in query.cols]  # what is held back is behind its watermark
             return query, "EMIT EVERY INTERVAL '10' SECOND", query.is_closing
         if query.has_window or self.flip(0.1):
             return query, self.pick("emit"), query.is_closing
