@@ -38,8 +38,8 @@ class LaminarConfig:
 
     buffer_size: rows that may wait for a step before inserts wait. storage_dir, checkpoint_interval_ms, durability ("sync", "async",
     "off"), wal_segment_bytes, read_only: storage. profile: "embedded", "bare_metal", "durable" or "cluster". workers: threads that run steps.
-    memory_limit: bytes, or text such as "1gb". insert_timeout_ms: how long an insert waits for a full queue. jit: "off", "auto",
-    "always". variables: what ${NAME} in options of connectors stands for.
+    memory_limit: bytes, or text such as "1gb", at which inserts are refused (300) and queries fail. insert_timeout_ms: how long an
+    insert waits for a full queue. jit: "off", "auto", "always". variables: what ${NAME} in options of connectors stands for.
 
     An option that this build does not have is refused by open(), never ignored.
     """

@@ -109,6 +109,7 @@ laminar_status database_open(const char *path, const struct settings *settings,
     if (!(db->path = mem_strdup(path)) || !(db->pool = batch_pool_create()) ||
         !(db->functions = function_library_create()))
         TRY(error_oom(err));
+    memory_limit_changed(db);
     TRY(circuit_create(&db->account, &db->circuit, err));
     TRY(system_install(db, err));
     if (strcmp(path, ":memory:") != 0) TRY(durable_open(db, path, err));

@@ -43,7 +43,9 @@ enum database_state { DB_CREATED, DB_RUNNING, DB_STOPPED, DB_CLOSED };
     X(on_error, WORD, "fail", "what a row error does in a stream: fail, null or skip")                                                                         \
     X(time_zone, TEXT, "UTC", "zone of dates and times without one")                                                                                           \
     X(memory_limit, BYTES, "0",                                                                                                                                \
-      "bytes of state and kept rows at which inserts are refused; 0 = no limit")                                                                               \
+      "bytes of state, kept rows and batches at which inserts are refused and queries fail; 0 = no limit")                                                     \
+    X(memory_wait_ms, MS, "0",                                                                                                                                 \
+      "how long an insert waits for room at memory_limit; 0 = it fails at once")                                                                               \
     X(durability, DURABILITY, "sync",                                                                                                                          \
       "with a storage directory: sync, an insert returns when it is on the disk; async, it can be lost for flush_interval_ms; off, until the next checkpoint") \
     X(flush_interval_ms, MS, "10",                                                                                                                             \
@@ -239,6 +241,23 @@ laminar_status database_start(struct database *db, struct laminar_error *err);
 laminar_status database_shutdown(struct database *db, struct laminar_error *err);
 /* LAMINAR_OK, or LAMINAR_CONNECTION_CLOSED, LAMINAR_SHUTDOWN; LAMINAR_CONNECTION_FAILED in a forked child. */
 laminar_status database_check_open(const struct database *db, struct laminar_error *err) must_check;
+
+/* --- Memory (memory.c) --------------------------------------------------------------------------------------------------------- */
+/* Bytes of state, kept rows, queries and batches. @thread any */
+int64_t memory_used(const struct database *db);
+/* memory_limit was set: the pool keeps less or more. */
+void memory_limit_changed(struct database *db);
+/* Rows may come in: LAMINAR_OK, or LAMINAR_INGESTION_FAILED at the limit, after memory_wait_ms. The caller holds no lock that others need to free memory. */
+laminar_status memory_admit(struct database *db, struct laminar_error *err) must_check;
+/* For step.guard of a query, or of the backfill of a stream, that charges `account`. */
+struct query_memory {
+    struct memory_guard base;
+    struct database *db;
+    int64_t uncounted_bytes; /* of its results: the batch that is being filled */
+    bool is_backfill;
+};
+struct query_memory memory_guard_query(struct database *db, struct mem_account *account,
+                                       bool is_backfill);
 
 /* --- Time (timer.c) ------------------------------------------------------------------------------------------------------------ */
 /* What time it is for this database: the wall clock, or where SET clock put it. */

@@ -144,6 +144,8 @@ struct collector {
     struct rows *rows;
     struct batch_builder *builder;
     size_t batch_rows;
+    struct query_memory *memory;
+    size_t sealed_bytes; /* of the batches so far, which the pool counts */
     bool has_failed;
     struct laminar_error failure;
 };
@@ -178,8 +180,13 @@ static laminar_status collect_chunk(void *ctx, struct step *step, const struct c
                 TRY(batch_builder_append_sel(c->builder, &plain, &i, 1, step->err));
         }
     }
-    if (c->batch_rows && batch_builder_n_rows(c->builder) >= c->batch_rows)
+    if (c->batch_rows && batch_builder_n_rows(c->builder) >= c->batch_rows) {
         TRY(flush(c, step->err));
+        c->sealed_bytes += c->rows->batches[c->rows->n_batches - 1]->bytes;
+    }
+    c->memory->uncounted_bytes = (int64_t)batch_builder_bytes(c->builder);
+    c->memory->base.result_bytes = (int64_t)c->sealed_bytes + c->memory->uncounted_bytes;
+    TRY(step_check(step));
 done:
     return status;
 }
@@ -261,11 +268,13 @@ laminar_status engine_run_plan_into(struct database *db, const struct plan *plan
 {
     laminar_status status = LAMINAR_OK;
     struct mem_account account = {.parent = &db->account};
+    struct query_memory memory = memory_guard_query(db, &account, false);
     struct circuit *circuit = NULL;
     struct circuit_part part = {0};
     struct query_input *inputs = NULL;
     struct op *output;
     struct collector collector = {.rows = out,
+                                  .memory = &memory,
                                   .batch_rows = options->is_single_batch ? 0 : RESULT_BATCH_ROWS};
     struct output_callbacks callbacks = {.on_chunk = collect_chunk,
                                          .on_finish = collect_finish,
@@ -280,7 +289,8 @@ laminar_status engine_run_plan_into(struct database *db, const struct plan *plan
                         .err = err,
                         .sql = options->sql,
                         .sql_size = options->sql_size,
-                        .is_cancelled = options->is_cancelled};
+                        .is_cancelled = options->is_cancelled,
+                        .guard = &memory.base};
     out->schema = options->schema ? schema_ref(options->schema) : plan_schema(plan);
     if (!out->schema) TRY(error_oom(err));
     TRY(batch_builder_create(out->schema, db->pool, &collector.builder, err));

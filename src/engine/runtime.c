@@ -268,6 +268,8 @@ static laminar_status backfill(struct database *db, struct relation_runtime *run
     laminar_status status = LAMINAR_OK;
     struct step step = engine_new_step(db, err);
     step.gives_all = true;
+    struct query_memory memory = memory_guard_query(db, &db->account, true);
+    step.guard = &memory.base;
     for (uint32_t i = 0; i < runtime->part.n_scans; i++) {
         struct relation_runtime *input = runtime->part.relations[i]->runtime;
         if (input->is_derived) {

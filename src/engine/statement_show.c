@@ -473,6 +473,8 @@ static laminar_status set_setting(struct statement_call *call)
         status = settings_set(&db->settings, name, set->is_reset ? NULL : value, call->err);
     if (status == LAMINAR_OK) status = durable_log_setting(db, name, call->err);
     engine_unlock_step(db);
+    if (status == LAMINAR_OK && settings_find(name) == SETTING_ID_memory_limit)
+        memory_limit_changed(db);
     if (status == LAMINAR_OK && settings_find(name) == SETTING_ID_clock) {
         engine_lock_step(db); /* what is due now is done before the statement returns */
         timer_update(db);

@@ -425,20 +425,6 @@ void engine_unlock_step(struct database *db)
     run_rest(db);
 }
 
-static laminar_status check_memory(struct database *db, struct laminar_error *err)
-{
-    int64_t limit = db->settings.number[SETTING_ID_memory_limit];
-    int64_t used = atomic_load_explicit(&db->account.bytes, memory_order_relaxed);
-    if (likely(limit == 0 || used < limit)) return LAMINAR_OK;
-    error_set(err, LAMINAR_INGESTION_FAILED,
-              "the memory limit is reached: %lld of %lld bytes hold state and kept rows",
-              (long long)used, (long long)limit);
-    error_hint(err,
-               "raise memory_limit, keep fewer rows (WITH ('retention' = ...)), or drop streams");
-    if (err) err->is_retriable = true;
-    return LAMINAR_INGESTION_FAILED;
-}
-
 /* Room in the queue for n rows; waits while the step owner drains it. The caller holds queue. */
 static laminar_status wait_queue_room(struct database *db, uint64_t n, struct laminar_error *err)
 {
@@ -588,8 +574,10 @@ static laminar_status submit(struct database *db, struct pending *list, struct l
 static laminar_status insert_list(struct database *db, struct pending *list,
                                   struct laminar_error *err)
 {
-    laminar_status status;
-    TRY(check_memory(db, err));
+    laminar_status status = LAMINAR_OK;
+    bool has_rows = false; /* to take in, not only to take away */
+    for (const struct pending *p = list; p; p = p->next) has_rows |= !p->is_delete;
+    if (has_rows) TRY(memory_admit(db, err));
     if (unlikely(atomic_load_explicit(&db->n_full_subs, memory_order_relaxed) > 0))
         for (const struct pending *p = list; p; p = p->next)
             if (p == list || p->relation != list->relation)

@@ -210,7 +210,7 @@ static void fill_operators(struct database *db, struct rowset *set)
             int64_t rows = 0, bytes = 0;
             for (size_t k = 0; k < op->states.n; k++) {
                 rows += (int64_t)op->states.items[k]->n_rows;
-                bytes += (int64_t)op->states.items[k]->bytes;
+                bytes += (int64_t)state_bytes(op->states.items[k]);
             }
             rowset_text(set, relation->name);
             rowset_int(set, op->index);
@@ -240,6 +240,10 @@ static void fill_metrics(struct database *db, struct rowset *set)
         {"uptime_us", clock_mono_us() - db->opened_us},
         {"state_bytes", atomic_load(&db->account.bytes)},
         {"state_bytes_peak", atomic_load(&db->account.peak_bytes)},
+        {"batch_bytes", batch_pool_bytes(db->pool)},
+        {"batch_free_bytes", (int64_t)batch_pool_free_bytes(db->pool)},
+        {"memory_bytes", memory_used(db)},
+        {"memory_limit", db->settings.number[SETTING_ID_memory_limit]},
         {"queued_rows", (int64_t)atomic_load(&db->queue_rows)},
     };
     for (size_t i = 0; i < ARRAY_LENGTH(metrics); i++) {

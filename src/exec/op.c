@@ -55,11 +55,22 @@ struct eval_env step_eval_env(const struct step *step)
 
 void op_mark(struct op *op) { circuit_mark(op->circuit, op->index); }
 
+static laminar_status check_guard(const struct step *step)
+{
+    struct memory_guard *guard = step->guard;
+    if (likely(atomic_load_explicit(&((struct mem_account *)(uintptr_t)guard->account)->bytes,
+                                    memory_order_relaxed) +
+                   guard->result_bytes <
+               guard->free_bytes))
+        return LAMINAR_OK;
+    return guard->check(guard, step->err);
+}
+
 laminar_status step_check(const struct step *step)
 {
     if (likely(!step->is_cancelled ||
                !atomic_load_explicit(step->is_cancelled, memory_order_relaxed)))
-        return LAMINAR_OK;
+        return step->guard ? check_guard(step) : LAMINAR_OK;
     return error_set(step->err, LAMINAR_QUERY_CANCELLED, "the query was cancelled");
 }
 
@@ -67,6 +78,10 @@ laminar_status op_emit(struct op *op, struct step *step, const struct chunk *chu
 {
     assert(chunk->n_rows <= CHUNK_ROWS && chunk->n_cols == op->n_cols);
     if (chunk->n_rows == 0) return LAMINAR_OK;
+    if (unlikely(step->guard != NULL)) {
+        laminar_status status = check_guard(step);
+        if (status != LAMINAR_OK) return status;
+    }
     op->rows_out += chunk->n_rows;
     for (size_t i = 0; i < op->outputs.n; i++) {
         struct op *to = op->outputs.items[i].to;

@@ -28,6 +28,14 @@ struct step_profile {
     int64_t since_us;
 };
 
+/* Stops what may be stopped, a query or a backfill, when memory is short: asked between chunks, once `account` and its results hold free_bytes. */
+struct memory_guard {
+    const struct mem_account *account;
+    int64_t result_bytes;
+    int64_t free_bytes;
+    laminar_status (*check)(struct memory_guard *guard, struct laminar_error *err);
+};
+
 struct step {
     uint64_t number;
     int64_t time_us; /* wall clock */
@@ -44,6 +52,7 @@ struct step {
     size_t sql_size;
     /* one-shot queries: set from another thread. NULL: nobody can */
     const _Atomic bool *is_cancelled;
+    struct memory_guard *guard; /* NULL: the step isn't stopped */
 };
 
 /* Operators that hold changes back give them out in this step, whatever the time. */
@@ -51,7 +60,7 @@ static inline bool step_gives_all(const struct step *step)
 {
     return step->is_last || step->gives_all;
 }
-/* LAMINAR_QUERY_CANCELLED once the query was cancelled. For loops that can make many rows out of one chunk. */
+/* LAMINAR_QUERY_CANCELLED once the query was cancelled; LAMINAR_QUERY_FAILED when its guard says so. For loops that can make many rows out of one chunk. */
 laminar_status step_check(const struct step *step);
 
 struct op_class {

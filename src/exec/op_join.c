@@ -333,7 +333,8 @@ static void join_explain(const struct op *op, struct strbuf *out)
     for (uint32_t port = 0; port < 2; port++) {
         if (!join->sides[port].map) continue;
         const struct state *state = &join->sides[port].map->rows.state;
-        strbuf_printf(out, ", %s %zu rows %zu bytes", state->name, state->n_rows, state->bytes);
+        strbuf_printf(out, ", %s %zu rows %zu bytes", state->name, state->n_rows,
+                      state_bytes(state));
     }
 }
 

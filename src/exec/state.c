@@ -12,6 +12,10 @@ laminar_status state_write(struct state_snapshot *snapshot, struct state_sink *s
 {
     return snapshot->cls->write(snapshot, sink, err);
 }
+size_t state_bytes(const struct state *state)
+{
+    return state->cls->bytes ? state->cls->bytes(state) : state->bytes;
+}
 void state_release(struct state_snapshot *snapshot)
 {
     if (snapshot) snapshot->cls->release(snapshot);

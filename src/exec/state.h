@@ -48,6 +48,8 @@ struct state_class {
     void (*clear)(struct state *state);
     void (*free)(struct state *state);
     bool (*check)(const struct state *state); /* walks it and tests all invariants, for tests */
+    /* pages, heap and indexes; NULL: state->bytes says all */
+    size_t (*bytes)(const struct state *state);
 };
 /* Head of every state table. */
 struct state {
@@ -63,6 +65,8 @@ laminar_status state_freeze(struct state *state, struct state_snapshot **out,
 laminar_status state_write(struct state_snapshot *snapshot, struct state_sink *sink,
                            struct laminar_error *err) must_check;
 void state_release(struct state_snapshot *snapshot);
+/* What it holds of its account, snapshots left aside. */
+size_t state_bytes(const struct state *state);
 laminar_status state_restore(struct state *state, struct state_source *source,
                              struct laminar_error *err) must_check;
 

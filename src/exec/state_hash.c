@@ -180,6 +180,14 @@ static void table_free(struct state *state)
     mem_free(t);
 }
 
+static size_t table_bytes(const struct state *state)
+{
+    const struct state_hash *t = (const struct state_hash *)state;
+    size_t page = sizeof(struct state_page) +
+                  ((size_t)t->layout->row_bytes << t->layout->page_shift);
+    return t->base.bytes + t->n_pages * page + t->core->held_bytes;
+}
+
 const struct state_class state_hash_class = {
     .name = "hash",
     .freeze = state_hash_freeze,
@@ -189,6 +197,7 @@ const struct state_class state_hash_class = {
     .clear = state_hash_clear,
     .free = table_free,
     .check = state_hash_check,
+    .bytes = table_bytes,
 };
 
 /* --- Growth --------------------------------------------------------------------------------------------------------------------------- */

@@ -183,6 +183,7 @@ static void drop_first_run(struct state_log *log)
 {
     struct log_run *run = run_at(log, 0);
     account(log, -(int64_t)run->bytes);
+    batch_count_elsewhere(run->batch, false);
     bool is_ours = run->batch->holder && run->batch->holder->release == tail_release;
     /* pairs with batch_unref by a reader */
     if (is_ours && !log->spare &&
@@ -325,6 +326,7 @@ laminar_status state_log_append(struct state_log *log, struct batch *batch,
     TRY(push_run(log, (struct log_run){batch, log->tail_first, time_us, batch->bytes}, err));
     batch_ref(batch);
     account(log, (int64_t)batch->bytes);
+    batch_count_elsewhere(batch, true);
     log->tail_first += batch->n_rows;
     retain(log, time_us);
 done:

@@ -16,14 +16,19 @@ static uint32_t hash32(uint64_t hash) { return (uint32_t)(hash >> 32); }
 
 /* --- Tables ------------------------------------------------------------------------------------------------------------------------------ */
 
-static void table_charge(struct state_multimap *map, int64_t entries)
+static void table_charge(struct state_multimap *map, const struct multimap_table *table,
+                         int64_t entries)
 {
-    mem_account_add(map->rows.state.account, entries * (int64_t)sizeof(struct multimap_entry));
+    bool has_weights = table == &map->groups && map->group_weights;
+    int64_t bytes = entries * (int64_t)(sizeof(struct multimap_entry) + (has_weights ? 8 : 0));
+    map->rows.index_bytes = (size_t)((int64_t)map->rows.index_bytes + bytes);
+    map->rows.state.bytes = (size_t)((int64_t)map->rows.state.bytes + bytes);
+    mem_account_add(map->rows.state.account, bytes);
 }
 
 static void table_free(struct state_multimap *map, struct multimap_table *table)
 {
-    table_charge(map, -(int64_t)table->capacity);
+    table_charge(map, table, -(int64_t)table->capacity);
     mem_free(table->entries);
     *table = (struct multimap_table){0};
 }
@@ -64,7 +69,7 @@ static never_inline laminar_status table_grow(struct state_multimap *map,
     }
     table_free(map, table);
     *table = grown;
-    table_charge(map, (int64_t)grown.capacity);
+    table_charge(map, table, (int64_t)grown.capacity);
     if (weights) {
         mem_free(*weights);
         *weights = grown_weights;

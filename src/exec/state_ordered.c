@@ -720,6 +720,11 @@ static bool ordered_check(const struct state *state)
     return n_rows == t->base.n_rows;
 }
 
+static size_t ordered_bytes(const struct state *state)
+{
+    return ((const struct state_ordered *)state)->core->held_bytes;
+}
+
 static const struct state_class ordered_class = {
     .name = "ordered",
     .freeze = ordered_freeze,
@@ -729,4 +734,5 @@ static const struct state_class ordered_class = {
     .clear = ordered_clear,
     .free = ordered_free,
     .check = ordered_check,
+    .bytes = ordered_bytes,
 };

@@ -166,7 +166,7 @@ void state_rows_count_bytes(struct state_rows *rows)
 {
     size_t page_bytes = sizeof(struct state_page) +
                         ((size_t)rows->layout.row_bytes << rows->page_shift) + links_bytes(rows);
-    rows->state.bytes = rows->n_pages * page_bytes + rows->core->held_bytes;
+    rows->state.bytes = rows->n_pages * page_bytes + rows->core->held_bytes + rows->index_bytes;
 }
 
 /* --- Pages and slots --------------------------------------------------------------------------------------------------------------------- */

@@ -65,6 +65,7 @@ struct state_rows {
     size_t n_heavy;    /* rows whose weight isn't 1 */
     size_t n_negative; /* rows whose weight is below 0: only within a step */
     int64_t weight_sum;
+    size_t index_bytes;    /* of what the owner derives, where it is charged to the account */
     struct strbuf scratch; /* encoded values */
 };
 

@@ -107,7 +107,7 @@ size_t store_n_rows(const struct store *store)
 }
 size_t store_bytes(const struct store *store)
 {
-    return store->log ? state_log_base(store->log)->bytes : store->map->rows.state.bytes;
+    return state_bytes(store->log ? state_log_base(store->log) : &store->map->rows.state);
 }
 
 /* --- Writing ----------------------------------------------------------------------------------------------------------------------------- */

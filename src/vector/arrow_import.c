@@ -484,7 +484,7 @@ laminar_status arrow_import_batch_with(const struct ArrowSchema *arrow_schema,
     body->array = *array;
     array->release = NULL; /* moved */
     batch_body_seal_vectors(body, root.n, false);
-    body->batch.bytes += in.borrowed_bytes;
+    batch_body_borrows(body, in.borrowed_bytes);
     *out = &body->batch;
     body = NULL;
 done:

@@ -1,7 +1,7 @@
 /* batch.c - batches, their pool, and the builder that collects chunks: see vector.h and batch_body.h.
  *
  * The pool is a small hash table of free lists, keyed by schema layout and size class (a power of four of rows), behind one mutex that
- * is held for a few pointer writes. It is bounded in bytes and bodies; when full, bodies of other lists make room, in turn, so that
+ * is held for a few pointer writes. It counts the bytes of all its bodies, once a batch, for memory limits. It is bounded in bytes and bodies; when full, bodies of other lists make room, in turn, so that
  * streams which are gone don't hold memory for ever.
  * A builder fills one body; when a few rows came out in a body grown for many, they are copied into a small one, so that
  * what a batch keeps alive is in proportion to its rows. */
@@ -24,8 +24,11 @@ struct batch_pool {
     size_t n_free;
     size_t free_bytes;
     size_t n_out; /* bodies that will come back */
+    size_t free_bytes_max;
     unsigned evict_next;
     bool is_closed; /* freed by its owner; lives on until the last body is back */
+    /* of all bodies, in use or free, but for those that somebody else counts (batch_count_elsewhere) */
+    _Atomic int64_t bytes;
 };
 
 /* --- Batches ----------------------------------------------------------------------------------------------------------------- */
@@ -81,8 +84,19 @@ static unsigned list_of(const struct schema *schema, unsigned class)
 struct batch_pool *batch_pool_create(void)
 {
     struct batch_pool *pool = mem_calloc(1, sizeof *pool);
-    if (pool) mutex_init(&pool->lock);
+    if (!pool) return NULL;
+    mutex_init(&pool->lock);
+    pool->free_bytes_max = POOL_BYTES_MAX;
     return pool;
+}
+
+/* What the pool counts of the body becomes `bytes`. A recycled body of unchanged size costs nothing. */
+static void body_count(struct batch_body *body, struct batch_pool *pool, size_t bytes)
+{
+    if (!pool || body->counted_bytes == bytes) return;
+    atomic_fetch_add_explicit(&pool->bytes, (int64_t)bytes - (int64_t)body->counted_bytes,
+                              memory_order_relaxed);
+    body->counted_bytes = bytes;
 }
 
 static void body_free(struct batch_body *body)
@@ -93,10 +107,12 @@ static void body_free(struct batch_body *body)
     mem_free(body);
 }
 
-static void bodies_free(struct batch_body *body)
+/* Free bodies of the pool. */
+static void bodies_free(struct batch_pool *pool, struct batch_body *body)
 {
     for (struct batch_body *next; body; body = next) {
         next = body->next_free;
+        body_count(body, pool, 0);
         body_free(body);
     }
 }
@@ -114,12 +130,52 @@ void batch_pool_free(struct batch_pool *pool)
     pool->is_closed = true;
     bool is_last = pool->n_out == 0;
     for (unsigned i = 0; i < POOL_LISTS; i++) {
-        bodies_free(pool->lists[i]);
+        bodies_free(pool, pool->lists[i]);
         pool->lists[i] = NULL;
     }
-    pool->n_free = 0;
+    pool->n_free = pool->free_bytes = 0;
     mutex_unlock(&pool->lock);
     if (is_last) pool_destroy(pool);
+}
+
+int64_t batch_pool_bytes(const struct batch_pool *pool)
+{
+    return atomic_load_explicit(&((struct batch_pool *)(uintptr_t)pool)->bytes,
+                                memory_order_relaxed);
+}
+
+size_t batch_pool_free_bytes(struct batch_pool *pool)
+{
+    mutex_lock(&pool->lock);
+    size_t bytes = pool->free_bytes;
+    mutex_unlock(&pool->lock);
+    return bytes;
+}
+
+void batch_pool_trim(struct batch_pool *pool, size_t free_bytes_max)
+{
+    struct batch_body *dropped = NULL;
+    mutex_lock(&pool->lock);
+    for (unsigned i = 0; i < POOL_LISTS; i++) {
+        while (pool->lists[i] && pool->free_bytes > free_bytes_max) {
+            struct batch_body *victim = pool->lists[i];
+            pool->lists[i] = victim->next_free;
+            pool->n_free--;
+            pool->free_bytes -= victim->bytes;
+            victim->next_free = dropped;
+            dropped = victim;
+        }
+    }
+    mutex_unlock(&pool->lock);
+    bodies_free(pool, dropped);
+}
+
+void batch_pool_set_max(struct batch_pool *pool, size_t free_bytes_max)
+{
+    mutex_lock(&pool->lock);
+    pool->free_bytes_max = free_bytes_max < POOL_BYTES_MAX ? free_bytes_max : POOL_BYTES_MAX;
+    mutex_unlock(&pool->lock);
+    batch_pool_trim(pool, free_bytes_max);
 }
 
 static struct batch_body *list_take(struct batch_pool *pool, const struct schema *schema,
@@ -158,7 +214,8 @@ static struct batch_body *pool_evict(struct batch_pool *pool, const struct batch
 {
     struct batch_body *evicted = NULL;
     for (unsigned tries = 0; tries < POOL_LISTS; tries++) {
-        while (pool->n_free >= POOL_BODIES_MAX || pool->free_bytes + body->bytes > POOL_BYTES_MAX) {
+        while (pool->n_free >= POOL_BODIES_MAX ||
+               pool->free_bytes + body->bytes > pool->free_bytes_max) {
             unsigned list = pool->evict_next % POOL_LISTS;
             struct batch_body *victim = pool->lists[list];
             if (!victim || list == keep) break;
@@ -181,12 +238,12 @@ static void pool_push(struct batch_pool *pool, struct batch_body *body)
     mutex_lock(&pool->lock);
     pool->n_out--;
     bool is_last = pool->is_closed && pool->n_out == 0;
-    bool is_kept = !pool->is_closed && body->bytes <= POOL_BYTES_MAX / 4;
+    bool is_kept = !pool->is_closed && body->bytes <= pool->free_bytes_max / 4;
     if (is_kept && unlikely(pool->n_free >= POOL_BODIES_MAX ||
-                            pool->free_bytes + body->bytes > POOL_BYTES_MAX)) {
+                            pool->free_bytes + body->bytes > pool->free_bytes_max)) {
         dropped = pool_evict(pool, body, list);
         is_kept = pool->n_free < POOL_BODIES_MAX &&
-                  pool->free_bytes + body->bytes <= POOL_BYTES_MAX;
+                  pool->free_bytes + body->bytes <= pool->free_bytes_max;
     }
     if (is_kept) {
         body->next_free = pool->lists[list];
@@ -195,8 +252,11 @@ static void pool_push(struct batch_pool *pool, struct batch_body *body)
         pool->free_bytes += body->bytes;
     }
     mutex_unlock(&pool->lock);
-    bodies_free(dropped);
-    if (!is_kept) body_free(body);
+    bodies_free(pool, dropped);
+    if (!is_kept) {
+        body_count(body, pool, 0);
+        body_free(body);
+    }
     if (is_last) pool_destroy(pool);
 }
 
@@ -273,6 +333,7 @@ void batch_body_give_back(struct batch_body *body)
     if (!body) return;
     struct schema *schema = body->batch.schema;
     if (!body->is_sealed) body_measure(body);
+    body_count(body, body->pool, body->bytes);
     for (uint32_t i = 0; i < schema->n_columns; i++) column_clear(&body->columns[i]);
     if (body->array.release) body->array.release(&body->array);
     body->array.release = NULL;
@@ -289,6 +350,7 @@ void batch_body_seal_vectors(struct batch_body *body, size_t n_rows, bool has_we
     struct schema *schema = body->batch.schema;
     if (n_rows > body->rows_high) body->rows_high = n_rows;
     body_measure(body);
+    body_count(body, body->pool, body->bytes);
     body->is_sealed = true;
     body->batch = (struct batch){
         .refs = 1,
@@ -300,6 +362,22 @@ void batch_body_seal_vectors(struct batch_body *body, size_t n_rows, bool has_we
         .bytes = body->bytes,
         .holder = &body->holder,
     };
+}
+
+void batch_body_borrows(struct batch_body *body, size_t bytes)
+{
+    body->batch.bytes += bytes;
+    body_count(body, body->pool, body->batch.bytes);
+}
+
+void batch_count_elsewhere(const struct batch *batch, bool is_elsewhere)
+{
+    if (!batch->holder || batch->holder->release != body_release) return;
+    struct batch_pool *pool = CONTAINER_OF(batch->holder, struct batch_body, holder)->pool;
+    if (!pool) return;
+    atomic_fetch_add_explicit(&pool->bytes,
+                              is_elsewhere ? -(int64_t)batch->bytes : (int64_t)batch->bytes,
+                              memory_order_relaxed);
 }
 
 void batch_body_seal(struct batch_body *body, size_t n_rows, bool has_weights)
@@ -354,6 +432,14 @@ void batch_builder_free(struct batch_builder *builder)
 }
 
 size_t batch_builder_n_rows(const struct batch_builder *builder) { return builder->n_rows; }
+
+size_t batch_builder_bytes(const struct batch_builder *builder)
+{
+    size_t bytes = 0;
+    for (uint32_t i = 0; builder->body && i < builder->schema->n_columns; i++)
+        bytes += column_bytes(&builder->body->columns[i]);
+    return bytes;
+}
 
 void batch_builder_clear(struct batch_builder *builder)
 {

@@ -14,9 +14,10 @@ struct batch_body {
     struct batch_holder holder;
     struct batch_pool *pool; /* may be NULL */
     struct batch_body *next_free;
-    size_t rows_high; /* most rows it ever held: its size class */
-    size_t bytes;     /* held by the columns and weights, measured when the batch was sealed */
-    bool is_sealed;   /* handed out as a batch */
+    size_t rows_high;     /* most rows it ever held: its size class */
+    size_t bytes;         /* held by the columns and weights, measured when the batch was sealed */
+    size_t counted_bytes; /* by the pool: the same and what is borrowed */
+    bool is_sealed;       /* handed out as a batch */
     struct column *columns; /* schema->n_columns */
     struct vector *vectors; /* the same number: batch.cols */
     int64_t *weights;
@@ -32,6 +33,8 @@ laminar_status batch_body_take(struct batch_pool *pool, struct schema *schema, s
 void batch_body_seal(struct batch_body *body, size_t n_rows, bool has_weights);
 /* The same, but body->vectors were set by the caller (import). */
 void batch_body_seal_vectors(struct batch_body *body, size_t n_rows, bool has_weights);
+/* The sealed batch keeps so many bytes alive that aren't its own. */
+void batch_body_borrows(struct batch_body *body, size_t bytes);
 /* Back to the pool, or freed. Releases `array` and `base`. */
 void batch_body_give_back(struct batch_body *body);
 /* Room for n weights in all. */

@@ -205,6 +205,15 @@ struct chunk batch_chunk(const struct batch *batch, size_t offset, struct vector
 struct batch_pool; /* thread-safe free list of slabs, bounded */
 struct batch_pool *batch_pool_create(void);
 void batch_pool_free(struct batch_pool *pool); /* batches still out stay valid */
+/* Bytes of all its batches, in use or waiting for their next use, as they were when they were finished. @thread any, as all four */
+int64_t batch_pool_bytes(const struct batch_pool *pool);
+/* those that wait for their next use */
+size_t batch_pool_free_bytes(struct batch_pool *pool);
+/* Gives memory of free batches back until no more than that is left; set_max: now and from now on. */
+void batch_pool_trim(struct batch_pool *pool, size_t free_bytes_max);
+void batch_pool_set_max(struct batch_pool *pool, size_t free_bytes_max);
+/* A holder of the batch counts its bytes itself (true), and does no more (false), so that they aren't counted twice. */
+void batch_count_elsewhere(const struct batch *batch, bool is_elsewhere);
 
 struct batch_builder;
 /* `schema` is referenced. */
@@ -226,6 +235,7 @@ laminar_status batch_builder_added(struct batch_builder *builder, size_t n,
                                    struct laminar_error *err) must_check;
 void batch_builder_undo(struct batch_builder *builder);
 size_t batch_builder_n_rows(const struct batch_builder *builder);
+size_t batch_builder_bytes(const struct batch_builder *builder); /* of the columns so far */
 /* The rows so far as a batch (refs = 1); the builder is empty again. */
 laminar_status batch_builder_finish(struct batch_builder *builder, struct batch **out,
                                     struct laminar_error *err) must_check;

@@ -1,0 +1,302 @@
+/* test_api_memory.c - what a database says that it holds is what it takes from the heap, and memory_limit: inserts are refused before they have changed
+ * anything, or wait; what takes away always passes; queries and backfills fail; and all goes on when there is room again. */
+#include "api_test.h"
+#include <malloc.h>
+#include <pthread.h>
+#include <unistd.h>
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define HAS_HEAP_SIZES 0
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define HAS_HEAP_SIZES 0
+#endif
+#endif
+#if !defined(HAS_HEAP_SIZES)
+#define HAS_HEAP_SIZES 1
+#endif
+
+#define MEMORY_NOW "SELECT value FROM system.metrics WHERE name = 'memory_bytes'"
+
+static void runf(laminar_db *db, const char *format, ...)
+{
+    char sql[512];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(sql, sizeof sql, format, args);
+    va_end(args);
+    run(db, sql);
+}
+
+/* Rows [from, from + n) with a key each. */
+static laminar_status insert(laminar_db *db, long long from, int n, laminar_error *err)
+{
+    char sql[256];
+    snprintf(sql, sizeof sql,
+             "INSERT INTO s SELECT i, i, 'text of row number ' || CAST(i AS VARCHAR) FROM "
+             "generate_series(%lld, %lld) AS g(i)",
+             from, from + n - 1);
+    return laminar_execute(db, sql, NULL, err);
+}
+
+/* --- Counting -------------------------------------------------------------------------------------------------------------------- */
+
+static void expect_counted(const char *source, const char *more, const char *name)
+{
+    laminar_error err = LAMINAR_ERROR_INIT;
+    laminar_db *db = open_db();
+    run(db, source);
+    if (more) run(db, more);
+    if (insert(db, 0, 10, &err)) fail_msg("%s", err.message);
+    struct mallinfo2 before = mallinfo2();
+    int64_t counted = number_of(db, MEMORY_NOW);
+    for (int i = 1; i <= 25; i++)
+        if (insert(db, i * 8000, 8000, &err)) fail_msg("%s", err.message);
+    struct mallinfo2 after = mallinfo2();
+    counted = number_of(db, MEMORY_NOW) - counted;
+    int64_t heap = (int64_t)(after.uordblks + after.hblkhd) -
+                   (int64_t)(before.uordblks + before.hblkhd);
+    assert_true(counted > 4 << 20);
+    if (HAS_HEAP_SIZES && (counted < heap * 85 / 100 || counted > heap * 115 / 100))
+        fail_msg("%s: %lld bytes counted, %lld taken from the heap", name, (long long)counted,
+                 (long long)heap);
+    laminar_db_free(db);
+}
+
+#define APPEND_SOURCE                                                                              \
+    "CREATE SOURCE s (id BIGINT, k BIGINT, t VARCHAR) WITH ('retention' = '10 rows')"
+
+static void test_counts(void **state)
+{
+    (void)state;
+    expect_counted("CREATE SOURCE s (id BIGINT, k BIGINT, t VARCHAR) WITH ('retention' = 'all')",
+                   NULL, "kept rows");
+    expect_counted("CREATE TABLE s (id BIGINT PRIMARY KEY, k BIGINT, t VARCHAR)", NULL, "table");
+    expect_counted("CREATE TABLE s (id BIGINT, k BIGINT, t VARCHAR)", NULL, "bag");
+    expect_counted(APPEND_SOURCE,
+                   "CREATE STREAM x AS SELECT k, count(*) AS n, sum(id) AS s FROM s GROUP BY k",
+                   "groups");
+    expect_counted(APPEND_SOURCE,
+                   "CREATE STREAM x AS SELECT t, count(*) AS n, min(id) AS m FROM s GROUP BY t",
+                   "groups by text");
+    expect_counted(APPEND_SOURCE,
+                   "CREATE STREAM x AS SELECT a.id, b.t FROM s AS a JOIN s AS b ON a.k = b.k + 1 "
+                   "WHERE a.id < 0",
+                   "join");
+    expect_counted(APPEND_SOURCE, "CREATE STREAM x AS SELECT DISTINCT t FROM s", "distinct");
+}
+
+static void test_operators_add_up(void **state)
+{
+    (void)state;
+    laminar_error err = LAMINAR_ERROR_INIT;
+    laminar_db *db = open_db();
+    run(db, APPEND_SOURCE);
+    int64_t before = number_of(db, "SELECT value FROM system.metrics WHERE name = 'state_bytes'");
+    run(db, "CREATE STREAM x AS SELECT k, count(*) AS n FROM s GROUP BY k");
+    for (int i = 0; i < 10; i++)
+        if (insert(db, i * 10000, 10000, &err)) fail_msg("%s", err.message);
+    int64_t state_bytes = number_of(db,
+                                    "SELECT value FROM system.metrics WHERE name = 'state_bytes'");
+    int64_t by_operator = number_of(
+        db, "SELECT CAST(sum(state_bytes) AS BIGINT) FROM system.operators");
+    assert_true(by_operator > 100000 * 24);
+    assert_true(by_operator <= state_bytes);
+    /* the rest: the rows that the source keeps */
+    assert_true(state_bytes - by_operator < (1 << 20) + before);
+    laminar_db_free(db);
+}
+
+/* The pool's free batches count, and go first. */
+static void test_pool_makes_room(void **state)
+{
+    (void)state;
+    laminar_error err = LAMINAR_ERROR_INIT;
+    laminar_db *db = open_db();
+    run(db, "CREATE SOURCE s (id BIGINT, k BIGINT, t VARCHAR) WITH ('retention' = 'none')");
+    if (insert(db, 0, 200000, &err)) fail_msg("%s", err.message);
+    const char *is_free = "SELECT value FROM system.metrics WHERE name = 'batch_free_bytes'";
+    int64_t free_bytes = number_of(db, is_free);
+    assert_true(free_bytes > 4 << 20);
+    assert_true(number_of(db, MEMORY_NOW) >= free_bytes);
+    run(db, "SET memory_limit = '8mb'");
+    assert_true(number_of(db, is_free) <= 1 << 20);
+    for (int i = 0; i < 20; i++)
+        if (insert(db, i, 20000, &err)) fail_msg("%s", err.message);
+    assert_true(number_of(db, is_free) <= 1 << 20);
+    run(db, "SET memory_limit = '0'");
+    if (insert(db, 0, 200000, &err)) fail_msg("%s", err.message);
+    assert_true(number_of(db, is_free) > 4 << 20);
+    laminar_db_free(db);
+}
+
+/* --- The limit --------------------------------------------------------------------------------------------------------------------- */
+
+/* Inserts until one is refused; returns how many rows went in. */
+static long long fill(laminar_db *db, laminar_error *err)
+{
+    for (long long i = 0; i < 1000; i++) {
+        *err = (laminar_error)LAMINAR_ERROR_INIT;
+        if (insert(db, i * 2000, 2000, err)) return i * 2000;
+    }
+    fail_msg("the limit was never reached");
+    return 0;
+}
+
+static void test_insert_is_refused(void **state)
+{
+    (void)state;
+    laminar_error err;
+    laminar_db *db = open_db();
+    run(db, "SET memory_limit = '16mb'");
+    run(db, APPEND_SOURCE);
+    run(db, "CREATE STREAM x AS SELECT k, count(*) AS n, sum(id) AS s FROM s GROUP BY k");
+    long long n = fill(db, &err);
+    assert_int_equal(err.code, LAMINAR_INGESTION_FAILED);
+    assert_true(err.is_retriable);
+    if (!strstr(err.message, "memory limit") || !strstr(err.hint, "memory_wait_ms"))
+        fail_msg("%s; %s", err.message, err.hint);
+    /* what was accepted is there, and nothing else; small queries still run */
+    char expected[64];
+    snprintf(expected, sizeof expected, "%lld,%lld", n, n);
+    expect_rows(db, "SELECT count(*), CAST(sum(n) AS BIGINT) FROM x", expected);
+    int64_t used = number_of(db, MEMORY_NOW);
+    assert_true(used >= 12 << 20 && used < 24 << 20);
+    assert_int_equal(insert(db, 0, 2000, &err), LAMINAR_INGESTION_FAILED);
+    expect_rows(db, "SELECT count(*), CAST(sum(n) AS BIGINT) FROM x", expected);
+    run(db, "SET memory_limit = '64mb'");
+    assert_int_equal(insert(db, 0, 10, &err), LAMINAR_OK);
+    expect_rows(db, "SELECT n FROM x WHERE k = 3", "2");
+    run(db, "SET memory_limit = '1mb'");
+    run(db, "DROP STREAM x");
+    run(db, "SET memory_limit = '8mb'");
+    assert_int_equal(insert(db, 0, 10, &err), LAMINAR_OK);
+    laminar_db_free(db);
+}
+
+static void test_deletes_pass(void **state)
+{
+    (void)state;
+    laminar_error err;
+    laminar_db *db = open_db();
+    run(db, "CREATE TABLE s (id BIGINT PRIMARY KEY, k BIGINT, t VARCHAR)");
+    run(db, "CREATE STREAM x AS SELECT k % 10 AS g, count(*) AS n FROM s GROUP BY k % 10");
+    run(db, "SET memory_limit = '8mb'");
+    long long n = fill(db, &err);
+    assert_int_equal(err.code, LAMINAR_INGESTION_FAILED);
+    run(db, "DELETE FROM s WHERE id = 7");
+    runf(db, "DELETE FROM s WHERE id = %lld", n - 1);
+    char expected[64];
+    snprintf(expected, sizeof expected, "%lld", n - 2);
+    expect_rows(db, "SELECT count(*) FROM s", expected);
+    expect_rows(db, "SELECT CAST(sum(n) AS BIGINT) FROM x", expected);
+    laminar_db_free(db);
+}
+
+struct waiting {
+    laminar_db *db;
+    laminar_status status;
+    laminar_error err;
+};
+
+static void *insert_one(void *arg)
+{
+    struct waiting *w = arg;
+    w->status = insert(w->db, -1, 1, &w->err);
+    return NULL;
+}
+
+static void test_insert_waits(void **state)
+{
+    (void)state;
+    laminar_error err;
+    laminar_db *db = open_db();
+    run(db, "SET memory_limit = '8mb'");
+    run(db, APPEND_SOURCE);
+    run(db, "CREATE STREAM x AS SELECT k, count(*) AS n FROM s GROUP BY k");
+    fill(db, &err);
+    run(db, "SET memory_wait_ms = '20'");
+    assert_int_equal(insert(db, -1, 1, &err), LAMINAR_INGESTION_FAILED);
+    /* room comes while it waits */
+    run(db, "SET memory_wait_ms = '60000'");
+    struct waiting w = {.db = db, .err = LAMINAR_ERROR_INIT};
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, insert_one, &w), 0);
+    usleep(20000);
+    run(db, "DROP STREAM x");
+    pthread_join(thread, NULL);
+    if (w.status) fail_msg("%s", w.err.message);
+    expect_rows(db, "SELECT count(*) FROM s WHERE id = -1", "1");
+    /* the database is shut down while it waits */
+    run(db, "CREATE STREAM x AS SELECT k, count(*) AS n FROM s GROUP BY k");
+    run(db, "SET memory_wait_ms = '0'");
+    fill(db, &err);
+    run(db, "SET memory_wait_ms = '60000'");
+    w = (struct waiting){.db = db, .err = LAMINAR_ERROR_INIT};
+    assert_int_equal(pthread_create(&thread, NULL, insert_one, &w), 0);
+    usleep(20000);
+    assert_int_equal(laminar_shutdown(db, &err), LAMINAR_OK);
+    pthread_join(thread, NULL);
+    assert_int_equal(w.status, LAMINAR_SHUTDOWN);
+    laminar_db_free(db);
+}
+
+static void test_queries_fail(void **state)
+{
+    (void)state;
+    laminar_db *db = open_db();
+    run(db, "SET memory_limit = '32mb'");
+    const char *const too_large[] = {
+        "SELECT i, count(*) FROM generate_series(1, 3000000) AS g(i) GROUP BY i",
+        "SELECT DISTINCT i * 7 FROM generate_series(1, 3000000) AS g(i)",
+        "SELECT i FROM generate_series(1, 10000000) AS g(i)",
+        "SELECT i FROM generate_series(1, 10000000) AS g(i) ORDER BY i DESC",
+        "SELECT a.i, b.i FROM generate_series(1, 5000) AS a(i), generate_series(1, 5000) AS b(i)",
+        "SELECT i, sum(i) OVER (ORDER BY i) FROM generate_series(1, 3000000) AS g(i)",
+    };
+    for (size_t i = 0; i < sizeof too_large / sizeof *too_large; i++) {
+        expect_error(db, too_large[i], LAMINAR_QUERY_FAILED, "memory limit", "raise memory_limit");
+        /* all of it is given back */
+        assert_true(number_of(db, MEMORY_NOW) < 4 << 20);
+    }
+    expect_rows(db, "SELECT count(*) FROM generate_series(1, 3000000) AS g(i)", "3000000");
+    run(db, "SET memory_limit = '0'");
+    expect_rows(
+        db,
+        "SELECT count(*) FROM (SELECT i, count(*) FROM generate_series(1, 300000) AS g(i) GROUP BY i) AS q",
+        "300000");
+    laminar_db_free(db);
+}
+
+static void test_backfill_fails(void **state)
+{
+    (void)state;
+    laminar_error err = LAMINAR_ERROR_INIT;
+    laminar_db *db = open_db();
+    run(db, "CREATE SOURCE s (id BIGINT, k BIGINT, t VARCHAR) WITH ('retention' = 'all')");
+    for (int i = 0; i < 10; i++)
+        if (insert(db, i * 20000, 20000, &err)) fail_msg("%s", err.message);
+    int64_t used = number_of(db, MEMORY_NOW);
+    runf(db, "SET memory_limit = '%lld'", (long long)used + (4 << 20));
+    const char *create =
+        "CREATE STREAM x AS SELECT k, count(*) AS n, max(t) AS m FROM s GROUP BY k";
+    expect_error(db, create, LAMINAR_QUERY_FAILED, "memory limit", NULL);
+    expect_rows(db, "SELECT count(*) FROM system.streams", "0");
+    assert_true(number_of(db, MEMORY_NOW) < used + (1 << 20));
+    run(db, "SET memory_limit = '1gb'");
+    run(db, create);
+    expect_rows(db, "SELECT count(*) FROM x", "200000");
+    laminar_db_free(db);
+}
+
+int main(void)
+{
+    mallopt(M_MMAP_MAX, 0); /* so that the heap's sizes are exact for aligned blocks too */
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_counts),          cmocka_unit_test(test_operators_add_up),
+        cmocka_unit_test(test_pool_makes_room), cmocka_unit_test(test_insert_is_refused),
+        cmocka_unit_test(test_deletes_pass),    cmocka_unit_test(test_insert_waits),
+        cmocka_unit_test(test_queries_fail),    cmocka_unit_test(test_backfill_fails),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
