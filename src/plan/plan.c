@@ -3,7 +3,7 @@
 #include "plan/bind.h"
 
 /* GROUP BY TUMBLE(...), or by a bound of the table form. */
-static bool has_windowed_aggregate(const struct plan *plan)
+bool plan_has_window(const struct plan *plan)
 {
     bool has = plan->kind == PLAN_AGGREGATE && plan->window.kind != WINDOW_NONE;
     if (plan->kind == PLAN_AGGREGATE) {
@@ -13,8 +13,7 @@ static bool has_windowed_aggregate(const struct plan *plan)
             has |= plan->group[i]->kind == EXPR_COLUMN &&
                    plan->group[i]->column >= table->inputs[0]->n_cols;
     }
-    for (uint32_t i = 0; i < plan->n_inputs && !has; i++)
-        has = has_windowed_aggregate(plan->inputs[i]);
+    for (uint32_t i = 0; i < plan->n_inputs && !has; i++) has = plan_has_window(plan->inputs[i]);
     return has;
 }
 
@@ -25,7 +24,7 @@ laminar_status plan_query(struct plan_context *ctx, const struct ast_query *quer
     struct plan *plan;
     CHECK(bind_query(&b, NULL, query, &plan));
     ctx->keeps_late_rows = ctx->is_stream && query->late_data.n > 0;
-    ctx->has_window = has_windowed_aggregate(plan);
+    ctx->has_window = plan_has_window(plan);
     CHECK(plan_rewrite(ctx, &plan));
     CHECK(plan_resolve_emit(ctx, &plan, query));
     CHECK(plan_compute_properties(ctx, plan));

@@ -174,6 +174,9 @@ laminar_status plan_make_values(struct plan_context *ctx, struct expr **cells, s
 laminar_status plan_copy(struct plan_context *ctx, const struct plan *plan, struct plan **out)
     must_check;
 
+/* Is there an aggregate of time windows in it? */
+bool plan_has_window(const struct plan *plan);
+
 /* Calls fn for every expression that the node itself holds (not its inputs'); fn may replace it.
  * Stops at the first failure. Columns are those of the input; for joins `side` says which: 0
  * left ++ right, 1 left alone, 2 right alone. */

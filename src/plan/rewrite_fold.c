@@ -188,7 +188,9 @@ laminar_status rewrite_fold(struct plan_context *ctx, struct plan **plan)
     for (uint32_t i = 0; i < p->n_aggs; i++) drop_true(&p->aggs[i].filter);
     if (p->kind == PLAN_JOIN) drop_true(&p->predicate);
     if (p->kind != PLAN_FILTER) return LAMINAR_OK;
-    if (is_never(p->predicate)) return no_rows(ctx, plan);
+    /* a window that sends late rows on stays, whatever becomes of its groups */
+    bool must_stay = ctx->keeps_late_rows && plan_has_window(p);
+    if (is_never(p->predicate) && !must_stay) return no_rows(ctx, plan);
     if (expr_is_const_bool(p->predicate, true)) *plan = p->inputs[0];
     return LAMINAR_OK;
 }

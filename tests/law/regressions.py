@@ -207,4 +207,15 @@ SCRIPTS: list[Script] = [
         "SELECT TUMBLE(ts, INTERVAL '5' SECOND) AS w, count(*) AS n FROM r0 GROUP BY TUMBLE(ts, INTERVAL '5' SECOND)",
         at_end_only=True,
     ),
+    Script(
+        "late_data_of_a_window_without_groups",  # the window was gone, and the relation with it
+        [Table("r0", "CREATE SOURCE r0 (ts TIMESTAMP, WATERMARK FOR ts) WITH ('retention' = 'all')", [("ts", "TIMESTAMP")])],
+        [
+            Step("create", "CREATE STREAM q AS SELECT 1 AS c FROM r0 GROUP BY TUMBLE(ts, INTERVAL '5' SECOND) HAVING FALSE EMIT FINAL LATE DATA TO late"),
+            Step("subscribe", ""),
+            Step("sql", "INSERT INTO r0 VALUES (TIMESTAMP '2026-01-01 00:00:10')"),
+            Step("sql", "INSERT INTO r0 VALUES (TIMESTAMP '2026-01-01 00:00:01')", expect="SELECT 1 AS c FROM late WHERE ts > TIMESTAMP '2026-01-01 00:00:01'"),
+        ],
+        "SELECT 1 AS c FROM r0 GROUP BY TUMBLE(ts, INTERVAL '5' SECOND) HAVING FALSE",
+    ),
 ]
