@@ -74,6 +74,7 @@ struct relation {
     uint32_t window_start, window_end; /* see plan.h */
     struct relation *late_to;          /* LATE DATA TO; also among `inputs`, so that it stays */
     bool is_late_target;               /* rows that were late for some stream come into it */
+    bool is_fleeting;                  /* its rows leave as time passes, see plan.h */
     bool is_timely; /* retractions too are never behind the watermark, see plan.h */
     int64_t watermark_delay_us;
     struct retention retention;

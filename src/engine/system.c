@@ -126,6 +126,7 @@ static const char *state_text(enum state_bound bound)
     case STATE_CONST: return "constant";
     case STATE_KEYS: return "by keys";
     case STATE_WATERMARK: return "by watermark";
+    case STATE_CLOCK: return "by clock";
     case STATE_TABLE: return "by table";
     case STATE_UNBOUNDED: return "unbounded";
     }

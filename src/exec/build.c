@@ -51,6 +51,7 @@ static op_constructor constructor_of(const struct plan *plan)
     case PLAN_SORT: return op_sort_create;
     case PLAN_WINDOW_TABLE: return op_window_table_create;
     case PLAN_HOLD: return op_hold_create;
+    case PLAN_TIME_FILTER: return op_time_filter_create;
     }
     return NULL;
 }
@@ -90,7 +91,8 @@ static bool is_pure(const struct plan *plan)
     case PLAN_OVER:
     case PLAN_SORT:
     case PLAN_WINDOW_TABLE:
-    case PLAN_HOLD: return false;
+    case PLAN_HOLD:
+    case PLAN_TIME_FILTER: return false;
     }
     return false;
 }

@@ -216,6 +216,7 @@ bool join_input_is_late(const struct plan *plan)
     case PLAN_TOP_N:
     case PLAN_OVER:
     case PLAN_HOLD:
+    case PLAN_TIME_FILTER:
     case PLAN_SORT: return true;
     }
     for (uint32_t i = 0; i < plan->n_inputs; i++)

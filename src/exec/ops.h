@@ -34,5 +34,6 @@ OP_CONSTRUCTOR(top_n);            /* PLAN_TOP_N */
 OP_CONSTRUCTOR(sort);             /* PLAN_SORT */
 OP_CONSTRUCTOR(over);             /* PLAN_OVER */
 OP_CONSTRUCTOR(hold);             /* PLAN_HOLD */
+OP_CONSTRUCTOR(time_filter);      /* PLAN_TIME_FILTER; streams only */
 
 #endif

@@ -393,6 +393,7 @@ static laminar_status keep_plan(struct ddl *d, const struct ast_query *query,
     relation->window_start = props->window_start;
     relation->window_end = props->window_end;
     relation->is_timely = props->is_timely;
+    relation->is_fleeting = props->is_fleeting;
     if (props->has_key && props->n_key_cols) {
         ALLOC_OR_FAIL(d->ctx, relation->key_cols,
                       ARENA_ARRAY(&relation->arena, uint32_t, props->n_key_cols));

@@ -241,6 +241,7 @@ static laminar_status pull(struct decorrelation *d, struct plan **node, struct e
     case PLAN_WINDOW_TABLE: return refuse(d, "a window table function");
     case PLAN_SCAN:
     case PLAN_VALUES:
+    case PLAN_TIME_FILTER:
     case PLAN_HOLD: break;
     }
     return refuse(d, "VALUES");

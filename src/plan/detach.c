@@ -574,6 +574,7 @@ static laminar_status push(struct detaching *d, struct plan **node, struct pushe
     case PLAN_RECURSIVE: return refuse(d, "a recursive query");
     case PLAN_WORKING:
     case PLAN_HOLD:
+    case PLAN_TIME_FILTER:
     case PLAN_SCAN: break;
     }
     return refuse(d, "this plan");

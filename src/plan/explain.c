@@ -114,19 +114,12 @@ static void node_name(const struct plan *plan, struct strbuf *out)
         [JOIN_INNER] = "Inner join", [JOIN_LEFT] = "Left join", [JOIN_RIGHT] = "Right join",
         [JOIN_FULL] = "Full join",   [JOIN_SEMI] = "Semi join", [JOIN_ANTI] = "Anti join",
         [JOIN_CROSS] = "Cross join"};
-    static const char *const names[] = {[PLAN_SCAN] = "Scan",
-                                        [PLAN_VALUES] = "Values",
-                                        [PLAN_FILTER] = "Filter",
-                                        [PLAN_PROJECT] = "Project",
-                                        [PLAN_AGGREGATE] = "Aggregate",
-                                        [PLAN_JOIN] = "Join",
-                                        [PLAN_UNION_ALL] = "Union all",
-                                        [PLAN_DISTINCT] = "Distinct",
-                                        [PLAN_TOP_N] = "Top",
-                                        [PLAN_SORT] = "Sort",
-                                        [PLAN_WINDOW_TABLE] = "Window",
-                                        [PLAN_OVER] = "Over",
-                                        [PLAN_HOLD] = "Hold"};
+    static const char *const names[] = {
+        [PLAN_SCAN] = "Scan",           [PLAN_VALUES] = "Values",          [PLAN_FILTER] = "Filter",
+        [PLAN_PROJECT] = "Project",     [PLAN_AGGREGATE] = "Aggregate",    [PLAN_JOIN] = "Join",
+        [PLAN_UNION_ALL] = "Union all", [PLAN_DISTINCT] = "Distinct",      [PLAN_TOP_N] = "Top",
+        [PLAN_SORT] = "Sort",           [PLAN_WINDOW_TABLE] = "Window",    [PLAN_OVER] = "Over",
+        [PLAN_HOLD] = "Hold",           [PLAN_TIME_FILTER] = "Time filter"};
     if (plan->kind == PLAN_EXPAND) {
         strbuf_puts(out, "Grouping sets");
         return;
@@ -442,6 +435,19 @@ static void over_detail(const struct plan *plan, struct strbuf *out)
     }
 }
 
+static void time_bounds_detail(const struct plan *plan, struct strbuf *out)
+{
+    static const char *const ops[] = {
+        [TIME_LT] = " < ", [TIME_LE] = " <= ", [TIME_GT] = " > ", [TIME_GE] = " >= "};
+    for (uint32_t i = 0; i < plan->n_time_bounds; i++) {
+        const struct time_bound *bound = &plan->time_bounds[i];
+        if (i) strbuf_puts(out, " AND ");
+        expr_print(bound->row, plan->inputs[0], out);
+        strbuf_puts(out, ops[bound->op]);
+        expr_print(bound->clock, NULL, out);
+    }
+}
+
 static void node_detail(const struct plan *plan, struct strbuf *out)
 {
     switch (plan->kind) {
@@ -472,6 +478,7 @@ static void node_detail(const struct plan *plan, struct strbuf *out)
         strbuf_puts(out, "emit: EVERY ");
         print_duration(plan->emit_every_us, out);
         break;
+    case PLAN_TIME_FILTER: time_bounds_detail(plan, out); break;
     }
 }
 
@@ -482,6 +489,7 @@ static const char *state_name(enum state_bound state)
     case STATE_CONST: return "constant";
     case STATE_KEYS: return "keys";
     case STATE_WATERMARK: return "watermark";
+    case STATE_CLOCK: return "clock";
     case STATE_TABLE: return "table";
     case STATE_UNBOUNDED: return "unbounded";
     }

@@ -88,7 +88,9 @@ enum plan_kind {
     /* window functions of one PARTITION BY ... ORDER BY: the input's columns, then one a call */
     PLAN_OVER,
     /* EMIT EVERY above anything but a single aggregate: gives changes out once a period */
-    PLAN_HOLD
+    PLAN_HOLD,
+    /* streams: the rows for which it is time, e.g. ts > now() - INTERVAL '1 hour' */
+    PLAN_TIME_FILTER
 };
 
 /* TUMBLE and HOP in a GROUP BY, or as table function. All times are in microseconds of the
@@ -198,6 +200,15 @@ struct unnest_item {
 
 enum set_kind { SET_INTERSECT, SET_EXCEPT };
 
+/* TIME_FILTER: `row op clock`. LT, LE begin to hold at some moment, GT, GE stop to. */
+enum time_bound_op { TIME_LT, TIME_LE, TIME_GT, TIME_GE };
+struct time_bound {
+    struct expr *row;   /* over the input; an integer, DATE or TIMESTAMP, like `clock` */
+    struct expr *clock; /* now() and constants; never decreases while time goes on */
+    enum time_bound_op op;
+    bool is_shift; /* clock is now() plus a constant; both in microseconds */
+};
+
 /* TOP_N: what `limit` counts. */
 enum top_ties {
     TIES_CUT,   /* rows */
@@ -212,6 +223,7 @@ enum state_bound {
     STATE_CONST,     /* a fixed number of rows (top-N, aggregate without keys) */
     STATE_KEYS,      /* grows with the number of distinct keys */
     STATE_WATERMARK, /* what is below the watermark is given up */
+    STATE_CLOCK,     /* rows leave as time passes */
     STATE_TABLE,     /* as large as a table */
     STATE_UNBOUNDED  /* grows with the input */
 };
@@ -228,6 +240,8 @@ struct plan_properties {
      * can give up rows that the watermark has passed. A keyed source is not timely: it takes an
      * old row back when a new one replaces it. */
     bool is_timely;
+    /* Each row is taken back some time after the clock has passed a value of it. */
+    bool is_fleeting;
     /* Bounds of the window that the row is of: column + 1, 0 = none. The end is never before the
      * watermark where the start carries it; where both are set, each determines the other. */
     uint32_t window_start, window_end;
@@ -330,6 +344,10 @@ struct plan {
     uint64_t limit;
     uint64_t offset;
     enum top_ties ties; /* TOP_N */
+
+    /* PLAN_TIME_FILTER: a row is there while all of them hold */
+    struct time_bound *time_bounds;
+    uint32_t n_time_bounds;
 
     /* PLAN_OVER: partition and sort are as above, but input columns; calls */
     struct over_call *overs;

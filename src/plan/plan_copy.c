@@ -48,6 +48,7 @@ static laminar_status copy_arrays(struct plan_context *ctx, struct plan *plan)
     for (uint32_t i = 0; i < plan->n_unnest; i++)
         COPY_ARRAY(plan->unnest[i].args, plan->unnest[i].n_args);
     COPY_ARRAY(plan->pass, plan->n_pass);
+    COPY_ARRAY(plan->time_bounds, plan->n_time_bounds);
     COPY_ARRAY(plan->sort, plan->n_sort);
     COPY_ARRAY(plan->partition, plan->n_partition);
     return LAMINAR_OK;

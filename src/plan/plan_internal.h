@@ -204,6 +204,7 @@ laminar_status rewrite_merge_projects(struct plan_context *ctx, struct plan **pl
 laminar_status rewrite_prune(struct plan_context *ctx, struct plan **plan) must_check;
 laminar_status rewrite_interval_joins(struct plan_context *ctx, struct plan **plan) must_check;
 /* streams only */
+laminar_status rewrite_time_filters(struct plan_context *ctx, struct plan **plan) must_check;
 laminar_status rewrite_lookup_joins(struct plan_context *ctx, struct plan **plan) must_check;
 laminar_status rewrite_top_n(struct plan_context *ctx, struct plan **plan) must_check;
 laminar_status rewrite_window_tables(struct plan_context *ctx, struct plan **plan) must_check;

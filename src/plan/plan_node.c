@@ -238,6 +238,8 @@ laminar_status plan_visit_exprs(struct plan *plan, struct expr_visitor *visitor)
         CHECK(visit_optional(visitor, &call->filter, 0));
         CHECK(visit_list(visitor, call->order_args, call->n_order, 0));
     }
+    for (uint32_t i = 0; i < plan->n_time_bounds; i++)
+        CHECK(visitor->visit(visitor, &plan->time_bounds[i].row, 0));
     CHECK(visit_list(visitor, plan->left_keys, plan->n_keys, 1));
     CHECK(visit_list(visitor, plan->right_keys, plan->n_keys, 2));
     CHECK(visit_optional(visitor, &plan->left_time, 1));

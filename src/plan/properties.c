@@ -468,6 +468,68 @@ static laminar_status over_properties(struct plan_context *ctx, struct plan *pla
     return copy_key(ctx, plan, plan->inputs[0]);
 }
 
+/* Rows whose time has not come yet are kept, and those that are there. What comes late by the clock may be late by the watermark too, and what
+ * leaves is: so the output has no event time. */
+static laminar_status time_filter_properties(struct plan_context *ctx, struct plan *plan)
+{
+    bool leaves = false, enters = false;
+    for (uint32_t i = 0; i < plan->n_time_bounds; i++) {
+        bool is_end = plan->time_bounds[i].op == TIME_GT || plan->time_bounds[i].op == TIME_GE;
+        leaves |= is_end;
+        enters |= !is_end;
+    }
+    plan->props.is_append_only = plan->inputs[0]->props.is_append_only && !leaves;
+    plan->props.is_fleeting = leaves;
+    plan->props.state = STATE_CLOCK;
+    plan->props.state_note = !leaves  ? "rows whose time has not come yet"
+                             : enters ? "rows whose time has not come or not gone yet"
+                                      : "rows whose time has not gone yet";
+    return copy_key(ctx, plan, plan->inputs[0]);
+}
+
+static bool is_fleeting(const struct plan *plan)
+{
+    bool all = plan->n_inputs > 0;
+    for (uint32_t i = 0; i < plan->n_inputs; i++) all &= plan->inputs[i]->props.is_fleeting;
+    switch (plan->kind) {
+    case PLAN_SCAN: return plan->relation->is_fleeting;
+    case PLAN_TIME_FILTER: return plan->props.is_fleeting || all;
+    case PLAN_JOIN:
+        return all ||
+               (plan->inputs[0]->props.is_fleeting && plan->join_kind != JOIN_RIGHT &&
+                plan->join_kind != JOIN_FULL) ||
+               (plan->inputs[1]->props.is_fleeting &&
+                (plan->join_kind == JOIN_INNER || plan->join_kind == JOIN_CROSS ||
+                 plan->join_kind == JOIN_RIGHT));
+    case PLAN_AGGREGATE: return all && plan->n_group > 0;
+    case PLAN_FILTER:
+    case PLAN_PROJECT:
+    case PLAN_UNION_ALL:
+    case PLAN_DISTINCT:
+    case PLAN_UNNEST:
+    case PLAN_EXPAND:
+    case PLAN_SET:
+    case PLAN_OVER:
+    case PLAN_TOP_N:
+    case PLAN_SORT:
+    case PLAN_WINDOW_TABLE:
+    case PLAN_HOLD: return all;
+    case PLAN_VALUES:
+    case PLAN_RECURSIVE:
+    case PLAN_WORKING: break;
+    }
+    return false;
+}
+
+/* State over rows that leave is bounded by them. */
+static void bound_by_clock(struct plan *plan)
+{
+    bool all = plan->n_inputs > 0;
+    for (uint32_t i = 0; i < plan->n_inputs; i++) all &= plan->inputs[i]->props.is_fleeting;
+    if (all && (plan->props.state == STATE_UNBOUNDED || plan->props.state == STATE_KEYS))
+        plan->props.state = STATE_CLOCK;
+}
+
 static bool is_timely(const struct plan *plan)
 {
     if (plan->props.is_append_only) return true;
@@ -493,6 +555,7 @@ static bool is_timely(const struct plan *plan)
     case PLAN_WORKING:
     case PLAN_SET:
     case PLAN_OVER:
+    case PLAN_TIME_FILTER:
     case PLAN_TOP_N: break;
     }
     return false;
@@ -534,6 +597,7 @@ static laminar_status node_properties(struct plan_context *ctx, struct plan *pla
         plan->props.state = STATE_KEYS;
         plan->props.state_note = "the changes of one period";
         return copy_key(ctx, plan, plan->inputs[0]);
+    case PLAN_TIME_FILTER: return time_filter_properties(ctx, plan);
     }
     return LAMINAR_OK;
 }
@@ -545,5 +609,7 @@ laminar_status plan_compute_properties(struct plan_context *ctx, struct plan *pl
     plan->props = (struct plan_properties){.time_col = -1};
     CHECK(node_properties(ctx, plan));
     plan->props.is_timely = is_timely(plan);
+    plan->props.is_fleeting = is_fleeting(plan);
+    bound_by_clock(plan);
     return LAMINAR_OK;
 }

@@ -24,6 +24,7 @@ laminar_status plan_rewrite(struct plan_context *ctx, struct plan **plan)
     for (size_t i = 0; i < ARRAY_LENGTH(passes); i++) CHECK(passes[i](ctx, plan));
     ENSURE((*plan)->n_cols == n, ctx->err);
     for (uint32_t i = 0; i < n; i++) (*plan)->cols[i].name = names[i];
+    if (ctx->is_stream) CHECK(rewrite_time_filters(ctx, plan));
     CHECK(rewrite_recursive(ctx, plan));
     CHECK(rewrite_window_ends(ctx, *plan));
     CHECK(plan_compute_properties(ctx, *plan));

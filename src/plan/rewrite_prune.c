@@ -425,6 +425,7 @@ static laminar_status prune(struct plan_context *ctx, struct plan **node, const 
     case PLAN_SORT: return prune_top(ctx, plan, needed, map);
     case PLAN_OVER: return prune_over(ctx, node, needed, map);
     case PLAN_WINDOW_TABLE: return prune_window_table(ctx, plan, needed, map);
+    case PLAN_TIME_FILTER:
     case PLAN_HOLD: break; /* made after the rewrites */
     }
     return LAMINAR_OK;

@@ -16,10 +16,10 @@ static laminar_status place(struct plan_context *ctx, struct plan **node,
     return predicate ? plan_make_filter(ctx, *node, predicate, node) : LAMINAR_OK;
 }
 
-/* May e go below, when `stays` conjuncts before it do not? */
+/* May e go below, when `stays` conjuncts before it do not? What is one value a step (now()) may, and bounds what is kept above. */
 static bool may_sink(const struct expr *e, const struct expr_list *stays)
 {
-    return !expr_is_volatile(e) && (stays->n == 0 || !expr_is_fallible(e));
+    return !expr_is_random(e) && (stays->n == 0 || !expr_is_fallible(e));
 }
 
 /* Splits preds into those whose columns are all in [from, to), and the others. */
@@ -51,8 +51,15 @@ static laminar_status through_project(struct plan_context *ctx, const struct pla
                                       const struct expr *e, struct expr **out)
 {
     struct expr *below;
+    bool *used;
+    *out = NULL;
+    ALLOC_OR_FAIL(ctx, used, ARENA_ARRAY(ctx->arena, bool, project->n_cols + 1));
+    memset(used, 0, project->n_cols + 1);
+    expr_mark_columns(e, used);
+    for (uint32_t i = 0; i < project->n_cols; i++)
+        if (used[i] && expr_is_volatile(project->exprs[i])) return LAMINAR_OK;
     ALLOC_OR_FAIL(ctx, below, expr_substitute(ctx->arena, e, project->exprs));
-    *out = expr_is_volatile(below) || expr_size(below) > SUBSTITUTED_SIZE_MAX ? NULL : below;
+    *out = expr_size(below) > SUBSTITUTED_SIZE_MAX ? NULL : below;
     return LAMINAR_OK;
 }
 
@@ -303,6 +310,7 @@ static laminar_status push(struct plan_context *ctx, struct plan **node, struct 
     case PLAN_WORKING:
     case PLAN_SCAN:
     case PLAN_VALUES:
+    case PLAN_TIME_FILTER: /* made after the rewrites, as is HOLD */
     case PLAN_HOLD: break;
     }
     for (uint32_t i = 0; i < plan->n_inputs; i++) CHECK(push(ctx, &plan->inputs[i], &none));

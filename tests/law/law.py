@@ -52,6 +52,7 @@ class Case:
     steps: int = 12
     rows_per_step: int = 40
     is_ordered: bool = False
+    has_clock: bool = False  # the clock stands near the rows' times and is moved on; now() in `sql` means it for DuckDB too
     tags: set[str] = field(default_factory=set)
 
 
@@ -226,11 +227,20 @@ class Run:
         self.mirrors = {r.name: Mirror(r) for r in case.relations}
         self.net: Counter[Row] = Counter()
         self.log: list[str] = []
+        self.now = EPOCH
+
+    def set_clock(self) -> None:
+        """Often a little, sometimes beyond all windows."""
+        if self.case.has_clock:
+            ahead = dt.timedelta(seconds=self.rng.choice([0, 1, 5, 20, 300]), microseconds=self.rng.choice([0, 1, 500_000]))
+            self.now = max(self.now, EPOCH + dt.timedelta(seconds=self.generator.clock) + ahead)
+            self.conn.execute(f"SET clock = '{self.now}'")
 
     def fail(self, what: str, detail: str) -> None:
         raise AssertionError(f"{self.case.name}, seed {self.seed}: {what}\n  {self.case.sql}\n{detail}")
 
     def feed(self, relation: Relation) -> None:
+        self.set_clock()
         mirror = self.mirrors[relation.name]
         action = self.rng.random()
         if relation.key and mirror.by_key and action < 0.25:
@@ -264,6 +274,9 @@ class Run:
     def compare_duckdb(self) -> None:
         duck = duckdb.connect()
         duck.execute("SET TimeZone = 'UTC'")
+        query = self.case.duck or self.case.sql
+        if self.case.has_clock:
+            query = query.replace("now()", f"TIMESTAMP '{self.now}'").replace("current_date", f"DATE '{self.now.date()}'")
         duck.execute("CREATE MACRO tumble(ts, size) AS time_bucket(size, ts, TIMESTAMP '1970-01-01')")
         for name, mirror in self.mirrors.items():
             relation = mirror.relation
@@ -273,13 +286,14 @@ class Run:
             if rows:
                 marks = ", ".join("?" for _ in relation.columns)
                 duck.executemany(f"INSERT INTO {name} VALUES ({marks})", [[r[c] for c in relation.columns] for r in rows])
-        expected = bag(duck.execute(self.case.duck or self.case.sql).fetchall())
+        expected = bag(duck.execute(query).fetchall())
         ours = bag(self.conn.query(self.case.sql).fetchall())
         if ours != expected:
             self.fail("the one-shot query differs from DuckDB", difference(ours, expected, ("ours", "duckdb")))
 
     def run(self) -> None:
         case = self.case
+        self.set_clock()
         for relation in case.relations:
             self.conn.execute(ddl(relation))
         # Half of the runs create the stream over rows that are there already (backfill).
@@ -298,6 +312,10 @@ class Run:
             self.feed(self.rng.choice(moving))
             self.drain(sub)
             if not case.at_end_only:
+                self.compare_stream()
+            if case.has_clock and self.rng.random() < 0.5:  # time alone
+                self.set_clock()
+                self.drain(sub)
                 self.compare_stream()
         if case.at_end_only:
             for relation in case.relations:

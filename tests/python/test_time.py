@@ -40,3 +40,89 @@ def test_emit_every_over_a_restart(tmp_path, has_checkpoint):
         assert rows(again, "SELECT * FROM sums") == [(1, 6), (2, 7)]
         at(again, 40)
         assert rows(again, "SELECT * FROM sums") == [(1, 6), (2, 8)]
+
+
+RECENT = "SELECT id, ts FROM s WHERE ts > now() - INTERVAL '10' SECOND"
+
+
+@pytest.mark.parametrize("has_checkpoint", [True, False])
+def test_rows_leave_over_a_restart(tmp_path, has_checkpoint):
+    path = str(tmp_path / "db")
+    db = laminardb.open(path)
+    at(db, 0.5)
+    db.execute("CREATE SOURCE s (id BIGINT, ts TIMESTAMP)")
+    db.execute(f"CREATE STREAM recent AS {RECENT}")
+    db.execute("CREATE STREAM arrived AS SELECT id FROM s WHERE ts <= now() - INTERVAL '20' SECOND")
+    db.insert("s", [{"id": i, "ts": f"2026-01-01 00:00:{i:02}"} for i in range(8)])
+    at(db, 13)
+    if has_checkpoint:
+        db.checkpoint()
+    at(db, 14)
+    assert [row[0] for row in rows(db, "SELECT * FROM recent")] == [5, 6, 7]
+    db.close()
+    with laminardb.open(path) as again:
+        assert [row[0] for row in rows(again, "SELECT * FROM recent")] == [5, 6, 7]
+        at(again, 16)
+        assert [row[0] for row in rows(again, "SELECT * FROM recent")] == [7]
+        at(again, 25)
+        assert rows(again, "SELECT * FROM recent") == rows(again, RECENT) == []
+        assert rows(again, "SELECT * FROM arrived") == [(i,) for i in range(6)]
+
+
+def test_rows_leave_by_themselves():
+    """By the real clock: a subscriber sees the row go without anybody doing anything."""
+    with laminardb.open(":memory:") as db:
+        db.execute("CREATE SOURCE s (id BIGINT, ts TIMESTAMP WITH TIME ZONE)")
+        db.execute("CREATE STREAM recent AS SELECT id FROM s WHERE ts > now() - INTERVAL '300' MILLISECOND")
+        db.start()
+        with db.subscribe_stream("recent", changes=True) as changes:
+            db.execute("INSERT INTO s SELECT 1, now()")
+            assert changes.next_timeout(30000).fetchall() == [(1, 1)]
+            assert changes.next_timeout(30000).fetchall() == [(1, -1)]
+
+
+def test_state_follows_the_clock():
+    """What the clock has passed is not kept, nor by the join above."""
+    with laminardb.open(":memory:") as db:
+        at(db, 0)
+        db.execute("CREATE SOURCE s (k BIGINT, ts TIMESTAMP) WITH ('retention' = 'none')")
+        db.execute("CREATE STREAM n AS SELECT a.k, count(*) AS n FROM s a JOIN s b ON a.k = b.k "
+                   "WHERE a.ts > now() - INTERVAL '5' SECOND AND b.ts > now() - INTERVAL '5' SECOND GROUP BY a.k")
+        assert db.query("SELECT state_bound FROM system.streams WHERE name = 'n'").fetchall() == [("by clock",)]
+        for second in range(40):
+            at(db, second)
+            db.insert("s", [{"k": second % 3, "ts": f"2026-01-01 00:00:{second:02}"}])
+        kept = db.query("SELECT sum(state_rows) FROM system.operators WHERE relation = 'n'").fetchall()[0][0]
+        assert 0 < kept < 40
+        at(db, 59)
+        assert rows(db, "SELECT * FROM n") == []
+
+
+@pytest.mark.parametrize("query, what", [
+    ("SELECT now(), id FROM s", "now()"),
+    ("SELECT id FROM s WHERE ts > now() OR id = 1", "now()"),
+    ("SELECT id FROM s WHERE random() > 0.5", "random()"),
+    ("SELECT id, uuid() FROM s", "uuid()"),
+    ("SELECT count(*) FROM s GROUP BY date_trunc('hour', now())", "now()"),
+    ("SELECT sum(id) FILTER (WHERE ts > now()) FROM s", "now()"),
+    ("SELECT id FROM s WHERE CURRENT_TIME > TIME '10:00:00'", "current_time()"),
+    ("SELECT a.id FROM s a LEFT JOIN s b ON a.id = b.id AND greatest(a.ts, b.ts) > now()", "now()"),
+    ("SELECT now() AS t FROM s LIMIT 3", "now()"),
+])
+def test_other_uses_of_the_time_are_refused(query, what):
+    with laminardb.open(":memory:") as db:
+        db.execute("CREATE SOURCE s (id BIGINT, ts TIMESTAMP)")
+        with pytest.raises(laminardb.LaminarError) as caught:
+            db.execute(f"CREATE STREAM bad AS {query}")
+        assert caught.value.code == 403
+        assert what in str(caught.value) and "^" in str(caught.value) and "Hint" in str(caught.value)
+        db.query(query)  # once it may be asked
+
+
+def test_calendar_of_a_zone_with_summer_time_is_refused():
+    with laminardb.open(":memory:") as db:
+        db.execute("CREATE SOURCE s (id BIGINT, ts TIMESTAMP)")
+        db.execute("SET time_zone = 'Europe/Berlin'")
+        with pytest.raises(laminardb.LaminarError, match="set back"):
+            db.execute("CREATE STREAM bad AS SELECT id FROM s WHERE ts > now() - INTERVAL '1' DAY")
+        db.execute("CREATE STREAM good AS SELECT id FROM s WHERE ts > now() - INTERVAL '24' HOUR")
