@@ -247,10 +247,10 @@ laminar_status database_checkpoint(struct database *db, uint64_t *id, struct lam
     mutex_lock(&db->control);
     engine_lock_step(db);
     int64_t began = clock_mono_us();
-    engine_flush_step(db, FLUSH_FOR_FREEZE);
+    status = engine_flush_step(db, FLUSH_FOR_FREEZE, err);
     bool was_dirty = d->is_dirty;
     d->is_dirty = false;
-    status = freeze_all(db, &f, err);
+    if (status == LAMINAR_OK) status = freeze_all(db, &f, err);
     f.pause_us = clock_mono_us() - began;
     engine_unlock_step(db);
     mutex_unlock(&db->control);

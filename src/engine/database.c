@@ -160,15 +160,16 @@ laminar_status database_shutdown(struct database *db, struct laminar_error *err)
     if (state == DB_CLOSED || function_library_is_calling(db->functions))
         return database_check_open(db, err);
     if (state == DB_STOPPED) return LAMINAR_OK;
-    engine_lock_step(db);             /* what was accepted is delivered first, */
-    engine_flush_step(db, FLUSH_ALL); /* and so is what EMIT EVERY holds back */
+    engine_lock_step(db); /* what was accepted is delivered first, */
+    /* and so is what EMIT EVERY holds back; what the log does not take is given out after the next start */
+    laminar_status status = engine_flush_step(db, FLUSH_ALL, err);
     atomic_store_explicit(&db->state, DB_STOPPED, memory_order_release);
     engine_unlock_step(db);
     timer_stop(db);
     wake_writers(db);
     feeder_stop(db);
     finish_all_subscriptions(db);
-    return LAMINAR_OK;
+    return status;
 }
 
 /* Relations in reverse order of creation: readers go before what they read. */

@@ -17,6 +17,8 @@ bool durable_waits(const struct database *db)
     return db->durable->durability == DURABILITY_SYNC && !db->durable->is_recovering;
 }
 
+bool durable_is_open(const struct database *db) { return !db->durable->is_closed; }
+
 bool durable_is_recovering(const struct database *db)
 {
     return db->durable && db->durable->is_recovering;
@@ -83,12 +85,12 @@ static laminar_status flush_or_discard(struct durable *d, struct laminar_error *
     return status;
 }
 
-static laminar_status append_step(struct durable *d, uint64_t number, int64_t time_us,
+static laminar_status append_step(struct durable *d, const struct step_head *head,
                                   const struct pending *list, struct laminar_error *err)
 {
     struct strbuf *out = wal_begin(d->wal);
     if (!out) return error_oom(err);
-    laminar_status status = record_encode_step(out, number, time_us, list, err);
+    laminar_status status = record_encode_step(out, head, list, err);
     if (status != LAMINAR_OK) {
         wal_abort(d->wal);
         return status;
@@ -96,11 +98,18 @@ static laminar_status append_step(struct durable *d, uint64_t number, int64_t ti
     return wal_end(d->wal, RECORD_STEP, NULL, err);
 }
 
+static struct step_head head_of(const struct step *step)
+{
+    uint32_t flags = (step->is_flush ? STEP_FLUSH : 0) | (step->gives_all ? STEP_GIVES_ALL : 0);
+    return (struct step_head){step->number, step->time_us, flags};
+}
+
 static laminar_status log_sync(struct durable *d, const struct step *step,
                                const struct pending *list, struct laminar_error *err)
 {
+    struct step_head head = head_of(step);
     mutex_lock(&d->log);
-    laminar_status status = append_step(d, step->number, step->time_us, list, err);
+    laminar_status status = append_step(d, &head, list, err);
     if (status == LAMINAR_OK) status = flush_or_discard(d, err);
     if (status == LAMINAR_OK) d->logged_seq = wal_durable_seq(d->wal);
     mutex_unlock(&d->log);
@@ -123,8 +132,7 @@ static laminar_status log_async(struct durable *d, const struct step *step,
 {
     struct log_item *item = mem_calloc(1, sizeof *item);
     if (!item) return error_oom(err);
-    item->number = step->number;
-    item->time_us = step->time_us;
+    item->head = head_of(step);
     item->bytes = sizeof *item;
     struct pending **link = &item->list;
     for (const struct pending *p = list; p; p = p->next) {
@@ -162,7 +170,8 @@ laminar_status durable_log_step(struct database *db, const struct step *step,
 {
     struct durable *d = db->durable;
     if (d->is_recovering || d->is_closed) return LAMINAR_OK;
-    if (d->is_read_only) return refuse_writing(d, err);
+    /* what only time brings about happens for readers too, and is not kept */
+    if (d->is_read_only) return list ? refuse_writing(d, err) : LAMINAR_OK;
     d->is_dirty = true;
     switch (d->durability) {
     case DURABILITY_SYNC: return log_sync(d, step, list, err);
@@ -199,7 +208,7 @@ static laminar_status encode_queue(struct durable *d, struct laminar_error *err)
     laminar_status status = LAMINAR_OK;
     struct log_item *item;
     while (status == LAMINAR_OK && (item = take_item(d))) {
-        status = append_step(d, item->number, item->time_us, item->list, err);
+        status = append_step(d, &item->head, item->list, err);
         if (status != LAMINAR_OK) {
             put_back(d, item);
             break;
@@ -504,6 +513,7 @@ laminar_status durable_open(struct database *db, const char *folder, struct lami
         d->has_checkpointer = true;
     }
 done:
+    if (status != LAMINAR_OK) d->is_closed = true;
     mem_free(log);
     mem_free(checkpoints);
     return status;

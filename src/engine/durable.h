@@ -40,6 +40,8 @@ void durable_free(struct durable *durable);
 
 /* True: an insert returns when its step is on the disk (sync). */
 bool durable_waits(const struct database *db);
+/* It was opened and not closed: false while it closes because it could not be opened. */
+bool durable_is_open(const struct database *db);
 /* What a folder held is being done again. */
 bool durable_is_recovering(const struct database *db);
 /* Before an insert: LAMINAR_IO_ERROR while the disk fails (async), LAMINAR_INGESTION_FAILED when opened for reading or when the log can't keep up. */

@@ -1,6 +1,6 @@
 /* durable_codec.c - records of the log: writing steps down and running them again. All integers little-endian.
  *
- *   step       u64 number, i64 time_us, u32 entries, u32 0; an entry: u64 relation, i64 watermark_us, u64 rows, u8 flags (1 delete, 2 has rows, 4 has
+ *   step       u64 number, i64 time_us, u32 entries, u32 flags (1 flush, 2 gives all); an entry: u64 relation, i64 watermark_us, u64 rows, u8 flags (1 delete, 2 has rows, 4 has
  *              weights, 8 has a position), [u64 position of the connector behind them], [i64 weights], columns (exec/column_codec.h)
  *   statement  u64 step before it, u64 id of the next relation, i64 time_us, u64 size of a sink's file before it, the text
  *   setting    u16 size of the name, name, value
@@ -27,14 +27,14 @@ void put_bytes(struct strbuf *out, const void *data, size_t size)
 
 static bool is_logged(const struct pending *p) { return p->relation->runtime != NULL; }
 
-laminar_status record_encode_step(struct strbuf *out, uint64_t number, int64_t time_us,
+laminar_status record_encode_step(struct strbuf *out, const struct step_head *head,
                                   const struct pending *list, struct laminar_error *err)
 {
-    uint32_t counts[2] = {0, 0};
-    for (const struct pending *p = list; p; p = p->next) counts[0] += is_logged(p);
-    put_bytes(out, &number, 8);
-    put_bytes(out, &time_us, 8);
-    put_bytes(out, counts, 8);
+    uint32_t words[2] = {0, head->flags};
+    for (const struct pending *p = list; p; p = p->next) words[0] += is_logged(p);
+    put_bytes(out, &head->number, 8);
+    put_bytes(out, &head->time_us, 8);
+    put_bytes(out, words, 8);
     for (const struct pending *p = list; p; p = p->next) {
         if (!is_logged(p)) continue;
         uint64_t n_rows = p->batch ? p->batch->n_rows : 0;
@@ -172,16 +172,18 @@ static laminar_status replay_step(struct database *db, struct reader *r, struct 
     laminar_status status = LAMINAR_OK;
     uint64_t number;
     int64_t time_us;
-    uint32_t counts[2];
+    uint32_t words[2];
     struct pending *list = NULL;
     uint32_t n = 0;
-    if (!take(r, &number, 8) || !take(r, &time_us, 8) || !take(r, counts, 8))
+    if (!take(r, &number, 8) || !take(r, &time_us, 8) || !take(r, words, 8))
         return malformed(r, "it is too short", err);
-    if (counts[0] > (uint64_t)(r->end - r->at) / ENTRY_HEAD_BYTES || number == 0)
+    if (words[1] & ~(uint32_t)STEP_FLAGS)
+        return malformed(r, "it has flags of a later version", err);
+    if (words[0] > (uint64_t)(r->end - r->at) / ENTRY_HEAD_BYTES || number == 0)
         return malformed(r, "it claims more entries than it can hold", err);
-    list = mem_calloc((size_t)counts[0] + 1, sizeof *list);
+    list = mem_calloc((size_t)words[0] + 1, sizeof *list);
     if (!list) return error_oom(err);
-    for (; n < counts[0]; n++) {
+    for (; n < words[0]; n++) {
         TRY(read_entry(db, r, &list[n], err));
         if (n > 0) list[n - 1].next = &list[n];
     }
@@ -190,7 +192,8 @@ static laminar_status replay_step(struct database *db, struct reader *r, struct 
     db->replay_time_us = time_us;
     /* A failure here was one when the step ran for the first time. */
     struct laminar_error step_error = LAMINAR_ERROR_INIT;
-    status = engine_replay_step(db, n ? list : NULL, &step_error);
+    status = engine_replay_step(db, n ? list : NULL, words[1] & STEP_FLUSH,
+                                words[1] & STEP_GIVES_ALL, &step_error);
     db->replay_time_us = 0;
     if (status == LAMINAR_OUT_OF_MEMORY) {
         if (err) *err = step_error;

@@ -8,11 +8,22 @@
 /* Kinds of records in the log. Stored. */
 enum record_kind { RECORD_STEP = 1, RECORD_STATEMENT = 2, RECORD_SETTING = 3, RECORD_CLOSED = 4 };
 
+/* What a record says of the step besides its rows. */
+struct step_head {
+    uint64_t number;
+    int64_t time_us;
+    uint32_t flags; /* enum step_flags */
+};
+/* Stored. */
+enum step_flags {
+    STEP_FLUSH = 1,     /* in front of a checkpoint: step.is_flush */
+    STEP_GIVES_ALL = 2, /* at a shutdown: step.gives_all */
+    STEP_FLAGS = 3
+};
 /* A step on its way to the log's thread (async). */
 struct log_item {
     struct log_item *next;
-    uint64_t number;
-    int64_t time_us;
+    struct step_head head;
     size_t bytes;
     struct pending *list; /* copies with references */
 };
@@ -57,7 +68,7 @@ struct durable {
 laminar_status durable_flush(struct durable *d, struct laminar_error *err) must_check;
 
 /* durable_codec.c */
-laminar_status record_encode_step(struct strbuf *out, uint64_t number, int64_t time_us,
+laminar_status record_encode_step(struct strbuf *out, const struct step_head *head,
                                   const struct pending *list, struct laminar_error *err) must_check;
 /* Runs what the record says. */
 laminar_status record_replay(void *ctx /* struct database */, const struct wal_record *record,

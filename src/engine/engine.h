@@ -334,14 +334,15 @@ void engine_unlock_statement(struct database *db);
 /* The head of a new step. The caller holds step. */
 struct step engine_new_step(struct database *db, struct laminar_error *err);
 /* Replay: the step that a record of the log describes. */
-laminar_status engine_replay_step(struct database *db, struct pending *list,
-                                  struct laminar_error *err) must_check;
-/* Operators give out what they hold back (EMIT EVERY) in a step without input. The caller holds step. */
+laminar_status engine_replay_step(struct database *db, struct pending *list, bool is_flush,
+                                  bool gives_all, struct laminar_error *err) must_check;
+/* Operators give out what they hold back (EMIT EVERY) in a step without input, which is logged like any other. The caller holds step. */
 enum flush_kind {
     FLUSH_FOR_FREEZE, /* what is not in state tables */
     FLUSH_ALL         /* nobody comes after: shutdown */
 };
-void engine_flush_step(struct database *db, enum flush_kind kind);
+laminar_status engine_flush_step(struct database *db, enum flush_kind kind,
+                                 struct laminar_error *err) must_check;
 /* Any relation that accepts rows, by name as the user wrote it (exact, then folded); referenced. LAMINAR_TABLE_NOT_FOUND with the nearest name. */
 laminar_status engine_find_target(struct database *db, const char *name, struct relation **out,
                                   struct laminar_error *err) must_check;

@@ -245,34 +245,41 @@ static laminar_status apply_step(struct database *db, struct step *step, struct 
 }
 
 /* What can't be logged isn't run. */
-static laminar_status run_step(struct database *db, struct pending *list, struct laminar_error *err)
+static laminar_status log_and_apply(struct database *db, struct step *step, struct pending *list)
 {
-    struct step step = engine_new_step(db, err);
     if (db->durable) {
-        laminar_status status = durable_log_step(db, &step, list, err);
+        laminar_status status = durable_log_step(db, step, list, step->err);
         if (status != LAMINAR_OK) {
             db->step_number--;
             return status;
         }
     }
-    return apply_step(db, &step, list);
+    return apply_step(db, step, list);
 }
 
-laminar_status engine_replay_step(struct database *db, struct pending *list,
-                                  struct laminar_error *err)
+static laminar_status run_step(struct database *db, struct pending *list, struct laminar_error *err)
 {
     struct step step = engine_new_step(db, err);
+    return log_and_apply(db, &step, list);
+}
+
+laminar_status engine_replay_step(struct database *db, struct pending *list, bool is_flush,
+                                  bool gives_all, struct laminar_error *err)
+{
+    struct step step = engine_new_step(db, err);
+    step.is_flush = is_flush;
+    step.gives_all = gives_all;
     return apply_step(db, &step, list);
 }
 
-void engine_flush_step(struct database *db, enum flush_kind kind)
+laminar_status engine_flush_step(struct database *db, enum flush_kind kind,
+                                 struct laminar_error *err)
 {
-    if (engine_next_wake(db) == 0) return;
-    struct step step = engine_new_step(db, &db->step_error);
+    if (engine_next_wake(db) == 0 || (db->durable && !durable_is_open(db))) return LAMINAR_OK;
+    struct step step = engine_new_step(db, err);
     step.is_flush = true;
     step.gives_all = kind == FLUSH_ALL;
-    circuit_finish_step(db->circuit, &step);
-    atomic_fetch_add_explicit(&db->steps, 1, memory_order_relaxed);
+    return log_and_apply(db, &step, NULL);
 }
 
 /* A step without input, when time alone makes one due. */

@@ -13,6 +13,8 @@
 #include "engine/engine.h"
 #include <unistd.h>
 
+enum { RETRY_US = 100000 };
+
 int64_t engine_clock_us(const struct database *db)
 {
     int64_t fixed = atomic_load_explicit(&db->settings.number[SETTING_ID_clock],
@@ -32,7 +34,9 @@ int64_t engine_next_wake(const struct database *db) { return circuit_next_wake_u
 void timer_update(struct database *db)
 {
     struct timer *timer = &db->timer;
-    int64_t next = engine_next_wake(db);
+    int64_t next = engine_next_wake(db), now = engine_clock_us(db);
+    /* it was due, and the log did not take the step */
+    if (next != 0 && next <= now) next = now + RETRY_US;
     /* later than what the thread waits for: it finds out when it wakes */
     int64_t armed = atomic_load_explicit(&timer->armed_us, memory_order_relaxed);
     if (next == 0 || (armed != 0 && armed <= next)) return;

@@ -144,15 +144,28 @@ void ledger_init(struct ledger *ledger, const struct workload *workload)
     laminar_error err = LAMINAR_ERROR_INIT;
     *ledger = (struct ledger){.workload = workload};
     while (workload->statements[ledger->n]) ledger->n++;
-    ledger->contents = calloc(ledger->n + 1, sizeof *ledger->contents);
+    ledger->contents = calloc(ledger->n + 2, sizeof *ledger->contents);
     disk_use(sim_disk_create()); /* for sinks */
-    assert_int_equal(laminar_open(":memory:", NULL, &db, NULL), LAMINAR_OK);
+    if (workload->has_end)
+        db = disk_open("sync", &err);
+    else
+        assert_int_equal(laminar_open(":memory:", NULL, &db, NULL), LAMINAR_OK);
+    assert_non_null(db);
     ledger->contents[0] = contents_of(db);
     for (size_t i = 0; i < ledger->n; i++) {
         const char *sql = workload->statements[i];
-        if (strcmp(sql, "CHECKPOINT") != 0 && laminar_execute(db, sql, NULL, &err))
+        bool is_nothing = strcmp(sql, "CHECKPOINT") == 0 && !workload->has_end;
+        if (!is_nothing && laminar_execute(db, sql, NULL, &err))
             fail_msg("%s: %s: %s", workload->name, sql, err.message);
         ledger->contents[i + 1] = contents_of(db);
+    }
+    if (workload->has_end) {
+        assert_int_equal(laminar_close(db, &err), LAMINAR_OK);
+        laminar_db_free(db);
+        db = disk_open("sync", &err);
+        assert_non_null(db);
+        ledger->contents[ledger->n + 1] = contents_of(db);
+        assert_string_not_equal(ledger->contents[ledger->n + 1], ledger->contents[ledger->n]);
     }
     laminar_db_free(db);
     sim_disk_free(disk);
@@ -161,7 +174,7 @@ void ledger_init(struct ledger *ledger, const struct workload *workload)
 
 void ledger_deinit(struct ledger *ledger)
 {
-    for (size_t i = 0; i <= ledger->n; i++) free(ledger->contents[i]);
+    for (size_t i = 0; i <= ledger->n + 1; i++) free(ledger->contents[i]);
     free(ledger->contents);
 }
 

@@ -13,10 +13,12 @@
 struct workload {
     const char *name;
     const char *const *statements; /* NULL at the end */
+    /* checkpoints and closing give rows out: the ledger is of a database on a disk too, and ends after closing */
+    bool has_end;
 };
 struct ledger {
     const struct workload *workload;
-    char **contents; /* after i statements */
+    char **contents; /* after i statements; [n + 1]: after closing, where it has an end */
     size_t n;        /* statements */
 };
 extern const struct workload workloads[];

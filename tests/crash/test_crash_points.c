@@ -11,7 +11,8 @@ static uint64_t n_points;
 static size_t find_contents(const struct ledger *ledger, const char *text, size_t from, size_t to)
 {
     for (size_t i = to + 1; i-- > from;)
-        if (i <= ledger->n && strcmp(ledger->contents[i], text) == 0) return i;
+        if (i <= ledger->n + ledger->workload->has_end && strcmp(ledger->contents[i], text) == 0)
+            return i;
     return SIZE_MAX;
 }
 
@@ -51,8 +52,9 @@ static void check_recovery(const struct ledger *ledger, const char *durability, 
         if (failed != ledger->n) fail_msg("%s: statement %zu fails after recovery", where, failed);
     }
     text = contents_of(db);
-    if (strcmp(text, ledger->contents[ledger->n]) != 0) {
-        show_difference(text, ledger->contents[ledger->n]);
+    const char *end = ledger->contents[at > ledger->n ? at : ledger->n];
+    if (strcmp(text, end) != 0) {
+        show_difference(text, end);
         fail_msg("%s: recovered after statement %zu, the end differs", where, at);
     }
     free(text);
@@ -131,6 +133,13 @@ static void rows_of_sinks_are_in_their_files_once(void **state)
     every_crash_of(&workloads[5], "async", true);
 }
 
+static void held_changes_come_out_once(void **state)
+{
+    (void)state;
+    every_crash_of(&workloads[6], "sync", false);
+    every_crash_of(&workloads[6], "async", true);
+}
+
 /* async, off: some prefix is found. */
 static void what_is_lost_is_an_end(void **state)
 {
@@ -166,9 +175,13 @@ static void recovery_may_crash_too(void **state)
                     /* where it stands: the statement that was cut short may have been done */
                     char *text = contents_of(db);
                     size_t at = find_contents(&ledger, text, done, done + 1);
-                    if (at == SIZE_MAX) fail_msg("%s: recovered to\n%s", where, text);
+                    /* a sink that can't be opened does not keep the database from opening, and reading its file may be what fails */
+                    bool is_readable = !sim_disk_has_crashed(disk);
+                    if (at == SIZE_MAX && is_readable)
+                        fail_msg("%s: recovered to\n%s", where, text);
                     free(text);
-                    further = run_statements(db, &ledger, at);
+                    at = at == SIZE_MAX ? done : at;
+                    if (is_readable) further = run_statements(db, &ledger, at);
                     (void)!laminar_close(db, NULL);
                     laminar_db_free(db);
                     if (further < at) further = at;
@@ -203,6 +216,7 @@ int main(void)
         cmocka_unit_test(joins_survive),
         cmocka_unit_test(keyed_relations_survive),
         cmocka_unit_test(rows_of_sinks_are_in_their_files_once),
+        cmocka_unit_test(held_changes_come_out_once),
         cmocka_unit_test(what_is_lost_is_an_end),
         cmocka_unit_test(recovery_may_crash_too),
         cmocka_unit_test(there_were_enough_of_them),

@@ -134,7 +134,28 @@ static const char *const sinks[] = {
     "INSERT INTO s VALUES (13, 5, 2, 'last', '2026-01-01 00:01:08')",
     NULL};
 
-const struct workload workloads[] = {{"tables", tables},   {"aggregates", aggregates},
-                                     {"windows", windows}, {"joins", joins},
-                                     {"keyed", keyed},     {"sinks", sinks}};
+/* What EMIT EVERY holds back comes out when its time is there, in front of a checkpoint (aggregates only) and at the end; once each. The clock only goes
+ * forward, so it stands in the next century, as seen from the rows. */
+static const char *const periods[] = {
+    "SET clock = '2126-01-01 00:00:00.5'",
+    SOURCE,
+    "CREATE STREAM sums AS SELECT k, count(*) AS n, sum(v) AS s FROM s GROUP BY k EMIT EVERY INTERVAL '10' SECOND",
+    "CREATE SINK changes FROM sums INTO file (path = '/out.json')",
+    "CREATE STREAM pairs AS SELECT a.id, b.id AS other FROM s a JOIN s b ON a.k = b.k EMIT EVERY INTERVAL '10' SECOND",
+    "CREATE SINK plain FROM pairs INTO file (path = '/out.csv')",
+    "CREATE STREAM recent AS SELECT id, w FROM s WHERE ts + INTERVAL '36524' DAY > now() - INTERVAL '15' SECOND",
+    ROWS1,
+    "CHECKPOINT",
+    ROWS2,
+    "SET clock = '2126-01-01 00:00:12'",
+    ROWS3,
+    "CHECKPOINT",
+    "SET clock = '2126-01-01 00:00:26.25'",
+    ROWS4,
+    NULL};
+
+const struct workload workloads[] = {{"tables", tables, false},   {"aggregates", aggregates, false},
+                                     {"windows", windows, false}, {"joins", joins, false},
+                                     {"keyed", keyed, false},     {"sinks", sinks, false},
+                                     {"periods", periods, true}};
 const size_t n_workloads = sizeof workloads / sizeof *workloads;
