@@ -8,7 +8,7 @@ FUZZ_SECONDS ?= 60
 SHELL := /bin/bash
 .DEFAULT_GOAL := build
 
-.PHONY: build bootstrap test check unit pytest exports demo wheel bench bench-python sanitize tsan fuzz docs format lint clean
+.PHONY: build bootstrap test check unit pytest exports demo wheel bench bench-nexmark bench-python sanitize tsan fuzz docs format lint clean
 
 bootstrap:
 	@scripts/bootstrap
@@ -44,6 +44,10 @@ bench: build
 # What goes in and out of the Python module, beside laminardb 0.17 and DuckDB.
 bench-python: build
 	@$(PY) bench/run.py --only py_ $(BENCH_FLAGS)
+
+# Nexmark q0 to q22. With LAMINAR_FLINK_GATEWAY=http://host:port of a Flink cluster's SQL gateway, Flink too.
+bench-nexmark: build
+	@$(PY) bench/nexmark/run.py $(BENCH_FLAGS)
 
 # Everything once more under AddressSanitizer and UndefinedBehaviorSanitizer.
 sanitize: bootstrap

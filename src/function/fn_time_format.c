@@ -192,17 +192,90 @@ static bool format_to_char(struct strbuf *out, const char *pattern, size_t size,
     return true;
 }
 
+/* How long, in seconds, times on the UTC clock are written alike by a pattern; 0: look at each. Errs towards too short. */
+static int64_t strftime_grain(const char *pattern, size_t size)
+{
+    int64_t grain = SECONDS_PER_DAY;
+    for (size_t i = 0; i < size; i++) {
+        if (pattern[i] != '%') continue;
+        i += i + 1 < size && pattern[i + 1] == '-' ? 2 : 1;
+        char letter = i < size ? pattern[i] : 0;
+        if (letter == 0 || !strchr("YymdejaAbhBuwVGUWFD%HIpMRSTs", letter)) return 0;
+        if (strchr("HIp", letter) && grain > 3600) grain = 3600;
+        if (strchr("MR", letter) && grain > 60) grain = 60;
+        if (strchr("STs", letter)) grain = 1;
+    }
+    return grain;
+}
+
+/* The words of to_char, found anywhere in the pattern. */
+static int64_t to_char_grain(const char *pattern, size_t size)
+{
+    if (memchr(pattern, '%', size)) return strftime_grain(pattern, size);
+    int64_t grain = SECONDS_PER_DAY;
+    for (size_t i = 0; i < size; i++) {
+        const char *rest = pattern + i;
+        bool is_pair = i + 1 < size;
+        if (is_pair && (strncasecmp(rest, "MS", 2) == 0 || strncasecmp(rest, "US", 2) == 0))
+            return 0;
+        if (strchr("Ss", *rest)) grain = 1;
+        if (is_pair && strncasecmp(rest, "MI", 2) == 0 && grain > 60) grain = 60;
+        if (strchr("HhAaPp", *rest) && grain > 3600) grain = 3600;
+    }
+    return grain;
+}
+
+/* Rows that follow each other are mostly written alike: what was written last, and for which values it is right. */
+struct last_text {
+    int64_t grain; /* in units of the type; 0: nothing is remembered */
+    int64_t first, end;
+};
+
+static struct last_text remember_nothing(const struct vector *args, const struct tz *tz,
+                                         bool is_to_char)
+{
+    struct last_text last = {0};
+    if (args[1].shape != VEC_CONST || !vector_is_valid(&args[1], 0)) return last;
+    const struct string_view *pattern = args[1].data;
+    const char *text = string_data(pattern);
+    int64_t grain = is_to_char ? to_char_grain(text, pattern->size)
+                               : strftime_grain(text, pattern->size);
+    /* an offset may change at any second */
+    if (tz && grain > 1) grain = 1;
+    last.grain = grain * units_per_second(args[0].type.unit);
+    return last;
+}
+
+static void remember(struct last_text *last, int64_t value)
+{
+    if (last->grain == 0) return;
+    int64_t first = value - floor_mod(value, last->grain);
+    /* at the ends of the range nothing is remembered */
+    if (first > value || __builtin_add_overflow(first, last->grain, &last->end))
+        first = last->end = 0;
+    last->first = first;
+}
+
 static laminar_status format_kernel(KERNEL_ARGS)
 {
     bool is_to_char = fn->data != NULL;
     const struct tz *tz = NULL;
     laminar_status status = LAMINAR_OK;
     if (args[0].type.id == LAMINAR_TYPE_TIMESTAMPTZ) status = zone_of(args[0].type, env, &tz);
+    struct last_text last = remember_nothing(args, tz, is_to_char);
     struct strbuf text = {0};
     for (size_t i = 0; i < n && status == LAMINAR_OK; i++) {
         out_string_borrow(out, i, "", 0);
         if (!column_is_valid(out, i)) continue;
-        struct moment m = moment_of(ROW(int64_t, &args[0], i), args[0].type.unit, tz);
+        int64_t value = ROW(int64_t, &args[0], i);
+        if (value >= last.first && value < last.end) {
+            if (text.size <= STRING_INLINE_MAX)
+                out_string_borrow(out, i, text.data ? text.data : "", text.size);
+            else
+                status = out_string(out, i, text.data, text.size, env->err);
+            continue;
+        }
+        struct moment m = moment_of(value, args[0].type.unit, tz);
         const struct string_view *pattern = &ROW(struct string_view, &args[1], i);
         strbuf_clear(&text);
         bool is_known = (is_to_char ? format_to_char : format_strftime)(&text, string_data(pattern),
@@ -214,6 +287,8 @@ static laminar_status format_kernel(KERNEL_ARGS)
         else if (eval_fail(env, out, i, "'%s' is not a valid pattern for %s",
                            VALUE_TEXT(&args[1], i), fn->name))
             status = eval_failure(env);
+        last.end = last.first;
+        if (is_known) remember(&last, value);
     }
     strbuf_deinit(&text);
     return status;

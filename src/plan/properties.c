@@ -177,6 +177,20 @@ static laminar_status aggregate_state(struct plan_context *ctx, struct plan *pla
                         &props->state_note);
 }
 
+/* Groups by the input's event time, or the bounds of its windows: a group changes while rows of its time come, so it keeps to the watermark as they do. */
+static void group_times(struct plan *plan)
+{
+    const struct plan_properties *in = &plan->inputs[0]->props;
+    for (uint32_t i = plan->n_group; i-- > 0;) {
+        const struct expr *e = plan->group[i];
+        if (e->kind != EXPR_COLUMN) continue;
+        uint32_t column = aggregate_group_at(plan) + i;
+        if ((int32_t)e->column == in->time_col) plan->props.time_col = (int32_t)column;
+        if (e->column + 1 == in->window_start) plan->props.window_start = column + 1;
+        if (e->column + 1 == in->window_end) plan->props.window_end = column + 1;
+    }
+}
+
 static laminar_status aggregate_properties(struct plan_context *ctx, struct plan *plan)
 {
     struct plan_properties *props = &plan->props;
@@ -195,6 +209,7 @@ static laminar_status aggregate_properties(struct plan_context *ctx, struct plan
         props->window_end = 2;
     }
     if (is_windowed && plan->window.is_event_time) props->time_col = plan->window.end_is_time;
+    if (!is_windowed) group_times(plan);
     return aggregate_state(ctx, plan, !input_appends);
 }
 

@@ -2,7 +2,7 @@
  * times, b.ts BETWEEN a.ts - x AND a.ts + y, keeps only rows that can still find a partner:
  * strategy INTERVAL. One bound alone lets the rows of one side go. Recognised only where both
  * times carry a watermark that their sides' retractions keep to as well; otherwise the
- * comparisons stay an ordinary condition. Needs the properties of the inputs. */
+ * comparisons stay an ordinary condition. So is an equality of the bounds of two streams' windows. Needs the properties of the inputs. */
 #include "plan/plan_internal.h"
 
 struct bound {
@@ -77,11 +77,37 @@ static bool read_bound(const struct expr *e, const struct plan *join, struct bou
     return !__builtin_sub_overflow(offset_y, offset_x, &out->delta_us);
 }
 
+/* The event time of windows' results: a bound of the window. Windows close in order, so no row of them is late. */
+static bool is_window_time(const struct expr *key, const struct plan *input)
+{
+    const struct plan_properties *props = &input->props;
+    return key->kind == EXPR_COLUMN && (int32_t)key->column == props->time_col &&
+           (key->column + 1 == props->window_start || key->column + 1 == props->window_end);
+}
+
+/* Windows joined by their start, or their end: rows of one window only find those of the same. */
+static laminar_status recognise_windows(struct plan_context *ctx, struct plan *join)
+{
+    for (uint32_t i = 0; i < join->n_keys && join->join_kind == JOIN_INNER; i++) {
+        const struct expr *left = join->left_keys[i], *right = join->right_keys[i];
+        if (!is_window_time(left, join->inputs[0]) || !is_window_time(right, join->inputs[1]) ||
+            !type_equal(left->type, right->type))
+            continue;
+        ALLOC_OR_FAIL(ctx, join->left_time, expr_copy(ctx->arena, left));
+        ALLOC_OR_FAIL(ctx, join->right_time, expr_copy(ctx->arena, right));
+        join->strategy = STRATEGY_INTERVAL;
+        join->lower_us = join->upper_us = 0;
+        return LAMINAR_OK;
+    }
+    return LAMINAR_OK;
+}
+
 static laminar_status recognise(struct plan_context *ctx, struct plan *join)
 {
     struct expr_list parts = {0}, rest = {0};
     const struct expr *left_time = NULL, *right_time = NULL;
     int64_t lower = INT64_MIN, upper = INT64_MAX;
+    if (!join->predicate) return recognise_windows(ctx, join);
     CHECK(expr_split_and(ctx, join->predicate, &parts));
     for (uint32_t i = 0; i < parts.n; i++) {
         struct bound b;
@@ -99,7 +125,7 @@ static laminar_status recognise(struct plan_context *ctx, struct plan *join)
             upper = upper < value ? upper : value;
         }
     }
-    if (!left_time) return LAMINAR_OK;
+    if (!left_time) return recognise_windows(ctx, join);
     uint32_t n_left = join->inputs[0]->n_cols;
     ALLOC_OR_FAIL(ctx, join->left_time, expr_copy(ctx->arena, left_time));
     ALLOC_OR_FAIL(ctx, join->right_time, expr_copy(ctx->arena, right_time));
@@ -114,7 +140,7 @@ laminar_status rewrite_interval_joins(struct plan_context *ctx, struct plan **pl
 {
     struct plan *p = *plan;
     for (uint32_t i = 0; i < p->n_inputs; i++) CHECK(rewrite_interval_joins(ctx, &p->inputs[i]));
-    bool may_be = p->kind == PLAN_JOIN && p->predicate &&
+    bool may_be = p->kind == PLAN_JOIN &&
                   (p->strategy == STRATEGY_HASH || p->strategy == STRATEGY_NESTED) &&
                   p->inputs[0]->props.is_timely && p->inputs[1]->props.is_timely;
     return may_be ? recognise(ctx, p) : LAMINAR_OK;

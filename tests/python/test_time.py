@@ -126,3 +126,27 @@ def test_calendar_of_a_zone_with_summer_time_is_refused():
         with pytest.raises(laminardb.LaminarError, match="set back"):
             db.execute("CREATE STREAM bad AS SELECT id FROM s WHERE ts > now() - INTERVAL '1' DAY")
         db.execute("CREATE STREAM good AS SELECT id FROM s WHERE ts > now() - INTERVAL '24' HOUR")
+
+
+def test_texts_of_times_that_follow_each_other(db):
+    """What was written for the row before is written again where the pattern can't tell them apart; a pattern in a column is looked at row by row."""
+    patterns = {
+        "strftime": ["%Y-%m-%d", "%F %H", "%R", "%T", "%H:%M:%S.%f", "%g", "%j %a %B", "%p %I", "%s", "%V %G", "long enough for the heap %d", "%-d", "100%%"],
+        "to_char": ["YYYY-MM-DD", "HH24:MI", "HH12 AM", "DD HH24:MI:SS", "MS", "US", "Mon Day", "Q IW", "SSSSS", "%d %H", '"quoted text" DD', "D DDD"],
+    }
+    times = [86400 * 10**6 * day + us for day in (-1, 0, 20000) for us in (-1, 0, 1, 999, 1000, 59_999_999, 60_000_000, 3_599_999_999, 3_600_000_000)]
+    db.execute("CREATE TABLE p (f VARCHAR, p VARCHAR, PRIMARY KEY (f, p))")
+    for name, list_ in patterns.items():
+        for pattern in list_:
+            db.execute("INSERT INTO p VALUES (?, ?)", [name, pattern])
+    for kind in ("TIMESTAMP", "TIMESTAMP(3)", "TIMESTAMP WITH TIME ZONE"):
+        cast = f"CAST(make_timestamp(us) AS {kind})"
+        for name, list_ in patterns.items():
+            for pattern in list_:
+                # the order of the rows: ascending, so that neighbours are alike
+                rows = db.query(
+                    f"SELECT {name}(t, '{pattern}'), {name}(t, p.p) FROM (SELECT {cast} AS t FROM (VALUES {', '.join(f'({us})' for us in times)}) AS v (us)) x "
+                    f"JOIN p ON p.f = '{name}' AND p.p = '{pattern}'"
+                ).fetchall()
+                assert len(rows) == len(times)
+                assert all(a == b for a, b in rows), (kind, name, pattern, rows)

@@ -189,7 +189,7 @@ static const struct plan_case windows[] = {
      "Aggregate  keys: carrier  window: HOP 1 hour every 5 minutes on time  aggs: avg(dep_delay)  emit: ON WINDOW CLOSE  rows: to one pane of 5 minutes   [append-only, key (window_start, carrier), event time window_start, state: until the watermark passes the window's end]\n"
      "└─ Scan  flights (source)  columns: time, carrier, dep_delay   [append-only, event time time]\n"},
     {"SELECT w, count(*) FROM (SELECT SLIDE(time, INTERVAL '1' HOUR, INTERVAL '15' MINUTE) AS w, origin, count(*) AS n FROM flights GROUP BY w, origin) GROUP BY w",
-     "Aggregate  keys: w  aggs: count(*)   [retracts, key (w), state: one row per w]\n"
+     "Aggregate  keys: w  aggs: count(*)   [retracts, key (w), event time w, state: one row per w]\n"
      "└─ Project  window_start AS w   [append-only, event time w]\n"
      "   └─ Aggregate  keys: origin  window: HOP 1 hour every 15 minutes on time  emit: ON WINDOW CLOSE  rows: to one pane of 15 minutes   [append-only, key (window_start, origin), event time window_start, state: until the watermark passes the window's end]\n"
      "      └─ Scan  flights (source)  columns: time, origin   [append-only, event time time]\n"},
