@@ -2,6 +2,8 @@
 
   bench/run.py [--quick] [--only TEXT] [--no-peer] [--out FILE] [--strict]
 
+BUILD names the build tree (build).
+
 Each case runs with each engine in a process of its own, the engines of one case right after each other. Prints a table, and
 writes JSON with a description of the machine to bench/results/. A case without a result, or with a wrong one, makes the exit
 status 1; a missed target is only marked, unless --strict.
@@ -91,7 +93,7 @@ def python_environment(engine):
     environment = dict(os.environ)
     environment.pop("PYTHONPATH", None)
     if engine != "peer":
-        environment["PYTHONPATH"] = f"{ROOT}/build/python"
+        environment["PYTHONPATH"] = f"{ROOT}/{os.environ.get('BUILD', 'build')}/python"
     return environment
 
 

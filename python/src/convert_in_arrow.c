@@ -100,11 +100,16 @@ bool in_is_numpy(PyObject *data)
     Py_ssize_t at = 0;
     const uint16_t one = 1;
     if (*(const uint8_t *)&one != 1) return false; /* the table's byte order is '<' */
-    while (PyDict_Next(data, &at, &key, &value))
-        if (!PyUnicode_Check(key) || !is_ndarray(value) || dimensions(value) != 1 ||
-            !numpy_type_of(value))
-            return false;
-    return PyDict_GET_SIZE(data) > 0;
+    bool result = true;
+    Py_BEGIN_CRITICAL_SECTION(data);
+    while (result && PyDict_Next(data, &at, &key, &value)) {
+        HOLD(value);
+        result = PyUnicode_Check(key) && is_ndarray(value) && dimensions(value) == 1 &&
+                 numpy_type_of(value);
+        UNHOLD(value);
+    }
+    Py_END_CRITICAL_SECTION();
+    return result && PyDict_GET_SIZE(data) > 0;
 }
 
 /* Memory of one struct of columns: released as a whole, by the parent. */
@@ -289,8 +294,16 @@ int in_numpy_struct(struct module_state *state, PyObject *data, struct ArrowSche
         PyErr_NoMemory();
         result = -1;
     }
-    while (result == 0 && (size_t)out_array->n_children < n && PyDict_Next(data, &at, &key, &value))
+    Py_BEGIN_CRITICAL_SECTION(data);
+    while (result == 0 && (size_t)out_array->n_children < n &&
+           PyDict_Next(data, &at, &key, &value)) {
+        Py_INCREF(key); /* what is called may change the dict */
+        Py_INCREF(value);
         result = add_column(state, key, value, out_schema, out_array);
+        Py_DECREF(key);
+        Py_DECREF(value);
+    }
+    Py_END_CRITICAL_SECTION();
     if (result < 0) {
         release_schema(out_schema);
         release_struct(out_array);

@@ -316,7 +316,8 @@ static bool is_nested_type(laminar_type type)
 static int set_items(struct module_state *state, struct row_writer *rows, PyObject *sequence)
 {
     for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(sequence); i++) {
-        PyObject *item = Py_NewRef(PySequence_Fast_GET_ITEM(sequence, i));
+        PyObject *item = sequence_item(sequence, i);
+        if (!item) return -1;
         int result = in_set_cell(state, rows, 0, item);
         Py_DECREF(item);
         if (result < 0) return -1;
@@ -342,12 +343,16 @@ static int set_map(struct module_state *state, struct row_writer *rows, PyObject
     PyObject *key, *item;
     Py_ssize_t at = 0;
     if (PyDict_Check(value)) {
-        while (PyDict_Next(value, &at, &key, &item))
-            if (set_pair(state, rows, key, item) < 0) return -1;
-        return 0;
+        int failed = 0;
+        Py_BEGIN_CRITICAL_SECTION(value);
+        while (!failed && PyDict_Next(value, &at, &key, &item))
+            failed = set_pair(state, rows, key, item);
+        Py_END_CRITICAL_SECTION();
+        return failed;
     }
     for (; at < PySequence_Fast_GET_SIZE(value); at++) {
-        PyObject *pair = Py_NewRef(PySequence_Fast_GET_ITEM(value, at));
+        PyObject *pair = sequence_item(value, at);
+        if (!pair) return -1;
         int result;
         if (PyTuple_Check(pair) && PyTuple_GET_SIZE(pair) == 2)
             result = set_pair(state, rows, PyTuple_GET_ITEM(pair, 0), PyTuple_GET_ITEM(pair, 1));
@@ -359,11 +364,30 @@ static int set_map(struct module_state *state, struct row_writer *rows, PyObject
     return 0;
 }
 
+static int set_field(struct module_state *state, struct row_writer *rows, PyObject *key,
+                     PyObject *item)
+{
+    Py_ssize_t size;
+    const char *name = PyUnicode_Check(key) ? PyUnicode_AsUTF8AndSize(key, &size) : NULL;
+    size_t field = name ? laminar_writer_column_index(rows->writer, name, (size_t)size) : SIZE_MAX;
+    PyErr_Clear();
+    if (field != SIZE_MAX) return in_set_cell(state, rows, field, item);
+    PyObject *shown = PyObject_Repr(key);
+    const char *text = shown ? PyUnicode_AsUTF8(shown) : NULL;
+    PyErr_Clear();
+    raise_code(state, LAMINAR_BATCH_SCHEMA_MISMATCH, "the names of fields must fit exactly",
+               "column '%s', row %llu: the struct has no field %.200s", rows->nested_column,
+               (unsigned long long)rows->n_rows, text ? text : "of that name");
+    Py_XDECREF(shown);
+    return -1;
+}
+
 /* A dict by field names, or a tuple with all fields in order. */
 static int set_fields(struct module_state *state, struct row_writer *rows, PyObject *value)
 {
     PyObject *key, *item;
-    Py_ssize_t at = 0, size;
+    Py_ssize_t at = 0;
+    int result = 0;
     if (PyTuple_Check(value)) {
         size_t n = laminar_writer_n_columns(rows->writer);
         if ((size_t)PyTuple_GET_SIZE(value) != n) {
@@ -377,27 +401,16 @@ static int set_fields(struct module_state *state, struct row_writer *rows, PyObj
             if (in_set_cell(state, rows, (size_t)at, PyTuple_GET_ITEM(value, at)) < 0) return -1;
         return 0;
     }
-    while (PyDict_Next(value, &at, &key, &item)) {
-        const char *name = PyUnicode_Check(key) ? PyUnicode_AsUTF8AndSize(key, &size) : NULL;
-        size_t field = name ? laminar_writer_column_index(rows->writer, name, (size_t)size)
-                            : SIZE_MAX;
-        PyErr_Clear();
-        if (field == SIZE_MAX) {
-            PyObject *shown = PyObject_Repr(key);
-            const char *text = shown ? PyUnicode_AsUTF8(shown) : NULL;
-            PyErr_Clear();
-            raise_code(state, LAMINAR_BATCH_SCHEMA_MISMATCH, "the names of fields must fit exactly",
-                       "column '%s', row %llu: the struct has no field %.200s", rows->nested_column,
-                       (unsigned long long)rows->n_rows, text ? text : "of that name");
-            Py_XDECREF(shown);
-            return -1;
-        }
+    Py_BEGIN_CRITICAL_SECTION(value);
+    while (result == 0 && PyDict_Next(value, &at, &key, &item)) {
+        Py_INCREF(key); /* what is called may change the dict */
         Py_INCREF(item);
-        int result = in_set_cell(state, rows, field, item);
+        result = set_field(state, rows, key, item);
+        Py_DECREF(key);
         Py_DECREF(item);
-        if (result < 0) return -1;
     }
-    return 0;
+    Py_END_CRITICAL_SECTION();
+    return result;
 }
 
 /* A list, dict or tuple into a LIST, MAP or STRUCT, part by part. */

@@ -181,7 +181,8 @@ static int bind_sequence(struct binding *b, PyObject *params)
     }
     for (b->index = 0; b->index < n && (Py_ssize_t)b->index < PySequence_Fast_GET_SIZE(params);
          b->index++) {
-        PyObject *value = Py_NewRef(PySequence_Fast_GET_ITEM(params, (Py_ssize_t)b->index));
+        PyObject *value = sequence_item(params, (Py_ssize_t)b->index);
+        if (!value) return -1;
         int result = bind_value(b, value, 0);
         Py_DECREF(value);
         if (result < 0) return -1;
@@ -215,7 +216,13 @@ static int bind_dict(struct binding *b, PyObject *params)
 int in_bind(struct module_state *state, laminar_statement *statement, PyObject *params)
 {
     struct binding b = {.state = state, .statement = statement, .err = LAMINAR_ERROR_INIT};
-    if (PyDict_Check(params)) return bind_dict(&b, params);
+    if (PyDict_Check(params)) {
+        int result;
+        Py_BEGIN_CRITICAL_SECTION(params);
+        result = bind_dict(&b, params);
+        Py_END_CRITICAL_SECTION();
+        return result;
+    }
     if (PyList_Check(params) || PyTuple_Check(params)) return bind_sequence(&b, params);
     PyErr_Format(PyExc_TypeError, "params must be a list, a tuple or a dict, not %s",
                  Py_TYPE(params)->tp_name);

@@ -125,6 +125,24 @@ static int twice(struct module_state *state, const struct row_writer *rows, size
 
 /* --- One row -------------------------------------------------------------------------------------- */
 
+static inline int append_item(struct module_state *state, struct row_writer *rows, size_t position,
+                              PyObject *key, PyObject *value)
+{
+    size_t column;
+    if (position < rows->n_columns && rows->keys[position] == key) {
+        column = rows->key_columns[position];
+    } else {
+        if (find_column(state, rows, key, &column) < 0) return -1;
+        if (position < rows->n_columns) {
+            Py_XSETREF(rows->keys[position], Py_NewRef(key));
+            rows->key_columns[position] = column;
+        }
+    }
+    if (rows->row_stamps[column] == rows->stamp) return twice(state, rows, column);
+    rows->row_stamps[column] = rows->stamp;
+    return in_set_cell(state, rows, column, value);
+}
+
 static int append_dict(struct module_state *state, struct row_writer *rows, PyObject *dict)
 {
     PyObject *key, *value;
@@ -132,20 +150,12 @@ static int append_dict(struct module_state *state, struct row_writer *rows, PyOb
     size_t position = 0;
     rows->stamp++;
     while (PyDict_Next(dict, &at, &key, &value)) {
-        size_t column;
-        if (position < rows->n_columns && rows->keys[position] == key) {
-            column = rows->key_columns[position];
-        } else {
-            if (find_column(state, rows, key, &column) < 0) return -1;
-            if (position < rows->n_columns) {
-                Py_XSETREF(rows->keys[position], Py_NewRef(key));
-                rows->key_columns[position] = column;
-            }
-        }
-        if (rows->row_stamps[column] == rows->stamp) return twice(state, rows, column);
-        rows->row_stamps[column] = rows->stamp;
-        if (in_set_cell(state, rows, column, value) < 0) return -1;
-        position++;
+        HOLD(key);
+        HOLD(value);
+        int result = append_item(state, rows, position++, key, value);
+        UNHOLD(key);
+        UNHOLD(value);
+        if (result < 0) return -1;
     }
     if (laminar_writer_end_row(rows->writer, &rows->err) != LAMINAR_OK) {
         raise_error(state, &rows->err);
@@ -167,7 +177,8 @@ static int append_row(struct module_state *state, struct row_writer *rows, PyObj
 static int append_list(struct module_state *state, struct row_writer *rows, PyObject *list)
 {
     for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(list); i++) {
-        PyObject *row = Py_NewRef(PySequence_Fast_GET_ITEM(list, i));
+        PyObject *row = sequence_item(list, i);
+        if (!row) return -1;
         int result = -1;
         if (PyDict_Check(row))
             result = append_row(state, rows, row);
@@ -188,37 +199,46 @@ struct in_column {
 };
 
 /* *out has room for all columns of the table. */
+static int collect_column(struct module_state *state, struct row_writer *rows, PyObject *key,
+                          PyObject *value, struct in_column *out, size_t *out_n)
+{
+    size_t column;
+    if (find_column(state, rows, key, &column) < 0) return -1;
+    if (rows->row_stamps[column] == rows->stamp) return twice(state, rows, column);
+    rows->row_stamps[column] = rows->stamp;
+    PyObject *values = PyList_Check(value) || PyTuple_Check(value)
+                           ? Py_NewRef(value)
+                           : adapt_call("column", value, NULL);
+    if (!values) return -1;
+    struct in_column *first = &out[0], *in = &out[(*out_n)++];
+    *in = (struct in_column){column, values};
+    Py_ssize_t n = PySequence_Fast_GET_SIZE(values),
+               n_first = PySequence_Fast_GET_SIZE(first->values);
+    if (n == n_first) return 0;
+    raise_code(state, LAMINAR_BATCH_SCHEMA_MISMATCH, "give every column the same number of values",
+               "column '%s' has %zd values, and '%s' has %zd",
+               laminar_writer_column_name(rows->writer, in->column), n,
+               laminar_writer_column_name(rows->writer, first->column), n_first);
+    return -1;
+}
+
 static int collect_columns(struct module_state *state, struct row_writer *rows, PyObject *dict,
                            struct in_column *out, size_t *out_n)
 {
     PyObject *key, *value;
     Py_ssize_t at = 0;
+    int result = 0;
     rows->stamp++;
-    while (PyDict_Next(dict, &at, &key, &value)) {
-        size_t column;
-        if (find_column(state, rows, key, &column) < 0) return -1;
-        if (rows->row_stamps[column] == rows->stamp) return twice(state, rows, column);
-        rows->row_stamps[column] = rows->stamp;
-        Py_INCREF(value); /* what is called may change the dict */
-        PyObject *values = PyList_Check(value) || PyTuple_Check(value)
-                               ? Py_NewRef(value)
-                               : adapt_call("column", value, NULL);
+    Py_BEGIN_CRITICAL_SECTION(dict);
+    while (result == 0 && PyDict_Next(dict, &at, &key, &value)) {
+        Py_INCREF(key); /* what is called may change the dict */
+        Py_INCREF(value);
+        result = collect_column(state, rows, key, value, out, out_n);
+        Py_DECREF(key);
         Py_DECREF(value);
-        if (!values) return -1;
-        struct in_column *first = &out[0], *in = &out[(*out_n)++];
-        *in = (struct in_column){column, values};
-        if (PySequence_Fast_GET_SIZE(values) != PySequence_Fast_GET_SIZE(first->values)) {
-            raise_code(state, LAMINAR_BATCH_SCHEMA_MISMATCH,
-                       "give every column the same number of values",
-                       "column '%s' has %zd values, and '%s' has %zd",
-                       laminar_writer_column_name(rows->writer, in->column),
-                       PySequence_Fast_GET_SIZE(values),
-                       laminar_writer_column_name(rows->writer, first->column),
-                       PySequence_Fast_GET_SIZE(first->values));
-            return -1;
-        }
     }
-    return 0;
+    Py_END_CRITICAL_SECTION();
+    return result;
 }
 
 static int append_columns(struct module_state *state, struct row_writer *rows, PyObject *dict)
@@ -234,13 +254,15 @@ static int append_columns(struct module_state *state, struct row_writer *rows, P
     Py_ssize_t n_rows = n ? PySequence_Fast_GET_SIZE(columns[0].values) : 0;
     for (Py_ssize_t row = 0; row < n_rows; row++) {
         for (size_t i = 0; i < n; i++) {
-            if (row >= PySequence_Fast_GET_SIZE(columns[i].values)) {
+            PyObject *value = sequence_item(columns[i].values, row);
+            if (!value) {
                 PyErr_SetString(PyExc_RuntimeError,
                                 "a list changed its size while it was inserted");
                 goto done;
             }
-            PyObject *value = PySequence_Fast_GET_ITEM(columns[i].values, row);
-            if (in_set_cell(state, rows, columns[i].column, value) < 0) goto done;
+            int failed = in_set_cell(state, rows, columns[i].column, value);
+            Py_DECREF(value);
+            if (failed < 0) goto done;
         }
         if (laminar_writer_end_row(rows->writer, &rows->err) != LAMINAR_OK) {
             raise_error(state, &rows->err);
@@ -355,15 +377,16 @@ static int classify_dict(PyObject *data, enum in_shape *out)
                         "the dict is empty: give a row, or a list for every column");
         return -1;
     }
-    *out = IN_COLUMNS;
-    while (PyDict_Next(data, &at, &key, &value)) {
-        int is_column = is_column_value(value);
-        if (is_column < 0) return -1;
-        if (is_column) continue;
-        *out = IN_ROW;
-        return 0;
+    int is_column = 1;
+    Py_BEGIN_CRITICAL_SECTION(data);
+    while (is_column == 1 && PyDict_Next(data, &at, &key, &value)) {
+        HOLD(value);
+        is_column = is_column_value(value);
+        UNHOLD(value);
     }
-    return 0;
+    Py_END_CRITICAL_SECTION();
+    *out = is_column ? IN_COLUMNS : IN_ROW;
+    return is_column < 0 ? -1 : 0;
 }
 
 static bool has(PyObject *object, PyObject *name)

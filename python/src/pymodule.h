@@ -20,6 +20,29 @@
 #define Py_END_CRITICAL_SECTION() }
 #endif
 
+/* Without the GIL other threads may change a container while it is read: it is read in a critical section, what is read from it
+ * is held while it is used (a section ends for a while when something in it waits), and items of lists are taken one by one. With
+ * the GIL a borrowed reference lasts until something is called. */
+#ifdef Py_GIL_DISABLED
+#define HOLD(object) Py_INCREF(object)
+#define UNHOLD(object) Py_DECREF(object)
+#else
+#define HOLD(object) ((void)(object))
+#define UNHOLD(object) ((void)(object))
+#endif
+
+/* Item i of a list or tuple: a new reference; NULL, with IndexError set, behind the end. */
+static inline PyObject *sequence_item(PyObject *sequence, Py_ssize_t i)
+{
+#ifdef Py_GIL_DISABLED
+    if (PyList_Check(sequence)) return PyList_GetItemRef(sequence, i);
+#endif
+    if (i < PySequence_Fast_GET_SIZE(sequence))
+        return Py_NewRef(PySequence_Fast_GET_ITEM(sequence, i));
+    PyErr_SetString(PyExc_IndexError, "the list changed its size while it was read");
+    return NULL;
+}
+
 #define FLAGS_HEAP_TYPE                                                                            \
     (Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE | Py_TPFLAGS_DISALLOW_INSTANTIATION)
 

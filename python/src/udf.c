@@ -53,7 +53,12 @@ static uint64_t keep_cause(struct module_state *state, PyObject *exception)
 PyObject *udf_cause(struct module_state *state, uint64_t number)
 {
     PyObject *key = state->causes ? PyLong_FromUnsignedLongLong(number) : NULL;
-    PyObject *found = key ? Py_XNewRef(PyDict_GetItemWithError(state->causes, key)) : NULL;
+    PyObject *found = NULL;
+    if (key) {
+        Py_BEGIN_CRITICAL_SECTION(state->causes);
+        found = Py_XNewRef(PyDict_GetItemWithError(state->causes, key));
+        Py_END_CRITICAL_SECTION();
+    }
     Py_XDECREF(key);
     if (!found) PyErr_Clear();
     return found;

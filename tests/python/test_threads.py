@@ -180,6 +180,13 @@ print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
     assert out == "7\n"
 
 
+def test_stress():
+    """The program that scripts/freethreaded runs without the GIL."""
+    program = os.path.join(os.path.dirname(__file__), "thread_stress.py")
+    done = subprocess.run([sys.executable, program, "2"], capture_output=True, text=True, timeout=300, env=os.environ)
+    assert done.returncode == 0, done.stderr
+
+
 def test_sub_interpreters():
     interpreters = pytest.importorskip("_xxsubinterpreters")
     del interpreters
