@@ -1,5 +1,6 @@
 /* error.c - see error.h. Texts are cut at UTF-8 character borders, so that a message is always valid UTF-8. */
 #include "base/error.h"
+#include "base/secret.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -131,6 +132,7 @@ void error_position(struct laminar_error *err, const char *sql, size_t size, siz
     size_t n = 0;
     for (size_t i = from; i < to && n + 1 < sizeof err->context; i++)
         err->context[n++] = (unsigned char)sql[i] < ' ' ? ' ' : sql[i];
+    secret_mask_window(sql + line_start, line_end - line_start, from - line_start, err->context, n);
     size_t caret = count_characters(sql + from, offset - from);
     if (n + caret + 3 < sizeof err->context) {
         err->context[n++] = '\n';

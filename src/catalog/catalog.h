@@ -63,6 +63,7 @@ struct relation {
     char *name;
     struct schema *schema;
     char *sql;       /* the CREATE statement, normalised (printer) */
+    char *shown_sql; /* the same without the secrets in its options: the one to show */
     char *query_sql; /* STREAM, VIEW, SINK: the query's text; else NULL */
     /* PRIMARY KEY, or the key the planner found for a stream; NULL if n_key_cols = 0 */
     uint32_t *key_cols;

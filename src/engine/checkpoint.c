@@ -23,6 +23,7 @@ struct freeze {
     ARRAY_OF(struct frozen) states;
     ARRAY_OF(char *) sink_paths;
     uint64_t step, log_seq;
+    uint64_t record_bytes; /* of the log; async: those that are queued come after */
     int64_t pause_us;
 };
 
@@ -114,6 +115,7 @@ static laminar_status freeze_all(struct database *db, struct freeze *f, struct l
         words[1] += relation->runtime != NULL;
     f->step = db->step_number;
     f->log_seq = db->durable->logged_seq;
+    f->record_bytes = wal_record_bytes_total(db->durable->wal);
     put_bytes(&f->head, words, 8);
     put_u64(&f->head, db->step_number);
     put_u64(&f->head, (uint64_t)db->last_time_us);
@@ -196,9 +198,9 @@ static laminar_status write_freeze(struct database *db, struct freeze *f,
     /* A checkpoint is never ahead of the log. */
     TRY(durable_flush(d, err));
     for (size_t i = 0; i < f->sink_paths.n; i++) TRY(sync_sink(f->sink_paths.items[i], err));
-    TRY(checkpoint_writer_create(d->checkpoints,
-                                 (uint64_t)db->settings.number[SETTING_ID_checkpoint_bytes_per_s],
-                                 &writer, err));
+    struct checkpoint_rate rate = {(uint64_t)db->settings.number[SETTING_ID_checkpoint_bytes_per_s],
+                                   &d->is_hurried};
+    TRY(checkpoint_writer_create(d->checkpoints, &rate, &writer, err));
     sink.writer = writer;
     TRY(checkpoint_writer_put(writer, 0, 0, 0, f->step, f->head.data, f->head.size, err));
     for (size_t i = 0; i < f->states.n; i++) {
@@ -263,6 +265,7 @@ laminar_status database_checkpoint(struct database *db, uint64_t *id, struct lam
     if (status == LAMINAR_OK) {
         if (id) *id = info.id;
         d->checkpoint_us = clock_mono_us();
+        d->checkpoint_record_bytes = f.record_bytes;
         clean_up(db);
         checkpoint_list(d);
     } else if (was_dirty) {
@@ -306,11 +309,7 @@ static bool is_due(struct database *db)
     uint64_t log_bytes = (uint64_t)db->settings.number[SETTING_ID_checkpoint_log_bytes];
     if (!d->is_dirty) return false;
     if (interval_ms && clock_mono_us() - d->checkpoint_us >= interval_ms * 1000) return true;
-    if (!log_bytes) return false;
-    mutex_lock(&d->log);
-    bool is_long = wal_total_bytes(d->wal) >= log_bytes;
-    mutex_unlock(&d->log);
-    return is_long;
+    return log_bytes && wal_record_bytes_total(d->wal) - d->checkpoint_record_bytes >= log_bytes;
 }
 
 void *checkpointer_main(void *arg)

@@ -43,6 +43,7 @@ static void destroy(struct database *db)
     mutex_deinit(&db->queue);
     mutex_deinit(&db->step);
     mutex_deinit(&db->control);
+    mutex_deinit(&db->closing);
     mem_free(db);
 }
 
@@ -91,6 +92,7 @@ laminar_status database_open(const char *path, const struct settings *settings,
     db = mem_calloc(1, sizeof *db);
     if (!db) return error_oom(err);
     atomic_init(&db->refs, 1);
+    mutex_init(&db->closing);
     mutex_init(&db->control);
     mutex_init(&db->step);
     mutex_init(&db->queue);
@@ -189,21 +191,30 @@ done:
     return status;
 }
 
-laminar_status database_close(struct database *db, struct laminar_error *err)
+static laminar_status close_once(struct database *db, struct laminar_error *err)
 {
-    if (db->pid != getpid()) return LAMINAR_OK; /* a fork's copy: nothing of it may be touched */
-    if (atomic_load_explicit(&db->state, memory_order_acquire) == DB_CLOSED) return LAMINAR_OK;
-    if (function_library_is_calling(db->functions)) return database_check_open(db, err);
-    subscriptions_free_deferred(db);
     laminar_status status = database_shutdown(db, NULL);
     (void)status;
     cursors_close(db); /* they hold references to the database */
     laminar_status stored = db->durable ? durable_close(db, err) : LAMINAR_OK;
+    struct laminar_error *rest = stored == LAMINAR_OK ? err : NULL;
     mutex_lock(&db->control);
-    if (atomic_exchange_explicit(&db->state, DB_CLOSED, memory_order_acq_rel) != DB_CLOSED)
-        status = subscriptions_uninstall_readers(db, NULL, stored == LAMINAR_OK ? err : NULL);
-    if (status == LAMINAR_OK)
-        status = database_remove_relations(db, stored == LAMINAR_OK ? err : NULL);
+    atomic_store_explicit(&db->state, DB_CLOSED, memory_order_release);
+    status = subscriptions_uninstall_readers(db, NULL, rest);
+    if (status == LAMINAR_OK) status = database_remove_relations(db, rest);
     mutex_unlock(&db->control);
     return stored == LAMINAR_OK ? status : stored;
+}
+
+laminar_status database_close(struct database *db, struct laminar_error *err)
+{
+    if (db->pid != getpid()) return LAMINAR_OK; /* a fork's copy: nothing of it may be touched */
+    if (function_library_is_calling(db->functions)) return database_check_open(db, err);
+    subscriptions_free_deferred(db);
+    laminar_status status = LAMINAR_OK;
+    mutex_lock(&db->closing); /* who comes second returns when all is done, too */
+    if (atomic_load_explicit(&db->state, memory_order_acquire) != DB_CLOSED)
+        status = close_once(db, err);
+    mutex_unlock(&db->closing);
+    return status;
 }

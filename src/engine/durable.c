@@ -287,9 +287,27 @@ void durable_statement_end(struct database *db)
     engine_unlock_statement(db);
 }
 
+/* A record of up to three parts. */
+struct record_parts {
+    enum record_kind kind;
+    const void *head, *tail;
+    size_t head_size, tail_size;
+    const struct step *step; /* may be NULL */
+    const struct pending *list;
+};
+
+static laminar_status put_parts(struct strbuf *out, const struct record_parts *parts,
+                                struct laminar_error *err)
+{
+    put_bytes(out, parts->head, parts->head_size);
+    put_bytes(out, parts->tail, parts->tail_size);
+    return parts->step ? record_encode_step(out, parts->step->number, parts->step->time_us,
+                                            parts->list, err)
+                       : LAMINAR_OK;
+}
+
 /* One record after what the steps have queued, and all of it on the disk; or the record is taken back. The caller holds log, and step. */
-static laminar_status log_at_once(struct durable *d, enum record_kind kind, const void *head,
-                                  size_t head_size, const void *tail, size_t tail_size,
+static laminar_status log_at_once(struct durable *d, const struct record_parts *parts,
                                   struct laminar_error *err)
 {
     laminar_status status = LAMINAR_OK;
@@ -298,9 +316,12 @@ static laminar_status log_at_once(struct durable *d, enum record_kind kind, cons
     TRY(wal_flush(d->wal, err));
     struct strbuf *out = wal_begin(d->wal);
     if (!out) TRY(error_oom(err));
-    put_bytes(out, head, head_size);
-    put_bytes(out, tail, tail_size);
-    TRY(wal_end(d->wal, (uint32_t)kind, NULL, err));
+    status = put_parts(out, parts, err);
+    if (status != LAMINAR_OK) {
+        wal_abort(d->wal);
+        return status;
+    }
+    TRY(wal_end(d->wal, (uint32_t)parts->kind, NULL, err));
     TRY(flush_or_discard(d, err));
     d->logged_seq = wal_durable_seq(d->wal);
 done:
@@ -323,6 +344,17 @@ static void release_sink(struct relation_runtime *runtime)
     if (file_sink_release(runtime->file, &failure) != LAMINAR_OK) stop_sink(runtime, &failure);
 }
 
+enum { STATEMENT_WORDS = 4 };
+
+static void statement_head(const struct database *db, const struct relation_runtime *runtime,
+                           uint64_t *head)
+{
+    head[0] = db->durable->statement_step;
+    head[1] = db->durable->statement_next_id;
+    head[2] = (uint64_t)db->replay_time_us;
+    head[3] = runtime && runtime->file ? file_sink_base(runtime->file) : 0;
+}
+
 laminar_status durable_log_statement(struct database *db, const struct relation *made,
                                      const char *sql, size_t size, struct laminar_error *err)
 {
@@ -330,13 +362,43 @@ laminar_status durable_log_statement(struct database *db, const struct relation 
     if (!d || d->is_recovering || d->is_closed) return LAMINAR_OK;
     if (d->is_read_only) return refuse_writing(d, err);
     const struct relation_runtime *runtime = made ? made->runtime : NULL;
-    uint64_t head[4] = {d->statement_step, d->statement_next_id, (uint64_t)db->replay_time_us,
-                        runtime && runtime->file ? file_sink_base(runtime->file) : 0};
+    uint64_t head[STATEMENT_WORDS];
+    statement_head(db, runtime, head);
+    struct record_parts parts = {.kind = RECORD_STATEMENT,
+                                 .head = head,
+                                 .head_size = sizeof head,
+                                 .tail = sql,
+                                 .tail_size = size};
     d->is_dirty = true;
     mutex_lock(&d->log);
-    laminar_status status = log_at_once(d, RECORD_STATEMENT, head, sizeof head, sql, size, err);
+    laminar_status status = log_at_once(d, &parts, err);
     mutex_unlock(&d->log);
     if (status == LAMINAR_OK && runtime && runtime->file) release_sink(made->runtime);
+    return status;
+}
+
+laminar_status durable_log_filled(struct database *db, struct relation *made, struct batch *rows,
+                                  const char *sql, size_t size, struct laminar_error *err)
+{
+    struct durable *d = db->durable;
+    if (!d || d->is_recovering || d->is_closed) return LAMINAR_OK;
+    if (d->is_read_only) return refuse_writing(d, err);
+    if (rows->n_rows == 0) return durable_log_statement(db, made, sql, size, err);
+    uint64_t head[1 + STATEMENT_WORDS] = {(uint64_t)size};
+    statement_head(db, NULL, head + 1);
+    struct pending list = {.relation = made, .batch = rows, .watermark_us = WATERMARK_NONE};
+    struct step step = {.number = db->step_number + 1, .time_us = db->replay_time_us};
+    struct record_parts parts = {.kind = RECORD_FILLED,
+                                 .head = head,
+                                 .head_size = sizeof head,
+                                 .tail = sql,
+                                 .tail_size = size,
+                                 .step = &step,
+                                 .list = &list};
+    d->is_dirty = true;
+    mutex_lock(&d->log);
+    laminar_status status = log_at_once(d, &parts, err);
+    mutex_unlock(&d->log);
     return status;
 }
 
@@ -356,9 +418,13 @@ laminar_status durable_log_setting(struct database *db, const char *name, struct
     uint16_t size = (uint16_t)strlen(name);
     memcpy(head, &size, 2);
     memcpy(head + 2, name, size);
+    struct record_parts parts = {.kind = RECORD_SETTING,
+                                 .head = head,
+                                 .head_size = 2U + size,
+                                 .tail = value,
+                                 .tail_size = strlen(value)};
     mutex_lock(&d->log);
-    laminar_status status = log_at_once(d, RECORD_SETTING, head, 2U + size, value, strlen(value),
-                                        err);
+    laminar_status status = log_at_once(d, &parts, err);
     mutex_unlock(&d->log);
     return status;
 }
@@ -525,6 +591,7 @@ static void stop_threads(struct durable *d)
 {
     mutex_lock(&d->lock);
     d->is_stopping = true;
+    atomic_store_explicit(&d->is_hurried, true, memory_order_relaxed);
     cond_broadcast(&d->changed);
     cond_broadcast(&d->stopping);
     mutex_unlock(&d->lock);
@@ -549,7 +616,7 @@ laminar_status durable_close(struct database *db, struct laminar_error *err)
         mutex_lock(&d->log);
         /* It says that everything before it was durable, so that damage to that is never taken for a torn tail. */
         if (status == LAMINAR_OK && d->is_dirty)
-            status = log_at_once(d, RECORD_CLOSED, NULL, 0, NULL, 0, err);
+            status = log_at_once(d, &(struct record_parts){.kind = RECORD_CLOSED}, err);
         mutex_unlock(&d->log);
     }
     d->is_closed = true;

@@ -58,6 +58,10 @@ void durable_statement_end(struct database *db);
 laminar_status durable_log_statement(struct database *db, const struct relation *made,
                                      const char *sql, size_t size, struct laminar_error *err)
     must_check;
+/* The same for a table that is made with rows in it: the statement and the step that comes next, as one. */
+laminar_status durable_log_filled(struct database *db, struct relation *made, struct batch *rows,
+                                  const char *sql, size_t size, struct laminar_error *err)
+    must_check;
 /* The value that a setting has now, where replaying depends on it. Step owner. */
 laminar_status durable_log_setting(struct database *db, const char *name, struct laminar_error *err)
     must_check;

@@ -5,6 +5,7 @@
  *   statement  u64 step before it, u64 id of the next relation, i64 time_us, u64 size of a sink's file before it, the text
  *   setting    u16 size of the name, name, value
  *   closed     nothing
+ *   filled     u64 bytes of the text, a statement, a step
  * Bytes come from a file, so nothing is trusted. */
 #include "base/error.h"
 #include "engine/durable_internal.h"
@@ -17,7 +18,8 @@ enum {
     ENTRY_ROWS = 2,
     ENTRY_WEIGHTS = 4,
     ENTRY_POSITION = 8,
-    ENTRY_HEAD_BYTES = 25
+    ENTRY_HEAD_BYTES = 25,
+    STATEMENT_HEAD_BYTES = 32
 };
 
 void put_bytes(struct strbuf *out, const void *data, size_t size)
@@ -206,7 +208,8 @@ done:
     return status;
 }
 
-static laminar_status replay_statement(struct database *db, struct reader *r,
+/* The text has `size` bytes. */
+static laminar_status replay_statement(struct database *db, struct reader *r, uint64_t size,
                                        struct laminar_error *err)
 {
     laminar_status status = LAMINAR_OK;
@@ -219,9 +222,10 @@ static laminar_status replay_statement(struct database *db, struct reader *r,
     if (!take(r, &step, 8) || !take(r, &next_id, 8) || !take(r, &time_us, 8) ||
         !take(r, &sink_base, 8))
         return malformed(r, "it is too short", err);
-    size_t size = (size_t)(r->end - r->at);
-    char *sql = arena_strndup(&arena, (const char *)r->at, size);
+    if (size > (uint64_t)(r->end - r->at)) return malformed(r, "its text is cut off", err);
+    char *sql = arena_strndup(&arena, (const char *)r->at, (size_t)size);
     if (!sql) return error_oom(err);
+    r->at += size;
     db->step_number = step;
     db->catalog.next_id = next_id;
     db->replay_time_us = time_us;
@@ -234,13 +238,23 @@ static laminar_status replay_statement(struct database *db, struct reader *r,
 done:
     db->replay_time_us = 0;
     if (status != LAMINAR_OK) {
-        error_set(err, status, "record %llu of the log can't be done again: %.300s: %.500s",
+        /* Of the text its beginning, which names the object: behind it may be passwords. */
+        error_set(err, status, "record %llu of the log can't be done again: %.60s: %.500s",
                   (unsigned long long)r->seq, sql ? sql : "", cause.message);
         error_hint(err, "%s", cause.hint);
     }
     statement_result_deinit(&answer);
     arena_deinit(&arena);
     return status;
+}
+
+static laminar_status replay_filled(struct database *db, struct reader *r,
+                                    struct laminar_error *err)
+{
+    uint64_t size;
+    if (!take(r, &size, 8)) return malformed(r, "it is too short", err);
+    laminar_status status = replay_statement(db, r, size, err);
+    return status == LAMINAR_OK ? replay_step(db, r, err) : status;
 }
 
 static laminar_status replay_setting(struct database *db, struct reader *r,
@@ -264,9 +278,11 @@ laminar_status record_replay(void *ctx, const struct wal_record *record, struct 
     struct reader r = {record->data, record->data + record->size, record->seq};
     switch (record->kind) {
     case RECORD_STEP: return replay_step(db, &r, err);
-    case RECORD_STATEMENT: return replay_statement(db, &r, err);
+    case RECORD_STATEMENT:
+        return replay_statement(db, &r, record->size - STATEMENT_HEAD_BYTES, err);
     case RECORD_SETTING: return replay_setting(db, &r, err);
     case RECORD_CLOSED: return LAMINAR_OK;
+    case RECORD_FILLED: return replay_filled(db, &r, err);
     default: return malformed(&r, "its kind is unknown", err);
     }
 }

@@ -6,7 +6,13 @@
 #include "storage/wal.h"
 
 /* Kinds of records in the log. Stored. */
-enum record_kind { RECORD_STEP = 1, RECORD_STATEMENT = 2, RECORD_SETTING = 3, RECORD_CLOSED = 4 };
+enum record_kind {
+    RECORD_STEP = 1,
+    RECORD_STATEMENT = 2,
+    RECORD_SETTING = 3,
+    RECORD_CLOSED = 4,
+    RECORD_FILLED = 5 /* a statement and the step after it */
+};
 
 /* What a record says of the step besides its rows. */
 struct step_head {
@@ -41,7 +47,11 @@ struct durable {
     struct thread checkpointer;
     bool has_checkpointer;
     _Atomic int64_t checkpoint_us; /* monotonic: when the newest one was made */
-    _Atomic bool is_dirty;         /* steps or statements since */
+    /* wal_record_bytes_total when the newest one was made */
+    _Atomic uint64_t checkpoint_record_bytes;
+    /* the end: a checkpoint that is being written goes as fast as it can */
+    _Atomic bool is_hurried;
+    _Atomic bool is_dirty; /* steps or statements since */
 
     /* the statement that is being done; step owner */
     uint64_t statement_step, statement_next_id;

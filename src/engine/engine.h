@@ -185,6 +185,7 @@ struct database {
     int64_t opened_us;        /* monotonic */
     int pid;                  /* of the opener: a forked child must not use it */
 
+    struct mutex closing; /* one thread closes; taken before all others */
     struct mutex control;
     struct catalog catalog;
     struct function_library *functions; /* the program's own; has a lock of its own */
@@ -317,6 +318,9 @@ laminar_status engine_insert_batches(struct database *db, struct relation *relat
 laminar_status engine_insert_many(struct database *db, struct relation *const *relations,
                                   struct batch **take_batches, size_t n, struct laminar_error *err)
     must_check;
+/* The first rows of a table, which the log has. The batch stays the caller's; he holds control. */
+laminar_status engine_fill(struct database *db, struct relation *relation, struct batch *batch,
+                           struct laminar_error *err) must_check;
 /* No row with an event time below watermark_us follows. */
 laminar_status engine_watermark(struct database *db, struct relation *relation,
                                 int64_t watermark_us, struct laminar_error *err) must_check;
@@ -473,8 +477,9 @@ void cursors_close(struct database *db);
 laminar_status statement_find_target(struct statement_call *call, const struct ast_qname *name,
                                      struct relation **out) must_check;
 laminar_status engine_dml(struct statement_call *call) must_check; /* statement_dml.c */
-laminar_status engine_insert_query(struct statement_call *call, const struct ast_insert *insert)
-    must_check;
+/* The rows that INSERT would put into the relation. The caller holds control. */
+laminar_status engine_insert_rows(struct statement_call *call, const struct ast_insert *insert,
+                                  struct relation *relation, struct batch **out) must_check;
 /* statement_show.c: SHOW, DESCRIBE, EXPLAIN, SET */
 laminar_status engine_show(struct statement_call *call) must_check;
 

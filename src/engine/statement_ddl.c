@@ -145,10 +145,28 @@ static laminar_status log_text(struct statement_call *call, const struct relatio
                                  call->err);
 }
 
-static laminar_status log_statement(struct statement_call *call, const struct create_head *head,
-                                    const struct relation *made)
+/* CREATE TABLE ... AS: the table and its rows are one record of the log, so that both come back or neither. */
+static laminar_status log_with_rows(struct statement_call *call, const struct create_head *head,
+                                    struct relation *made, struct batch **rows)
 {
-    return head->is_derived ? LAMINAR_OK : log_text(call, made);
+    const struct ast_span span = call->statement->span;
+    struct ast_insert insert = {.table = *head->name,
+                                .query = call->statement->u.create_relation->query};
+    laminar_status status = engine_insert_rows(call, &insert, made, rows);
+    if (status != LAMINAR_OK) return status;
+    call->out->rows_affected = (*rows)->n_rows;
+    return durable_log_filled(call->db, made, *rows, call->sql + span.start, span.end - span.start,
+                              call->err);
+}
+
+/* *rows: what the new relation is to hold, or NULL. */
+static laminar_status log_statement(struct statement_call *call, const struct create_head *head,
+                                    struct relation *made, struct batch **rows)
+{
+    if (head->is_derived) return LAMINAR_OK;
+    bool has_rows = head->kind == RELATION_TABLE && call->statement->u.create_relation->query &&
+                    !durable_is_recovering(call->db); /* else the rows follow in the record */
+    return has_rows ? log_with_rows(call, head, made, rows) : log_text(call, made);
 }
 
 static laminar_status create_locked(struct statement_call *call, const struct create_head *head,
@@ -161,6 +179,7 @@ static laminar_status create_locked(struct statement_call *call, const struct cr
     struct relation *relation = NULL;
     struct plan *plan = NULL;
     struct relation *late_target = NULL;
+    struct batch *rows = NULL;
     struct relation *existing = catalog_find(&db->catalog, ast_qname_last(head->name)->text);
     bool is_done = false;
     TRY(check_existing(call, head, existing, &is_done));
@@ -178,7 +197,7 @@ static laminar_status create_locked(struct statement_call *call, const struct cr
         TRY(statement_at(call, LAMINAR_QUERY_UNSUPPORTED, head->name->span.start));
     }
     relation->created_us = db->replay_time_us ? db->replay_time_us : engine_clock_us(db);
-    /* CREATE TABLE ... AS: the rows are inserted once, by engine_create */
+    /* CREATE TABLE ... AS: the rows are inserted once, below */
     if (head->kind == RELATION_TABLE) plan = NULL;
     if (late_data_plan(plan)) TRY(bind_late_target(call, head, relation, plan, &late_target));
     for (uint32_t i = 0; existing && i < relation->n_inputs; i++) {
@@ -188,17 +207,19 @@ static laminar_status create_locked(struct statement_call *call, const struct cr
     }
     if (existing) {
         TRY(runtime_install_anonymous(db, relation, plan, &arena, NULL, call->err));
-        status = log_statement(call, head, relation);
+        status = log_statement(call, head, relation, &rows);
         if (status == LAMINAR_OK) status = drop_relation(db, existing, false, call->err);
         if (status == LAMINAR_OK) status = catalog_add(&db->catalog, relation, call->err);
         if (status != LAMINAR_OK) runtime_uninstall(db, relation);
     } else {
         TRY(runtime_install(db, relation, plan, &arena, call->err));
-        status = log_statement(call, head, relation);
+        status = log_statement(call, head, relation, &rows);
         if (status != LAMINAR_OK) runtime_remove(db, relation);
     }
     *is_new = status == LAMINAR_OK;
+    if (status == LAMINAR_OK && rows) status = engine_fill(db, relation, rows, call->err);
 done:
+    batch_unref(rows);
     relation_unref(relation);
     /* made for nothing */
     if (status != LAMINAR_OK && late_target) runtime_remove(db, late_target);
@@ -210,19 +231,17 @@ laminar_status engine_create(struct statement_call *call)
 {
     struct create_head head = create_head(call->statement);
     bool is_new = false;
+    bool has_rows = head.kind == RELATION_TABLE && call->statement->u.create_relation->query;
+    if (has_rows && !durable_is_recovering(call->db)) {
+        laminar_status admitted = memory_admit(call->db, call->err);
+        if (admitted != LAMINAR_OK) return admitted;
+    }
     mutex_lock(&call->db->control);
     durable_statement_begin(call->db);
     laminar_status status = create_locked(call, &head, &is_new);
     durable_statement_end(call->db);
     mutex_unlock(&call->db->control);
     if (status != LAMINAR_OK) return status;
-    if (is_new && head.kind == RELATION_TABLE && call->statement->u.create_relation->query &&
-        !durable_is_recovering(call->db)) { /* else the rows are in the log */
-        struct ast_insert insert = {.table = *head.name,
-                                    .query = call->statement->u.create_relation->query};
-        status = engine_insert_query(call, &insert);
-        if (status != LAMINAR_OK) return status;
-    }
     return finish_ddl(call, sql_statement_text(call->statement->kind),
                       ast_qname_last(head.name)->text);
 }

@@ -32,7 +32,8 @@ static laminar_status empty_batch(struct database *db, struct relation *relation
     return status;
 }
 
-laminar_status engine_insert_query(struct statement_call *call, const struct ast_insert *insert)
+laminar_status engine_insert_rows(struct statement_call *call, const struct ast_insert *insert,
+                                  struct relation *relation, struct batch **out)
 {
     struct database *db = call->db;
     laminar_status status;
@@ -40,41 +41,48 @@ laminar_status engine_insert_query(struct statement_call *call, const struct ast
     struct plan_context ctx;
     struct plan *plan = NULL;
     struct rows rows = {0};
-    struct relation *relation = NULL;
-    struct batch *checked = NULL;
-    struct missing *none_missing = NULL;
-    TRY(statement_find_target(call, &insert->table, &relation));
-    none_missing = mem_calloc(relation->schema->n_columns + 1, sizeof *none_missing);
-    if (!none_missing) TRY(error_oom(call->err));
-    mutex_lock(&db->control);
+    struct missing *none_missing = mem_calloc(relation->schema->n_columns + 1,
+                                              sizeof *none_missing);
+    if (!none_missing) return error_oom(call->err);
     engine_plan_context(db, &arena, call->sql, call->sql_size, call->params, call->err, &ctx);
-    status = plan_insert_into(&ctx, insert, relation, &plan);
+    TRY(plan_insert_into(&ctx, insert, relation, &plan));
     struct run_options options = {.schema = relation->schema,
                                   .is_single_batch = true,
                                   .sql = call->sql,
                                   .sql_size = call->sql_size};
-    if (status == LAMINAR_OK) status = engine_run_plan_into(db, plan, &options, &rows, call->err);
-    mutex_unlock(&db->control);
-    if (status != LAMINAR_OK) goto done;
+    TRY(engine_run_plan_into(db, plan, &options, &rows, call->err));
     if (rows.n_batches == 0) {
         struct batch *empty = NULL;
         TRY(empty_batch(db, relation, &empty, call->err));
         TRY(rows_add(&rows, empty, call->err));
     }
     /* NOT NULL */
-    TRY(engine_fill_defaults(db, relation, rows.batches[0], none_missing, &checked, call->err));
-    call->out->kind = LAMINAR_RESULT_ROWS_AFFECTED;
-    call->out->rows_affected = checked->n_rows;
-    struct batch *moved = checked;
-    checked = NULL;
-    TRY(engine_insert(db, relation, moved, false, call->err));
+    TRY(engine_fill_defaults(db, relation, rows.batches[0], none_missing, out, call->err));
 done:
-    if (status != LAMINAR_OK && relation) error_object(call->err, relation->name);
-    batch_unref(checked);
+    if (status != LAMINAR_OK) error_object(call->err, relation->name);
     rows_deinit(&rows);
     mem_free(none_missing);
-    relation_unref(relation);
     arena_deinit(&arena);
+    return status;
+}
+
+static laminar_status insert_query(struct statement_call *call, const struct ast_insert *insert)
+{
+    struct database *db = call->db;
+    struct relation *relation = NULL;
+    struct batch *rows = NULL;
+    laminar_status status = statement_find_target(call, &insert->table, &relation);
+    if (status != LAMINAR_OK) return status;
+    mutex_lock(&db->control);
+    status = engine_insert_rows(call, insert, relation, &rows);
+    mutex_unlock(&db->control);
+    if (status == LAMINAR_OK) {
+        call->out->kind = LAMINAR_RESULT_ROWS_AFFECTED;
+        call->out->rows_affected = rows->n_rows;
+        status = engine_insert(db, relation, rows, false, call->err);
+        if (status != LAMINAR_OK) error_object(call->err, relation->name);
+    }
+    relation_unref(relation);
     return status;
 }
 
@@ -368,7 +376,7 @@ static bool update_has_subquery(const struct ast_update *update)
 laminar_status engine_dml(struct statement_call *call)
 {
     const struct ast_statement *statement = call->statement;
-    if (statement->kind == AST_STMT_INSERT) return engine_insert_query(call, statement->u.insert);
+    if (statement->kind == AST_STMT_INSERT) return insert_query(call, statement->u.insert);
     if (statement->kind == AST_STMT_UPDATE) {
         const struct ast_update *update = statement->u.update;
         if (update->n_from || update_has_subquery(update))

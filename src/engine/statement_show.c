@@ -184,7 +184,7 @@ static laminar_status show_create(struct statement_call *call)
     status = start_rows(call, columns, 2, &set);
     if (status != LAMINAR_OK) return status;
     rowset_text(&set, relation->name);
-    rowset_text(&set, relation->sql);
+    rowset_text(&set, relation->shown_sql);
     return end_rows(call, &set);
 }
 
@@ -289,7 +289,7 @@ static laminar_status describe_extended(struct statement_call *call, struct rela
     print_names(relation->dependants.items, relation->dependants.n, &text);
     put_property(&set, "read_by", relation->dependants.n ? text.data : NULL);
     put_property(&set, "query", relation->query_sql);
-    put_property(&set, "sql", relation->sql);
+    put_property(&set, "sql", relation->shown_sql);
     if (text.failed && set.status == LAMINAR_OK) set.status = LAMINAR_OUT_OF_MEMORY;
     strbuf_deinit(&text);
     return end_rows(call, &set);

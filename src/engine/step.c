@@ -667,6 +667,18 @@ laminar_status engine_watermark(struct database *db, struct relation *relation,
     return submit(db, &mine, err);
 }
 
+laminar_status engine_fill(struct database *db, struct relation *relation, struct batch *batch,
+                           struct laminar_error *err)
+{
+    struct pending rows = {.relation = relation, .batch = batch, .watermark_us = WATERMARK_NONE};
+    if (batch->n_rows == 0) return LAMINAR_OK;
+    engine_lock_step(db);
+    struct step step = engine_new_step(db, err);
+    laminar_status status = apply_step(db, &step, &rows);
+    engine_unlock_step(db);
+    return status;
+}
+
 laminar_status engine_apply_locked(struct database *db, struct relation *relation,
                                    struct batch *deleted, struct batch *inserted,
                                    struct laminar_error *err)

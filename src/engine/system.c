@@ -98,7 +98,7 @@ static void fill_targets(struct database *db, struct rowset *set, enum relation_
         rowset_text(set,
                     kind == RELATION_TABLE ? "all" : retention_text(relation, buf, sizeof buf));
         put_runtime(set, relation);
-        rowset_text(set, relation->sql);
+        rowset_text(set, relation->shown_sql);
         if (kind == RELATION_SOURCE) put_feed(db, set, relation);
     }
 }

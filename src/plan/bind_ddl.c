@@ -43,7 +43,10 @@ static laminar_status keep_sql(struct ddl *d, const struct ast_statement *statem
 {
     struct strbuf text = {0};
     sql_print_statement(&text, statement);
-    return keep_text(d, &text, &d->relation->sql);
+    CHECK(keep_text(d, &text, &d->relation->sql));
+    text = (struct strbuf){0};
+    sql_print_statement_masked(&text, statement);
+    return keep_text(d, &text, &d->relation->shown_sql);
 }
 
 static laminar_status keep_query_sql(struct ddl *d, const struct ast_query *query)

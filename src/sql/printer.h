@@ -10,6 +10,8 @@
 /* statements, each ended by ";\n" */
 void sql_print_script(struct strbuf *buf, const struct ast_script *script);
 void sql_print_statement(struct strbuf *buf, const struct ast_statement *statement);
+/* For people: passwords and the like in options are hidden (base/secret.h). Does not parse to the same tree. */
+void sql_print_statement_masked(struct strbuf *buf, const struct ast_statement *statement);
 void sql_print_query(struct strbuf *buf, const struct ast_query *query);
 void sql_print_expr(struct strbuf *buf, const struct ast_expr *expr);
 void sql_print_type(struct strbuf *buf, const struct ast_type_name *type);

@@ -7,7 +7,8 @@
 
 struct printer {
     struct strbuf *buf;
-    bool is_label; /* the text names a column: names go without quotes */
+    bool is_label;      /* the text names a column: names go without quotes */
+    bool hides_secrets; /* of options */
 };
 
 void print_text(struct printer *pr, const char *text);

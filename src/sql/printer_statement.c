@@ -1,5 +1,6 @@
 /* printer_statement.c - statements as SQL; see printer.h. Clauses that may come in any order are printed in one: FORMAT last, since a WITH behind it would be
  * its own. */
+#include "base/secret.h"
 #include "sql/printer_internal.h"
 #include <string.h>
 
@@ -63,6 +64,29 @@ static void print_option_value(struct printer *pr, const struct ast_option *opti
     }
 }
 
+/* The value with what is secret in it left out. */
+static void print_hidden(struct printer *pr, const struct ast_option *option)
+{
+    const char *key = option->key.text ? option->key.text : "";
+    bool is_text = option->kind == AST_OPTION_STRING || option->kind == AST_OPTION_WORD;
+    if (secret_is_key(key, strlen(key)) &&
+        !(is_text && secret_is_reference(option->text, option->size))) {
+        print_text(pr, "'" SECRET_MASK "'");
+        return;
+    }
+    if (option->kind != AST_OPTION_STRING) {
+        print_option_value(pr, option);
+        return;
+    }
+    struct strbuf masked = {0};
+    secret_append_masked(&masked, option->text, option->size);
+    if (masked.failed)
+        pr->buf->failed = true;
+    else
+        print_literal(pr, masked.data ? masked.data : "", masked.size);
+    strbuf_deinit(&masked);
+}
+
 static void print_options(struct printer *pr, const struct ast_option_list *options)
 {
     print_text(pr, "(");
@@ -70,7 +94,10 @@ static void print_options(struct printer *pr, const struct ast_option_list *opti
         if (i) print_text(pr, ", ");
         print_literal(pr, options->items[i].key.text, options->items[i].key.size);
         print_text(pr, " = ");
-        print_option_value(pr, &options->items[i]);
+        if (pr->hides_secrets)
+            print_hidden(pr, &options->items[i]);
+        else
+            print_option_value(pr, &options->items[i]);
     }
     print_text(pr, ")");
 }
@@ -447,6 +474,11 @@ static void print_statement(struct printer *pr, const struct ast_statement *stat
 void sql_print_statement(struct strbuf *buf, const struct ast_statement *statement)
 {
     print_statement(&(struct printer){.buf = buf}, statement);
+}
+
+void sql_print_statement_masked(struct strbuf *buf, const struct ast_statement *statement)
+{
+    print_statement(&(struct printer){.buf = buf, .hides_secrets = true}, statement);
 }
 
 void sql_print_script(struct strbuf *buf, const struct ast_script *script)

@@ -46,8 +46,12 @@ laminar_status checkpoint_store_cut(struct checkpoint_store *store, uint64_t id,
 
 /* --- Writing ------------------------------------------------------------------------------------------------------------------- */
 struct checkpoint_writer;
-/* `bytes_per_s`: 0 = as fast as it goes. */
-laminar_status checkpoint_writer_create(struct checkpoint_store *store, uint64_t bytes_per_s,
+struct checkpoint_rate {
+    uint64_t bytes_per_s;           /* 0 = as fast as it goes */
+    const _Atomic bool *is_hurried; /* true: the limit holds no longer; may be NULL */
+};
+laminar_status checkpoint_writer_create(struct checkpoint_store *store,
+                                        const struct checkpoint_rate *rate,
                                         struct checkpoint_writer **out, struct laminar_error *err)
     must_check;
 uint64_t checkpoint_writer_id(const struct checkpoint_writer *writer);

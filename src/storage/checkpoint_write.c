@@ -3,10 +3,11 @@
 #include "base/hash.h"
 #include "base/thread.h"
 #include "storage/checkpoint_internal.h"
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { BUFFER_BYTES = 1 << 20 };
+enum { BUFFER_BYTES = 1 << 20, BUFFER_BYTES_MIN = 1 << 14, NAP_US = 20000 };
 
 struct checkpoint_writer {
     struct checkpoint_store *store;
@@ -16,7 +17,8 @@ struct checkpoint_writer {
     uint64_t flushed_bytes; /* of the file */
     ARRAY_OF(struct piece_entry) pieces;
     ARRAY_OF(uint64_t) emptied; /* files whose pieces are written again */
-    uint64_t bytes_per_s;
+    struct checkpoint_rate rate;
+    size_t buffer_bytes; /* with a limit less: many short waits, not a few long ones */
     int64_t started_us;
 };
 
@@ -36,7 +38,8 @@ static laminar_status choose_emptied(struct checkpoint_writer *writer, struct la
     return LAMINAR_OK;
 }
 
-laminar_status checkpoint_writer_create(struct checkpoint_store *store, uint64_t bytes_per_s,
+laminar_status checkpoint_writer_create(struct checkpoint_store *store,
+                                        const struct checkpoint_rate *rate,
                                         struct checkpoint_writer **out, struct laminar_error *err)
 {
     laminar_status status = LAMINAR_OK;
@@ -45,7 +48,11 @@ laminar_status checkpoint_writer_create(struct checkpoint_store *store, uint64_t
     if (!writer) return error_oom(err);
     writer->store = store;
     writer->id = store->next_id++;
-    writer->bytes_per_s = bytes_per_s;
+    writer->rate = *rate;
+    writer->buffer_bytes = BUFFER_BYTES;
+    if (rate->bytes_per_s && rate->bytes_per_s / 16 < BUFFER_BYTES)
+        writer->buffer_bytes = rate->bytes_per_s / 16 < BUFFER_BYTES_MIN ? BUFFER_BYTES_MIN
+                                                                         : rate->bytes_per_s / 16;
     writer->started_us = clock_mono_us();
     TRY(choose_emptied(writer, err));
     if (!(path = checkpoint_path(store, NAME_STATE, writer->id))) TRY(error_oom(err));
@@ -105,6 +112,21 @@ bool checkpoint_writer_keep(struct checkpoint_writer *writer, uint64_t object, u
     return ARRAY_PUSH(&writer->pieces, *found);
 }
 
+static bool is_hurried(const struct checkpoint_writer *writer)
+{
+    return writer->rate.is_hurried &&
+           atomic_load_explicit(writer->rate.is_hurried, memory_order_relaxed);
+}
+
+static void wait_for_rate(const struct checkpoint_writer *writer)
+{
+    if (writer->rate.bytes_per_s == 0) return;
+    double seconds = (double)writer->flushed_bytes / (double)writer->rate.bytes_per_s;
+    int64_t due = writer->started_us + (int64_t)(seconds * 1e6), left;
+    while ((left = due - clock_mono_us()) > 1000 && !is_hurried(writer))
+        clock_sleep_us(left < NAP_US ? left : NAP_US);
+}
+
 static laminar_status flush_buffer(struct checkpoint_writer *writer, struct laminar_error *err)
 {
     laminar_status status = LAMINAR_OK;
@@ -112,12 +134,7 @@ static laminar_status flush_buffer(struct checkpoint_writer *writer, struct lami
                       writer->flushed_bytes, err));
     writer->flushed_bytes += writer->buffer.size;
     strbuf_clear(&writer->buffer);
-    if (writer->bytes_per_s) {
-        int64_t due = writer->started_us +
-                      (int64_t)((double)writer->flushed_bytes / (double)writer->bytes_per_s * 1e6);
-        int64_t left = due - clock_mono_us();
-        if (left > 1000) clock_sleep_us(left);
-    }
+    wait_for_rate(writer);
 done:
     return status;
 }
@@ -138,7 +155,7 @@ laminar_status checkpoint_writer_put(struct checkpoint_writer *writer, uint64_t 
     entry.hash = hash_stored(entry.offset, data, size);
     strbuf_append(&writer->buffer, data, size);
     if (writer->buffer.failed || !ARRAY_PUSH(&writer->pieces, entry)) return error_oom(err);
-    return writer->buffer.size >= BUFFER_BYTES ? flush_buffer(writer, err) : LAMINAR_OK;
+    return writer->buffer.size >= writer->buffer_bytes ? flush_buffer(writer, err) : LAMINAR_OK;
 }
 
 static int by_piece(const void *a, const void *b) { return piece_compare(a, b); }

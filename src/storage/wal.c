@@ -4,6 +4,7 @@
 #include "base/thread.h"
 #include "storage/wal_internal.h"
 #include <assert.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -79,6 +80,10 @@ uint64_t wal_first_seq(const struct wal *wal)
 }
 uint64_t wal_pending_bytes(const struct wal *wal) { return wal->pending.size; }
 uint64_t wal_cut_bytes(const struct wal *wal) { return wal->cut_bytes; }
+uint64_t wal_record_bytes_total(const struct wal *wal)
+{
+    return atomic_load_explicit(&wal->record_bytes, memory_order_relaxed);
+}
 uint64_t wal_n_syncs(const struct wal *wal) { return wal->n_syncs; }
 uint64_t wal_total_bytes(const struct wal *wal)
 {
@@ -253,6 +258,7 @@ static laminar_status write_part(struct wal *wal, size_t from, size_t n, struct 
     TRY(file_sync(&wal->file, err));
     wal->n_syncs++;
     wal->offset += n;
+    wal->record_bytes += n;
 done:
     if (status != LAMINAR_OK) wal->is_in_doubt = true;
     return status;

@@ -69,7 +69,9 @@ uint64_t wal_next_seq(const struct wal *wal);
 uint64_t wal_first_seq(const struct wal *wal); /* oldest that is kept */
 uint64_t wal_pending_bytes(const struct wal *wal);
 uint64_t wal_total_bytes(const struct wal *wal); /* of the segments in use */
-uint64_t wal_cut_bytes(const struct wal *wal);   /* torn tail that wal_open left out */
+/* Of the records read and written since it was opened. @thread any */
+uint64_t wal_record_bytes_total(const struct wal *wal);
+uint64_t wal_cut_bytes(const struct wal *wal); /* torn tail that wal_open left out */
 uint64_t wal_n_syncs(const struct wal *wal);
 
 #endif

@@ -39,6 +39,7 @@ struct wal {
     size_t open_at; /* record being made; SIZE_MAX = none */
     uint64_t durable_seq, next_seq;
     uint64_t cut_bytes, n_syncs;
+    _Atomic uint64_t record_bytes; /* of all records that were read or written */
 };
 
 /* Path of a file in the folder; NULL: no memory. The caller frees it. */

@@ -178,6 +178,7 @@ static laminar_status read_segment(struct wal *wal, const struct wal_segment *se
                 found.seq, found.kind,
                 (const uint8_t *)contents->bytes.data + at + WAL_RECORD_HEAD_BYTES, found.size};
             TRY(options->replay(options->ctx, &record, err));
+            wal->record_bytes += wal_record_bytes(found.size);
         }
         at += wal_record_bytes(found.size);
         (*seq)++;
