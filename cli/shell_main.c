@@ -1,4 +1,5 @@
 /* shell_main.c - laminar, the shell: opens a database, runs the files and texts of the command line, or standard input, or prompts. */
+#include "folder_commands.h"
 #include "interrupt.h"
 #include "line_editor.h"
 #include "repl.h"
@@ -26,6 +27,8 @@ static bool open_database(struct shell *shell, const struct shell_options *optio
         status = laminar_config_set(config, name, value, &err);
         free(name);
     }
+    if (status == LAMINAR_OK && options->is_read_only)
+        status = laminar_config_set(config, "read_only", "true", &err);
     if (status == LAMINAR_OK) status = laminar_open(options->database, config, &shell->db, &err);
     if (status == LAMINAR_OK) status = laminar_start(shell->db, &err);
     laminar_config_free(config);
@@ -90,6 +93,7 @@ int main(int argc, char **argv)
     struct buffer problem = {0};
     set_locale();
     signal(SIGPIPE, SIG_DFL);
+    if (is_folder_command(argc, argv)) return run_folder_command(argc, argv);
     if (!shell_options_parse(argc, argv, &options, &problem)) {
         fprintf(stderr, "laminar: %s\nlaminar --help lists the options\n", problem.data);
         buffer_deinit(&problem);

@@ -3,15 +3,19 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 const char *shell_options_help(void)
 {
-    return "usage: laminar [options] [FILE.sql ...]\n"
+    return "usage: laminar [options] [DIR] [FILE.sql ...]\n"
+           "       laminar check DIR | dump DIR OUT | backup DIR OUT\n"
            "\n"
            "Runs the files and -c texts in order; without any, reads statements from standard input, or from you.\n"
+           "DIR is an existing directory: the database. check looks for damage in it, dump writes SQL and Arrow files, backup copies it.\n"
            "\n"
            "  -c, --command SQL      run SQL (may be given several times)\n"
            "  -d, --database PATH    the database: a directory, or :memory: (default)\n"
+           "  -r, --read-only        open the directory for reading only, beside other readers\n"
            "  -s, --set NAME=VALUE   a setting of the database, for example workers=2\n"
            "  -m, --mode MODE        table (default), csv, json or line\n"
            "      --no-header        no column names in table and csv\n"
@@ -50,6 +54,7 @@ int output_mode_find(const char *name)
 enum option_id {
     OPTION_COMMAND,
     OPTION_DATABASE,
+    OPTION_READ_ONLY,
     OPTION_SET,
     OPTION_MODE,
     OPTION_NO_HEADER,
@@ -72,6 +77,7 @@ static const struct option_row {
 } option_table[] = {
     {"--command", 'c', true, OPTION_COMMAND},
     {"--database", 'd', true, OPTION_DATABASE},
+    {"--read-only", 'r', false, OPTION_READ_ONLY},
     {"--set", 's', true, OPTION_SET},
     {"--mode", 'm', true, OPTION_MODE},
     {"--no-header", 0, false, OPTION_NO_HEADER},
@@ -85,6 +91,18 @@ static const struct option_row {
     {"--help", 'h', false, OPTION_HELP},
     {"--version", 'V', false, OPTION_VERSION},
 };
+
+/* The first name that is a directory is the database. */
+static void add_name(struct shell_options *out, const char *arg)
+{
+    struct stat info;
+    bool is_folder = strcmp(out->database, ":memory:") == 0 && stat(arg, &info) == 0 &&
+                     S_ISDIR(info.st_mode);
+    if (is_folder)
+        out->database = arg;
+    else
+        out->jobs[out->n_jobs++] = (struct job){true, arg};
+}
 
 /* The row of `arg`; *value gets what follows `=` or the letter, or NULL. */
 static const struct option_row *find_option(const char *arg, const char **value)
@@ -113,6 +131,7 @@ static bool apply(struct shell_options *out, const struct option_row *row, const
     switch (row->id) {
     case OPTION_COMMAND: out->jobs[out->n_jobs++] = (struct job){false, value}; return true;
     case OPTION_DATABASE: out->database = value; return true;
+    case OPTION_READ_ONLY: out->is_read_only = true; return true;
     case OPTION_SET:
         if (!strchr(value, '=')) {
             buffer_printf(problem, "--set takes NAME=VALUE, not '%s'", value);
@@ -165,7 +184,7 @@ bool shell_options_parse(int argc, char **argv, struct shell_options *out, struc
     for (int i = 1; i < argc; i++) {
         const char *arg = argv[i], *value;
         if (are_files_only || arg[0] != '-' || arg[1] == 0) {
-            out->jobs[out->n_jobs++] = (struct job){true, arg};
+            add_name(out, arg);
             continue;
         }
         if (strcmp(arg, "--") == 0) {

@@ -18,8 +18,8 @@ struct shell_options {
     size_t n_settings;
     enum output_mode mode;
     bool has_mode;
-    bool has_header, has_timer, keep_going, is_interactive, has_snapshot, has_changes, wants_help,
-        wants_version;
+    bool has_header, has_timer, keep_going, is_interactive, has_snapshot, has_changes, is_read_only,
+        wants_help, wants_version;
     double timeout_s;
     uint64_t limit;
 };

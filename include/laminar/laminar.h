@@ -392,6 +392,24 @@ LAMINAR_API laminar_status laminar_shutdown(laminar_db *db, laminar_error *err);
  * directory: LAMINAR_CHECKPOINT_FAILED. Steps go on while it is written. */
 LAMINAR_API laminar_status laminar_checkpoint(laminar_db *db, uint64_t *out_id, laminar_error *err);
 
+/* Copies a running database into a folder that does not exist yet, or is empty: all that was accepted before, nothing that comes after. Inserts go on meanwhile. The
+ * copy opens as any database; its file sinks stand still until they are made again, for the original may be writing to their files. Also of ":memory:". */
+LAMINAR_API LAMINAR_MUST_CHECK laminar_status laminar_backup(laminar_db *db, const char *folder,
+                                                             laminar_error *err);
+/* Writes dump.sql and an Arrow file for each relation that keeps rows into a folder that does not exist yet, or is empty. dump.sql, run in that folder on an
+ * empty database, makes it again. Inserts wait meanwhile. Options are written as they were given, with their passwords. */
+LAMINAR_API LAMINAR_MUST_CHECK laminar_status laminar_dump(laminar_db *db, const char *folder,
+                                                           laminar_error *err);
+/* Looks at every byte in the folder of a database that nobody has open for writing, and changes nothing: checksums, manifests, the chain of the log; then restores it in
+ * memory. `found` (may be NULL) gets a line for each thing it says; `*out_n_problems` of them (may be NULL) are wrong. An error means that it could
+ * not look: LAMINAR_CONNECTION_IN_USE, or a newer format. */
+typedef void (*laminar_check_function)(void *user_data, bool is_problem, const char *text);
+LAMINAR_API LAMINAR_MUST_CHECK laminar_status laminar_check(const char *folder,
+                                                            laminar_check_function found,
+                                                            void *user_data,
+                                                            uint64_t *out_n_problems,
+                                                            laminar_error *err);
+
 typedef struct laminar_metrics {
     size_t struct_size;
     laminar_pipeline_state state;

@@ -487,10 +487,6 @@ class Connection(_laminar.Connection):
         """Registers a sink connector in Python."""
         _unavailable("register_sink", "read the rows with Connection.subscribe_stream")
 
-    def backup(self, path: str | os.PathLike[str]) -> NoReturn:
-        """Copies the database to a directory."""
-        _unavailable("backup", "copy the directory of the closed database, or export relations with query(...).to_arrow()")
-
 
 def open(path: str | os.PathLike[str], *, config: LaminarConfig | None = None) -> Connection:
     """Opens a database: ":memory:", or a directory, which is made where it is missing and locked against a second opener

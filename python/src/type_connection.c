@@ -186,6 +186,38 @@ static PyObject *connection_shutdown(struct connection *self, PyObject *Py_UNUSE
     Py_RETURN_NONE;
 }
 
+/* laminar_backup and laminar_dump */
+static PyObject *copy_to(struct connection *self, PyObject *arg,
+                         laminar_status (*copy)(laminar_db *db, const char *folder,
+                                                laminar_error *err))
+{
+    CHECK_OPEN(self);
+    PyObject *path = NULL;
+    laminar_error err = LAMINAR_ERROR_INIT;
+    laminar_status status;
+    if (!PyUnicode_FSConverter(arg, &path)) return NULL;
+    const char *text = PyBytes_AS_STRING(path);
+    Py_BEGIN_ALLOW_THREADS status = copy(self->db, text, &err);
+    Py_END_ALLOW_THREADS Py_DECREF(path);
+    if (status != LAMINAR_OK) return raise_error(state, &err);
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(backup_doc,
+             "backup(path)\n\nCopies the database into a new folder while it runs: all that was "
+             "inserted before. The copy opens as any database.");
+static PyObject *connection_backup(struct connection *self, PyObject *arg)
+{
+    return copy_to(self, arg, laminar_backup);
+}
+
+PyDoc_STRVAR(dump_doc, "dump(path)\n\nWrites dump.sql and an Arrow file for each relation that "
+                       "keeps rows into a new folder.");
+static PyObject *connection_dump(struct connection *self, PyObject *arg)
+{
+    return copy_to(self, arg, laminar_dump);
+}
+
 /* --- Statements ---------------------------------------------------------------------------------------------------- */
 
 static laminar_status execute_bound(struct connection *self, const char *sql,
@@ -748,6 +780,8 @@ static PyMethodDef connection_methods[] = {
     {"cancel_query", METHOD(connection_cancel_query), METH_O, cancel_query_doc},
     {"start", METHOD(connection_start), METH_NOARGS, start_doc},
     {"shutdown", METHOD(connection_shutdown), METH_NOARGS, shutdown_doc},
+    {"backup", METHOD(connection_backup), METH_O, backup_doc},
+    {"dump", METHOD(connection_dump), METH_O, dump_doc},
     {"close", METHOD(connection_close), METH_NOARGS, close_doc},
     {"_execute", METHOD(connection_execute), METH_VARARGS, execute_doc},
     {"_subscribe", METHOD(connection_subscribe), METH_VARARGS, subscribe_doc},

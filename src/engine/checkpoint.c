@@ -25,6 +25,7 @@ struct freeze {
     uint64_t step, log_seq;
     uint64_t record_bytes; /* of the log; async: those that are queued come after */
     int64_t pause_us;
+    bool was_dirty;
 };
 
 /* --- Freezing ------------------------------------------------------------------------------------------------------------------------ */
@@ -114,8 +115,10 @@ static laminar_status freeze_all(struct database *db, struct freeze *f, struct l
     for (size_t i = 0; (relation = catalog_next(&db->catalog, &i));)
         words[1] += relation->runtime != NULL;
     f->step = db->step_number;
-    f->log_seq = db->durable->logged_seq;
-    f->record_bytes = wal_record_bytes_total(db->durable->wal);
+    if (db->durable && db->durable->wal) {
+        f->log_seq = db->durable->logged_seq;
+        f->record_bytes = wal_record_bytes_total(db->durable->wal);
+    }
     put_bytes(&f->head, words, 8);
     put_u64(&f->head, db->step_number);
     put_u64(&f->head, (uint64_t)db->last_time_us);
@@ -188,19 +191,14 @@ done:
     return status;
 }
 
-static laminar_status write_freeze(struct database *db, struct freeze *f,
+static laminar_status write_freeze(struct checkpoint_store *store,
+                                   const struct checkpoint_rate *rate, struct freeze *f,
                                    struct checkpoint_info *info, struct laminar_error *err)
 {
     laminar_status status = LAMINAR_OK;
-    struct durable *d = db->durable;
     struct checkpoint_writer *writer = NULL;
     struct page_sink sink = {.base = {.write = sink_write, .has = sink_has}};
-    /* A checkpoint is never ahead of the log. */
-    TRY(durable_flush(d, err));
-    for (size_t i = 0; i < f->sink_paths.n; i++) TRY(sync_sink(f->sink_paths.items[i], err));
-    struct checkpoint_rate rate = {(uint64_t)db->settings.number[SETTING_ID_checkpoint_bytes_per_s],
-                                   &d->is_hurried};
-    TRY(checkpoint_writer_create(d->checkpoints, &rate, &writer, err));
+    TRY(checkpoint_writer_create(store, rate, &writer, err));
     sink.writer = writer;
     TRY(checkpoint_writer_put(writer, 0, 0, 0, f->step, f->head.data, f->head.size, err));
     for (size_t i = 0; i < f->states.n; i++) {
@@ -230,11 +228,89 @@ static void clean_up(struct database *db)
     mutex_unlock(&d->log);
 }
 
-laminar_status database_checkpoint(struct database *db, uint64_t *id, struct laminar_error *err)
+/* Takes control and step for as long as it takes. */
+static laminar_status freeze_database(struct database *db, struct freeze *f,
+                                      struct laminar_error *err)
+{
+    mutex_lock(&db->control);
+    engine_lock_step(db);
+    int64_t began = clock_mono_us();
+    laminar_status status = engine_flush_step(db, FLUSH_FOR_FREEZE, err);
+    if (db->durable) {
+        f->was_dirty = db->durable->is_dirty;
+        db->durable->is_dirty = false;
+    }
+    if (status == LAMINAR_OK) status = freeze_all(db, f, err);
+    f->pause_us = clock_mono_us() - began;
+    if (status != LAMINAR_OK && db->durable && f->was_dirty) db->durable->is_dirty = true;
+    engine_unlock_step(db);
+    mutex_unlock(&db->control);
+    return status;
+}
+
+static struct checkpoint_info freeze_info(const struct freeze *f)
+{
+    return (struct checkpoint_info){.step = f->step,
+                                    .log_seq = f->log_seq,
+                                    .created_us = clock_wall_us(),
+                                    .pause_us = f->pause_us};
+}
+
+static laminar_status write_checkpoint(struct database *db, struct freeze *f,
+                                       struct checkpoint_info *info, struct laminar_error *err)
 {
     struct durable *d = db->durable;
-    laminar_status status = LAMINAR_OK;
+    laminar_status status;
+    struct checkpoint_rate rate = {(uint64_t)db->settings.number[SETTING_ID_checkpoint_bytes_per_s],
+                                   &d->is_hurried};
+    /* A checkpoint is never ahead of the log. */
+    TRY(durable_flush(d, err));
+    for (size_t i = 0; i < f->sink_paths.n; i++) TRY(sync_sink(f->sink_paths.items[i], err));
+    TRY(write_freeze(d->checkpoints, &rate, f, info, err));
+done:
+    return status;
+}
+
+/* For those who read system.checkpoints. */
+static void note_outcome(struct durable *d, const struct laminar_error *failure)
+{
+    mutex_lock(&d->lock);
+    if (failure) {
+        d->n_checkpoint_failures++;
+        d->checkpoint_failure = *failure;
+    } else {
+        d->checkpoint_failure = LAMINAR_ERROR_INIT;
+    }
+    mutex_unlock(&d->lock);
+}
+
+laminar_status checkpoint_make(struct database *db, uint64_t *id, struct laminar_error *err)
+{
+    struct durable *d = db->durable;
     struct freeze f = {0};
+    struct laminar_error own = LAMINAR_ERROR_INIT;
+    laminar_status status = freeze_database(db, &f, &own);
+    struct checkpoint_info info = freeze_info(&f);
+    if (status == LAMINAR_OK) status = write_checkpoint(db, &f, &info, &own);
+    if (status == LAMINAR_OK) {
+        if (id) *id = info.id;
+        d->checkpoint_us = clock_mono_us();
+        d->checkpoint_record_bytes = f.record_bytes;
+        clean_up(db);
+        checkpoint_list(d);
+        note_outcome(d, NULL);
+    } else {
+        if (f.was_dirty) d->is_dirty = true;
+        note_outcome(d, &own);
+        if (err) *err = own;
+    }
+    freeze_deinit(&f);
+    return status;
+}
+
+laminar_status durable_check_writable(const struct database *db, struct laminar_error *err)
+{
+    const struct durable *d = db->durable;
     if (!d) {
         error_set(err, LAMINAR_CHECKPOINT_FAILED,
                   "checkpoints are disabled: the database has no storage directory");
@@ -245,33 +321,35 @@ laminar_status database_checkpoint(struct database *db, uint64_t *id, struct lam
         return error_set(err, LAMINAR_CHECKPOINT_FAILED,
                          d->is_closed ? "the connection is closed"
                                       : "the database is opened for reading only");
-    mutex_lock(&d->checkpointing);
-    mutex_lock(&db->control);
-    engine_lock_step(db);
-    int64_t began = clock_mono_us();
-    status = engine_flush_step(db, FLUSH_FOR_FREEZE, err);
-    bool was_dirty = d->is_dirty;
-    d->is_dirty = false;
-    if (status == LAMINAR_OK) status = freeze_all(db, &f, err);
-    f.pause_us = clock_mono_us() - began;
-    engine_unlock_step(db);
-    mutex_unlock(&db->control);
-    struct checkpoint_info info = {.step = f.step,
-                                   .log_seq = f.log_seq,
-                                   .created_us = clock_wall_us(),
-                                   .pause_us = f.pause_us};
-    if (status == LAMINAR_OK) status = write_freeze(db, &f, &info, err);
+    return LAMINAR_OK;
+}
+
+laminar_status database_checkpoint(struct database *db, uint64_t *id, struct laminar_error *err)
+{
+    laminar_status status = durable_check_writable(db, err);
+    if (status != LAMINAR_OK) return status;
+    mutex_lock(&db->durable->checkpointing);
+    status = checkpoint_make(db, id, err);
+    mutex_unlock(&db->durable->checkpointing);
+    return status;
+}
+
+laminar_status checkpoint_copy(struct database *db, const char *folder, struct laminar_error *err)
+{
+    laminar_status status;
+    struct checkpoint_store *store = NULL;
+    struct freeze f = {0};
+    struct checkpoint_rate rate = {0};
+    TRY(checkpoint_store_open(folder, false, &store, err));
+    TRY(freeze_database(db, &f, err));
+    if (f.was_dirty) db->durable->is_dirty = true; /* not in a checkpoint of its own */
+    f.log_seq = 0;                                 /* the copy begins with an empty log */
+    struct checkpoint_info info = freeze_info(&f);
+    info.is_copy = true;
+    TRY(write_freeze(store, &rate, &f, &info, err));
+done:
     freeze_deinit(&f);
-    if (status == LAMINAR_OK) {
-        if (id) *id = info.id;
-        d->checkpoint_us = clock_mono_us();
-        d->checkpoint_record_bytes = f.record_bytes;
-        clean_up(db);
-        checkpoint_list(d);
-    } else if (was_dirty) {
-        d->is_dirty = true;
-    }
-    mutex_unlock(&d->checkpointing);
+    checkpoint_store_close(store);
     return status;
 }
 
@@ -300,6 +378,17 @@ laminar_status database_checkpoints(struct database *db,
         status = found(ctx, &d->infos.items[i], err);
     mutex_unlock(&d->lock);
     return status;
+}
+
+uint64_t database_checkpoint_failures(struct database *db, struct laminar_error *err)
+{
+    struct durable *d = db->durable;
+    if (!d) return 0;
+    mutex_lock(&d->lock);
+    uint64_t n = d->n_checkpoint_failures;
+    if (err) *err = d->checkpoint_failure;
+    mutex_unlock(&d->lock);
+    return n;
 }
 
 static bool is_due(struct database *db)
@@ -516,7 +605,7 @@ done:
     return status;
 }
 
-static laminar_status restore(struct database *db, uint64_t id, struct laminar_error *err)
+laminar_status checkpoint_restore(struct database *db, uint64_t id, struct laminar_error *err)
 {
     laminar_status status = LAMINAR_OK;
     struct checkpoint_reader *reader = NULL;
@@ -551,7 +640,9 @@ laminar_status checkpoint_restore_newest(struct database *db, uint64_t *log_seq,
     for (size_t i = n; i-- > 0;) {
         struct checkpoint_info info = checkpoint_store_at(store, i);
         struct laminar_error own = LAMINAR_ERROR_INIT;
-        laminar_status status = restore(db, info.id, &own);
+        db->sink_start.is_copy = info.is_copy;
+        laminar_status status = checkpoint_restore(db, info.id, &own);
+        db->sink_start.is_copy = false;
         if (status == LAMINAR_OK) {
             *log_seq = info.log_seq;
             return LAMINAR_OK;

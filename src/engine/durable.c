@@ -19,9 +19,15 @@ bool durable_waits(const struct database *db)
 
 bool durable_is_open(const struct database *db) { return !db->durable->is_closed; }
 
+bool durable_is_replaying(const struct durable *d)
+{
+    uint64_t restorer = atomic_load_explicit(&d->restorer, memory_order_relaxed);
+    return d->is_recovering || unlikely(restorer != 0 && restorer == thread_self_id());
+}
+
 bool durable_is_recovering(const struct database *db)
 {
-    return db->durable && db->durable->is_recovering;
+    return db->durable && durable_is_replaying(db->durable);
 }
 
 static laminar_status refuse_writing(const struct durable *d, struct laminar_error *err)
@@ -169,7 +175,7 @@ laminar_status durable_log_step(struct database *db, const struct step *step,
                                 const struct pending *list, struct laminar_error *err)
 {
     struct durable *d = db->durable;
-    if (d->is_recovering || d->is_closed) return LAMINAR_OK;
+    if (durable_is_replaying(d) || d->is_closed) return LAMINAR_OK;
     /* what only time brings about happens for readers too, and is not kept */
     if (d->is_read_only) return list ? refuse_writing(d, err) : LAMINAR_OK;
     d->is_dirty = true;
@@ -273,7 +279,7 @@ static void *flusher_main(void *arg)
 void durable_statement_begin(struct database *db)
 {
     struct durable *d = db->durable;
-    if (!d || d->is_recovering) return;
+    if (!d || durable_is_replaying(d)) return;
     engine_lock_statement(db);
     d->statement_step = db->step_number;
     d->statement_next_id = db->catalog.next_id;
@@ -282,19 +288,10 @@ void durable_statement_begin(struct database *db)
 
 void durable_statement_end(struct database *db)
 {
-    if (!db->durable || db->durable->is_recovering) return;
+    if (!db->durable || durable_is_replaying(db->durable)) return;
     db->replay_time_us = 0;
     engine_unlock_statement(db);
 }
-
-/* A record of up to three parts. */
-struct record_parts {
-    enum record_kind kind;
-    const void *head, *tail;
-    size_t head_size, tail_size;
-    const struct step *step; /* may be NULL */
-    const struct pending *list;
-};
 
 static laminar_status put_parts(struct strbuf *out, const struct record_parts *parts,
                                 struct laminar_error *err)
@@ -306,7 +303,6 @@ static laminar_status put_parts(struct strbuf *out, const struct record_parts *p
                        : LAMINAR_OK;
 }
 
-/* One record after what the steps have queued, and all of it on the disk; or the record is taken back. The caller holds log, and step. */
 static laminar_status log_at_once(struct durable *d, const struct record_parts *parts,
                                   struct laminar_error *err)
 {
@@ -325,6 +321,16 @@ static laminar_status log_at_once(struct durable *d, const struct record_parts *
     TRY(flush_or_discard(d, err));
     d->logged_seq = wal_durable_seq(d->wal);
 done:
+    return status;
+}
+
+laminar_status durable_log_at_once(struct durable *d, const struct record_parts *parts,
+                                   struct laminar_error *err)
+{
+    d->is_dirty = true;
+    mutex_lock(&d->log);
+    laminar_status status = log_at_once(d, parts, err);
+    mutex_unlock(&d->log);
     return status;
 }
 
@@ -359,7 +365,7 @@ laminar_status durable_log_statement(struct database *db, const struct relation 
                                      const char *sql, size_t size, struct laminar_error *err)
 {
     struct durable *d = db->durable;
-    if (!d || d->is_recovering || d->is_closed) return LAMINAR_OK;
+    if (!d || durable_is_replaying(d) || d->is_closed) return LAMINAR_OK;
     if (d->is_read_only) return refuse_writing(d, err);
     const struct relation_runtime *runtime = made ? made->runtime : NULL;
     uint64_t head[STATEMENT_WORDS];
@@ -369,10 +375,7 @@ laminar_status durable_log_statement(struct database *db, const struct relation 
                                  .head_size = sizeof head,
                                  .tail = sql,
                                  .tail_size = size};
-    d->is_dirty = true;
-    mutex_lock(&d->log);
-    laminar_status status = log_at_once(d, &parts, err);
-    mutex_unlock(&d->log);
+    laminar_status status = durable_log_at_once(d, &parts, err);
     if (status == LAMINAR_OK && runtime && runtime->file) release_sink(made->runtime);
     return status;
 }
@@ -381,7 +384,7 @@ laminar_status durable_log_filled(struct database *db, struct relation *made, st
                                   const char *sql, size_t size, struct laminar_error *err)
 {
     struct durable *d = db->durable;
-    if (!d || d->is_recovering || d->is_closed) return LAMINAR_OK;
+    if (!d || durable_is_replaying(d) || d->is_closed) return LAMINAR_OK;
     if (d->is_read_only) return refuse_writing(d, err);
     if (rows->n_rows == 0) return durable_log_statement(db, made, sql, size, err);
     uint64_t head[1 + STATEMENT_WORDS] = {(uint64_t)size};
@@ -395,11 +398,7 @@ laminar_status durable_log_filled(struct database *db, struct relation *made, st
                                  .tail_size = size,
                                  .step = &step,
                                  .list = &list};
-    d->is_dirty = true;
-    mutex_lock(&d->log);
-    laminar_status status = log_at_once(d, &parts, err);
-    mutex_unlock(&d->log);
-    return status;
+    return durable_log_at_once(d, &parts, err);
 }
 
 static bool is_replayed(const char *name)
@@ -411,7 +410,7 @@ static bool is_replayed(const char *name)
 laminar_status durable_log_setting(struct database *db, const char *name, struct laminar_error *err)
 {
     struct durable *d = db->durable;
-    if (!d || d->is_recovering || d->is_closed || d->is_read_only || !is_replayed(name))
+    if (!d || durable_is_replaying(d) || d->is_closed || d->is_read_only || !is_replayed(name))
         return LAMINAR_OK;
     const char *value = db->settings.text[settings_find(name)];
     char head[66];
@@ -485,7 +484,7 @@ done:
     return status;
 }
 
-static void recover_sinks(struct database *db)
+void durable_recover_sinks(struct database *db)
 {
     struct relation *relation;
     for (size_t i = 0; (relation = catalog_next(&db->catalog, &i));) {
@@ -522,7 +521,11 @@ static laminar_status recover(struct database *db, const char *log, struct lamin
         .ctx = db};
     TRY(wal_open(&options, &d->wal, err));
     db->sink_start.goes_on = false;
-    recover_sinks(db);
+    durable_recover_sinks(db);
+    /* What the checkpoints after it hold was given up; the log goes back to it if it is read again. */
+    if (d->restored_id && !d->is_read_only)
+        TRY(checkpoint_store_cut(d->checkpoints, d->restored_id, err));
+    checkpoint_list(d);
     d->is_recovering = false;
     db->sink_start.is_held = true;
     d->logged_seq = wal_durable_seq(d->wal);

@@ -70,6 +70,25 @@ laminar_status durable_log_setting(struct database *db, const char *name, struct
 /* Makes one now. LAMINAR_CHECKPOINT_FAILED where there is no storage. *id may be NULL. */
 laminar_status database_checkpoint(struct database *db, uint64_t *id, struct laminar_error *err)
     must_check;
+/* Back to a checkpoint (restore.c): LAMINAR_CHECKPOINT_FAILED, and nothing has changed, when it does not read. */
+laminar_status database_restore(struct database *db, uint64_t id, struct laminar_error *err)
+    must_check;
+/* A copy of everything in a new or empty folder (backup.c); also of a database in memory. */
+laminar_status database_backup(struct database *db, const char *folder, struct laminar_error *err)
+    must_check;
+/* SQL and Arrow files in a new or empty folder (dump.c). */
+laminar_status database_dump(struct database *db, const char *folder, struct laminar_error *err)
+    must_check;
+/* Looks at everything in a folder that nobody has open (check.c): `found` gets a line for each thing it says; *n_problems are wrong. An error: it could not look. */
+struct check_report {
+    void (*found)(void *ctx, bool is_problem, const char *text);
+    void *ctx;
+    uint64_t n_problems;
+};
+laminar_status database_check(const char *folder, struct check_report *report,
+                              struct laminar_error *err) must_check;
+/* What became of checkpoints that failed; *err (may be NULL) is the newest one's error, code 0 if it went well. */
+uint64_t database_checkpoint_failures(struct database *db, struct laminar_error *err);
 /* Calls `found` for each checkpoint that is kept, oldest first; it must not call back. */
 laminar_status database_checkpoints(struct database *db,
                                     laminar_status (*found)(void *ctx,

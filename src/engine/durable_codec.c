@@ -5,6 +5,7 @@
  *   statement  u64 step before it, u64 id of the next relation, i64 time_us, u64 size of a sink's file before it, the text
  *   setting    u16 size of the name, name, value
  *   closed     nothing
+ *   restored   u64 checkpoint, u64 step before it, u64 id of the next relation, i64 time of the step before it
  *   filled     u64 bytes of the text, a statement, a step
  * Bytes come from a file, so nothing is trusted. */
 #include "base/error.h"
@@ -272,6 +273,14 @@ static laminar_status replay_setting(struct database *db, struct reader *r,
     return settings_set(&db->settings, name, value, err);
 }
 
+static laminar_status replay_restored(struct database *db, struct reader *r,
+                                      struct laminar_error *err)
+{
+    uint64_t words[RESTORED_WORDS];
+    if (!take(r, words, sizeof words)) return malformed(r, "it is too short", err);
+    return restore_replay(db, words, err);
+}
+
 laminar_status record_replay(void *ctx, const struct wal_record *record, struct laminar_error *err)
 {
     struct database *db = ctx;
@@ -282,6 +291,7 @@ laminar_status record_replay(void *ctx, const struct wal_record *record, struct 
         return replay_statement(db, &r, record->size - STATEMENT_HEAD_BYTES, err);
     case RECORD_SETTING: return replay_setting(db, &r, err);
     case RECORD_CLOSED: return LAMINAR_OK;
+    case RECORD_RESTORED: return replay_restored(db, &r, err);
     case RECORD_FILLED: return replay_filled(db, &r, err);
     default: return malformed(&r, "its kind is unknown", err);
     }

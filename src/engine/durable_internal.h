@@ -11,7 +11,8 @@ enum record_kind {
     RECORD_STATEMENT = 2,
     RECORD_SETTING = 3,
     RECORD_CLOSED = 4,
-    RECORD_FILLED = 5 /* a statement and the step after it */
+    RECORD_FILLED = 5,  /* a statement and the step after it */
+    RECORD_RESTORED = 6 /* back to a checkpoint */
 };
 
 /* What a record says of the step besides its rows. */
@@ -53,6 +54,10 @@ struct durable {
     _Atomic bool is_hurried;
     _Atomic bool is_dirty; /* steps or statements since */
 
+    /* thread_self_id of RESTORE FROM CHECKPOINT, to which things look as in a recovery; 0 = none */
+    _Atomic uint64_t restorer;
+    uint64_t restored_id; /* the checkpoint that the log went back to last; 0 = none */
+
     /* the statement that is being done; step owner */
     uint64_t statement_step, statement_next_id;
 
@@ -63,7 +68,9 @@ struct durable {
 
     struct mutex lock;                      /* the queue and the list of checkpoints: short */
     ARRAY_OF(struct checkpoint_info) infos; /* a copy of what is in `checkpoints`, for readers */
-    struct cond changed;                    /* the queue, the end */
+    uint64_t n_checkpoint_failures;
+    struct laminar_error checkpoint_failure; /* of the newest attempt */
+    struct cond changed;                     /* the queue, the end */
     struct cond room;
     struct cond stopping; /* for the checkpointer */
     struct log_item *head, *tail;
@@ -85,7 +92,41 @@ laminar_status record_replay(void *ctx /* struct database */, const struct wal_r
                              struct laminar_error *err) must_check;
 void put_bytes(struct strbuf *out, const void *data, size_t size);
 
+/* A record of up to three parts. */
+struct record_parts {
+    enum record_kind kind;
+    const void *head, *tail;
+    size_t head_size, tail_size;
+    const struct step *step; /* may be NULL */
+    const struct pending *list;
+};
+/* One record after what the steps have queued, and all of it on the disk; or the record is taken back. The caller holds step. */
+laminar_status durable_log_at_once(struct durable *d, const struct record_parts *parts,
+                                   struct laminar_error *err) must_check;
+/* LAMINAR_CHECKPOINT_FAILED: there is no storage, or it may only be read. */
+laminar_status durable_check_writable(const struct database *db, struct laminar_error *err)
+    must_check;
+/* Statements are done again: for everybody, or for this thread. */
+bool durable_is_replaying(const struct durable *d);
+/* What sinks wrote behind the point that was restored goes. */
+void durable_recover_sinks(struct database *db);
+
+/* restore.c */
+/* What RESTORE FROM CHECKPOINT did: `words` are the record's. */
+enum { RESTORED_WORDS = 4 };
+laminar_status restore_replay(struct database *db, const uint64_t *words, struct laminar_error *err)
+    must_check;
+
 /* checkpoint.c */
+/* Makes one; the caller holds checkpointing. */
+laminar_status checkpoint_make(struct database *db, uint64_t *id, struct laminar_error *err)
+    must_check;
+/* The same into another folder, with all that belongs to it. */
+laminar_status checkpoint_copy(struct database *db, const char *folder, struct laminar_error *err)
+    must_check;
+/* Relations and state of a checkpoint into a database that has none. */
+laminar_status checkpoint_restore(struct database *db, uint64_t id, struct laminar_error *err)
+    must_check;
 /* Brings an empty database to the newest checkpoint that reads; *log_seq: what it holds of the log; 0 = there is none. */
 laminar_status checkpoint_restore_newest(struct database *db, uint64_t *log_seq,
                                          struct laminar_error *err) must_check;

@@ -105,6 +105,7 @@ struct file_sink_start {
     bool is_stored, is_dry;
     bool is_held; /* nothing is written until file_sink_release: the statement may still be lost */
     bool goes_on; /* from `offset`, where it was before */
+    bool is_copy; /* of a sink that may go on elsewhere: this one stands still */
     uint64_t offset;
 };
 struct relation_runtime {
@@ -187,6 +188,8 @@ struct database {
 
     struct mutex closing; /* one thread closes; taken before all others */
     struct mutex control;
+    /* thread_self_id of a statement whose parts take control again (engine_lock_control); 0 = none */
+    _Atomic uint64_t control_holder;
     struct catalog catalog;
     struct function_library *functions; /* the program's own; has a lock of its own */
 
@@ -335,6 +338,12 @@ void engine_unlock_step(struct database *db);
 /* The same for a statement whose parts take the step lock themselves: nothing comes between them. */
 void engine_lock_statement(struct database *db);
 void engine_unlock_statement(struct database *db);
+/* Control, for a statement that is made of statements, and for those. */
+void engine_hold_control(struct database *db);
+void engine_release_control(struct database *db);
+/* Control, where the thread does not hold it in this way. */
+void engine_lock_control(struct database *db);
+void engine_unlock_control(struct database *db);
 /* The head of a new step. The caller holds step. */
 struct step engine_new_step(struct database *db, struct laminar_error *err);
 /* Replay: the step that a record of the log describes. */

@@ -54,10 +54,19 @@ static laminar_status sink_schema(struct file_sink *sink, const struct relation 
 
 /* A sink that goes on: what it has written must be there. Where it is not, this sink stops, and the database opens without it. */
 static laminar_status go_on(struct file_sink *sink, const struct relation *relation,
-                            const char *path, struct laminar_error *err)
+                            const char *path, bool is_copy, struct laminar_error *err)
 {
     laminar_status status;
     uint64_t bytes = 0;
+    if (is_copy) {
+        error_set(err, LAMINAR_CONNECTOR_FAILED,
+                  "sink '%s': the database is a copy (backup), and the other one may write to "
+                  "'%.300s'",
+                  relation->name, path);
+        error_object(err, relation->name);
+        error_hint(err, "drop the sink and create it again");
+        return LAMINAR_CONNECTOR_FAILED;
+    }
     TRY(file_open(&sink->file, path, FILE_UPDATE, err));
     TRY(file_size(&sink->file, &bytes, err));
     if (bytes >= sink->offset) return LAMINAR_OK;
@@ -116,7 +125,8 @@ laminar_status file_sink_open(const struct relation *relation, const struct file
     if (start->goes_on) {
         sink->base = sink->offset = start->offset;
         sink->failure = LAMINAR_ERROR_INIT;
-        if (!sink->is_dry && go_on(sink, relation, path, &sink->failure) != LAMINAR_OK)
+        if (!sink->is_dry &&
+            go_on(sink, relation, path, start->is_copy, &sink->failure) != LAMINAR_OK)
             sink->is_dry = true;
     } else {
         TRY(file_open(&sink->file, path, sink->is_stored ? FILE_UPDATE : FILE_APPEND, err));
@@ -195,6 +205,9 @@ laminar_status file_sink_close(struct file_sink *sink, struct laminar_error *err
     if (!sink->is_held && file_is_open(&sink->file) && sink->text.size > 0)
         status = put_text(sink, err);
     if (file_is_open(&sink->file)) {
+        /* No later checkpoint knows of the file: a sink that is dropped leaves it on the disk. */
+        if (status == LAMINAR_OK && sink->is_stored && !sink->is_dry)
+            status = file_sync(&sink->file, err);
         laminar_status closed = file_close(&sink->file, err);
         if (status == LAMINAR_OK) status = closed;
     }

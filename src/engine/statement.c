@@ -62,6 +62,19 @@ static laminar_status run_checkpoint(struct statement_call *call)
     return call->out->ddl_object ? LAMINAR_OK : error_oom(call->err);
 }
 
+static laminar_status run_restore(struct statement_call *call)
+{
+    uint64_t id = call->statement->u.restore->checkpoint_id;
+    char text[24];
+    laminar_status status = database_restore(call->db, id, call->err);
+    if (status != LAMINAR_OK) return statement_at(call, status, call->statement->span.start);
+    call->out->kind = LAMINAR_RESULT_DDL;
+    snprintf(call->out->ddl_type, sizeof call->out->ddl_type, "RESTORE");
+    snprintf(text, sizeof text, "%llu", (unsigned long long)id);
+    call->out->ddl_object = mem_strdup(text);
+    return call->out->ddl_object ? LAMINAR_OK : error_oom(call->err);
+}
+
 laminar_status engine_execute(struct statement_call *call)
 {
     laminar_status status = database_check_open(call->db, call->err);
@@ -86,8 +99,7 @@ laminar_status engine_execute(struct statement_call *call)
     case AST_STMT_ALTER_SOURCE: return unsupported(call, "drop the source and create it again");
     case AST_STMT_COPY: return engine_copy(call);
     case AST_STMT_CHECKPOINT: return run_checkpoint(call);
-    case AST_STMT_RESTORE:
-        return unsupported(call, "close the database and open a copy of its directory");
+    case AST_STMT_RESTORE: return run_restore(call);
     case AST_STMT_SUBSCRIBE:
         return unsupported(
             call,

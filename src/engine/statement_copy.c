@@ -1,10 +1,11 @@
-/* statement_copy.c - COPY name FROM 'file' and COPY name | (query) TO 'file', CSV or JSON lines.
+/* statement_copy.c - COPY name FROM 'file' and COPY name | (query) TO 'file', CSV, JSON lines or Arrow.
  *
  * FROM reads the file a piece at a time and inserts all its rows in one step: they are in memory together, and an error leaves the relation as it was. TO writes
  * beside the file and renames at the end, so that a file under the name is always whole. */
 #include "base/error.h"
 #include "base/file.h"
 #include "engine/engine.h"
+#include "format/arrow_file.h"
 #include "format/csv.h"
 #include "format/json.h"
 #include "sql/printer.h"
@@ -17,7 +18,7 @@ enum { PIECE_BYTES = 1 << 20, PATH_BYTES_MAX = 4000 };
 struct copy {
     struct statement_call *call;
     const struct ast_copy *ast;
-    bool is_json;
+    bool is_json, is_arrow;
     struct csv_options csv;
     char null_text[64];
 };
@@ -42,16 +43,18 @@ static laminar_status choose_format(struct copy *copy, const char *format, uint3
 {
     static const struct {
         const char *name;
-        bool is_json;
-    } formats[] = {{"csv", false}, {"json", true}, {"jsonl", true}, {"ndjson", true}};
+        bool is_json, is_arrow;
+    } formats[] = {{"csv", false, false},   {"json", true, false},  {"jsonl", true, false},
+                   {"ndjson", true, false}, {"arrow", false, true}, {"feather", false, true}};
     for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
         if (strcasecmp(format, formats[i].name) != 0) continue;
         copy->is_json = formats[i].is_json;
+        copy->is_arrow = formats[i].is_arrow;
         return LAMINAR_OK;
     }
     error_set(copy->call->err, LAMINAR_QUERY_UNSUPPORTED,
               "format \"%s\" is not available in this build", format);
-    error_hint(copy->call->err, "formats here: csv, json");
+    error_hint(copy->call->err, "formats here: csv, json, arrow");
     return statement_at(copy->call, LAMINAR_QUERY_UNSUPPORTED, offset);
 }
 
@@ -90,7 +93,8 @@ static laminar_status read_option(struct copy *copy, const struct ast_option *op
         return LAMINAR_OK;
     }
     error_set(copy->call->err, LAMINAR_QUERY_FAILED, "COPY has no option \"%s\"", key);
-    error_hint(copy->call->err, "FORMAT csv | json, HEADER true | false, DELIMITER, QUOTE, NULL");
+    error_hint(copy->call->err,
+               "FORMAT csv | json | arrow, HEADER true | false, DELIMITER, QUOTE, NULL");
     return statement_at(copy->call, LAMINAR_QUERY_FAILED, option->key.span.start);
 }
 
@@ -101,7 +105,7 @@ static laminar_status read_options(struct copy *copy)
     laminar_status status = LAMINAR_OK;
     if (ends_in(path, ".parquet"))
         status = choose_format(copy, "parquet", copy->ast->path_span.start);
-    if (ends_in(path, ".arrow")) status = choose_format(copy, "arrow", copy->ast->path_span.start);
+    copy->is_arrow = ends_in(path, ".arrow") || ends_in(path, ".feather");
     for (size_t i = 0; i < options->n; i++)
         if (strcasecmp(options->items[i].key.text, "format") == 0) {
             error_clear(copy->call->err); /* the format is said: the name means nothing */
@@ -247,6 +251,52 @@ done:
     return status;
 }
 
+/* Columns are matched by name, as an insert of an Arrow batch does. */
+static laminar_status read_arrow(struct loading *l)
+{
+    struct statement_call *call = l->copy->call;
+    laminar_status status;
+    struct arrow_file_reader *reader = NULL;
+    struct batch *read = NULL, *whole = NULL;
+    if (!l->is_whole) {
+        error_set(call->err, LAMINAR_QUERY_UNSUPPORTED,
+                  "COPY from an Arrow file takes no list of columns: they have names in the file");
+        return statement_at(call, LAMINAR_QUERY_UNSUPPORTED,
+                            l->copy->ast->columns.items[0].span.start);
+    }
+    TRY(statement_at(call, arrow_file_open(l->copy->ast->path, call->db->pool, &reader, call->err),
+                     l->copy->ast->path_span.start));
+    for (;;) {
+        TRY(arrow_file_next(reader, &read, call->err));
+        if (!read) break;
+        TRY(engine_prepare_batch(call->db, l->relation, read, &whole, call->err));
+        if (!ARRAY_RESERVE(&l->batches, l->batches.n + 1)) TRY(error_oom(call->err));
+        l->n_rows += whole->n_rows;
+        l->batches.items[l->batches.n++] = whole;
+        whole = NULL;
+        batch_unref(read);
+        read = NULL;
+    }
+done:
+    batch_unref(read);
+    batch_unref(whole);
+    arrow_file_close(reader);
+    return status;
+}
+
+static laminar_status read_text(struct loading *l)
+{
+    laminar_status status = LAMINAR_OK;
+    if (l->is_whole)
+        l->schema = schema_ref(l->relation->schema);
+    else
+        TRY(listed_columns(l));
+    TRY(open_reader(l));
+    TRY(read_file(l));
+done:
+    return status;
+}
+
 static laminar_status copy_from(struct copy *copy)
 {
     struct statement_call *call = copy->call;
@@ -255,12 +305,7 @@ static laminar_status copy_from(struct copy *copy)
     TRY(statement_find_target(call, &copy->ast->table, &l.relation));
     l.missing = mem_calloc(l.relation->schema->n_columns + 1, sizeof *l.missing);
     if (!l.missing) TRY(error_oom(call->err));
-    if (l.is_whole)
-        l.schema = schema_ref(l.relation->schema);
-    else
-        TRY(listed_columns(&l));
-    TRY(open_reader(&l));
-    TRY(read_file(&l));
+    TRY(copy->is_arrow ? read_arrow(&l) : read_text(&l));
     call->out->kind = LAMINAR_RESULT_ROWS_AFFECTED;
     call->out->rows_affected = l.n_rows;
     if (l.batches.n > 0) {
@@ -335,6 +380,19 @@ static laminar_status write_file(struct copy *copy, const struct rows *rows)
     return status;
 }
 
+static laminar_status write_arrow(struct copy *copy, const struct rows *rows)
+{
+    struct statement_call *call = copy->call;
+    struct arrow_file_writer *writer = NULL;
+    laminar_status status = arrow_file_create(copy->ast->path, rows->schema, &writer, call->err);
+    if (status != LAMINAR_OK) return statement_at(call, status, copy->ast->path_span.start);
+    for (size_t i = 0; i < rows->n_batches && status == LAMINAR_OK; i++)
+        status = arrow_file_write(writer, rows->batches[i], call->err);
+    if (status == LAMINAR_OK) return arrow_file_finish(writer, call->err);
+    arrow_file_abort(writer);
+    return status;
+}
+
 /* SELECT columns FROM name, for COPY name (columns) TO. */
 static laminar_status query_of_table(struct copy *copy, struct arena *arena, struct ast_query **out)
 {
@@ -376,7 +434,7 @@ static laminar_status copy_to(struct copy *copy)
     laminar_status status = LAMINAR_OK;
     if (!query) TRY(query_of_table(copy, &arena, &query));
     TRY(engine_query(call->db, query, call->sql, call->sql_size, call->params, &rows, call->err));
-    TRY(write_file(copy, &rows));
+    TRY(copy->is_arrow ? write_arrow(copy, &rows) : write_file(copy, &rows));
     call->out->kind = LAMINAR_RESULT_ROWS_AFFECTED;
     call->out->rows_affected = rows.n_rows;
 done:

@@ -236,11 +236,11 @@ laminar_status engine_create(struct statement_call *call)
         laminar_status admitted = memory_admit(call->db, call->err);
         if (admitted != LAMINAR_OK) return admitted;
     }
-    mutex_lock(&call->db->control);
+    engine_lock_control(call->db);
     durable_statement_begin(call->db);
     laminar_status status = create_locked(call, &head, &is_new);
     durable_statement_end(call->db);
-    mutex_unlock(&call->db->control);
+    engine_unlock_control(call->db);
     if (status != LAMINAR_OK) return status;
     return finish_ddl(call, sql_statement_text(call->statement->kind),
                       ast_qname_last(head.name)->text);

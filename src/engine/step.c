@@ -374,6 +374,34 @@ static bool holds_statement(const struct database *db)
     return unlikely(holder != 0) && holder == thread_self_id();
 }
 
+static bool holds_control(const struct database *db)
+{
+    uint64_t holder = atomic_load_explicit(&db->control_holder, memory_order_relaxed);
+    return unlikely(holder != 0) && holder == thread_self_id();
+}
+
+void engine_lock_control(struct database *db)
+{
+    if (!holds_control(db)) mutex_lock(&db->control);
+}
+
+void engine_unlock_control(struct database *db)
+{
+    if (!holds_control(db)) mutex_unlock(&db->control);
+}
+
+void engine_hold_control(struct database *db)
+{
+    mutex_lock(&db->control);
+    atomic_store_explicit(&db->control_holder, thread_self_id(), memory_order_relaxed);
+}
+
+void engine_release_control(struct database *db)
+{
+    atomic_store_explicit(&db->control_holder, 0, memory_order_relaxed);
+    mutex_unlock(&db->control);
+}
+
 void engine_lock_step(struct database *db)
 {
     if (holds_statement(db)) return;

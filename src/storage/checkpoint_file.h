@@ -25,6 +25,7 @@ struct checkpoint_info {
     uint64_t n_pieces;
     int64_t duration_us;
     int64_t pause_us; /* that a step could have waited for it */
+    uint64_t is_copy; /* 1: made by a backup, of a database that may be in use elsewhere */
     bool is_damaged;  /* its manifest does not read */
 };
 

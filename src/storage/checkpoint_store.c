@@ -41,6 +41,7 @@ void manifest_free(struct manifest *manifest)
     X(bytes_written, info.bytes_written)                                                           \
     X(state_bytes, info.state_bytes)                                                               \
     X(pieces, info.n_pieces)                                                                       \
+    X(is_copy, info.is_copy)                                                                       \
     X(index_offset, index_offset)                                                                  \
     X(index_bytes, index_bytes)                                                                    \
     X(index_hash, index_hash)

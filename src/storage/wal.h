@@ -74,4 +74,13 @@ uint64_t wal_record_bytes_total(const struct wal *wal);
 uint64_t wal_cut_bytes(const struct wal *wal); /* torn tail that wal_open left out */
 uint64_t wal_n_syncs(const struct wal *wal);
 
+/* Reads all segments of a log that nobody has open, and changes nothing. `found` gets a line for each thing to say. An error: it could not be read at all. */
+struct wal_report {
+    void (*found)(void *ctx, bool is_problem, const char *text);
+    void *ctx;
+    uint64_t n_segments, first_seq, next_seq, n_problems;
+};
+laminar_status wal_check(const char *folder, struct wal_report *report, struct laminar_error *err)
+    must_check;
+
 #endif

@@ -271,3 +271,67 @@ done:
     mem_free(contents.path);
     return status;
 }
+
+/* --- Checking ---------------------------------------------------------------------------------------------------------------------------- */
+
+static void report_line(struct wal_report *report, bool is_problem, const char *text)
+{
+    report->n_problems += is_problem;
+    if (report->found) report->found(report->ctx, is_problem, text);
+}
+
+/* As read_heads, but says what there is and changes nothing. */
+static laminar_status check_heads(struct wal *wal, struct wal_report *report,
+                                  struct laminar_error *err)
+{
+    size_t n = 0;
+    char line[160];
+    for (size_t i = 0; i < wal->segments.n; i++) {
+        struct wal_segment segment = wal->segments.items[i];
+        enum head head;
+        laminar_status status = read_head(wal, &segment, &head, err);
+        if (status != LAMINAR_OK) return status;
+        if (head == HEAD_WHOLE) {
+            wal->segments.items[n++] = segment;
+            continue;
+        }
+        snprintf(line, sizeof line, "log: segment " WAL_SEGMENT_NAME " has %s",
+                 (unsigned long long)segment.index,
+                 head == HEAD_DAMAGED ? "a head that does not read" : "never been used");
+        /* a head that a crash cut short is the last one's, and of records that nobody waited for */
+        report_line(report, head == HEAD_DAMAGED && i + 1 < wal->segments.n, line);
+    }
+    wal->segments.n = n;
+    return LAMINAR_OK;
+}
+
+laminar_status wal_check(const char *folder, struct wal_report *report, struct laminar_error *err)
+{
+    laminar_status status = LAMINAR_OK;
+    struct contents contents = {0};
+    struct wal wal = {.is_read_only = true, .next_index = 1};
+    struct wal_options options = {.folder = folder, .is_read_only = true};
+    if (!(wal.folder = mem_strdup(folder))) TRY(error_oom(err));
+    TRY(folder_list(folder, note_file, &wal, err));
+    if (wal.segments.n)
+        qsort(wal.segments.items, wal.segments.n, sizeof *wal.segments.items, by_index);
+    TRY(check_heads(&wal, report, err));
+    report->n_segments = wal.segments.n;
+    report->first_seq = wal.segments.n ? wal.segments.items[0].first_seq : 1;
+    report->next_seq = report->first_seq;
+    for (size_t i = 0; i < wal.segments.n; i++) {
+        struct laminar_error own = LAMINAR_ERROR_INIT;
+        uint64_t end = i + 1 < wal.segments.n ? wal.segments.items[i + 1].first_seq : UINT64_MAX;
+        laminar_status read = read_segment(&wal, &wal.segments.items[i], &options, &contents, end,
+                                           &report->next_seq, &own);
+        if (read == LAMINAR_OUT_OF_MEMORY) TRY(error_oom(err));
+        if (read != LAMINAR_OK) report_line(report, true, own.message);
+    }
+done:
+    strbuf_deinit(&contents.bytes);
+    mem_free(contents.path);
+    ARRAY_DEINIT(&wal.segments);
+    ARRAY_DEINIT(&wal.spares);
+    mem_free(wal.folder);
+    return status;
+}

@@ -270,6 +270,79 @@ static void a_table_whose_query_fails_is_not_made(void **state)
     forget_disk();
 }
 
+/* --- RESTORE FROM CHECKPOINT ------------------------------------------------------------------------------------------------------------- */
+
+static const char *const before_restore[] = {
+    "CREATE TABLE t (k BIGINT PRIMARY KEY, v VARCHAR)",
+    "CREATE STREAM sums AS SELECT count(*) AS n, sum(k) AS s FROM t",
+    "INSERT INTO t VALUES (1, 'one'), (2, 'two')",
+    "CREATE SINK k FROM sums INTO file (path = '/out.json')",
+    "CHECKPOINT",
+    "INSERT INTO t VALUES (3, 'three')",
+    "DROP STREAM sums CASCADE",
+    "CREATE TABLE u (x BIGINT)",
+    "CHECKPOINT",
+    "INSERT INTO u VALUES (7)"};
+
+static laminar_db *open_and_fill(char **old)
+{
+    disk_use(sim_disk_create());
+    laminar_db *db = disk_open("sync", NULL);
+    for (size_t i = 0; i < sizeof before_restore / sizeof *before_restore; i++) {
+        run(db, before_restore[i]);
+        if (i == 3 && old) *old = contents_of(db);
+    }
+    return db;
+}
+
+static void going_back_survives_every_crash(void **state)
+{
+    (void)state;
+    char *old = NULL;
+    laminar_db *db = open_and_fill(&old);
+    char *newer = contents_of(db);
+    run(db, "RESTORE FROM CHECKPOINT 1");
+    char *back = contents_of(db);
+    assert_string_equal(back, old);
+    free(back);
+    run(db, "INSERT INTO t VALUES (10, 'ten')");
+    char *further = contents_of(db);
+    laminar_db_free(db);
+    forget_disk();
+    uint64_t n_crashes = 0;
+    bool has_crashed = true;
+    for (uint64_t n = 1; has_crashed; n++) {
+        for (int kind = 0; kind < SIM_CRASHES; kind++, n_crashes++) {
+            laminar_error err = LAMINAR_ERROR_INIT;
+            db = open_and_fill(NULL);
+            sim_disk_fault(disk, SIM_CRASH, n, UINT64_MAX / 2);
+            bool is_done = laminar_execute(db, "RESTORE FROM CHECKPOINT 1", NULL, NULL) == 0;
+            bool is_further = is_done && laminar_execute(db, "INSERT INTO t VALUES (10, 'ten')",
+                                                         NULL, NULL) == 0;
+            has_crashed = sim_disk_has_crashed(disk);
+            laminar_db_free(db);
+            disk_crash((enum sim_crash)kind, n);
+            for (int round = 0; round < 3; round++) {
+                db = disk_open("sync", &err);
+                if (!db) fail_msg("operation %llu: %s", (unsigned long long)n, err.message);
+                char *found = contents_of(db);
+                bool is_old = strcmp(found, old) == 0, is_newer = strcmp(found, newer) == 0;
+                if (strcmp(found, further) != 0 &&
+                    (is_further || (!is_old && (is_done || !is_newer))))
+                    fail_msg("operation %llu, crash %d:\n%s", (unsigned long long)n, kind, found);
+                free(found);
+                if (round == 1) run(db, "CHECKPOINT");
+                laminar_db_free(db);
+            }
+            forget_disk();
+        }
+    }
+    assert_true(n_crashes > 60);
+    free(old);
+    free(newer);
+    free(further);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -280,6 +353,7 @@ int main(void)
         cmocka_unit_test(a_newer_format_is_refused_by_name),
         cmocka_unit_test(a_table_comes_back_with_its_rows_or_not_at_all),
         cmocka_unit_test(a_table_whose_query_fails_is_not_made),
+        cmocka_unit_test(going_back_survives_every_crash),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

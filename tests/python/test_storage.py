@@ -143,3 +143,93 @@ def test_kill_9_loses_nothing_that_was_acknowledged(tmp_path):
                 assert count % 2 == 0, f"writer {w}: half a batch"
             assert rows(db, "SELECT w, c, m FROM g") == rows(db, "SELECT w, count(*), max(n) FROM s GROUP BY w")
             first = db.query("SELECT max(n) FROM s").fetchone()[0] + 1
+
+
+def test_backup_of_a_running_database(tmp_path):
+    path = str(tmp_path / "db")
+    with laminardb.open(path) as db:
+        fill(db)
+        db.execute(f"CREATE SINK out FROM trades INTO file (path = '{tmp_path / 'out.csv'}')")
+        db.insert("trades", {"sym": "A", "px": 1.0, "qty": 1})
+        db.backup(tmp_path / "copy")
+        db.insert("trades", {"sym": "A", "px": 1.0, "qty": 1000})
+        lines = (tmp_path / "out.csv").read_text().count("\n")
+        with pytest.raises(laminardb.LaminarError, match="not empty"):
+            db.backup(tmp_path / "copy")
+        with laminardb.open(str(tmp_path / "copy")) as copy:
+            assert rows(copy, "SELECT qty FROM sums WHERE sym = 'A'") == [(41,)]
+            copy.insert("trades", {"sym": "A", "px": 1.0, "qty": 9})
+            assert rows(copy, "SELECT * FROM named") == [("Acme", 50), ("Bolt and Nut Company of the World", 20)]
+            # the file belongs to the original
+            assert (tmp_path / "out.csv").read_text().count("\n") == lines
+            assert rows(copy, "SELECT state FROM system.sinks") == [("failed",)]
+        with laminardb.open(str(tmp_path / "copy")) as copy:
+            assert rows(copy, "SELECT count(*) FROM trades") == [(5,)]
+        assert rows(db, "SELECT qty FROM sums WHERE sym = 'A'") == [(1041,)]
+
+
+def test_backup_of_a_database_in_memory(tmp_path):
+    with laminardb.open(":memory:") as db:
+        fill(db)
+        db.backup(str(tmp_path / "copy"))
+        expected = rows(db, "SELECT * FROM named")
+    with laminardb.open(str(tmp_path / "copy")) as copy:
+        assert rows(copy, "SELECT * FROM named") == expected
+        copy.insert("trades", {"sym": "A", "px": 5.5, "qty": 2})
+        assert rows(copy, "SELECT qty FROM sums WHERE sym = 'A'") == [(42,)]
+
+
+def test_dump_and_load(tmp_path):
+    pa = pytest.importorskip("pyarrow")
+    ipc = pytest.importorskip("pyarrow.ipc")
+    with laminardb.open(str(tmp_path / "db")) as db:
+        fill(db)
+        db.execute("CREATE TABLE copied AS SELECT sym, qty * 2 AS q2, [qty] AS l FROM trades")
+        db.execute(f"CREATE SINK out FROM trades INTO file (path = '{tmp_path / 'out.csv'}')")
+        db.dump(tmp_path / "dump")
+        names = ("trades", "names", "sums", "named", "copied")
+        expected = [rows(db, f"SELECT * FROM {name}") for name in names]
+    files = sorted(p.name for p in (tmp_path / "dump").iterdir())
+    assert len([f for f in files if f.endswith(".arrow")]) == 5
+    trades = next(f for f in files if "trades" in f)
+    table = ipc.open_file(pa.memory_map(str(tmp_path / "dump" / trades))).read_all()
+    assert table.column("sym").to_pylist() == ["A", "B", "A"]
+    folder = os.getcwd()
+    os.chdir(tmp_path / "dump")
+    try:
+        with laminardb.open(":memory:") as db:
+            for statement in (tmp_path / "dump" / "dump.sql").read_text().split(";\n"):
+                if statement.strip() and not statement.lstrip().startswith("-- S"):
+                    db.execute(statement)
+            assert [rows(db, f"SELECT * FROM {name}") for name in names] == expected
+            assert db.list_sinks() == []
+    finally:
+        os.chdir(folder)
+
+
+def test_restore_from_a_checkpoint(tmp_path):
+    path = str(tmp_path / "db")
+    with laminardb.open(path) as db:
+        fill(db)
+        first = int(db.checkpoint())
+        db.insert("trades", {"sym": "A", "px": 1.0, "qty": 1})
+        second = int(db.checkpoint())
+        db.execute("DROP MATERIALIZED VIEW named")
+        db.execute("CREATE TABLE later (x BIGINT)")
+        sub = db.subscribe_stream("sums")
+        with pytest.raises(laminardb.LaminarError, match="no checkpoint 99"):
+            db.execute("RESTORE FROM CHECKPOINT 99")
+        result = db.execute(f"RESTORE FROM CHECKPOINT {first}")
+        assert result.ddl_object == str(first)
+        with pytest.raises(laminardb.SubscriptionError, match="went back"):
+            while sub.next_timeout(1000) is not None:
+                pass
+        assert rows(db, "SELECT * FROM named") == [("Acme", 40), ("Bolt and Nut Company of the World", 20)]
+        assert "later" not in db.list_tables()
+        ids = [row[0] for row in db.query("SELECT id FROM system.checkpoints ORDER BY id").fetchall()]
+        assert first in ids and second not in ids and ids[-1] > second
+        db.insert("trades", {"sym": "A", "px": 1.0, "qty": 5})
+    for _ in range(2):
+        with laminardb.open(path) as db:
+            assert rows(db, "SELECT qty FROM sums WHERE sym = 'A'") == [(45,)]
+            assert rows(db, "SELECT count(*) FROM trades") == [(4,)]
