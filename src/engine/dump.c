@@ -43,13 +43,18 @@ static laminar_status write_rows(struct dump *dump, const struct relation *relat
     struct ast_script *script;
     struct rows rows = {0};
     struct arrow_file_writer *writer = NULL;
+    struct plan_context ctx;
+    struct plan *plan;
     strbuf_puts(&sql, "SELECT * FROM ");
     sql_print_name(&sql, relation->name, strlen(relation->name));
     strbuf_printf(&path, "%s/%s", dump->folder, name);
     if (sql.failed || path.failed) TRY(error_oom(err));
     TRY(sql_parse(&arena, sql.data, sql.size, &script, err));
-    TRY(engine_query(dump->db, script->statements[0]->u.query, sql.data, sql.size, NULL, &rows,
-                     err));
+    /* Not as a query of a user: it would wait for connectors, which wait for the step. */
+    engine_plan_context(dump->db, &arena, sql.data, sql.size, NULL, err, &ctx);
+    TRY(plan_query(&ctx, script->statements[0]->u.query, &plan));
+    struct run_options options = {.sql = sql.data, .sql_size = sql.size};
+    TRY(engine_run_plan_into(dump->db, plan, &options, &rows, err));
     TRY(arrow_file_create(path.data, rows.schema ? rows.schema : relation->schema, &writer, err));
     for (size_t i = 0; i < rows.n_batches; i++) TRY(arrow_file_write(writer, rows.batches[i], err));
     struct arrow_file_writer *finished = writer;
@@ -138,7 +143,7 @@ static laminar_status dump_relation(struct dump *dump, const struct relation *re
     }
     if (!runtime->is_target)
         strbuf_printf(&dump->streams, "%s;\n", relation->sql);
-    else if (has_rows)
+    else if (has_rows && !runtime->feed) /* a connector brings its rows itself */
         TRY(dump_target(dump, relation, file, err));
     else
         strbuf_printf(&dump->sql, "%s;\n", relation->sql);

@@ -298,9 +298,9 @@ static laminar_status put_parts(struct strbuf *out, const struct record_parts *p
 {
     put_bytes(out, parts->head, parts->head_size);
     put_bytes(out, parts->tail, parts->tail_size);
-    return parts->step ? record_encode_step(out, parts->step->number, parts->step->time_us,
-                                            parts->list, err)
-                       : LAMINAR_OK;
+    if (!parts->step) return LAMINAR_OK;
+    struct step_head head = head_of(parts->step);
+    return record_encode_step(out, &head, parts->list, err);
 }
 
 static laminar_status log_at_once(struct durable *d, const struct record_parts *parts,

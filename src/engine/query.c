@@ -392,7 +392,7 @@ static laminar_status run_query(struct database *db, const struct ast_query *que
     bool reads_system = false;
     struct query_entry *entry = query_register(db, sql, sql_size, false);
     if (!entry) return error_oom(err);
-    engine_lock_control(db);
+    mutex_lock(&db->control);
     engine_plan_context(db, &arena, sql, sql_size, params, err, &ctx);
     status = plan_query(&ctx, query, &plan);
     if (status == LAMINAR_OK) status = plan_inputs(plan, &arena, &inputs, &n_inputs);
@@ -410,7 +410,7 @@ static laminar_status run_query(struct database *db, const struct ast_query *que
     }
     if (status == LAMINAR_OK && reads_system)
         status = engine_run_plan_into(db, plan, &options, out, err);
-    engine_unlock_control(db);
+    mutex_unlock(&db->control);
     if (status == LAMINAR_OK && !reads_system)
         status = feed_wait(db, inputs, n_inputs, &entry->is_cancelled, err);
     if (status == LAMINAR_OK && !reads_system)
