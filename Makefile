@@ -8,7 +8,7 @@ FUZZ_SECONDS ?= 60
 SHELL := /bin/bash
 .DEFAULT_GOAL := build
 
-.PHONY: build bootstrap test check unit pytest exports demo wheel bench bench-nexmark bench-python sanitize tsan freethreaded fuzz docs format lint clean
+.PHONY: build bootstrap test check unit pytest exports demo wheel bench bench-nexmark bench-python sanitize tsan freethreaded types fuzz docs format lint clean
 
 bootstrap:
 	@scripts/bootstrap
@@ -57,6 +57,11 @@ sanitize: bootstrap
 tsan: bootstrap
 	@TARGETS=concurrent_tests scripts/build build-tsan -DLAMINAR_SANITIZE=thread -DLAMINAR_PYTHON=OFF
 	@TSAN_OPTIONS=halt_on_error=1 ctest --test-dir build-tsan --output-on-failure -L tsan --no-tests=error
+
+# mypy, pyright and the stub test; installs what scripts/bootstrap leaves out.
+types: build
+	@$(PY) -m pip install -q --disable-pip-version-check -r requirements/types.txt
+	@scripts/pytest tests/python/test_typing.py
 
 # Threads at once on a Python without the GIL, which the first run builds.
 freethreaded:

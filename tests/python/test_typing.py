@@ -1,5 +1,6 @@
 """The types: mypy over the package and a program that uses it; the stubs against the module."""
 
+import json
 import pathlib
 import subprocess
 import sys
@@ -19,6 +20,9 @@ from laminardb.types import ChangeEvent
 def on_data(result: QueryResult) -> None:
     print(result.num_rows)
 
+def twice(v: int) -> int:
+    return v * 2
+
 class Total:
     def __init__(self) -> None:
         self.sum = 0
@@ -32,6 +36,8 @@ async def live(db: laminardb.Connection) -> None:
     async for result in sub:
         for row in ChangeEvent(result):
             print(row.op, row["a"])
+    live = db.subscribe("SELECT 1", changes=True).live(max_rows=5)
+    print(live.is_active, live.wait(1.0))
 
 def main() -> int:
     with laminardb.open(":memory:", config=LaminarConfig(buffer_size=5)) as db:
@@ -46,7 +52,7 @@ def main() -> int:
         except laminardb.QueryError as error:
             print(error.code + 1, error.position)
         asyncio.run(live(db))
-        db.register_function("twice", lambda v: v * 2, ["BIGINT"], int, vectorized="numpy")
+        db.register_function("twice", twice, ["BIGINT"], int, vectorized="numpy")
         db.register_aggregate("total", Total, [int], int)
         with db.transaction() as tx:
             tx.insert("s", {"a": 1})
@@ -75,6 +81,18 @@ def test_program_is_clean_under_strict(tmp_path):
 def test_package_is_clean_under_strict(tmp_path):
     done = mypy("mypy", "--strict", "--config-file", "", "--cache-dir", str(tmp_path / "cache"), "-p", "laminardb", cwd=PACKAGE.parent)
     assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("what", ["package", "program"])
+def test_pyright_is_clean(tmp_path, what):
+    pytest.importorskip("basedpyright", reason="requirements/types.txt is not installed")
+    (tmp_path / "program.py").write_text(PROGRAM)
+    included = str(PACKAGE) if what == "package" else "program.py"
+    settings = {"include": [included], "exclude": [], "extraPaths": [str(PACKAGE.parent)], "pythonVersion": "3.11", "reportMissingModuleSource": "none",
+                "typeCheckingMode": "standard" if what == "package" else "strict"}
+    (tmp_path / "pyrightconfig.json").write_text(json.dumps(settings))
+    done = mypy("basedpyright", "-p", str(tmp_path), "--pythonpath", sys.executable, cwd=tmp_path)
+    assert done.returncode == 0 and "0 errors, 0 warnings" in done.stdout, done.stdout
 
 
 def test_stubs_match_the_module():
