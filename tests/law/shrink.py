@@ -197,6 +197,7 @@ def upstream_changes(case: Case) -> Iterator[Change]:
 
 def becomes_query(case: Case, n: int) -> bool:
     """The upstream is the whole case."""
+    case.closing = None
     case.query, case.emit, case.is_closing = case.upstreams[n].query, case.upstreams[n].emit, case.upstreams[n].is_closing
     for later in range(len(case.upstreams) - 1, n - 1, -1):
         drop_upstream(case, later)
