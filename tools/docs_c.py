@@ -25,7 +25,7 @@ class Group:
         found = re.findall(r"^typedef (?:struct|enum) (\w+) \{", text, re.M)
         found += re.findall(r"^typedef struct \w+ (\w+);", text, re.M)
         found += re.findall(r"^typedef [^{;]*\(\*(\w+)\)", text, re.M)
-        found += re.findall(r"^#define (\w+)", text, re.M)
+        found += [name for name in re.findall(r"^#define (\w+)", text, re.M) if not found]
         found += re.findall(r"^enum \{ (\w+)", text, re.M)
         found += re.findall(r"^struct (\w+) \{", text, re.M)
         if not found:

@@ -70,13 +70,17 @@ def stub_signatures() -> dict[str, str]:
 def tidied(signature: str) -> str:
     """Types as a reader writes them."""
     signature = signature.replace("_Params", "Sequence | Mapping").replace("'", "")
+    signature = re.sub(r"(?<=[\w\]])=(?=\S)", " = ", signature)
     return re.sub(r"\b(?:\w+\.)+(\w+)", r"\1", signature)
 
 
 def signature_of(value: Any, key: str, stubs: dict[str, str]) -> str:
     """With the parentheses; empty where there is none to be had."""
     if key in stubs:
-        return tidied(stubs[key])
+        # `Any` in the stubs stands for types of libraries that need not be there; the docstring names them.
+        returns = re.match(r"\w+\(.*\) -> (.*)\n", inspect.getdoc(value) or "")
+        shown = stubs[key]
+        return tidied(shown.removesuffix("Any") + returns[1] if returns and shown.endswith("-> Any") else shown)
     try:
         signature = inspect.signature(value)
     except (TypeError, ValueError):
@@ -88,6 +92,8 @@ def signature_of(value: Any, key: str, stubs: dict[str, str]) -> str:
 def text_of(value: Any) -> str:
     """A docstring as Markdown: what is indented in it is code."""
     doc = inspect.getdoc(value) or ""
+    # The extension's begin with the call, which the heading has.
+    doc = re.sub(r"^\w+\(.*\)(?: -> .*)?\n\n", "", doc)
     out: list[str] = []
     code: list[str] = []
     for line in [*doc.split("\n"), "."]:
@@ -138,7 +144,7 @@ def class_of(name: str, cls: type, stubs: dict[str, str]) -> list[str]:
             if member.startswith("__") and (not text_of(plain) or not inspect.isfunction(plain) and "arrow" not in member):
                 continue
             anchor = f"{name}.{member}".lower()
-            methods += [f"#### `{mark}{member}{shown}` {{#{anchor}}}", "", text_of(plain), ""]
+            methods += [f"#### `{member}` {{#{anchor}}}", "", "```python", f"{mark}{member}{shown}", "```", "", text_of(plain), ""]
     if properties:
         out += ["| property | |", "|---|---|", *properties, ""]
     return out + methods
@@ -162,7 +168,7 @@ def page() -> str:
             if isinstance(value, type):
                 out += class_of(name, value, stubs)
             else:
-                out += [f"### {name}", "", f"`{name}{signature_of(value, name, stubs)}`", "", text_of(value), ""]
+                out += [f"### {name}", "", "```python", f"{name}{signature_of(value, name, stubs)}", "```", "", text_of(value), ""]
             for alias, of in ALIASES.items():
                 if of == name:
                     out += [f"`{alias}` is another name of it.", ""]
