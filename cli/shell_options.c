@@ -16,7 +16,7 @@ const char *shell_options_help(void)
            "  -c, --command SQL      run SQL (may be given several times)\n"
            "  -d, --database PATH    the database: a directory, or :memory: (default)\n"
            "  -r, --read-only        open the directory for reading only, beside other readers\n"
-           "  -s, --set NAME=VALUE   a setting of the database, for example workers=2\n"
+           "  -s, --set NAME=VALUE   a setting of the database, for example memory_limit=1gb\n"
            "  -m, --mode MODE        table (default), csv, json or line\n"
            "      --no-header        no column names in table and csv\n"
            "      --timer            show how long each statement took\n"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
 import sys
 
 import laminardb
@@ -151,3 +153,16 @@ def test_every_c_function_is_in_the_reference_with_a_comment():
 def test_pages_are_short_enough_to_read():
     for path in PATHS:
         assert len(path.read_text().splitlines()) < 420, path.name
+
+
+def shell(*arguments: str) -> str:
+    build = ROOT / os.environ.get("BUILD", "build")
+    return subprocess.run([build / "laminar", *arguments], capture_output=True, text=True, check=True, env={**os.environ, "LAMINAR_HISTORY": ""}).stdout
+
+
+def test_options_and_commands_of_the_shell_are_those_of_its_help():
+    page = (ROOT / "docs/guide/shell.md").read_text()
+    known = set(re.findall(r"--[a-z-]+", shell("--help")))
+    assert set(re.findall(r"--[a-z-]+", "".join(row[0] for row in rows_of("docs/guide/shell.md", "| option |")))) == known
+    known = set(re.findall(r"^ *(\.[a-z]+)", shell("-c", ".help"), re.M))
+    assert known and {name for name in known if f"`{name}" not in page} == set()
