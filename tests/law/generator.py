@@ -527,6 +527,9 @@ class Generator:
             select.where = self.condition(source, depth)
         if extra:
             select.where = make(extra, "{0} AND {1}", extra, select.where) if select.where else extra
+        if select.where:
+            for c in source.cols:
+                c.is_event = False  # it may be known to be false: then there is no watermark either
         method = {"group": self.group, "global": self.group_all, "distinct": self.distinct, "top_n": self.top_n, "row_number": self.row_number,
                   "distinct_on": self.distinct_on, "over": self.over, "grouping_sets": self.grouping, "rollup": self.grouping, "cube": self.grouping,
                   "unnest": self.unnest}.get(shape, self.plain)
@@ -831,7 +834,7 @@ class Generator:
         self.streams.append((Upstream(name, None, is_closing=inner.is_closing), inner))
         body = self.query(depth - 1)
         self.streams = saved
-        if any(isinstance(n, Rel) and n.name == name for n in walk(body.node)):
+        if any(isinstance(n, Rel) and n.name == name or isinstance(n, Windowed) and n.rel.name == name for n in walk(body.node)):
             ctes = [Derived(inner.node, name)]
             body.node = With(ctes + body.node.ctes, body.node.body) if isinstance(body.node, With) else With(ctes, body.node)
             body.has_window |= inner.has_window
