@@ -36,8 +36,9 @@ def attempt(fails: Callable[[Case], scripts.Difference | None], case: Case) -> s
         return None
 
 
-def smallest(case: Case, found: scripts.Difference, fails: Callable[[Case], scripts.Difference | None] = difference) -> tuple[Case, scripts.Difference]:
-    end = time.monotonic() + SECONDS
+def smallest(case: Case, found: scripts.Difference, fails: Callable[[Case], scripts.Difference | None] = difference,
+             seconds: float = SECONDS) -> tuple[Case, scripts.Difference]:
+    end = time.monotonic() + seconds
     is_smaller = True
     while is_smaller and time.monotonic() < end:
         is_smaller = False
