@@ -4,6 +4,7 @@
 #include "interrupt.h"
 #include "print.h"
 #include "shell_options.h"
+#include "top.h"
 #include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -229,6 +230,18 @@ static enum run_outcome read_script(struct shell *shell, size_t n, char **words)
     return outcome;
 }
 
+static enum run_outcome show_top(struct shell *shell, size_t n, char **words)
+{
+    char *end = NULL;
+    uint64_t n_pictures = 0;
+    double seconds = n > 0 ? strtod(words[0], &end) : 1;
+    if (end && (end == words[0] || *end || !(seconds >= 0.01 && seconds <= 86400)))
+        return wrong(shell, ".top", "seconds between pictures", words[0]);
+    if (n > 1 && !read_count(words[1], &n_pictures))
+        return wrong(shell, ".top", "a number of pictures (0: until Ctrl-C)", words[1]);
+    return top_run(shell, (int64_t)(seconds * 1000), n_pictures);
+}
+
 static bool has_ending(const char *path, const char *ending)
 {
     size_t size = strlen(path), ending_size = strlen(ending);
@@ -308,6 +321,8 @@ static const struct command command_table[] = {
     {".tables", "", "sources, tables, streams, views and sinks", 0, 0, list_tables},
     {".timeout", "[SECONDS|off]", "end each SUBSCRIBE after this time", 0, 1, set_timeout},
     {".timer", "[on|off]", "show how long each statement took", 0, 1, set_timer},
+    {".top", "[SECONDS [COUNT]]", "rates, rows and memory of all relations, until Ctrl-C", 0, 2,
+     show_top},
 };
 enum { N_COMMANDS = sizeof command_table / sizeof *command_table };
 

@@ -94,6 +94,11 @@ int main(int argc, char **argv)
     set_locale();
     signal(SIGPIPE, SIG_DFL);
     if (is_folder_command(argc, argv)) return run_folder_command(argc, argv);
+    char *top[] = {argv[0], "--database", argv[1] ? argv[2] : NULL, "--command", ".top", NULL};
+    if (argc == 3 && strcmp(argv[1], "top") == 0) {
+        argc = 5;
+        argv = top;
+    }
     if (!shell_options_parse(argc, argv, &options, &problem)) {
         fprintf(stderr, "laminar: %s\nlaminar --help lists the options\n", problem.data);
         buffer_deinit(&problem);

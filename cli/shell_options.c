@@ -8,10 +8,12 @@
 const char *shell_options_help(void)
 {
     return "usage: laminar [options] [DIR] [FILE.sql ...]\n"
+           "       laminar top DIR\n"
            "       laminar check DIR | dump DIR OUT | backup DIR OUT\n"
            "\n"
            "Runs the files and -c texts in order; without any, reads statements from standard input, or from you.\n"
-           "DIR is an existing directory: the database. check looks for damage in it, dump writes SQL and Arrow files, backup copies it.\n"
+           "DIR is an existing directory: the database. check looks for damage in it, dump writes SQL and Arrow files, backup copies it;\n"
+           "top opens it, lets it run, and shows rates, rows and memory of its relations.\n"
            "\n"
            "  -c, --command SQL      run SQL (may be given several times)\n"
            "  -d, --database PATH    the database: a directory, or :memory: (default)\n"

@@ -24,6 +24,7 @@ class Terminal:
 
     def __init__(self, arguments: tuple[str, ...], env: dict[str, str], cwd: Path, columns: int = 100) -> None:
         self.text = ""
+        self.raw = ""
         self.mark = 0
         # Not pty.fork(): its child would run Python, and allocate, in a copy of a process whose other threads may hold the allocator's locks.
         self.fd, side = pty.openpty()
@@ -40,6 +41,7 @@ class Terminal:
             data = os.read(self.fd, 65536)
         except OSError:  # the other side has closed
             return False
+        self.raw += data.decode(errors="replace")
         self.text += ESCAPES.sub("", data.decode(errors="replace"))
         return bool(data)
 

@@ -305,3 +305,40 @@ def test_interrupt_while_waiting_for_input(tmp_path: Path) -> None:
     assert [shell.stdout.readline() for _ in range(2)] == ["a\n", "1\n"]
     shell.send_signal(signal.SIGINT)
     assert shell.wait(timeout=10) == 130
+
+
+# --- .top ------------------------------------------------------------------------------------------------------------------
+
+
+def test_top_shows_every_relation(run) -> None:
+    done = run("-c", TRADES + "CREATE STREAM highs AS SELECT sym, max(px) AS px FROM trades GROUP BY sym; CREATE TABLE \"ünits\" (k BIGINT, PRIMARY KEY (k));",
+               "-c", ".top 0.01 3")
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert len(lines) == 3 * 5
+    for first in range(0, 15, 5):
+        head, names, *rows = lines[first:first + 5]
+        assert head.startswith("running, up ") and "memory" in head
+        assert names.split() == ["relation", "kind", "rows", "rate", "pending", "kept", "bytes", "late", "watermark"]
+        assert [row.split()[:3] for row in rows] == [["trades", "source", "3"], ["ünits", "table", "0"], ["highs", "stream", "3"]]
+        assert [row.index(kind) for row, kind in zip(rows, ("source", "table", "stream"))] == [names.index("kind")] * 3
+
+
+@pytest.mark.parametrize("words", ["x", "0", "-1", "1 x", "nan", "1 2 3"])
+def test_wrong_top(run, words) -> None:
+    done = run("-c", f".top {words}")
+    assert done.returncode == 1
+    assert ".top" in done.stderr
+
+
+def test_top_of_a_directory_until_an_interrupt(tmp_path: Path, run) -> None:
+    folder = tmp_path / "db"
+    assert run("-d", str(folder), "-c", "CREATE TABLE kept (a BIGINT, PRIMARY KEY (a)); INSERT INTO kept VALUES (1), (2)").returncode == 0
+    shell = subprocess.Popen([SHELL, "top", str(folder)], text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert shell.stdout is not None
+    assert shell.stdout.readline().startswith("running")
+    assert shell.stdout.readline().startswith("relation")
+    assert shell.stdout.readline().split()[:2] == ["kept", "table"]
+    shell.send_signal(signal.SIGINT)
+    shell.communicate(timeout=60)
+    assert shell.returncode == 0

@@ -217,3 +217,18 @@ def test_many_rows_are_left_out_in_the_middle(terminal, tmp_path: Path) -> None:
     assert shell.expect("(100 rows, 40 shown)").count("│") > 40
     shell.send(".maxrows 0\nSELECT * FROM s;\n")
     shell.expect("(100 rows)")
+
+
+def test_top_draws_over_itself(terminal) -> None:
+    shell = terminal()
+    shell.expect("laminar> ")
+    shell.send("CREATE SOURCE s (a BIGINT);\n")
+    shell.expect("laminar> ")
+    shell.send(".top 0.05\n")
+    shell.expect("relation")
+    shell.expect("relation")
+    assert "\x1b[3A\x1b[J" in shell.raw
+    shell.interrupt()
+    shell.expect("laminar> ")
+    shell.send(".quit\n")
+    assert shell.wait() == 0
