@@ -175,25 +175,34 @@ static bool decode_fixed(enum phys_type phys, const uint8_t *in, void *value)
 /* Sizes of a string, without escapes and as it stands in the key; false where malformed. */
 static bool measure(const uint8_t *in, size_t size, uint8_t flip, size_t *out_size, size_t *used)
 {
-    for (size_t i = 0, n = 0;; i++, n++) {
-        if (i + 1 >= size) return false;
-        if ((in[i] ^ flip) != 0) continue;
-        uint8_t next = in[++i] ^ flip;
-        if (next == 0) {
-            *used = i + 1;
-            *out_size = n;
-            return true;
-        }
+    size_t n_escapes = 0, at = 0;
+    for (;;) {
+        const uint8_t *zero = memchr(in + at, flip, size - at);
+        if (!zero) return false;
+        at = (size_t)(zero - in) + 1;
+        if (at >= size) return false;
+        uint8_t next = in[at++] ^ flip;
+        if (next == 0) break;
         if (next != 0xFF) return false;
+        n_escapes++;
     }
+    *used = at;
+    *out_size = at - 2 - n_escapes;
+    return true;
 }
 
-/* Its bytes without escapes and inversion. */
-static void unescape(const uint8_t *in, uint8_t flip, char *text, size_t size)
+/* Its bytes without escapes and inversion; `used` is how many stand in the key. */
+static void unescape(const uint8_t *in, uint8_t flip, char *text, size_t size, size_t used)
 {
-    for (size_t k = 0, at = 0; k < size; k++, at++) {
-        text[k] = (char)(in[at] ^ flip);
-        at += text[k] == 0; /* the FF */
+    if (size + 2 == used && flip == 0) {
+        memcpy(text, in, size);
+    } else if (size + 2 == used) {
+        for (size_t k = 0; k < size; k++) text[k] = (char)(in[k] ^ 0xFF);
+    } else {
+        for (size_t k = 0, at = 0; k < size; k++, at++) {
+            text[k] = (char)(in[at] ^ flip);
+            at += text[k] == 0; /* the FF */
+        }
     }
 }
 
@@ -235,7 +244,7 @@ laminar_status key_decode(const struct key_part *parts, uint32_t n_parts, const 
             if (is_wanted) {
                 char *text = arena_alloc(&col->heap, text_size + 1);
                 if (!text) return error_oom(err);
-                unescape(data, flip, text, text_size);
+                unescape(data, flip, text, text_size, used);
                 if ((status = decode_string(part, text, text_size, col, err))) return status;
             }
             data += used;
@@ -251,6 +260,11 @@ laminar_status key_decode(const struct key_part *parts, uint32_t n_parts, const 
         data += n;
     }
     return data == end ? LAMINAR_OK : malformed(err);
+}
+
+uint64_t key_first_u64(const uint8_t *data, size_t size)
+{
+    return size > 8 && data[0] == MARK_VALUE ? load_be(data + 1, 8) : 0;
 }
 
 size_t key_prefix_size(const struct key_part *parts, uint32_t n_parts, const uint8_t *data,

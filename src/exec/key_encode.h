@@ -18,6 +18,14 @@ struct key_part { /* one column of the key, in key order */
 /* Appends row `row` of cols (indexed by part->column). A failed buffer is the caller's to test. */
 laminar_status key_encode(const struct key_part *parts, uint32_t n_parts, const struct vector *cols,
                           size_t row, struct strbuf *out, struct laminar_error *err) must_check;
+/* A value of a signed 8-byte type as the number that its bytes in a key are, big-endian: sorts as the values do, or the other way round. */
+static inline uint64_t key_of_i64(int64_t value, bool is_descending)
+{
+    uint64_t bits = (uint64_t)value ^ (uint64_t)1 << 63;
+    return is_descending ? ~bits : bits;
+}
+/* The same out of a key of which it is the first part; 0: it is null. */
+uint64_t key_first_u64(const uint8_t *data, size_t size);
 /* Appends the values to cols[part->column]; those with n == SIZE_MAX are left out. Validates: LAMINAR_CHECKPOINT_FAILED for bytes that no row gives. Strings
  * are copied. */
 laminar_status key_decode(const struct key_part *parts, uint32_t n_parts, const uint8_t *data,

@@ -4,10 +4,13 @@
  * arrival; a row of weight w takes w places; places [offset, offset + limit) come out. At the end of a step each partition that changed is
  * compared, place by place, with what it has shown: the difference comes out. Cost of a step: O(log n) a row, O(offset + limit) a partition touched.
  * With ties the last place is shared: by the peers of its row (RANK() <= n), or places are groups of peers (DENSE_RANK() <= n).
+ * Top rows of partitions of an append-only input (`merges`): "shown" is all there is to know, so "rows" has the rows of one step, which are merged with what
+ * is shown. A partition whose places are taken turns rows away by their first sort key, where that is a number, before they cost anything.
  * LIMIT alone: of an append-only input the first rows that arrive, of any other the first in the order of whole rows; so a retraction is always replaced.
  * State: "rows" (all rows; of an append-only input only those that can still come out), "shown" (what has come out), "groups" (partitions).
  * One-shot: append-only in this sense; rows beyond the last place are turned away by comparing them with it. */
 #include "base/error.h"
+#include "exec/key_encode.h"
 #include "exec/op_rows.h"
 #include "exec/ops.h"
 #include "exec/state_multimap.h"
@@ -15,11 +18,20 @@
 
 enum { PRUNE_SLACK = 1024 };
 
+/* What is known of a partition. */
+struct top_group {
+    uint64_t is_touched; /* in this step */
+    /* of the row at the last place (key_of_i64): what is greater is turned away; 0: nothing is */
+    uint64_t last_key;
+};
+
 struct op_top_n {
     struct op base;
     bool is_one_shot;
     bool is_append_only; /* rows beyond the last place are of no use */
     bool is_bare;        /* LIMIT alone over append-only input */
+    bool merges;         /* see above */
+    bool turns_away;     /* the first sort key is a number of 8 bytes */
     uint64_t offset;
     uint64_t end;       /* offset + limit; UINT64_MAX = none */
     enum top_ties ties; /* without an offset */
@@ -127,8 +139,27 @@ static laminar_status turn_away(struct op_top_n *top, const struct chunk *chunk,
                                out, err);
 }
 
-/* Group numbers of the rows, and which groups the step touches. */
-static laminar_status find_groups(struct op_top_n *top, const struct chunk *chunk,
+/* Rows that come behind the last place of their partition: their numbers are left out. Returns how many stay. */
+static size_t keep_rows(const struct op_top_n *top, const struct chunk *chunk)
+{
+    struct top_n_scratch *scratch = top->scratch;
+    const struct vector *v = &chunk->cols[top->sort[0].column];
+    const int64_t *values = v->data;
+    bool is_descending = top->sort[0].is_descending, is_const = v->shape == VEC_CONST;
+    size_t n = 0;
+    for (uint32_t i = 0; i < chunk->n_rows; i++) {
+        const struct top_group *group = (const void *)scratch->payloads[i];
+        bool is_behind = group->last_key &&
+                         key_of_i64(values[is_const ? 0 : i], is_descending) > group->last_key &&
+                         vector_is_valid(v, i);
+        scratch->sel[n] = i;
+        n += !is_behind;
+    }
+    return n;
+}
+
+/* Group numbers of the rows, and which groups the step touches. Of `chunk` the rows stay that can come out. */
+static laminar_status find_groups(struct op_top_n *top, struct chunk *chunk,
                                   struct laminar_error *err)
 {
     struct top_n_scratch *scratch = top->scratch;
@@ -141,11 +172,20 @@ static laminar_status find_groups(struct op_top_n *top, const struct chunk *chun
     for (uint32_t k = 0; k < top->n_partition; k++) top->keys[k] = chunk->cols[top->partition[k]];
     TRY(state_hash_upsert(top->groups, top->keys, chunk->n_rows, scratch->groups, scratch->payloads,
                           NULL, err));
-    for (uint32_t i = 0; i < chunk->n_rows; i++) {
-        uint64_t *is_touched = (uint64_t *)(void *)scratch->payloads[i];
-        if (*is_touched) continue;
+    size_t n = top->turns_away ? keep_rows(top, chunk) : chunk->n_rows;
+    bool is_less = n < chunk->n_rows;
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t row = is_less ? scratch->sel[i] : i;
+        struct top_group *group = (void *)scratch->payloads[row];
+        scratch->groups[i] = scratch->groups[row];
+        if (group->is_touched) continue;
         if (!ARRAY_PUSH(&top->touched, scratch->groups[i])) TRY(error_oom(err));
-        *is_touched = 1;
+        group->is_touched = 1;
+    }
+    if (is_less) {
+        struct chunk all = *chunk;
+        TRY(kernel_gather_chunk(&all, scratch->sel, n, top->out_cols, scratch->weights, top->vecs,
+                                chunk, err));
     }
 done:
     return status;
@@ -261,6 +301,7 @@ static laminar_status top_n_process(struct op *op, struct step *step, uint32_t p
     TRY(turn_away(top, chunk, &kept, step->err));
     if (kept.n_rows == 0) return LAMINAR_OK;
     TRY(find_groups(top, &kept, step->err));
+    if (kept.n_rows == 0) return LAMINAR_OK;
     TRY(state_ordered_add(top->rows, top->scratch->groups, kept.cols, kept.weights, kept.n_rows,
                           step->err));
     size_t n_rows = state_ordered_base(top->rows)->n_rows;
@@ -316,6 +357,36 @@ done:
     return status;
 }
 
+/* `merges`: the places are filled from what is shown and what the step brought. */
+static laminar_status merge_group(struct op_top_n *top, uint64_t group, struct laminar_error *err)
+{
+    struct state_ordered_cursor now, before, last = {0};
+    bool has_now = state_ordered_first(top->rows, group, &now),
+         has_before = state_ordered_first(top->shown, group, &before);
+    uint64_t left = top->end;
+    laminar_status status = LAMINAR_OK;
+    while (has_before || (has_now && left > 0)) {
+        int order = !has_now || left == 0 ? 1
+                    : !has_before         ? -1
+                                          : state_ordered_compare(&now, &before);
+        uint64_t shown = order >= 0 ? (uint64_t)state_ordered_weight(&before) : 0,
+                 places = shown + (order <= 0 ? (uint64_t)state_ordered_weight(&now) : 0);
+        if (places > left) places = left;
+        const struct state_ordered_cursor *at = order <= 0 ? &now : &before;
+        if (places != shown) TRY(add_change(top, group, at, (int64_t)places - (int64_t)shown, err));
+        if (places > 0) last = *at;
+        left -= places;
+        if (order >= 0) has_before = state_ordered_next(&before);
+        if (order <= 0) has_now = state_ordered_next(&now);
+    }
+    /* written in this step already: can't fail */
+    struct top_group *known = (void *)state_hash_row_for_write(top->groups, group);
+    if (top->turns_away && left == 0) known->last_key = state_ordered_first_key(&last);
+    status = state_ordered_remove_group(top->rows, group, err);
+done:
+    return status;
+}
+
 static laminar_status show_changes(struct op_top_n *top, struct step *step)
 {
     laminar_status status = LAMINAR_OK;
@@ -331,9 +402,10 @@ static void forget_groups(struct op_top_n *top)
     struct state_ordered_cursor cursor;
     for (size_t i = 0; i < top->touched.n; i++) {
         uint64_t group = top->touched.items[i];
-        *(uint64_t *)(void *)state_hash_row_for_write(
-            top->groups, group) = 0; /* written in this step already: can't fail */
-        if (!state_ordered_first(top->rows, group, &cursor))
+        /* written in this step already: can't fail */
+        struct top_group *known = (void *)state_hash_row_for_write(top->groups, group);
+        known->is_touched = 0;
+        if (!state_ordered_first(top->merges ? top->shown : top->rows, group, &cursor))
             state_hash_remove(top->groups, &group, 1);
     }
     top->touched.n = 0;
@@ -349,11 +421,12 @@ static laminar_status top_n_finish(struct op *op, struct step *step)
     clear_changes(top);
     if (top->is_touched) TRY(diff_group(top, 0, step->err));
     for (size_t i = 0; i < top->touched.n; i++) {
-        TRY(diff_group(top, top->touched.items[i], step->err));
+        uint64_t group = top->touched.items[i];
+        TRY(top->merges ? merge_group(top, group, step->err) : diff_group(top, group, step->err));
         if (top->n_changes >= CHUNK_ROWS) TRY(show_changes(top, step));
     }
     TRY(show_changes(top, step));
-    if (top->is_append_only && !top->is_one_shot && top->end != UINT64_MAX) {
+    if (top->is_append_only && !top->is_one_shot && !top->merges && top->end != UINT64_MAX) {
         if (top->is_touched) TRY(collect_useless(top, 0, step->err));
         for (size_t i = 0; i < top->touched.n; i++)
             TRY(collect_useless(top, top->touched.items[i], step->err));
@@ -389,7 +462,8 @@ static void top_n_explain(const struct op *op, struct strbuf *out)
     if (top->offset) strbuf_printf(out, " after %llu", (unsigned long long)top->offset);
     if (top->groups)
         strbuf_printf(out, " of each of %zu partitions", state_hash_base(top->groups)->n_rows);
-    if (top->rows) strbuf_printf(out, ", %zu rows kept", state_ordered_base(top->rows)->n_rows);
+    struct state_ordered *kept = top->merges ? top->shown : top->rows;
+    if (kept) strbuf_printf(out, ", %zu rows kept", state_ordered_base(kept)->n_rows);
 }
 
 static const struct op_class top_n_class = {.name = "top_n",
@@ -438,7 +512,7 @@ static laminar_status create_states(struct op_top_n *top, const struct plan *pla
         struct state_hash_options groups = {.name = "groups",
                                             .key_types = types + plan->n_cols,
                                             .n_keys = plan->n_partition,
-                                            .payload_bytes = 8,
+                                            .payload_bytes = sizeof(struct top_group),
                                             .payload_align = 8,
                                             .account = account};
         TRY(state_hash_create(&groups, &top->groups, err));
@@ -469,6 +543,10 @@ laminar_status op_top_n_create(struct circuit *circuit, const struct plan *plan,
     top->n_sort = plan->n_sort;
     top->partition = plan->partition;
     top->n_partition = plan->n_partition;
+    top->merges = top->is_append_only && !top->is_one_shot && plan->n_partition > 0 &&
+                  plan->ties == TIES_CUT && plan->offset == 0 && top->end != UINT64_MAX;
+    top->turns_away = top->merges && plan->n_sort > 0 &&
+                      type_phys(plan->cols[plan->sort[0].column].type) == PHYS_I64;
     TRY(columns_create(plan->cols, plan->n_cols, &top->cols, err));
     TRY(columns_create(plan->cols, plan->n_cols, &top->bound, err));
     TRY(columns_create(plan->cols, plan->n_cols, &top->out_cols, err));

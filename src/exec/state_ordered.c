@@ -459,6 +459,12 @@ laminar_status state_ordered_read(const struct state_ordered_cursor *c, struct c
                       err);
 }
 
+uint64_t state_ordered_first_key(const struct state_ordered_cursor *c)
+{
+    const struct ordered_key *key = &cursor_entry(c)->key;
+    return key_first_u64(key_bytes(key) + 8, key->size - 8);
+}
+
 laminar_status state_ordered_remove_group(struct state_ordered *t, uint64_t group,
                                           struct laminar_error *err)
 {

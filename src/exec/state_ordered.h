@@ -60,6 +60,8 @@ int state_ordered_compare_common(const struct state_ordered_cursor *a,
 bool state_ordered_are_peers(const struct state_ordered_cursor *a,
                              const struct state_ordered_cursor *b, uint32_t n_keys);
 int64_t state_ordered_weight(const struct state_ordered_cursor *cursor);
+/* The first column of the order where it is of 8 bytes: a number that sorts as its values do, direction included. 0: it is null. */
+uint64_t state_ordered_first_key(const struct state_ordered_cursor *cursor);
 /* Order of the rows that two cursors stand on, of one table or of two that were made with the same options; groups come first. */
 int state_ordered_compare(const struct state_ordered_cursor *a,
                           const struct state_ordered_cursor *b);
