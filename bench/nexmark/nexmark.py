@@ -38,11 +38,11 @@ def duck_sql(name: str) -> str:
     return query_sql(name).split(" AS\n", 1)[1].rstrip().rstrip(";")
 
 
-def source_sql(table: str, events: int, with_connector: bool, retention: str) -> str:
-    """The source: fed by the generator, or by us with the same columns and watermark. The events are of 100 seconds, however many."""
+def source_sql(table: str, events: int, with_connector: bool, retention: str, event_rate: int = 0) -> str:
+    """The source: fed by the generator, or by us with the same columns and watermark. Without a rate the events are of 100 seconds, however many."""
     if with_connector:
         return (
-            f"CREATE SOURCE {table} WITH (connector = 'nexmark', table = '{table}', events = {events}, event_rate = {max(1, events // 100)}, "
+            f"CREATE SOURCE {table} WITH (connector = 'nexmark', table = '{table}', events = {events}, event_rate = {event_rate or max(1, events // 100)}, "
             f"skew = '{SKEW}', retention = '{retention}')"
         )
     columns = {
@@ -61,22 +61,23 @@ def source_sql(table: str, events: int, with_connector: bool, retention: str) ->
     )
 
 
-def make_events(events: int) -> dict[str, pa.Table]:
+def make_events(events: int, event_rate: int = 0) -> dict[str, pa.Table]:
     """All events of each table."""
     with laminardb.open(":memory:") as db:
         db.start()
         for table in TABLES:
-            db.execute(source_sql(table, events, True, "all"))
+            db.execute(source_sql(table, events, True, "all", event_rate))
         return {table: db.query(f"SELECT * FROM {table}").to_arrow() for table in TABLES}
 
 
 def slices(tables: dict[str, pa.Table], events_per_batch: int) -> list[tuple[str, pa.RecordBatch]]:
-    """The events as batches of about `events_per_batch` rows, the tables side by side as they happened."""
+    """The events as they happened, so many at a time: a batch of each table."""
     result = []
-    for table, rows in tables.items():
-        whole = rows.combine_chunks().to_batches()
-        batches = [batch.slice(at, events_per_batch) for batch in whole for at in range(0, batch.num_rows, events_per_batch)]
-        result += [((at + 1) / len(batches), table, batch) for at, batch in enumerate(batches)]
+    for table, share in (("person", 1), ("auction", 3), ("bid", 46)):
+        n = max(1, events_per_batch * share // 50)
+        whole = tables[table].combine_chunks().to_batches()
+        batches = [batch.slice(at, n) for batch in whole for at in range(0, batch.num_rows, n)]
+        result += [(at, table, batch) for at, batch in enumerate(batches)]
     return [(table, batch) for _, table, batch in sorted(result, key=lambda entry: entry[0])]
 
 

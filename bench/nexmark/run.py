@@ -2,7 +2,7 @@
 
   bench/nexmark/run.py [--events N] [--only q5,q7] [--no-peer] [--flink URL-OF-ITS-GATEWAY] [--rss-events N] [--out FILE] [--strict]
 
-Ours is fed Arrow batches of 10,000 rows that were made beforehand, all three tables as they happened, and a subscriber takes every change. Events a second
+Ours is fed 10,000 events at a time, an Arrow batch of each table that was made beforehand, and a subscriber takes every change. Events a second
 are of all three tables, and of processor time (user and system, all threads), so that a busy machine changes them little; an idle one shows the same by the clock. One
 process is one core's work: a database runs its steps one after the other, so more cores don't make one database faster yet. Flink and the peer are measured by the clock.
 Prints a table, and writes JSON with a description of the machine to bench/results/. A query without a result makes the exit status 1; a missed target is marked.

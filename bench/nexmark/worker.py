@@ -13,7 +13,8 @@ import time
 
 FOLDER = pathlib.Path(__file__).resolve().parent
 ROOT = FOLDER.parents[1]
-BATCH_ROWS = 10_000
+BATCH_EVENTS = 10_000
+EVENT_RATE = 10_000  # a second of event time
 REPEATS = 3
 PEER_DEADLINE_S = 20
 
@@ -39,7 +40,7 @@ def run_ours(query, events):
     import laminardb
     import nexmark
 
-    batches = nexmark.slices(nexmark.make_events(events), BATCH_ROWS)
+    batches = nexmark.slices(nexmark.make_events(events, EVENT_RATE), BATCH_EVENTS)
     best = None
     for _ in range(REPEATS):
         with laminardb.open(":memory:") as db:
@@ -73,7 +74,7 @@ def run_duckdb(query, events):
     import duckdb
     import nexmark
 
-    tables = nexmark.make_events(events)
+    tables = nexmark.make_events(events, EVENT_RATE)
     best = None
     for _ in range(REPEATS):
         connection = duckdb.connect(config={"threads": 1})
@@ -143,9 +144,9 @@ def make_for_peer(query, events, out):
     import pyarrow as pa
     import pyarrow.ipc
 
-    tables = nexmark.make_events(events)
+    tables = nexmark.make_events(events, EVENT_RATE)
     order = []
-    for i, (table, batch) in enumerate(nexmark.slices(tables, BATCH_ROWS)):
+    for i, (table, batch) in enumerate(nexmark.slices(tables, BATCH_EVENTS)):
         with pa.ipc.new_stream(f"{out}{i}", batch.schema) as writer:
             writer.write_batch(batch)
         order.append(table)
@@ -164,7 +165,7 @@ def run_rss(query, events):
     samples = []
     with laminardb.open(":memory:") as db:
         for table in nexmark.TABLES:
-            db.execute(nexmark.source_sql(table, events, True, "none").replace(f"event_rate = {max(1, events // 100)}", "event_rate = 10000"))
+            db.execute(nexmark.source_sql(table, events, True, "none", EVENT_RATE))
         db.execute(stream_sql(nexmark, query))
         db.start()
         done, step = 0, events // 10

@@ -466,8 +466,10 @@ static laminar_status side_keep(struct op_join *join, uint32_t port, const struc
         .flags = side->has_counters ? STATE_ROWS_COUNTER : STATE_ROWS_PLAIN,
         .has_group_weights = !join->has_residual && is_output_side(join, 1 - port),
         .account = circuit_account(join->base.circuit)};
+    /* Rows that leave with the watermark leave one by one, out of lists that are linked both ways: a key may have most of the rows. */
+    bool rows_leave = join->is_interval && !join->is_one_shot && side->reach != INT64_MAX;
     /* Without a residual, rows that come out without a match, or because of one, are walked as a group when the group's match changes. */
-    options.has_hash_groups = !options.has_group_weights &&
+    options.has_hash_groups = !options.has_group_weights && !rows_leave &&
                               (join->has_residual || join->builds_right ||
                                !is_output_side(join, port));
     if (side->keeps_keys_only || keys_are_unique(join, side, input))
