@@ -34,6 +34,7 @@ static void destroy(struct database *db)
     }
     ARRAY_DEINIT(&db->late);
     ARRAY_DEINIT(&db->all_subs);
+    spill_unref(db->spill);
     batch_pool_free(db->pool);
     mem_free(db->path);
     feeder_deinit(&db->feeder);
@@ -114,7 +115,10 @@ laminar_status database_open(const char *path, const struct settings *settings,
     memory_limit_changed(db);
     TRY(circuit_create(&db->account, &db->circuit, err));
     TRY(system_install(db, err));
-    if (strcmp(path, ":memory:") != 0) TRY(durable_open(db, path, err));
+    if (strcmp(path, ":memory:") != 0) {
+        TRY(durable_open(db, path, err));
+        memory_limit_changed(db); /* by a SET in the log */
+    }
     *out = db;
     return LAMINAR_OK;
 done:

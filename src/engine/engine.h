@@ -46,6 +46,8 @@ enum database_state { DB_CREATED, DB_RUNNING, DB_STOPPED, DB_CLOSED };
       "bytes of state, kept rows and batches at which inserts are refused and queries fail; 0 = no limit")                                                     \
     X(memory_wait_ms, MS, "0",                                                                                                                                 \
       "how long an insert waits for room at memory_limit; 0 = it fails at once")                                                                               \
+    X(temp_directory, TEXT, "",                                                                                                                                \
+      "where kept rows go when memory_limit is reached; a database in a directory uses its own")                                                               \
     X(durability, DURABILITY, "sync",                                                                                                                          \
       "with a storage directory: sync, an insert returns when it is on the disk; async, it can be lost for flush_interval_ms; off, until the next checkpoint") \
     X(flush_interval_ms, MS, "10",                                                                                                                             \
@@ -86,7 +88,7 @@ struct setting_info {
     const char *help;
 };
 extern const struct setting_info setting_table[SETTING_COUNT];
-enum { SETTING_TEXT_MAX = 64 };
+enum { SETTING_TEXT_MAX = 256 };
 struct settings {
     _Atomic int64_t number[SETTING_COUNT];
     char text[SETTING_COUNT][SETTING_TEXT_MAX]; /* as SHOW prints it */
@@ -200,6 +202,7 @@ struct database {
     struct circuit *circuit;
     struct mem_account account;
     struct batch_pool *pool;
+    struct spill *spill; /* of kept rows; NULL until there are any; guarded by step */
     uint64_t step_number;
     ARRAY_OF(struct relation_runtime *) late; /* streams with rows in their `late` */
     struct laminar_error step_error;
@@ -249,9 +252,11 @@ laminar_status database_check_open(const struct database *db, struct laminar_err
 /* --- Memory (memory.c) --------------------------------------------------------------------------------------------------------- */
 /* Bytes of state, kept rows, queries and batches. @thread any */
 int64_t memory_used(const struct database *db);
-/* memory_limit was set: the pool keeps less or more. */
+/* memory_limit was set: the pool keeps less or more. temp_directory was set: new rows are spilled there. */
 void memory_limit_changed(struct database *db);
-/* Rows may come in: LAMINAR_OK, or LAMINAR_INGESTION_FAILED at the limit, after memory_wait_ms. The caller holds no lock that others need to free memory. */
+void memory_folder_changed(struct database *db);
+/* Rows may come in: LAMINAR_OK, or LAMINAR_INGESTION_FAILED at the limit, after what can be spilled was spilled, and memory_wait_ms. The caller
+ * holds no lock. */
 laminar_status memory_admit(struct database *db, struct laminar_error *err) must_check;
 /* For step.guard of a query, or of the backfill of a stream, that charges `account`. */
 struct query_memory {

@@ -4,18 +4,22 @@
  * shared with readers or waiting in the pool for their next use. Not counted: scratch of operators, plans, the catalog. Counting is a few additions a
  * batch, page or slab, never one a row.
  *
- * At the limit the pool's free batches go first. If that isn't enough, rows that come from outside are refused before they have changed anything, or
+ * At the limit the pool's free batches go first. Then kept rows of append-only relations go to a file, oldest first (state_log_spill), in the folder of
+ * the database or in temp_directory; a database in memory without one has nowhere to put them. If that isn't enough, rows that come from outside are refused before they have changed anything, or
  * their writer waits (memory_wait_ms); what only takes away (deletes, watermarks) always passes, and so does what was accepted before (the log
  * of a recovery). A step that has begun is never stopped: so the limit is passed by what one step adds, and by no more. A query, or
  * the backfill of a new stream, is stopped between two chunks and fails; nothing of it stays. */
 #include "base/error.h"
+#include "engine/durable_internal.h"
 #include "engine/engine.h"
+#include <stdio.h>
 
 enum {
     POOL_SHARE = 8, /* free batches keep at most this part of the limit */
     /* a query that holds no more never fails: the limit can be looked into */
     QUERY_FREE_BYTES = 1 << 20,
-    WAIT_ROUND_US = 2000
+    WAIT_ROUND_US = 2000,
+    CONTROL_WAIT_MS = 1000
 };
 
 int64_t memory_used(const struct database *db)
@@ -45,14 +49,81 @@ static int64_t passed_limit(struct database *db, int64_t more, int64_t *used)
     return *used < limit ? 0 : limit;
 }
 
+/* --- Spilling -------------------------------------------------------------------------------------------------------------------- */
+
+void memory_folder_changed(struct database *db)
+{
+    engine_lock_step(db);
+    spill_unref(db->spill); /* what is in the file stays there for as long as it is kept */
+    db->spill = NULL;
+    engine_unlock_step(db);
+}
+
+/* Of this process and database alone; the name goes as soon as the file is open. */
+static laminar_status open_spill(struct database *db, struct laminar_error *err)
+{
+    const char *folder = db->settings.text[SETTING_ID_temp_directory];
+    if (!*folder && db->durable) folder = db->durable->folder;
+    struct strbuf path = {0};
+    strbuf_printf(&path, "%s/laminar-%d-%llx.spill", folder, db->pid,
+                  (unsigned long long)(uintptr_t)db);
+    laminar_status status = path.failed ? error_oom(err) : spill_create(path.data, &db->spill, err);
+    strbuf_deinit(&path);
+    return status;
+}
+
+static bool can_spill(const struct database *db)
+{
+    if (*db->settings.text[SETTING_ID_temp_directory]) return true;
+    return db->durable && !db->durable->is_read_only;
+}
+
+/* DDL waits for connectors with control held, and a connector may be the one that inserts: so control is only tried for. */
+static bool lock_control(struct database *db)
+{
+    int64_t deadline = clock_deadline_us(CONTROL_WAIT_MS);
+    while (!mutex_try_lock(&db->control)) {
+        if (clock_mono_us() >= deadline || database_check_open(db, NULL) != LAMINAR_OK)
+            return false;
+        clock_sleep_us(WAIT_ROUND_US / 4);
+    }
+    return true;
+}
+
+/* Kept rows go to the file until a quarter of the limit is free, or all are there. The caller holds no lock. */
+static laminar_status make_room(struct database *db, int64_t limit, struct laminar_error *err)
+{
+    laminar_status status = LAMINAR_OK;
+    struct relation *relation;
+    if (!lock_control(db)) return LAMINAR_OK;
+    engine_lock_step(db);
+    if (!can_spill(db)) goto done;
+    if (!db->spill) TRY(open_spill(db, err));
+    int64_t target = limit / 4 * 3;
+    for (size_t i = 0; (relation = catalog_next(&db->catalog, &i));) {
+        struct relation_runtime *runtime = relation->runtime;
+        int64_t used = memory_used(db);
+        if (used <= target) break;
+        if (runtime && runtime->store)
+            TRY(store_spill(runtime->store, db->spill, (size_t)(used - target), err));
+    }
+done:
+    engine_unlock_step(db);
+    mutex_unlock(&db->control);
+    batch_pool_trim(db->pool, 0);
+    return status;
+}
+
+/* --- Admission --------------------------------------------------------------------------------------------------------------------- */
+
 static laminar_status refuse(int64_t used, int64_t limit, struct laminar_error *err)
 {
     error_set(err, LAMINAR_INGESTION_FAILED,
               "the memory limit is reached: %lld of %lld bytes are in use", (long long)used,
               (long long)limit);
-    error_hint(err,
-               "raise memory_limit, keep fewer rows (WITH ('retention' = ...)), delete rows or "
-               "drop streams; with memory_wait_ms inserts wait for room");
+    error_hint(
+        err, "raise memory_limit, keep fewer rows (WITH ('retention' = ...)), set temp_directory, "
+             "or drop streams; with memory_wait_ms inserts wait for room");
     if (err) err->is_retriable = true;
     return LAMINAR_INGESTION_FAILED;
 }
@@ -61,11 +132,13 @@ laminar_status memory_admit(struct database *db, struct laminar_error *err)
 {
     int64_t used, limit;
     if (likely((limit = passed_limit(db, 0, &used)) == 0)) return LAMINAR_OK;
+    laminar_status status = make_room(db, limit, err);
+    if (status != LAMINAR_OK) return status;
+    if ((limit = passed_limit(db, 0, &used)) == 0) return LAMINAR_OK;
     int64_t wait_ms = atomic_load_explicit(&db->settings.number[SETTING_ID_memory_wait_ms],
                                            memory_order_relaxed);
     if (wait_ms == 0) return refuse(used, limit, err);
     int64_t deadline = clock_deadline_us(wait_ms);
-    laminar_status status = LAMINAR_OK;
     atomic_fetch_add_explicit(&db->backpressure_waits, 1, memory_order_relaxed);
     mutex_lock(&db->queue);
     for (;;) {

@@ -475,6 +475,8 @@ static laminar_status set_setting(struct statement_call *call)
     engine_unlock_step(db);
     if (status == LAMINAR_OK && settings_find(name) == SETTING_ID_memory_limit)
         memory_limit_changed(db);
+    if (status == LAMINAR_OK && settings_find(name) == SETTING_ID_temp_directory)
+        memory_folder_changed(db);
     if (status == LAMINAR_OK && settings_find(name) == SETTING_ID_clock) {
         engine_lock_step(db); /* what is due now is done before the statement returns */
         timer_update(db);

@@ -244,6 +244,7 @@ static void fill_metrics(struct database *db, struct rowset *set)
         {"batch_bytes", batch_pool_bytes(db->pool)},
         {"batch_free_bytes", (int64_t)batch_pool_free_bytes(db->pool)},
         {"memory_bytes", memory_used(db)},
+        {"spilled_bytes", db->spill ? (int64_t)spill_bytes(db->spill) : 0},
         {"memory_limit", db->settings.number[SETTING_ID_memory_limit]},
         {"queued_rows", (int64_t)atomic_load(&db->queue_rows)},
     };

@@ -19,8 +19,17 @@ enum {
     PIECE_ROWS_HEAD_BYTES = 24
 };
 
+/* A closed run whose rows are in a spill file: pieces of CHUNK_ROWS rows, as a checkpoint has them. */
+struct log_spilled {
+    _Atomic uint32_t refs; /* log + snapshots */
+    struct spill *spill;   /* referenced */
+    size_t n_pieces;
+    struct spill_piece pieces[];
+};
 struct log_run {
-    struct batch *batch;
+    struct batch *batch; /* NULL: */
+    struct log_spilled *spilled;
+    size_t n_rows;
     uint64_t first_row;
     int64_t last_time_us;
     size_t bytes;
@@ -58,6 +67,10 @@ struct log_snapshot {
     struct batch tail_copy;
     struct column *cols;
     struct vector *vecs;
+    struct column *loaded; /* rows of a spilled run: its piece `loaded_piece`, once there are any */
+    const struct log_spilled *loaded_from;
+    size_t loaded_piece;
+    struct strbuf bytes; /* of a spilled piece */
 };
 
 static struct state_log *log_of(const struct state *state)
@@ -165,6 +178,7 @@ static laminar_status close_tail(struct state_log *log, struct laminar_error *er
     for (uint32_t i = 0; i < tail->n_cols; i++) tail->vecs[i] = tail->cols[i].vec;
     size_t bytes = tail_measure(tail);
     struct log_run run = {.batch = &tail->batch,
+                          .n_rows = tail->batch.n_rows,
                           .first_row = log->tail_first,
                           .last_time_us = tail->last_time_us,
                           .bytes = bytes};
@@ -179,10 +193,17 @@ static laminar_status close_tail(struct state_log *log, struct laminar_error *er
 
 /* --- Retention --------------------------------------------------------------------------------------------------------------------------- */
 
-static void drop_first_run(struct state_log *log)
+static void spilled_unref(struct log_spilled *spilled)
 {
-    struct log_run *run = run_at(log, 0);
-    account(log, -(int64_t)run->bytes);
+    if (!spilled || atomic_fetch_sub_explicit(&spilled->refs, 1, memory_order_acq_rel) != 1) return;
+    for (size_t i = 0; i < spilled->n_pieces; i++) spill_free(spilled->spill, &spilled->pieces[i]);
+    spill_unref(spilled->spill);
+    mem_free(spilled);
+}
+
+/* The run's batch is wanted no more. */
+static void drop_batch(struct state_log *log, struct log_run *run)
+{
     batch_count_elsewhere(run->batch, false);
     bool is_ours = run->batch->holder && run->batch->holder->release == tail_release;
     /* pairs with batch_unref by a reader */
@@ -191,6 +212,17 @@ static void drop_first_run(struct state_log *log)
         log->spare = CONTAINER_OF(run->batch, struct log_tail, batch);
     else
         batch_unref(run->batch);
+    run->batch = NULL;
+}
+
+static void drop_first_run(struct state_log *log)
+{
+    struct log_run *run = run_at(log, 0);
+    account(log, -(int64_t)run->bytes);
+    if (run->spilled)
+        spilled_unref(run->spilled);
+    else
+        drop_batch(log, run);
     log->first_run = (log->first_run + 1) & (log->runs_capacity - 1);
     log->n_runs--;
     uint64_t next_row = log->n_runs ? run_at(log, 0)->first_row : log->tail_first;
@@ -203,8 +235,7 @@ static void retain(struct state_log *log, int64_t now_us)
     switch (log->retention.kind) {
     case RETAIN_ROWS:
         if (end - log->first_row > amount) log->first_row = end - amount;
-        while (log->n_runs &&
-               run_at(log, 0)->first_row + run_at(log, 0)->batch->n_rows <= log->first_row)
+        while (log->n_runs && run_at(log, 0)->first_row + run_at(log, 0)->n_rows <= log->first_row)
             drop_first_run(log);
         break;
     case RETAIN_TIME:
@@ -323,7 +354,12 @@ laminar_status state_log_append(struct state_log *log, struct batch *batch,
     if (batch->n_rows < LOG_SHARE_ROWS)
         return append_rows(log, batch->cols, batch->n_rows, time_us, err);
     TRY(close_tail(log, err));
-    TRY(push_run(log, (struct log_run){batch, log->tail_first, time_us, batch->bytes}, err));
+    struct log_run run = {.batch = batch,
+                          .n_rows = batch->n_rows,
+                          .first_row = log->tail_first,
+                          .last_time_us = time_us,
+                          .bytes = batch->bytes};
+    TRY(push_run(log, run, err));
     batch_ref(batch);
     account(log, (int64_t)batch->bytes);
     batch_count_elsewhere(batch, true);
@@ -338,10 +374,16 @@ done:
 static void log_release(struct state_snapshot *head)
 {
     struct log_snapshot *snapshot = CONTAINER_OF(head, struct log_snapshot, head);
-    for (size_t i = 0; i < snapshot->n_runs - (snapshot->tail_rows != 0); i++)
+    for (size_t i = 0; i < snapshot->n_runs - (snapshot->tail_rows != 0); i++) {
         batch_unref(snapshot->runs[i].batch);
-    for (uint32_t i = 0; snapshot->cols && i < snapshot->schema->n_columns; i++)
-        column_deinit(&snapshot->cols[i]);
+        spilled_unref(snapshot->runs[i].spilled);
+    }
+    for (uint32_t i = 0; i < snapshot->schema->n_columns; i++) {
+        if (snapshot->cols) column_deinit(&snapshot->cols[i]);
+        if (snapshot->loaded) column_deinit(&snapshot->loaded[i]);
+    }
+    mem_free(snapshot->loaded);
+    strbuf_deinit(&snapshot->bytes);
     batch_unref(snapshot->tail);
     schema_unref(snapshot->schema);
     mem_free(snapshot->runs);
@@ -368,8 +410,10 @@ static laminar_status freeze_tail(const struct state_log *log, struct log_snapsh
     snapshot->tail = batch_ref(&log->tail->batch);
     snapshot->tail_copy = (struct batch){
         .n_cols = log->schema->n_columns, .n_rows = n, .cols = snapshot->vecs};
-    snapshot->runs[snapshot->n_runs++] = (struct log_run){&snapshot->tail_copy, log->tail_first,
-                                                          log->tail->last_time_us, 0};
+    snapshot->runs[snapshot->n_runs++] = (struct log_run){.batch = &snapshot->tail_copy,
+                                                          .n_rows = n,
+                                                          .first_row = log->tail_first,
+                                                          .last_time_us = log->tail->last_time_us};
     snapshot->tail_rows = n;
 done:
     return status;
@@ -389,8 +433,10 @@ static laminar_status log_freeze(struct state *state, struct state_snapshot **ou
     snapshot->runs = mem_alloc((log->n_runs + 1) * sizeof *snapshot->runs);
     if (!snapshot->runs) TRY(error_oom(err));
     for (size_t i = 0; i < log->n_runs; i++) {
-        snapshot->runs[i] = *run_at(log, i);
-        batch_ref(snapshot->runs[i].batch);
+        struct log_run *run = &snapshot->runs[i];
+        *run = *run_at(log, i);
+        batch_ref(run->batch);
+        if (run->spilled) atomic_fetch_add_explicit(&run->spilled->refs, 1, memory_order_relaxed);
         snapshot->n_runs++;
     }
     if (tail_rows(log)) TRY(freeze_tail(log, snapshot, err));
@@ -405,6 +451,50 @@ size_t state_log_snapshot_n_rows(const struct state_snapshot *head)
 {
     const struct log_snapshot *snapshot = CONTAINER_OF(head, struct log_snapshot, head);
     return (size_t)(snapshot->end_row - snapshot->first_row);
+}
+
+/* --- Spilled runs ------------------------------------------------------------------------------------------------------------------------ */
+
+static laminar_status read_spilled(struct log_snapshot *snapshot, const struct log_spilled *spilled,
+                                   size_t piece, struct laminar_error *err)
+{
+    size_t size = spilled->pieces[piece].size;
+    strbuf_clear(&snapshot->bytes);
+    if (!strbuf_reserve(&snapshot->bytes, size)) return error_oom(err);
+    snapshot->bytes.size = size;
+    return spill_read(spilled->spill, &spilled->pieces[piece], snapshot->bytes.data, err);
+}
+
+/* Piece number `piece` of a spilled run, as columns in snapshot->loaded. */
+static laminar_status load_piece(struct log_snapshot *snapshot, const struct log_spilled *spilled,
+                                 size_t piece, struct laminar_error *err)
+{
+    laminar_status status = LAMINAR_OK;
+    uint32_t n_cols = snapshot->schema->n_columns;
+    if (snapshot->loaded_from == spilled && snapshot->loaded_piece == piece) return LAMINAR_OK;
+    snapshot->loaded_from = NULL;
+    if (!snapshot->loaded) {
+        snapshot->loaded = mem_calloc(n_cols + 1, sizeof *snapshot->loaded);
+        if (!snapshot->loaded) return error_oom(err);
+        for (uint32_t i = 0; i < n_cols; i++)
+            TRY(column_init(&snapshot->loaded[i], snapshot->schema->columns[i].type, err));
+    }
+    TRY(read_spilled(snapshot, spilled, piece, err));
+    const uint8_t *data = (const uint8_t *)snapshot->bytes.data;
+    uint64_t n_rows;
+    size_t at = PIECE_ROWS_HEAD_BYTES;
+    memcpy(&n_rows, data, 8);
+    for (uint32_t i = 0; i < n_cols; i++) {
+        size_t used = 0;
+        column_clear(&snapshot->loaded[i]);
+        TRY(column_decode(&snapshot->loaded[i], (size_t)n_rows, data + at,
+                          snapshot->bytes.size - at, &used, err));
+        at += used;
+    }
+    snapshot->loaded_from = spilled;
+    snapshot->loaded_piece = piece;
+done:
+    return status;
 }
 
 laminar_status state_log_snapshot_next(struct state_snapshot *head, uint64_t *cursor,
@@ -425,15 +515,20 @@ laminar_status state_log_snapshot_next(struct state_snapshot *head, uint64_t *cu
     }
     const struct log_run *run = &snapshot->runs[low];
     size_t offset = (size_t)(row - run->first_row), n = CHUNK_ROWS - offset % CHUNK_ROWS;
-    if (n > run->batch->n_rows - offset) n = run->batch->n_rows - offset;
+    if (n > run->n_rows - offset) n = run->n_rows - offset;
+    if (run->spilled) {
+        laminar_status status = load_piece(snapshot, run->spilled, offset / CHUNK_ROWS, err);
+        if (status != LAMINAR_OK) return status;
+    }
     for (uint32_t i = 0; i < out->n_cols; i++) {
+        const struct vector *from = run->spilled ? &snapshot->loaded[i].vec : &run->batch->cols[i];
+        size_t first = run->spilled ? offset % CHUNK_ROWS : offset;
         if (offset % CHUNK_ROWS == 0) {
-            cols[i] = vector_slice(&run->batch->cols[i], offset);
+            cols[i] = vector_slice(from, first);
             continue;
         }
         column_clear(&scratch[i]);
-        laminar_status status = column_append(&scratch[i], &run->batch->cols[i], offset, n,
-                                              STRINGS_BORROW, err);
+        laminar_status status = column_append(&scratch[i], from, first, n, STRINGS_BORROW, err);
         if (status != LAMINAR_OK) return status;
         cols[i] = scratch[i].vec;
     }
@@ -449,24 +544,40 @@ static void put_bytes(struct strbuf *out, const void *data, size_t size)
     strbuf_append(out, data, size);
 }
 
-static laminar_status write_piece(const struct log_snapshot *snapshot, const struct log_run *run,
-                                  size_t from, size_t n, struct strbuf *buf,
-                                  struct state_sink *sink, struct laminar_error *err)
+/* Rows [from, from + n) of a run in memory, instead of what buf held. */
+static laminar_status encode_piece(const struct log_run *run, size_t from, size_t n,
+                                   struct strbuf *buf, struct laminar_error *err)
 {
     uint64_t head[2] = {n, run->first_row + from};
-    bool is_tail = run->batch == &snapshot->tail_copy;
-    uint64_t version = is_tail ? n : CHUNK_ROWS + 1;
-    laminar_status status;
-    if (state_sink_has(sink, PIECE_ROWS, head[1], version)) return LAMINAR_OK;
+    laminar_status status = LAMINAR_OK;
     strbuf_clear(buf);
     put_bytes(buf, head, 16);
     put_bytes(buf, &run->last_time_us, 8);
-    for (uint32_t i = 0; i < snapshot->schema->n_columns; i++)
+    for (uint32_t i = 0; i < run->batch->n_cols; i++)
         TRY(column_encode(&run->batch->cols[i], from, n, buf, err));
     if (buf->failed) TRY(error_oom(err));
-    TRY(sink->write(sink, PIECE_ROWS, head[1], version, buf->data, buf->size, err));
 done:
     return status;
+}
+
+static laminar_status write_piece(struct log_snapshot *snapshot, const struct log_run *run,
+                                  size_t from, size_t n, struct strbuf *buf,
+                                  struct state_sink *sink, struct laminar_error *err)
+{
+    uint64_t first_row = run->first_row + from;
+    bool is_tail = run->batch == &snapshot->tail_copy;
+    uint64_t version = is_tail ? n : CHUNK_ROWS + 1;
+    if (state_sink_has(sink, PIECE_ROWS, first_row, version)) return LAMINAR_OK;
+    laminar_status status;
+    if (run->spilled) {
+        status = read_spilled(snapshot, run->spilled, from / CHUNK_ROWS, err);
+        snapshot->loaded_from = NULL;
+        buf = &snapshot->bytes;
+    } else {
+        status = encode_piece(run, from, n, buf, err);
+    }
+    if (status != LAMINAR_OK) return status;
+    return sink->write(sink, PIECE_ROWS, first_row, version, buf->data, buf->size, err);
 }
 
 static laminar_status log_write(struct state_snapshot *head, struct state_sink *sink,
@@ -487,12 +598,62 @@ static laminar_status log_write(struct state_snapshot *head, struct state_sink *
     TRY(sink->write(sink, PIECE_HEAD, 0, snapshot->end_row, buf.data, buf.size, err));
     for (size_t i = 0; i < snapshot->n_runs; i++) {
         const struct log_run *run = &snapshot->runs[i];
-        for (size_t from = 0; from < run->batch->n_rows; from += CHUNK_ROWS) {
-            size_t n = run->batch->n_rows - from < CHUNK_ROWS ? run->batch->n_rows - from
-                                                              : CHUNK_ROWS;
+        for (size_t from = 0; from < run->n_rows; from += CHUNK_ROWS) {
+            size_t n = run->n_rows - from < CHUNK_ROWS ? run->n_rows - from : CHUNK_ROWS;
             if (run->first_row + from + n > snapshot->first_row)
                 TRY(write_piece(snapshot, run, from, n, &buf, sink, err));
         }
+    }
+done:
+    strbuf_deinit(&buf);
+    return status;
+}
+
+static laminar_status spill_run(struct state_log *log, struct log_run *run, struct spill *spill,
+                                struct strbuf *buf, struct laminar_error *err)
+{
+    size_t n_pieces = (run->n_rows + CHUNK_ROWS - 1) / CHUNK_ROWS,
+           bytes = sizeof(struct log_spilled) + n_pieces * sizeof(struct spill_piece);
+    struct log_spilled *spilled = mem_alloc(bytes);
+    laminar_status status = LAMINAR_OK;
+    if (!spilled) return error_oom(err);
+    atomic_init(&spilled->refs, 1);
+    spilled->spill = spill_ref(spill);
+    spilled->n_pieces = 0;
+    for (size_t from = 0; from < run->n_rows; from += CHUNK_ROWS) {
+        size_t n = run->n_rows - from < CHUNK_ROWS ? run->n_rows - from : CHUNK_ROWS;
+        TRY(encode_piece(run, from, n, buf, err));
+        TRY(spill_write(spill, buf->data, buf->size, &spilled->pieces[spilled->n_pieces], err));
+        spilled->n_pieces++;
+    }
+    drop_batch(log, run);
+    run->spilled = spilled;
+    spilled = NULL;
+    account(log, (int64_t)bytes - (int64_t)run->bytes);
+    run->bytes = bytes;
+done:
+    spilled_unref(spilled);
+    return status;
+}
+
+laminar_status state_log_spill(struct state_log *log, struct spill *spill, size_t bytes_max,
+                               struct laminar_error *err)
+{
+    laminar_status status = LAMINAR_OK;
+    struct strbuf buf = {0};
+    size_t freed = 0;
+    /* such a log is bounded, by the memory it takes */
+    if (log->retention.kind == RETAIN_BYTES) return LAMINAR_OK;
+    tail_free(log->spare);
+    log->spare = NULL;
+    for (size_t i = 0; i < log->n_runs && freed < bytes_max; i++) {
+        struct log_run *run = run_at(log, i);
+        if (run->spilled) continue;
+        size_t before = run->bytes;
+        TRY(spill_run(log, run, spill, &buf, err));
+        freed += before - (before < run->bytes ? before : run->bytes);
+        tail_free(log->spare);
+        log->spare = NULL;
     }
 done:
     strbuf_deinit(&buf);
@@ -593,7 +754,7 @@ static bool log_check(const struct state *state)
     if (log->first_row < next || log->first_row > log->tail_first + tail_rows(log)) return false;
     for (size_t i = 0; i < log->n_runs; i++) {
         if (run_at(log, i)->first_row != next) return false;
-        next += run_at(log, i)->batch->n_rows;
+        next += run_at(log, i)->n_rows;
     }
     if (next != log->tail_first || tail_rows(log) >= CHUNK_ROWS) return false;
     for (uint32_t i = 0; log->tail && i < log->tail->n_cols; i++)

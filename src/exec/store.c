@@ -110,6 +110,12 @@ size_t store_bytes(const struct store *store)
     return state_bytes(store->log ? state_log_base(store->log) : &store->map->rows.state);
 }
 
+laminar_status store_spill(struct store *store, struct spill *spill, size_t bytes_max,
+                           struct laminar_error *err)
+{
+    return store->log ? state_log_spill(store->log, spill, bytes_max, err) : LAMINAR_OK;
+}
+
 /* --- Writing ----------------------------------------------------------------------------------------------------------------------------- */
 
 laminar_status store_append(struct store *store, struct batch *batch, struct laminar_error *err)

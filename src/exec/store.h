@@ -10,6 +10,7 @@
 #define EXEC_STORE_H
 
 #include "catalog/catalog.h"
+#include "exec/spill.h"
 #include "exec/state.h"
 
 enum store_kind { STORE_LOG, STORE_KEYED, STORE_BAG };
@@ -22,6 +23,9 @@ void store_free(struct store *store);
 struct state *store_state(struct store *store);
 size_t store_n_rows(const struct store *store); /* multiplicities counted */
 size_t store_bytes(const struct store *store);
+/* LOG: old rows go to the file, until that gave back bytes_max bytes; see state_log_spill. Other kinds stay in memory. */
+laminar_status store_spill(struct store *store, struct spill *spill, size_t bytes_max,
+                           struct laminar_error *err) must_check;
 
 /* LOG: keeps (a reference on) the batch. */
 laminar_status store_append(struct store *store, struct batch *batch, struct laminar_error *err)

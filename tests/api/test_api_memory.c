@@ -289,14 +289,133 @@ static void test_backfill_fails(void **state)
     laminar_db_free(db);
 }
 
+/* --- Spilled rows -------------------------------------------------------------------------------------------------------------------- */
+
+#define SPILLED_NOW "SELECT value FROM system.metrics WHERE name = 'spilled_bytes'"
+#define N_SPILLED 400000
+
+static void fill_spilled(laminar_db *db)
+{
+    laminar_error err = LAMINAR_ERROR_INIT;
+    for (int i = 0; i < N_SPILLED / 4000; i++) {
+        if (insert(db, i * 4000, 4000, &err)) fail_msg("%s; %s", err.message, err.hint);
+        assert_true(number_of(db, MEMORY_NOW) < 12 << 20);
+    }
+}
+
+static void expect_spilled_rows(laminar_db *db)
+{
+    char expected[100];
+    long long n = N_SPILLED;
+    snprintf(expected, sizeof expected, "%lld,%lld,%lld,0,%lld", n, n * (n - 1) / 2, n, n - 1);
+    expect_rows(db,
+                "SELECT count(*), CAST(sum(id) AS BIGINT), count(*) FILTER (WHERE t = 'text of row "
+                "number ' || CAST(k AS VARCHAR)), min(k), max(k) FROM s",
+                expected);
+    expect_rows(db, "SELECT t FROM s WHERE id = 4711", "text of row number 4711");
+}
+
+/* Four times as many rows as fit are kept, read, backfilled from and dropped. */
+static void test_kept_rows_are_spilled(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/laminar-XXXXXX";
+    assert_non_null(mkdtemp(folder));
+    laminar_db *db = open_db();
+    run(db, "CREATE SOURCE s (id BIGINT, k BIGINT, t VARCHAR) WITH ('retention' = 'all')");
+    run(db, "CREATE STREAM x AS SELECT k % 3 AS g, count(*) AS n FROM s GROUP BY k % 3");
+    run(db, "SET memory_limit = '8mb'");
+    laminar_error err = LAMINAR_ERROR_INIT;
+    fill(db, &err); /* nowhere to put them */
+    assert_int_equal(err.code, LAMINAR_INGESTION_FAILED);
+    if (!strstr(err.hint, "temp_directory")) fail_msg("%s", err.hint);
+    run(db, "DROP STREAM x");
+    run(db, "DROP SOURCE s");
+    run(db, "CREATE SOURCE s (id BIGINT, k BIGINT, t VARCHAR) WITH ('retention' = 'all')");
+    run(db, "CREATE STREAM x AS SELECT k % 3 AS g, count(*) AS n FROM s GROUP BY k % 3");
+    /* a folder that isn't there: the insert fails, and says why */
+    run(db, "SET memory_limit = '4mb'");
+    runf(db, "SET temp_directory = '%s/missing'", folder);
+    fill(db, &err);
+    assert_int_equal(err.code, LAMINAR_IO_ERROR);
+    if (!strstr(err.message, "missing")) fail_msg("%s", err.message);
+    run(db, "DROP STREAM x");
+    run(db, "DROP SOURCE s");
+    run(db, "SET memory_limit = '8mb'");
+    run(db, "CREATE SOURCE s (id BIGINT, k BIGINT, t VARCHAR) WITH ('retention' = 'all')");
+    run(db, "CREATE STREAM x AS SELECT k % 3 AS g, count(*) AS n FROM s GROUP BY k % 3");
+    runf(db, "SET temp_directory = '%s'", folder);
+    fill_spilled(db);
+    assert_true(number_of(db, SPILLED_NOW) > 8 << 20);
+    assert_int_equal(rmdir(folder), 0); /* the file has no name, and stays */
+    expect_spilled_rows(db);
+    expect_rows(db, "SELECT CAST(sum(n) AS BIGINT) FROM x", "400000");
+    run(db,
+        "CREATE STREAM y AS SELECT k % 5 AS g, sum(id) AS s, max(t) AS m FROM s GROUP BY k % 5");
+    expect_rows(
+        db,
+        "SELECT count(*) FROM (SELECT g, CAST(s AS BIGINT), m FROM y EXCEPT ALL SELECT k % 5, CAST(sum(id) AS "
+        "BIGINT), max(t) FROM s GROUP BY k % 5) AS d",
+        "0");
+    run(db, "DROP STREAM x");
+    run(db, "DROP STREAM y");
+    run(db, "DROP SOURCE s");
+    assert_int_equal(number_of(db, SPILLED_NOW), 0);
+    laminar_db_free(db);
+}
+
+static laminar_db *open_stored(const char *folder)
+{
+    laminar_error err = LAMINAR_ERROR_INIT;
+    laminar_db *db = NULL;
+    if (laminar_open(folder, NULL, &db, &err)) fail_msg("%s", err.message);
+    return db;
+}
+
+/* In a directory nothing need be set; checkpoints are written from what is spilled, and recovery has all rows. */
+static void test_spilled_rows_survive(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/laminar-XXXXXX", command[64];
+    assert_non_null(mkdtemp(folder));
+    laminar_db *db = open_stored(folder);
+    run(db, "SET durability = 'off'");
+    run(db, "SET memory_limit = '8mb'");
+    run(db, "CREATE SOURCE s (id BIGINT, k BIGINT, t VARCHAR) WITH ('retention' = 'all')");
+    fill_spilled(db);
+    assert_true(number_of(db, SPILLED_NOW) > 8 << 20);
+    run(db, "CHECKPOINT");
+    laminar_db_free(db);
+    db = open_stored(folder);
+    expect_spilled_rows(db);
+    laminar_error err = LAMINAR_ERROR_INIT;
+    assert_true(number_of(db, MEMORY_NOW) > 16 << 20); /* no limit is set yet */
+    run(db, "SET memory_limit = '8mb'");
+    if (insert(db, N_SPILLED, 1, &err)) fail_msg("%s", err.message);
+    assert_true(number_of(db, MEMORY_NOW) < 8 << 20);
+    run(db, "CHECKPOINT");
+    laminar_db_free(db);
+    db = open_stored(folder);
+    expect_rows(db, "SELECT count(*), max(id) FROM s", "400001,400000");
+    laminar_db_free(db);
+    snprintf(command, sizeof command, "rm -r %s", folder);
+    assert_int_equal(system(command), 0);
+}
+
 int main(void)
 {
     mallopt(M_MMAP_MAX, 0); /* so that the heap's sizes are exact for aligned blocks too */
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_counts),          cmocka_unit_test(test_operators_add_up),
-        cmocka_unit_test(test_pool_makes_room), cmocka_unit_test(test_insert_is_refused),
-        cmocka_unit_test(test_deletes_pass),    cmocka_unit_test(test_insert_waits),
-        cmocka_unit_test(test_queries_fail),    cmocka_unit_test(test_backfill_fails),
+        cmocka_unit_test(test_counts),
+        cmocka_unit_test(test_operators_add_up),
+        cmocka_unit_test(test_pool_makes_room),
+        cmocka_unit_test(test_insert_is_refused),
+        cmocka_unit_test(test_deletes_pass),
+        cmocka_unit_test(test_insert_waits),
+        cmocka_unit_test(test_queries_fail),
+        cmocka_unit_test(test_backfill_fails),
+        cmocka_unit_test(test_kept_rows_are_spilled),
+        cmocka_unit_test(test_spilled_rows_survive),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

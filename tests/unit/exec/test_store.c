@@ -1,11 +1,16 @@
 /* test_store.c - kept rows: the log with its retention, keyed and bag stores, snapshots, writing out and restoring. */
 #include "base/error.h"
+#include "base/file.h"
 #include "base/thread.h"
 #include "exec/store.h"
 #include "law.h"
 #include "unit.h"
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
+
+/* Not NULL: each append to a log is followed by spilling all of it. */
+static struct spill *spill_all;
 
 static const enum law_type types[3] = {LAW_INT, LAW_TEXT, LAW_LIST};
 
@@ -133,6 +138,7 @@ static void append(struct store *store, struct schema *schema, int64_t first, si
     struct batch *batch = make_batch(schema, first, n);
     assert_int_equal(store_append(store, batch, NULL), LAMINAR_OK);
     batch_unref(batch);
+    if (spill_all) assert_int_equal(store_spill(store, spill_all, SIZE_MAX, NULL), LAMINAR_OK);
 }
 
 static void log_keeps_newest_rows_exactly(void **state)
@@ -398,6 +404,7 @@ static void fill(struct store *store, enum store_kind kind, struct schema *schem
     }
     bag_deinit(&net);
     batch_unref(batch);
+    if (spill_all) assert_int_equal(store_spill(store, spill_all, SIZE_MAX, NULL), LAMINAR_OK);
 }
 
 static void written_out_and_restored(void **state)
@@ -475,12 +482,10 @@ static laminar_status fault_scenario(void *arg)
                      &store, NULL));
     for (int i = 0; i < 3; i++) {
         chunk = batch_chunk(c->batches[i], 0, vecs);
-        if (c->kind == STORE_LOG)
-            TRY(store_append(store, c->batches[i], NULL));
-        else if (c->kind == STORE_KEYED)
-            TRY(store_upsert(store, &chunk, ignore, NULL, NULL));
-        else
-            TRY(store_apply(store, &chunk, NULL));
+        if (c->kind == STORE_LOG) TRY(store_append(store, c->batches[i], NULL));
+        if (c->kind == STORE_LOG && spill_all) TRY(store_spill(store, spill_all, SIZE_MAX, NULL));
+        if (c->kind == STORE_KEYED) TRY(store_upsert(store, &chunk, ignore, NULL, NULL));
+        if (c->kind == STORE_BAG) TRY(store_apply(store, &chunk, NULL));
         store_snapshot_release(snapshot);
         snapshot = NULL;
         TRY(store_snapshot_create(store, &snapshot, NULL));
@@ -510,18 +515,117 @@ static void every_allocation_may_fail(void **state)
     schema_unref(c.schema);
 }
 
+/* --- Spilled rows ------------------------------------------------------------------------------------------------------------------------ */
+
+static struct spill *make_spill(char *folder)
+{
+    char path[100];
+    struct spill *spill = NULL;
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/rows", folder);
+    assert_int_equal(spill_create(path, &spill, NULL), LAMINAR_OK);
+    return spill;
+}
+
+static void nothing_changes_when_all_is_spilled(void **state)
+{
+    char folder[] = "/tmp/laminar-XXXXXX";
+    spill_all = make_spill(folder);
+    log_keeps_newest_rows_exactly(state);
+    log_snapshots_stay_as_they_were(state);
+    written_out_and_restored(state);
+    every_allocation_may_fail(state);
+    assert_int_equal(spill_bytes(spill_all), 0); /* all was given back */
+    spill_unref(spill_all);
+    spill_all = NULL;
+    assert_int_equal(rmdir(folder), 0); /* the file has no name */
+}
+
+static void spilling_frees_memory_and_room_is_used_again(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/laminar-XXXXXX";
+    struct spill *spill = make_spill(folder);
+    struct schema *schema = make_schema();
+    struct store *store = make_store(STORE_LOG, schema, (struct retention){RETAIN_ROWS, 20000});
+    uint64_t most = 0;
+    int64_t next = 0;
+    for (int i = 0; i < 60; i++, next += 3000) {
+        append(store, schema, next, 3000);
+        if (i % 4 != 3) continue;
+        size_t before = store_bytes(store);
+        assert_int_equal(store_spill(store, spill, before / 2, NULL), LAMINAR_OK);
+        assert_true(store_bytes(store) < before * 3 / 4);
+        if (spill_bytes(spill) > most) most = spill_bytes(spill);
+        check_range(store, next + 3000 > 20000 ? next - 17000 : 0, next + 3000);
+    }
+    assert_true(most > 0 && most < 20000 * 100);
+    store_free(store);
+    assert_int_equal(spill_bytes(spill), 0);
+    spill_unref(spill);
+    schema_unref(schema);
+    assert_int_equal(rmdir(folder), 0);
+}
+
+/* Every operation on the file fails once: writing leaves the rows in memory, reading is an error of the reader; then all goes on. */
+static void a_failing_disk_loses_nothing(void **state)
+{
+    (void)state;
+    struct schema *schema = make_schema();
+    size_t n_failed = 0;
+    for (uint64_t n = 1;; n++) {
+        char folder[] = "/tmp/laminar-XXXXXX";
+        struct spill *spill = make_spill(folder);
+        struct store *store = make_store(STORE_LOG, schema, (struct retention){RETAIN_ALL, 0});
+        struct store_snapshot *snapshot;
+        struct chunk chunk = {.n_rows = 1};
+        struct laminar_error err = LAMINAR_ERROR_INIT;
+        append(store, schema, 0, 9000);
+        append(store, schema, 9000, 3000);
+        file_fail_after(n, false);
+        laminar_status status = store_spill(store, spill, SIZE_MAX, &err);
+        if (status == LAMINAR_OK) {
+            assert_int_equal(store_snapshot_create(store, &snapshot, NULL), LAMINAR_OK);
+            while (status == LAMINAR_OK && chunk.n_rows)
+                status = store_snapshot_next(snapshot, &chunk, &err);
+            store_snapshot_release(snapshot);
+        }
+        file_fail_after(0, false);
+        n_failed += status != LAMINAR_OK;
+        if (status != LAMINAR_OK) {
+            assert_int_equal(status, LAMINAR_IO_ERROR);
+            assert_non_null(strstr(err.message, folder));
+        }
+        check_range(store, 0, 12000);
+        assert_int_equal(store_spill(store, spill, SIZE_MAX, NULL), LAMINAR_OK);
+        assert_true(store_bytes(store) < 12000 * 10);
+        check_range(store, 0, 12000);
+        store_free(store);
+        assert_int_equal(spill_bytes(spill), 0);
+        spill_unref(spill);
+        remove(folder);
+        if (status == LAMINAR_OK) break;
+    }
+    assert_true(n_failed > 12); /* opening, 7 pieces written, 7 read */
+    schema_unref(schema);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(log_keeps_newest_rows_exactly),
-                                       cmocka_unit_test(log_snapshots_stay_as_they_were),
-                                       cmocka_unit_test(log_other_retentions),
-                                       cmocka_unit_test(many_tiny_appends_are_merged),
-                                       cmocka_unit_test(upserts_give_the_delta),
-                                       cmocka_unit_test(an_equal_row_changes_nothing),
-                                       cmocka_unit_test(apply_takes_either_order),
-                                       cmocka_unit_test(bag_keeps_multiplicities),
-                                       cmocka_unit_test(written_out_and_restored),
-                                       cmocka_unit_test(damaged_pieces_are_refused_or_harmless),
-                                       cmocka_unit_test(every_allocation_may_fail)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(log_keeps_newest_rows_exactly),
+        cmocka_unit_test(log_snapshots_stay_as_they_were),
+        cmocka_unit_test(log_other_retentions),
+        cmocka_unit_test(many_tiny_appends_are_merged),
+        cmocka_unit_test(upserts_give_the_delta),
+        cmocka_unit_test(an_equal_row_changes_nothing),
+        cmocka_unit_test(apply_takes_either_order),
+        cmocka_unit_test(bag_keeps_multiplicities),
+        cmocka_unit_test(written_out_and_restored),
+        cmocka_unit_test(damaged_pieces_are_refused_or_harmless),
+        cmocka_unit_test(every_allocation_may_fail),
+        cmocka_unit_test(nothing_changes_when_all_is_spilled),
+        cmocka_unit_test(spilling_frees_memory_and_room_is_used_again),
+        cmocka_unit_test(a_failing_disk_loses_nothing)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
