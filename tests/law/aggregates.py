@@ -83,7 +83,7 @@ class Aggregates:
         if arg.cat == "int":
             return make(arg, f"sum({distinct}{{0}})", arg, bound=arg.bound * MAX_GROUP, bits=64) if arg.bound < 2**48 else None
         if arg.cat == "decimal":
-            return make(arg, f"sum({distinct}{{0}})", arg, bound=arg.bound * MAX_GROUP, bits=38)
+            return make(arg, f"sum({distinct}{{0}})", arg, bound=arg.bound * MAX_GROUP, bits=39)  # DECIMAL(38, as it is): not that of a column
         if arg.bits == 32:
             arg = make(arg, "CAST({0} AS DOUBLE)", arg, bits=64)
         is_exact = arg.level == 0 and (arg.bound < 2**40 or arg.bound == 2**200)

@@ -298,7 +298,7 @@ class Exprs:
         joined: dict[str, Any] = {"bound": max(a.bound, b.bound), "bits": max(a.bits, b.bits), "level": max(a.level, b.level)}
         if cat == "int" and 65 in (a.bits, b.bits):
             return a
-        if cat == "decimal" and (joined["bits"] > 30 and a.bits != b.bits):
+        if cat == "decimal" and (joined["bits"] > 30 and a.bits != b.bits or joined["bits"] == 39):
             return a
         forms = ["case", "case_value", "coalesce"]
         if cat in ORDERED and joined["level"] < 2:
@@ -335,7 +335,7 @@ class Exprs:
         known = [c for c in cols if c.cat in ORDERED and c.level < 2]
         cat = rng.choice(known).cat if known else "int"
         a, b = self.draw(cols, cat, depth - 1, 1), self.draw(cols, cat, depth - 1, 1)
-        if a.is_atom and b.is_atom and a.text == b.text:
+        if a.is_atom and b.is_atom and a.text == b.text or cat == "decimal" and 39 in (a.bits, b.bits):
             b = self.constant(cat)
         form = rng.choice(["cmp", "cmp", "cmp", "distinct", "between", "in", "like"])
         if form == "like" and cat == "text":

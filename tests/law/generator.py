@@ -334,7 +334,7 @@ class Generator:
     def equal_pair(self, left: Source, right: Source) -> Expr | None:
         """left.x = right.y, by a column of a small domain where there is one."""
         pairs = [(a, b) for a in left.cols for b in right.cols
-                 if a.cat == b.cat and a.cat in GROUPED and a.level < 2 and b.level < 2 and not (a.cat == "decimal" and max(a.bits, b.bits) == 38 and a.bits != b.bits)
+                 if a.cat == b.cat and a.cat in GROUPED and a.level < 2 and b.level < 2 and not (a.cat == "decimal" and (max(a.bits, b.bits) == 38 and a.bits != b.bits or 39 in (a.bits, b.bits)))
                  and 65 not in (a.bits, b.bits)]
         if not pairs:
             return None
@@ -468,7 +468,7 @@ class Generator:
         theirs = {c.name: c for c in right.cols}
         names = [c.name for c in left.cols] + [c.name for c in right.cols]
         return [c.name for c in left.cols if c.name in theirs and theirs[c.name].cat == c.cat and c.cat in ORDERED and c.level < 2
-                and names.count(c.name) == 2 and c.bits == theirs[c.name].bits]
+                and names.count(c.name) == 2 and c.bits == theirs[c.name].bits and (c.cat, c.bits) != ("decimal", 39)]
 
     def timed_join(self, kind: str, left: Source, right: Source) -> Source | None:
         clocked = [t for t in self.tables if "ts" in t.columns]
@@ -849,7 +849,7 @@ class Generator:
         known = [c for c in left.cols if c.cat in GROUPED and c.level < 2] if kind != "UNION ALL" else left.cols
         pairs = []
         for c in known:
-            match = [d for d in right.cols if d.cat == c.cat and (kind == "UNION ALL" or d.level < 2) and (c.cat != "decimal" or c.bits == d.bits)
+            match = [d for d in right.cols if d.cat == c.cat and (kind == "UNION ALL" or d.level < 2) and (c.cat != "decimal" or c.bits == d.bits != 39)
                      and 65 not in (c.bits, d.bits)]
             if match:
                 pairs.append((c, self.rng.choice(match)))
