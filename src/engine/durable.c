@@ -179,6 +179,7 @@ laminar_status durable_log_step(struct database *db, const struct step *step,
     /* what only time brings about happens for readers too, and is not kept */
     if (d->is_read_only) return list ? refuse_writing(d, err) : LAMINAR_OK;
     d->is_dirty = true;
+    d->ends_closed = false;
     switch (d->durability) {
     case DURABILITY_SYNC: return log_sync(d, step, list, err);
     case DURABILITY_ASYNC: return log_async(d, step, list, err);
@@ -328,6 +329,7 @@ laminar_status durable_log_at_once(struct durable *d, const struct record_parts 
                                    struct laminar_error *err)
 {
     d->is_dirty = true;
+    d->ends_closed = false;
     mutex_lock(&d->log);
     laminar_status status = log_at_once(d, parts, err);
     mutex_unlock(&d->log);
@@ -422,6 +424,7 @@ laminar_status durable_log_setting(struct database *db, const char *name, struct
                                  .head_size = 2U + size,
                                  .tail = value,
                                  .tail_size = strlen(value)};
+    d->ends_closed = false;
     mutex_lock(&d->log);
     laminar_status status = log_at_once(d, &parts, err);
     mutex_unlock(&d->log);
@@ -618,7 +621,7 @@ laminar_status durable_close(struct database *db, struct laminar_error *err)
             status = database_checkpoint(db, NULL, err);
         mutex_lock(&d->log);
         /* It says that everything before it was durable, so that damage to that is never taken for a torn tail. */
-        if (status == LAMINAR_OK && d->is_dirty)
+        if (status == LAMINAR_OK && d->is_dirty && !d->ends_closed)
             status = log_at_once(d, &(struct record_parts){.kind = RECORD_CLOSED}, err);
         mutex_unlock(&d->log);
     }

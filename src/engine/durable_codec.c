@@ -285,6 +285,7 @@ laminar_status record_replay(void *ctx, const struct wal_record *record, struct 
 {
     struct database *db = ctx;
     struct reader r = {record->data, record->data + record->size, record->seq};
+    db->durable->ends_closed = record->kind == RECORD_CLOSED;
     switch (record->kind) {
     case RECORD_STEP: return replay_step(db, &r, err);
     case RECORD_STATEMENT:

@@ -53,6 +53,8 @@ struct durable {
     /* the end: a checkpoint that is being written goes as fast as it can */
     _Atomic bool is_hurried;
     _Atomic bool is_dirty; /* steps or statements since */
+    /* the log ends with the record that says so: another one says nothing */
+    _Atomic bool ends_closed;
 
     /* thread_self_id of RESTORE FROM CHECKPOINT, to which things look as in a recovery; 0 = none */
     _Atomic uint64_t restorer;

@@ -343,6 +343,36 @@ static void going_back_survives_every_crash(void **state)
     free(further);
 }
 
+/* --- Recovering twice ---------------------------------------------------------------------------------------------------------------------- */
+
+static void recovering_twice_gives_the_same_bytes(void **state)
+{
+    (void)state;
+    for (int kind = 0; kind < SIM_CRASHES; kind++) {
+        for (uint64_t n = 3; n < 60; n += 4) {
+            disk_use(sim_disk_create());
+            sim_disk_fault(disk, SIM_CRASH, n, UINT64_MAX / 2);
+            laminar_db *db = disk_open("sync", NULL);
+            for (size_t i = 0; db && i < sizeof before_restore / sizeof *before_restore; i++)
+                if (laminar_execute(db, before_restore[i], NULL, NULL)) break;
+            laminar_db_free(db);
+            disk_crash((enum sim_crash)kind, n);
+            uint64_t hashes[2];
+            for (int round = 0; round < 2; round++) {
+                laminar_error err = LAMINAR_ERROR_INIT;
+                db = disk_open("sync", &err);
+                if (!db) fail_msg("%s", err.message);
+                laminar_db_free(db);
+                hashes[round] = sim_disk_hash(disk);
+            }
+            if (hashes[0] != hashes[1])
+                fail_msg("crash %d at operation %llu: the second recovery left something else",
+                         kind, (unsigned long long)n);
+            forget_disk();
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -354,6 +384,7 @@ int main(void)
         cmocka_unit_test(a_table_comes_back_with_its_rows_or_not_at_all),
         cmocka_unit_test(a_table_whose_query_fails_is_not_made),
         cmocka_unit_test(going_back_survives_every_crash),
+        cmocka_unit_test(recovering_twice_gives_the_same_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -76,8 +76,8 @@ static void every_operation_may_fail(void **state)
 {
     (void)state;
     uint64_t n_faults = 0;
-    /* the last two write files, which stops their sinks */
-    for (size_t w = 0; w + 2 < n_workloads; w++)
+    /* two write files, which stops their sinks, and the last one only has more operators */
+    for (size_t w = 0; w + 3 < n_workloads; w++)
         for (int fault = SIM_ERROR; fault < SIM_FAULTS; fault++)
             for (uint64_t n = 1; fail_at(&workloads[w], (enum sim_fault)fault, n, 1 + n % 4); n++)
                 n_faults++;

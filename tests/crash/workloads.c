@@ -115,6 +115,31 @@ static const char *const keyed[] = {
     "INSERT INTO ks VALUES (7, 7, 7)",
     NULL};
 
+static const char *const others[] = {
+    SOURCE,
+    "CREATE SOURCE r (k BIGINT, rid BIGINT, rts TIMESTAMP, WATERMARK FOR rts)",
+    "CREATE STREAM sessions AS SELECT k, SESSION_START(ts, INTERVAL '5' SECOND) AS w, count(*) AS n, sum(v) AS s FROM s "
+    "GROUP BY k, SESSION(ts, INTERVAL '5' SECOND) EMIT ON UPDATE",
+    "CREATE STREAM ranks AS SELECT k, id, row_number() OVER (PARTITION BY k ORDER BY id DESC) AS n, sum(v) OVER (PARTITION BY k ORDER BY id) AS s FROM s",
+    ROWS1,
+    "CREATE STREAM both AS SELECT k FROM s INTERSECT SELECT k FROM r",
+    "CREATE STREAM sets AS SELECT k, w, count(*) AS n FROM s GROUP BY GROUPING SETS ((k), (w), ())",
+    "INSERT INTO r VALUES (1, 11, '2026-01-01 00:00:02'), (2, 12, '2026-01-01 00:00:01')",
+    ROWS2,
+    "CHECKPOINT",
+    "CREATE STREAM versions AS SELECT s.id, r.rid FROM s LEFT JOIN r FOR SYSTEM_TIME AS OF s.ts ON s.k = r.k",
+    "CREATE STREAM probed AS SELECT s.id, p.offset_ms, r.rid FROM s TEMPORAL PROBE JOIN r ON (k) TIMESTAMPS (ts, rts) LIST (0s, 5s) AS p",
+    ROWS3,
+    "CREATE STREAM growing AS SELECT CUMULATE_START(ts, INTERVAL '5' SECOND, INTERVAL '20' SECOND) AS w, count(*) AS n FROM s "
+    "GROUP BY CUMULATE(ts, INTERVAL '5' SECOND, INTERVAL '20' SECOND) EMIT ON WINDOW CLOSE",
+    "INSERT INTO r VALUES (3, 13, '2026-01-01 00:00:03'), (1, 15, '2026-01-01 00:00:04')",
+    "CHECKPOINT",
+    "CREATE STREAM parts AS SELECT id, u.x FROM s, UNNEST([id, k]) AS u(x)",
+    ROWS4,
+    "INSERT INTO r VALUES (4, 14, '2026-01-01 00:01:32')",
+    "INSERT INTO s VALUES (9, 1, 1, 'last', '2026-01-01 00:01:31')",
+    NULL};
+
 static const char *const sinks[] = {
     SOURCE,
     ROWS1,
@@ -157,5 +182,5 @@ static const char *const periods[] = {
 const struct workload workloads[] = {{"tables", tables, false},   {"aggregates", aggregates, false},
                                      {"windows", windows, false}, {"joins", joins, false},
                                      {"keyed", keyed, false},     {"sinks", sinks, false},
-                                     {"periods", periods, true}};
+                                     {"periods", periods, true},  {"others", others, false}};
 const size_t n_workloads = sizeof workloads / sizeof *workloads;
