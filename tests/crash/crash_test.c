@@ -120,6 +120,8 @@ char *contents_of(laminar_db *db)
     }
     laminar_result_free(names);
     put(&text, &size, "\n");
+    /* whether SET clock was done must show */
+    put_relation(db, "(SELECT value FROM system.settings WHERE name = 'clock') q", &text, &size);
     static const char *const files[] = {"/out.csv", "/out.json"};
     for (size_t i = 0; i < 2; i++) {
         struct strbuf file = {0};
