@@ -454,6 +454,20 @@ static laminar_status check_clock(struct statement_call *call, const char *name,
     return LAMINAR_QUERY_FAILED;
 }
 
+/* What the log and the lock of a directory were opened with can't be another thing from now on. */
+static laminar_status check_openers(struct statement_call *call, const char *name)
+{
+    int id = settings_find(name);
+    if (id != SETTING_ID_durability && id != SETTING_ID_read_only &&
+        id != SETTING_ID_wal_segment_bytes)
+        return LAMINAR_OK;
+    error_set(call->err, LAMINAR_QUERY_FAILED, "'%s' is set when the database is opened", name);
+    error_hint(call->err,
+               "LaminarConfig(%s=...), laminar_config_set, or laminar --set %s=... of the shell",
+               name, name);
+    return LAMINAR_QUERY_FAILED;
+}
+
 static laminar_status set_setting(struct statement_call *call)
 {
     const struct ast_set *set = call->statement->u.set;
@@ -467,8 +481,10 @@ static laminar_status set_setting(struct statement_call *call)
     if (set->value.text) memcpy(value, set->value.text, set->value.size);
     value[set->value.text ? set->value.size : 0] = 0;
     const char *name = ast_qname_last(&set->name)->text;
+    laminar_status status = check_openers(call, name);
+    if (status != LAMINAR_OK) return statement_at(call, status, set->name.span.start);
     engine_lock_step(db); /* the steps read the texts */
-    laminar_status status = check_clock(call, name, set->is_reset ? NULL : value);
+    status = check_clock(call, name, set->is_reset ? NULL : value);
     if (status == LAMINAR_OK)
         status = settings_set(&db->settings, name, set->is_reset ? NULL : value, call->err);
     if (status == LAMINAR_OK) status = durable_log_setting(db, name, call->err);

@@ -233,3 +233,12 @@ def test_restore_from_a_checkpoint(tmp_path):
         with laminardb.open(path) as db:
             assert rows(db, "SELECT qty FROM sums WHERE sym = 'A'") == [(45,)]
             assert rows(db, "SELECT count(*) FROM trades") == [(4,)]
+
+
+@pytest.mark.parametrize("statement", ["SET durability = 'off'", "SET read_only = true", "SET wal_segment_bytes = '1mb'", "RESET durability"])
+def test_what_a_directory_is_opened_with_is_not_set_later(tmp_path, statement):
+    with laminardb.open(tmp_path / "d") as db:
+        with pytest.raises(laminardb.QueryError, match="is set when the database is opened") as raised:
+            db.execute(statement)
+        assert "LaminarConfig" in raised.value.hint
+        assert db.query("SHOW durability").fetchone() == ("sync",)
