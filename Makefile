@@ -8,7 +8,7 @@ FUZZ_SECONDS ?= 60
 SHELL := /bin/bash
 .DEFAULT_GOAL := build
 
-.PHONY: build bootstrap test check unit pytest exports demo wheel bench bench-nexmark bench-python sanitize tsan freethreaded types fuzz docs format lint clean
+.PHONY: build bootstrap test check unit pytest exports demo wheel bench bench-nexmark bench-durability bench-python sanitize tsan freethreaded types fuzz docs format lint clean
 
 bootstrap:
 	@scripts/bootstrap
@@ -48,6 +48,10 @@ bench-python: build
 # Nexmark q0 to q22. With LAMINAR_FLINK_GATEWAY=http://host:port of a Flink cluster's SQL gateway, Flink too.
 bench-nexmark: build
 	@$(PY) bench/nexmark/run.py $(BENCH_FLAGS)
+
+# Throughput by durability beside SQLite and DuckDB, pauses and bytes of checkpoints, speed of recovery.
+bench-durability: build
+	@$(PY) bench/durability/run.py $(BENCH_FLAGS)
 
 # Everything once more under AddressSanitizer and UndefinedBehaviorSanitizer.
 sanitize: bootstrap

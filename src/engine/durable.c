@@ -567,6 +567,7 @@ laminar_status durable_open(struct database *db, const char *folder, struct lami
     d->is_read_only = db->settings.number[SETTING_ID_read_only] != 0;
     d->checkpoint_us = clock_mono_us();
     d->is_closed = true; /* until all is well */
+    d->checkpoint_failure = LAMINAR_ERROR_INIT;
     d->folder = mem_strdup(folder);
     if (!d->folder || !log || !checkpoints) TRY(error_oom(err));
     if (!d->is_read_only) TRY(make_folders(folder, log, checkpoints, err));

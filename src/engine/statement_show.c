@@ -101,7 +101,9 @@ static laminar_status show_checkpoints(struct statement_call *call)
         {"note", TYPE(VARCHAR), true},        {"last_step", TYPE(INT64), true},
         {"created_ms", TYPE(INT64), true},    {"state_bytes", TYPE(INT64), true},
         {"bytes_written", TYPE(INT64), true}, {"pause_us", TYPE(INT64), true},
-        {"kept", TYPE(INT64), false}};
+        {"kept", TYPE(INT64), false},         {"failures", TYPE(INT64), false},
+        {"last_error", TYPE(VARCHAR), true}};
+    struct laminar_error failure = LAMINAR_ERROR_INIT;
     struct newest newest = {0};
     bool is_enabled = call->db->durable != NULL;
     laminar_status status = database_checkpoints(call->db, note_newest, &newest, call->err);
@@ -125,6 +127,8 @@ static laminar_status show_checkpoints(struct statement_call *call)
             rowset_null(&set);
     }
     rowset_int(&set, newest.n);
+    rowset_int(&set, (int64_t)database_checkpoint_failures(call->db, &failure));
+    rowset_text(&set, failure.code != LAMINAR_OK ? failure.message : NULL);
     return end_rows(call, &set);
 }
 

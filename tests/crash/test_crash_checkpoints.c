@@ -144,6 +144,32 @@ static void a_damaged_checkpoint_gives_way_to_the_one_before(void **state)
     }
 }
 
+/* Of checkpoints in the background nobody gets the error: it can be asked for. */
+static void failures_are_shown(void **state)
+{
+    (void)state;
+    disk_use(sim_disk_create());
+    laminar_db *db = disk_open("sync", NULL);
+    laminar_result *result = NULL;
+    run(db, "CREATE TABLE t (k BIGINT PRIMARY KEY, v VARCHAR)");
+    sim_disk_fault(disk, SIM_NO_SPACE, 1, UINT64_MAX / 2);
+    assert_int_not_equal(laminar_execute(db, "CHECKPOINT", NULL, NULL), LAMINAR_OK);
+    sim_disk_fault(disk, SIM_NONE, 1, 1);
+    assert_int_equal(laminar_execute(db, "SHOW CHECKPOINT STATUS", &result, NULL), LAMINAR_OK);
+    assert_int_equal(laminar_result_int64(result, 0, 9), 1);
+    char *text = laminar_result_text_copy(result, 0, 10);
+    assert_non_null(strstr(text, "No space left"));
+    laminar_free(text);
+    laminar_result_free(result);
+    run(db, "CHECKPOINT");
+    assert_int_equal(laminar_execute(db, "SHOW CHECKPOINT STATUS", &result, NULL), LAMINAR_OK);
+    assert_int_equal(laminar_result_int64(result, 0, 9), 1);
+    assert_true(laminar_result_is_null(result, 0, 10));
+    laminar_result_free(result);
+    laminar_db_free(db);
+    forget_disk();
+}
+
 static void no_checkpoint_that_reads_is_an_error(void **state)
 {
     (void)state;
@@ -379,6 +405,7 @@ int main(void)
         cmocka_unit_test(a_long_log_makes_a_checkpoint),
         cmocka_unit_test(a_limit_slows_checkpoints_down_but_not_the_end),
         cmocka_unit_test(a_damaged_checkpoint_gives_way_to_the_one_before),
+        cmocka_unit_test(failures_are_shown),
         cmocka_unit_test(no_checkpoint_that_reads_is_an_error),
         cmocka_unit_test(a_newer_format_is_refused_by_name),
         cmocka_unit_test(a_table_comes_back_with_its_rows_or_not_at_all),
