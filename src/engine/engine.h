@@ -102,6 +102,7 @@ int settings_find(const char *name); /* -1 = unknown */
 /* --- Relations at run time ------------------------------------------------------------------------------------------------ */
 struct file_sink;
 struct feed;
+struct compactor;
 /* Zeros: a new sink of a database in memory. */
 struct file_sink_start {
     bool is_stored, is_dry;
@@ -127,6 +128,9 @@ struct relation_runtime {
     /* rows of this step, where somebody needs them as a batch */
     struct batch_builder *builder;
     struct file_sink *file;
+    /* rows that come and equal ones that go may meet in a step's delta: they cancel for subscribers and sinks */
+    bool may_cancel;
+    struct compactor *compactor; /* NULL until they first may have */
     struct feed *feed;          /* SOURCE with a connector */
     uint64_t position;          /* of its connector: behind the rows that are in. Guarded by step */
     struct batch_builder *late; /* rows that were late in this step, for relation->late_to */
@@ -405,6 +409,14 @@ laminar_status runtime_contents(struct relation_runtime *runtime, struct batch *
 size_t runtime_n_rows(struct relation_runtime *runtime);
 /* A batch of new rows for the readers: subscribers. Step owner. */
 void runtime_deliver(struct relation_runtime *runtime, struct batch *batch);
+
+/* --- Compaction (compact.c) --------------------------------------------------------------------------------------------------------- */
+bool compact_may_help(const struct plan *plan);
+/* *batch without the rows that cancel; NULL when none are left. `builder`, of its schema, is empty before and after. *compactor is made when there is
+ * something to do. */
+laminar_status compact_batch(struct compactor **compactor, struct batch_builder *builder,
+                             struct batch **batch, struct laminar_error *err) must_check;
+void compactor_free(struct compactor *compactor);
 /* Pushes the contents of `relation` into a scan (backfill, one-shot). The caller holds step, or `relation` is a snapshot's. */
 laminar_status runtime_push_batch(struct relation_runtime *runtime, struct step *step,
                                   struct circuit *circuit, struct op *scan,

@@ -20,6 +20,7 @@ static bool wants_retractions(void *ctx)
 {
     const struct relation_runtime *runtime = ctx;
     if (runtime->store || runtime->file) return true;
+    if (runtime->may_cancel && runtime->subs.n > 0) return true; /* to see what cancels */
     for (size_t i = 0; i < runtime->subs.n; i++)
         if (subscription_wants_changes(runtime->subs.items[i])) return true;
     return false;
@@ -56,6 +57,9 @@ static laminar_status on_finish(void *ctx, struct step *step, int64_t watermark_
     TRY(batch_builder_finish(runtime->builder, &batch, step->err));
     batch->step = step->number;
     batch->time_us = step->time_us;
+    if (runtime->may_cancel)
+        TRY(compact_batch(&runtime->compactor, runtime->builder, &batch, step->err));
+    if (!batch) return LAMINAR_OK;
     if (runtime->store && runtime->store_kind == STORE_LOG)
         TRY(store_append(runtime->store, batch, step->err));
     if (runtime->file) TRY(file_sink_write(runtime->file, batch, step->err));
@@ -217,6 +221,7 @@ static laminar_status create_runtime(struct database *db, struct relation *relat
     runtime->db = db;
     runtime->plan = plan;
     runtime->is_target = plan == NULL;
+    runtime->may_cancel = plan && compact_may_help(plan);
     runtime->watermark_us = WATERMARK_NONE;
     runtime->store_kind = choose_store(relation, plan);
     const uint32_t *keys = relation->key_cols;
@@ -253,6 +258,7 @@ void runtime_free(struct relation_runtime *runtime)
     batch_builder_free(runtime->late);
     store_free(runtime->store);
     batch_builder_free(runtime->builder);
+    compactor_free(runtime->compactor);
     mem_free(runtime->slice);
     mem_free(runtime->weights);
     ARRAY_DEINIT(&runtime->consumers);

@@ -145,7 +145,8 @@ static laminar_status apply_keyed(struct relation_runtime *runtime, struct step 
         TRY(batch_builder_finish(runtime->builder, &delta, step->err));
         delta->step = step->number;
         delta->time_us = step->time_us;
-        runtime_deliver(runtime, delta);
+        status = compact_batch(&runtime->compactor, runtime->builder, &delta, step->err);
+        if (status == LAMINAR_OK && delta) runtime_deliver(runtime, delta);
         batch_unref(delta);
     }
 done:
