@@ -78,6 +78,8 @@ struct relation {
     bool is_fleeting;                  /* its rows leave as time passes, see plan.h */
     bool is_timely; /* retractions too are never behind the watermark, see plan.h */
     int64_t watermark_delay_us;
+    /* a source that gives nothing for so long holds no other's watermark back; 0 = it always does */
+    int64_t idle_timeout_us;
     struct retention retention;
     enum emit_mode emit;
     int64_t emit_every_us;

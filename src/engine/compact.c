@@ -103,8 +103,8 @@ static bool gather_equal(struct compactor *c, const struct batch *batch)
     for (size_t i = 0; i < batch->n_rows; i++) {
         size_t at = c->hashes[i] >> 7 & mask;
         uint32_t row;
-        while ((row = c->table[at]) != 0 && (c->hashes[row - 1] != c->hashes[i] ||
-                                             !are_equal(batch, row - 1, i)))
+        while ((row = c->table[at]) != 0 &&
+               (c->hashes[row - 1] != c->hashes[i] || !are_equal(batch, row - 1, i)))
             at = (at + 1) & mask;
         if (row == 0) {
             row = c->table[at] = (uint32_t)i + 1;

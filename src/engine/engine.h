@@ -131,7 +131,7 @@ struct relation_runtime {
     /* rows that come and equal ones that go may meet in a step's delta: they cancel for subscribers and sinks */
     bool may_cancel;
     struct compactor *compactor; /* NULL until they first may have */
-    struct feed *feed;          /* SOURCE with a connector */
+    struct feed *feed;           /* SOURCE with a connector */
     uint64_t position;          /* of its connector: behind the rows that are in. Guarded by step */
     struct batch_builder *late; /* rows that were late in this step, for relation->late_to */
     struct vector *slice;       /* scratch: one vector a column */

@@ -289,6 +289,7 @@ static laminar_status backfill(struct database *db, struct relation_runtime *run
         } else if (input->store) {
             TRY(push_store(input->store, &step, db->circuit, runtime->part.scans[i]));
         }
+        op_mark(runtime->part.scans[i]); /* the time of idle sources begins */
         int64_t watermark = atomic_load_explicit(&input->watermark_us, memory_order_relaxed);
         if (watermark != WATERMARK_NONE)
             circuit_set_watermark(db->circuit, runtime->part.scans[i], watermark);

@@ -5,7 +5,7 @@
  * operators it touches plus one word for each 64 operators between the first and the last of them.
  *
  * Watermarks: an operator's watermark_in is the least watermark_out of those inputs that carry one; when watermark_out changes, the consumers are marked.
- * They never go back.
+ * They never go back. Inputs of which nothing has come for a while (idle_timeout of their sources) are left out, unless all are idle.
  *
  * Invariants: ops.items[i]->index == i; every edge goes to a higher index; edge and inputs[port] agree; bits are clear between steps but for
  * operators that have something to do in the next one (new VALUES, op_mark outside a step, circuit_set_watermark).
@@ -234,24 +234,55 @@ void circuit_set_watermark(struct circuit *circuit, struct op *scan, int64_t wat
     circuit_mark(circuit, scan->index);
 }
 
-static int64_t input_watermark(const struct op *op, const struct step *step)
+/* Over the inputs that carry one (and are not idle); WATERMARK_NONE: there is none. */
+static int64_t least_watermark(const struct op *op, bool skips_idle)
 {
-    if (step->is_last) return WATERMARK_END;
     int64_t least = WATERMARK_END;
     bool has_any = false;
     for (uint32_t i = 0; i < op->n_ports; i++) {
         const struct op *input = op->inputs[i];
-        if (!input || !input->has_time) continue;
+        if (!input || !input->has_time || (skips_idle && input->is_idle)) continue;
         has_any = true;
         if (input->watermark_out < least) least = input->watermark_out;
     }
-    return has_any && least > op->watermark_in ? least : op->watermark_in;
+    return has_any ? least : WATERMARK_NONE;
+}
+
+static int64_t input_watermark(const struct op *op, const struct step *step)
+{
+    if (step->is_last) return WATERMARK_END;
+    int64_t least = least_watermark(op, true);
+    if (least == WATERMARK_NONE && op->is_idle) least = least_watermark(op, false);
+    return least > op->watermark_in ? least : op->watermark_in;
+}
+
+int64_t op_port_watermark(const struct op *op, uint32_t port)
+{
+    const struct op *input = op->inputs[port];
+    if (!input || !input->has_time) return WATERMARK_NONE;
+    int64_t awake = input->is_idle ? least_watermark(op, true) : WATERMARK_NONE;
+    return awake > input->watermark_out ? awake : input->watermark_out;
+}
+
+/* An operator is idle when all of its inputs are. Entries say it themselves. */
+static void note_idle(struct op *op)
+{
+    bool has_timed = false, all = true;
+    for (uint32_t i = 0; i < op->n_ports; i++) {
+        const struct op *input = op->inputs[i];
+        if (!input || !input->has_time) continue;
+        has_timed = true;
+        all &= input->is_idle;
+    }
+    if (has_timed) op->is_idle = all;
 }
 
 static void finish_op(struct circuit *circuit, struct step *step, struct op *op)
 {
     if (op->has_failed) return;
     int64_t before = op->watermark_out;
+    bool was_idle = op->is_idle;
+    note_idle(op);
     op->watermark_in = input_watermark(op, step);
     laminar_status status = LAMINAR_OK;
     struct op *timed_before = step_time_of(step, op);
@@ -269,7 +300,7 @@ static void finish_op(struct circuit *circuit, struct step *step, struct op *op)
         if (!op->is_waker) circuit_fail(circuit, op, step, error_oom(step->err));
     }
     if (op->watermark_out < before) op->watermark_out = before;
-    if (op->watermark_out == before) return;
+    if (op->watermark_out == before && op->is_idle == was_idle) return;
     for (size_t i = 0; i < op->outputs.n; i++)
         circuit_mark(circuit, op->outputs.items[i].to->index);
 }

@@ -98,11 +98,8 @@ laminar_status join_interval_finish(struct op_join *join, struct step *step)
     struct join_side *left = &join->sides[0], *right = &join->sides[1];
     laminar_status status;
     for (uint32_t port = 0; port < 2; port++) {
-        const struct op *input = join->base.inputs[port];
-        if (step->is_last)
-            join->sides[port].watermark_us = WATERMARK_END;
-        else if (input && input->has_time)
-            join->sides[port].watermark_us = input->watermark_out;
+        int64_t watermark = step->is_last ? WATERMARK_END : op_port_watermark(&join->base, port);
+        if (watermark > join->sides[port].watermark_us) join->sides[port].watermark_us = watermark;
     }
     TRY(let_go(join, step, 0, right->watermark_us));
     TRY(let_go(join, step, 1, left->watermark_us));

@@ -112,6 +112,8 @@ struct op {
     uint64_t bad_rows;
     /* wall-clock time when finish_step wants to run without input; 0 = never. Set in finish_step */
     uint64_t wake_us;
+    /* nothing has come for its source's idle_timeout: what reads other inputs too doesn't wait for its watermark */
+    bool is_idle;
     /* the output carries a watermark (props.time_col); inputs without one don't hold watermark_in back */
     bool has_time;
     /* its output is a function of its input's rows, each by itself: contents pass through it */
@@ -140,6 +142,8 @@ struct eval_env step_eval_env(const struct step *step);
 struct mem_account *circuit_account(const struct circuit *circuit);
 /* Hands a delta to all consumers. Empty chunks are dropped here. */
 laminar_status op_emit(struct op *op, struct step *step, const struct chunk *chunk) must_check;
+/* How far the input behind a port is. One that is idle is as far as those that are not. WATERMARK_NONE: it has no watermark. */
+int64_t op_port_watermark(const struct op *op, uint32_t port);
 /* finish_step of this step must run although no chunk came (state changed by a watermark or timer). */
 void op_mark(struct op *op);
 

@@ -554,11 +554,14 @@ static laminar_status asof_finish(struct op *op, struct step *step)
     laminar_status status = LAMINAR_OK;
     if (asof->is_deferred) TRY(run_deferred(asof, step));
     for (uint32_t port = 0; port < 2 && !asof->is_one_shot; port++) {
+        int64_t watermark = WATERMARK_NONE;
         if (step->is_last)
-            asof->watermark_us[port] = WATERMARK_END;
-        else if (op->inputs[port] && op->inputs[port]->has_time && asof->evicts[1 - port])
-            asof->watermark_us[port] = join_watermark_add(op->inputs[port]->watermark_out,
-                                                          port == LEFT ? asof->shift_min_us : 0);
+            watermark = WATERMARK_END;
+        else if (asof->evicts[1 - port])
+            watermark = join_watermark_add(op_port_watermark(op, port),
+                                           port == LEFT ? asof->shift_min_us : 0);
+        /* one that was idle goes on from where the other is */
+        if (watermark > asof->watermark_us[port]) asof->watermark_us[port] = watermark;
     }
     set_watermark(asof, step);
     if (!asof->is_one_shot) TRY(asof_evict(asof, step->err));

@@ -338,6 +338,11 @@ static laminar_status create_relation(struct ddl *d, const struct ast_statement 
         return LAMINAR_INVALID_SCHEMA;
     }
     CHECK(bind_watermark(d, ast, cols, n_cols));
+    if (d->relation->idle_timeout_us && d->relation->time_col < 0) {
+        invalid(d, d->offset, "idle_timeout of \"%s\": it has no watermark", d->relation->name);
+        error_hint(d->ctx->err, "WATERMARK FOR column; or leave idle_timeout out");
+        return LAMINAR_INVALID_SCHEMA;
+    }
     CHECK(bind_defaults(d, ast, cols, n_cols));
     ALLOC_OR_FAIL(d->ctx, d->relation->schema, schema_create(cols, n_cols));
     d->relation->is_append_only = is_source && d->relation->n_key_cols == 0;

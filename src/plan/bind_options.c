@@ -14,9 +14,8 @@ struct known_option {
 /* Of the relation itself; a connector's own options are declared by it, and checked when it is
  * opened. */
 static const struct known_option known_options[] = {
-    {"retention", FOR_SOURCE | FOR_STREAM},
-    {"retain_history", FOR_SOURCE | FOR_STREAM},
-    {"connector", FOR_SOURCE | FOR_SINK},
+    {"retention", FOR_SOURCE | FOR_STREAM}, {"retain_history", FOR_SOURCE | FOR_STREAM},
+    {"idle_timeout", FOR_SOURCE},           {"connector", FOR_SOURCE | FOR_SINK},
     {"format", FOR_SOURCE | FOR_SINK},
 };
 
@@ -215,6 +214,19 @@ static laminar_status set_format(struct ddl *d, const struct ast_connector *form
 
 /* --- Retention -------------------------------------------------------------------------------- */
 
+/* More than nothing, and no months. */
+static bool parse_duration(const char *text, int64_t *out_us)
+{
+    struct laminar_interval interval;
+    int64_t days_us;
+    if (text_parse_interval(text, strlen(text), NULL, &interval) != PARSE_OK || interval.months)
+        return false;
+    if (__builtin_mul_overflow((int64_t)interval.days, INT64_C(86400000000), &days_us) ||
+        __builtin_add_overflow(days_us, interval.nanos / 1000, out_us))
+        return false;
+    return *out_us > 0;
+}
+
 static bool parse_retention(const char *text, struct retention *out)
 {
     static const struct {
@@ -244,15 +256,10 @@ static bool parse_retention(const char *text, struct retention *out)
             return number > 0 && !__builtin_mul_overflow(number, units[i].factor, &out->amount);
         }
     }
-    struct laminar_interval interval;
-    int64_t days_us, us;
-    if (text_parse_interval(text, strlen(text), NULL, &interval) != PARSE_OK || interval.months)
-        return false;
-    if (__builtin_mul_overflow((int64_t)interval.days, INT64_C(86400000000), &days_us) ||
-        __builtin_add_overflow(days_us, interval.nanos / 1000, &us))
-        return false;
+    int64_t us;
+    if (!parse_duration(text, &us)) return false;
     *out = (struct retention){.kind = RETAIN_TIME, .amount = (uint64_t)us};
-    return us > 0;
+    return true;
 }
 
 static laminar_status set_retention(struct ddl *d, const struct ast_option_list *options)
@@ -269,6 +276,17 @@ static laminar_status set_retention(struct ddl *d, const struct ast_option_list 
         return LAMINAR_INVALID_SCHEMA;
     }
     return LAMINAR_OK;
+}
+
+static laminar_status set_idle_timeout(struct ddl *d, const struct ast_option_list *options)
+{
+    const char *text = relation_option(d->relation, "idle_timeout");
+    if (!text || parse_duration(text, &d->relation->idle_timeout_us)) return LAMINAR_OK;
+    plan_error(d->ctx, LAMINAR_INVALID_SCHEMA, option_position(options, "idle_timeout", d->offset),
+               "'%s' is not a valid idle_timeout", text);
+    error_object(d->ctx->err, d->relation->name);
+    error_hint(d->ctx->err, "for example '30 seconds'");
+    return LAMINAR_INVALID_SCHEMA;
 }
 
 laminar_status ddl_set_options(struct ddl *d, const struct ast_connector *connector,
@@ -289,5 +307,6 @@ laminar_status ddl_set_options(struct ddl *d, const struct ast_connector *connec
         if (!is_known_option(d->relation->kind, key))
             return unknown_option(d, &options->items[i], key);
     }
+    CHECK(set_idle_timeout(d, options));
     return set_retention(d, options);
 }

@@ -1,4 +1,4 @@
-"""Cases of the law: conditions on what time it is. The clock is set, so rows come and go without input, and the one-shot query has the same time."""
+"""Cases of the law: conditions on what time it is, and EMIT without windows. The clock is set, so rows come and go without input, and the one-shot query has the same time."""
 
 from __future__ import annotations
 
@@ -60,4 +60,41 @@ def cases() -> list[Case]:
     return found
 
 
-CASES = cases()
+# Every EMIT that says something of a query without windows, on each kind of query; those over windows are in cases_windows.py.
+QUERIES = {
+    "projection": "SELECT k, v * 2 AS v2 FROM {s} WHERE v > -4",
+    "groups": "SELECT k, count(*) AS n, sum(v) AS t, max(w) AS hi FROM {s} GROUP BY k",
+    "total": "SELECT count(*) AS n, sum(v) AS t FROM {s}",
+    "joined_groups": "SELECT a.k, a.n, r.name FROM (SELECT k, count(*) AS n FROM {s} GROUP BY k) a LEFT JOIN r ON a.k = r.k",
+    "join": "SELECT s.v, r.name FROM s JOIN r ON s.k = r.k",
+    "distinct": "SELECT DISTINCT k, w FROM {s}",
+    "union": "SELECT k FROM {s} WHERE v > 0 UNION ALL SELECT k FROM r",
+    "top": "SELECT k, v FROM {s} ORDER BY v DESC NULLS LAST, k LIMIT 4",
+}
+
+
+def emits() -> list[Case]:
+    found = []
+    for name, sql in QUERIES.items():
+        for source in (ROWS, KEYED):
+            which = "keyed" if source.key else "rows"
+            relations = [source, TABLE] if " r " in sql + " " else [source]
+            text = sql.format(s="s")
+            for emit in ("EMIT ON UPDATE", "EMIT CHANGES"):
+                found.append(Case(f"emit_{emit.split()[-1].lower()}_{name}_{which}", relations, text, emit=emit))
+            found.append(case(f"emit_every_{name}_{which}", relations, text, emit="EMIT EVERY INTERVAL '7' SECOND", at_end_only=True))
+    marked = Relation("s", ROWS.columns, skew_s=25, watermark="ts AS ts - INTERVAL '30' SECOND")
+    for window in ("TUMBLE(ts, INTERVAL '10' SECOND)", "HOP(ts, INTERVAL '5' SECOND, INTERVAL '10' SECOND)"):
+        name = window.split("(")[0].lower()
+        found.append(Case(f"emit_every_{name}", [marked], f"SELECT {window} AS w, count(*) AS n FROM s GROUP BY {window}", has_clock=True,
+                          duck=DUCK_WINDOWS[name], emit="EMIT EVERY INTERVAL '7' SECOND", at_end_only=True))
+    return found
+
+
+DUCK_WINDOWS = {
+    "tumble": "SELECT time_bucket(INTERVAL '10' SECOND, ts, TIMESTAMP '1970-01-01') AS b, count(*) FROM s GROUP BY b",
+    "hop": "SELECT b, count(*) FROM (SELECT time_bucket(INTERVAL '5' SECOND, ts, TIMESTAMP '1970-01-01') AS b FROM s UNION ALL "
+           "SELECT time_bucket(INTERVAL '5' SECOND, ts, TIMESTAMP '1970-01-01') - INTERVAL '5' SECOND FROM s) q GROUP BY b",
+}
+
+CASES = cases() + emits()

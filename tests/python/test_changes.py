@@ -48,7 +48,7 @@ def test_what_is_not_read_does_not_show(db, name):
         assert deltas(rows) == []
         db.insert("s", [{"id": 0, "k": 2, "v": 5}, {"id": 1, "k": 2, "v": 6}])
         found = deltas(changes)
-        if name != "filter":
+        if name not in ("filter", "of_groups"):  # these say only that there is a row
             assert len(found) == 1 and found[0]
             assert not {row[:-1] for row in found[0] if row[-1] > 0} & {row[:-1] for row in found[0] if row[-1] < 0}
 

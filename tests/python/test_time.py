@@ -150,3 +150,107 @@ def test_texts_of_times_that_follow_each_other(db):
                 ).fetchall()
                 assert len(rows) == len(times)
                 assert all(a == b for a, b in rows), (kind, name, pattern, rows)
+
+
+def two_sources(db, option="WITH ('idle_timeout' = '30 seconds')"):
+    at(db, 0)
+    db.execute(f"CREATE SOURCE quick (id BIGINT, ts TIMESTAMP, WATERMARK FOR ts) {option}")
+    db.execute(f"CREATE SOURCE slow (id BIGINT, ts TIMESTAMP, WATERMARK FOR ts) {option}")
+
+
+def second(s: int) -> str:
+    return f"2026-01-01 00:{s // 60:02}:{s % 60:02}"
+
+
+WINDOWS = """SELECT TUMBLE_START(ts, INTERVAL '10' SECOND) AS w, count(*) AS n FROM (SELECT ts FROM quick UNION ALL SELECT ts FROM slow) u
+             GROUP BY TUMBLE(ts, INTERVAL '10' SECOND) EMIT ON WINDOW CLOSE"""
+
+
+@pytest.mark.parametrize("has_restart", [False, True])
+def test_an_idle_source_holds_nothing_back(tmp_path, has_restart):
+    path = str(tmp_path / "db") if has_restart else ":memory:"
+    db = laminardb.open(path)
+
+    def again():
+        nonlocal db
+        if has_restart:
+            db.checkpoint()
+            db.close()
+            db = laminardb.open(path)
+
+    def counts():
+        return [row[1] for row in sorted(db.query("SELECT * FROM windows").fetchall())]
+
+    two_sources(db)
+    db.execute(f"CREATE STREAM windows AS {WINDOWS}")
+    db.insert("slow", [{"id": 1, "ts": second(1)}])
+    for s in (2, 12, 25):
+        db.insert("quick", [{"id": s, "ts": second(s)}])
+    again()
+    at(db, 20)
+    db.insert("quick", [{"id": 26, "ts": second(26)}])
+    assert counts() == []  # slow may still come with something
+    at(db, 29.9)
+    assert counts() == []
+    at(db, 31)
+    assert counts() == [2, 1]
+    again()
+    db.insert("quick", [{"id": 31, "ts": second(31)}])
+    assert counts() == [2, 1, 2]
+    # slow comes again: it counts from here on, what is too old is late
+    db.insert("slow", [{"id": 9, "ts": second(9)}, {"id": 33, "ts": second(33)}])
+    assert db.query("SELECT late_rows FROM system.streams WHERE name = 'windows'").fetchall() == [(1,)]
+    again()
+    db.insert("quick", [{"id": 45, "ts": second(45)}])
+    assert counts() == [2, 1, 2]
+    db.insert("slow", [{"id": 41, "ts": second(41)}])
+    assert counts() == [2, 1, 2, 2]
+    db.close()
+
+
+def test_all_are_idle():
+    """Then nobody knows what time it is: nothing moves."""
+    with laminardb.open(":memory:") as db:
+        two_sources(db)
+        db.execute(f"CREATE STREAM windows AS {WINDOWS}")
+        db.insert("slow", [{"id": 1, "ts": second(1)}])
+        db.insert("quick", [{"id": 12, "ts": second(12)}])
+        at(db, 300)
+        assert rows(db, "SELECT n FROM windows") == []
+        db.insert("slow", [{"id": 15, "ts": second(15)}])
+        assert rows(db, "SELECT n FROM windows") == [(1,)]
+
+
+def test_without_the_option_a_source_is_waited_for():
+    with laminardb.open(":memory:") as db:
+        two_sources(db, "")
+        db.execute(f"CREATE STREAM windows AS {WINDOWS}")
+        db.insert("quick", [{"id": 12, "ts": second(12)}, {"id": 45, "ts": second(45)}])
+        at(db, 3000)
+        assert rows(db, "SELECT n FROM windows") == []
+
+
+def test_joins_with_an_idle_source():
+    """A row without a partner comes out, and the state is let go, though the other side says nothing."""
+    with laminardb.open(":memory:") as db:
+        two_sources(db)
+        db.execute("CREATE STREAM pairs AS SELECT q.id, s.id AS other FROM quick q LEFT JOIN slow s ON q.id = s.id "
+                   "AND s.ts BETWEEN q.ts - INTERVAL '5' SECOND AND q.ts + INTERVAL '5' SECOND")
+        db.execute("CREATE STREAM latest AS SELECT q.id, s.id AS other FROM quick q ASOF LEFT JOIN slow s ON q.id = s.id AND q.ts >= s.ts")
+        db.insert("slow", [{"id": 1, "ts": second(1)}])
+        for s in range(1, 60):
+            at(db, s)
+            db.insert("quick", [{"id": s, "ts": second(s)}])
+        found = rows(db, "SELECT * FROM pairs")
+        assert (1, 1) in found and (50, None) in found and len(found) > 50
+        kept = db.query("SELECT state_rows FROM system.operators WHERE relation = 'pairs' AND operator LIKE '%join%'").fetchall()[0][0]
+        assert kept < 20
+        assert len(rows(db, "SELECT * FROM latest")) == 59
+
+
+@pytest.mark.parametrize("option, columns", [("'soon'", "ts TIMESTAMP, WATERMARK FOR ts"), ("'1 month'", "ts TIMESTAMP, WATERMARK FOR ts"),
+                                             ("'0 seconds'", "ts TIMESTAMP, WATERMARK FOR ts"), ("'5 seconds'", "ts TIMESTAMP")])
+def test_idle_timeouts_that_make_no_sense(option, columns):
+    with laminardb.open(":memory:") as db:
+        with pytest.raises(laminardb.LaminarError, match="idle_timeout"):
+            db.execute(f"CREATE SOURCE s ({columns}) WITH ('idle_timeout' = {option})")
