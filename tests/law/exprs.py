@@ -250,7 +250,8 @@ class Exprs:
         if a.bound >= INT64 or b.bound >= INT64:
             return a
         if op == "neg":
-            return make(a, "(- {0})", self.widened(a, a.bound + 1), bits=64)
+            a = self.widened(a, a.bound + 1)
+            return make(a, "(- {0})", a)
         bound = {"+": a.bound + b.bound, "-": a.bound + b.bound, "*": a.bound * b.bound, "/": a.bound, "%": min(a.bound, b.bound)}[op]
         if bound >= INT64:
             return a

@@ -435,6 +435,8 @@ class Generator:
     def lateral_join(self, kind: str, left: Source) -> Source:
         """Each row of left with a query over a relation that reads the row's columns."""
         inner = self.relation()
+        if any(c.ref().text.startswith(f"{inner.node.alias}.") for c in left.cols):
+            return left  # its name would hide the outer one
         names = {c.name for c in inner.cols}
         outer = replace(left, cols=[c for c in left.cols if "." in c.ref().text or c.name not in names])
         pair = self.equal_pair(inner, outer)
@@ -553,6 +555,8 @@ class Generator:
         if not kind:
             return None
         inner = self.relation()
+        if any(c.ref().text.startswith(f"{inner.node.alias}.") for c in source.cols):
+            return None  # its name would hide the outer one
         source.is_closing |= inner.is_closing
         source.is_append_only = False
         names = {c.name for c in inner.cols}
