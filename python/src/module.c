@@ -55,6 +55,8 @@ PyObject *adapt_call(const char *name, PyObject *arg1, PyObject *arg2)
 
 struct module_state *state_of(PyObject *object)
 {
+    /* the interpreter ends, and took the subclass apart before its last object */
+    if (!Py_TYPE(object)->tp_mro) return NULL;
     PyObject *module = PyType_GetModuleByDef(Py_TYPE(object), &laminardb_module);
     return module ? PyModule_GetState(module) : NULL;
 }
