@@ -16,7 +16,13 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { RETRY_US = 1000, RETRY_SLOW_US = 100000, WAIT_US = 10000 };
+enum {
+    RETRY_US = 1000,
+    RETRY_SLOW_US = 100000,
+    WAIT_US = 10000,
+    STATEMENT_TRIES = 40,
+    STATEMENT_PAUSE_US = 50
+};
 
 enum feed_phase { FEED_WAITING, FEED_RUNNING, FEED_ENDED, FEED_FAILED };
 
@@ -84,6 +90,15 @@ static struct feed *pick(struct feeder *feeder, int64_t now_us, int64_t *next_us
     return best;
 }
 
+/* A statement that waits for the step goes first: who locks again at once is quicker than who has to wake up. */
+static void let_statements_in(struct database *db)
+{
+    for (int i = 0;
+         i < STATEMENT_TRIES && atomic_load_explicit(&db->n_step_waiters, memory_order_relaxed) > 0;
+         i++)
+        clock_sleep_us(STATEMENT_PAUSE_US);
+}
+
 /* Where the database is; false: the relation was dropped. */
 static bool find_position(struct database *db, const struct feed *feed, uint64_t *out)
 {
@@ -109,6 +124,7 @@ static laminar_status pull(struct database *db, struct feed *feed, struct lamina
         TRY(cls->poll(feed->connector, &feed->polled, err));
     }
     if (feed->polled.batch) {
+        let_statements_in(db);
         TRY(engine_insert_from(db, feed->relation, batch_ref(feed->polled.batch),
                                feed->polled.next_position, err));
         batch_unref(feed->polled.batch);
