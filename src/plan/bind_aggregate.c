@@ -365,6 +365,17 @@ laminar_status block_finish_expr(struct select_block *q, struct expr **e)
         if (expr_equal(q->group.items[i], *e))
             return column_of(q, aggregate_group_at(q->aggregate) + i, (*e)->sql_offset, e);
     if ((*e)->kind == EXPR_COLUMN) return finish_column(q, e);
-    for (uint32_t i = 0; i < (*e)->n_args; i++) CHECK(block_finish_expr(q, &(*e)->args[i]));
+    /* a key of grouping sets may be null though its column never is */
+    bool has_null = false, has_value = false;
+    for (uint32_t i = 0; i < (*e)->n_args; i++) {
+        CHECK(block_finish_expr(q, &(*e)->args[i]));
+        if ((*e)->args[i]->is_nullable)
+            has_null = true;
+        else
+            has_value = true;
+    }
+    bool hides_null = ((*e)->kind == EXPR_COALESCE && has_value) ||
+                      ((*e)->kind == EXPR_CALL && !((*e)->fn->flags & FN_STRICT));
+    if (has_null && !hides_null) (*e)->is_nullable = true;
     return LAMINAR_OK;
 }

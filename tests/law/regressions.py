@@ -218,4 +218,16 @@ SCRIPTS: list[Script] = [
         ],
         "SELECT 1 AS c FROM r0 GROUP BY TUMBLE(ts, INTERVAL '5' SECOND) HAVING FALSE",
     ),
+    Script(
+        "coalesce_of_a_key_of_grouping_sets",  # a column that is never null was taken to be no null as a key either, where a cast stood between
+        [Table("r0", "CREATE TABLE r0 (k INT, PRIMARY KEY (k))", [("k", "INT")])],
+        [
+            Step("create", "CREATE STREAM q AS SELECT coalesce(k, 99) AS c, count(*) AS n FROM r0 GROUP BY ROLLUP (k)"),
+            Step("subscribe", ""),
+            Step("sql", "INSERT INTO r0 VALUES (1), (2)"),
+        ],
+        "SELECT coalesce(k, 99) AS c, count(*) AS n FROM r0 GROUP BY ROLLUP (k)",
+        duck="SELECT coalesce(k, 99) AS c, count(*) AS n FROM r0 GROUP BY ROLLUP (k)",
+        contents={"r0": ["(1)", "(2)"]},
+    ),
 ]
