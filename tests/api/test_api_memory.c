@@ -368,7 +368,11 @@ static laminar_db *open_stored(const char *folder)
 {
     laminar_error err = LAMINAR_ERROR_INIT;
     laminar_db *db = NULL;
-    if (laminar_open(folder, NULL, &db, &err)) fail_msg("%s", err.message);
+    laminar_config *config = NULL;
+    assert_int_equal(laminar_config_create(&config, NULL), LAMINAR_OK);
+    assert_int_equal(laminar_config_set(config, "durability", "off", NULL), LAMINAR_OK);
+    if (laminar_open(folder, config, &db, &err)) fail_msg("%s", err.message);
+    laminar_config_free(config);
     return db;
 }
 
@@ -379,7 +383,6 @@ static void test_spilled_rows_survive(void **state)
     char folder[] = "/tmp/laminar-XXXXXX", command[64];
     assert_non_null(mkdtemp(folder));
     laminar_db *db = open_stored(folder);
-    run(db, "SET durability = 'off'");
     run(db, "SET memory_limit = '8mb'");
     run(db, "CREATE SOURCE s (id BIGINT, k BIGINT, t VARCHAR) WITH ('retention' = 'all')");
     fill_spilled(db);
