@@ -78,6 +78,16 @@ void *mem_alloc_huge(size_t size)
     return counted(ptr);
 }
 
+void *mem_calloc_huge(size_t size)
+{
+    void *ptr = mem_calloc(1, size);
+    if (!ptr || size < 2 * HUGE_PAGE) return ptr;
+    uintptr_t from = ((uintptr_t)ptr + HUGE_PAGE - 1) & ~(uintptr_t)(HUGE_PAGE - 1),
+              to = ((uintptr_t)ptr + size) & ~(uintptr_t)(HUGE_PAGE - 1);
+    if (to > from) madvise((void *)from, to - from, MADV_HUGEPAGE);
+    return ptr;
+}
+
 char *mem_strndup(const char *text, size_t size)
 {
     char *copy = mem_alloc(size + 1);

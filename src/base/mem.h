@@ -18,6 +18,8 @@ void mem_free(void *ptr);
 void *mem_alloc_aligned(size_t size);
 /* For large blocks that live long and are read at random: from 2 MiB on aligned to that, and on huge pages where the system has them to give. */
 void *mem_alloc_huge(size_t size);
+/* zeroed, and fresh pages are not touched for it; not aligned */
+void *mem_calloc_huge(size_t size);
 char *mem_strdup(const char *text);
 char *mem_strndup(const char *text, size_t size);
 

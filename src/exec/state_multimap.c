@@ -6,7 +6,7 @@
 #include "exec/state_multimap.h"
 #include "base/error.h"
 
-enum { TABLE_MIN = 16 };
+enum { TABLE_MIN = 16, AHEAD = 24 };
 
 static struct state_multimap *map_of(struct state_rows *rows)
 {
@@ -36,8 +36,8 @@ static void table_free(struct state_multimap *map, struct multimap_table *table)
 static void table_put(struct multimap_table *table, uint32_t hash, uint32_t slot, size_t *at)
 {
     size_t mask = table->capacity - 1, i = hash >> table->shift;
-    while (table->entries[i].slot != ROW_NONE) i = (i + 1) & mask;
-    table->entries[i] = (struct multimap_entry){hash, slot};
+    while (table->entries[i].not_slot != 0) i = (i + 1) & mask;
+    table->entries[i] = (struct multimap_entry){hash, ~slot};
     table->n++;
     *at = i;
 }
@@ -53,18 +53,17 @@ static never_inline laminar_status table_grow(struct state_multimap *map,
         grown.shift--;
     }
     int64_t *grown_weights = NULL;
-    grown.entries = mem_alloc_huge(grown.capacity * sizeof *grown.entries);
+    grown.entries = mem_calloc_huge(grown.capacity * sizeof *grown.entries);
     if (weights && grown.entries)
         grown_weights = mem_alloc_aligned(grown.capacity * sizeof *grown_weights);
     if (!grown.entries || (weights && !grown_weights)) {
         mem_free(grown.entries);
         return error_oom(err);
     }
-    memset(grown.entries, 0xFF, grown.capacity * sizeof *grown.entries);
     for (size_t i = 0; i < table->capacity; i++) {
         size_t at;
-        if (table->entries[i].slot == ROW_NONE) continue;
-        table_put(&grown, table->entries[i].hash, table->entries[i].slot, &at);
+        if (table->entries[i].not_slot == 0) continue;
+        table_put(&grown, table->entries[i].hash, entry_slot(&table->entries[i]), &at);
         if (weights) grown_weights[at] = (*weights)[i];
     }
     table_free(map, table);
@@ -88,7 +87,7 @@ static inline laminar_status table_reserve(struct state_multimap *map, struct mu
 static void table_delete(struct multimap_table *table, size_t i, int64_t *weights)
 {
     size_t mask = table->capacity - 1;
-    for (size_t j = (i + 1) & mask; table->entries[j].slot != ROW_NONE; j = (j + 1) & mask) {
+    for (size_t j = (i + 1) & mask; table->entries[j].not_slot != 0; j = (j + 1) & mask) {
         size_t home = table->entries[j].hash >> table->shift;
         /* it would come to lie before its home */
         if (((j - home) & mask) < ((j - i) & mask)) continue;
@@ -96,15 +95,15 @@ static void table_delete(struct multimap_table *table, size_t i, int64_t *weight
         if (weights) weights[i] = weights[j];
         i = j;
     }
-    table->entries[i].slot = ROW_NONE;
+    table->entries[i].not_slot = 0;
     table->n--;
 }
 
 static size_t table_at(const struct multimap_table *table, uint32_t hash, uint32_t slot)
 {
     size_t mask = table->capacity - 1, i = hash >> table->shift;
-    while (table->entries[i].slot != slot) {
-        assert(table->entries[i].slot != ROW_NONE);
+    while (entry_slot(&table->entries[i]) != slot) {
+        assert(table->entries[i].not_slot != 0);
         i = (i + 1) & mask;
     }
     return i;
@@ -123,16 +122,40 @@ static size_t probe_round(struct state_multimap *map, const uint64_t *hashes, si
     for (size_t k = 0; k < n; k++) {
         uint32_t row = todo[k], hash = hash32(hashes[row]);
         size_t i = positions[row];
-        while (table->entries[i].slot != ROW_NONE && table->entries[i].hash != hash)
+        while (table->entries[i].not_slot != 0 && table->entries[i].hash != hash)
             i = (i + 1) & mask;
         positions[row] = i;
-        heads[row] = table->entries[i].slot;
+        heads[row] = entry_slot(&table->entries[i]);
         if (heads[row] == ROW_NONE) continue;
         todo[n_found++] = row;
         prefetch_read(state_rows_at(&map->rows, heads[row]));
         if (has_lists) prefetch_read(state_rows_link(&map->rows, heads[row]));
     }
     return n_found;
+}
+
+/* is_by_hash: one pass, entries prefetched ahead, rows for whoever walks the groups next. */
+static void find_by_hash(const struct state_multimap *map, const uint64_t *hashes,
+                         const uint32_t *sel, size_t n, uint32_t *heads)
+{
+    const struct multimap_table *table = &map->groups;
+    const struct multimap_entry *entries = table->entries;
+    size_t mask = table->capacity - 1;
+    bool has_lists = !multimap_is_unique(map);
+    for (size_t k = 0; k < n && k < AHEAD; k++)
+        prefetch_read(&entries[hash32(hashes[sel ? sel[k] : k]) >> table->shift]);
+    for (size_t k = 0; k < n; k++) {
+        size_t row = sel ? sel[k] : k, next = k + AHEAD;
+        if (next < n)
+            prefetch_read(&entries[hash32(hashes[sel ? sel[next] : next]) >> table->shift]);
+        uint32_t hash = hash32(hashes[row]);
+        size_t i = hash >> table->shift;
+        while (entry_slot(&entries[i]) != ROW_NONE && entries[i].hash != hash) i = (i + 1) & mask;
+        uint32_t head = heads[row] = entry_slot(&entries[i]);
+        if (head == ROW_NONE) continue;
+        prefetch_read(state_rows_at(&map->rows, head));
+        if (has_lists) prefetch_read(state_rows_link(&map->rows, head));
+    }
 }
 
 /* heads by row; positions[row]: of the group's entry, where there is one. */
@@ -154,7 +177,6 @@ static void find_positions(struct state_multimap *map, const struct vector *keys
     }
     while (n > 0) {
         n = probe_round(map, hashes, positions, todo, n, heads);
-        if (map->is_by_hash) return;
         for (size_t k = 0; k < n; k++)
             addresses[todo[k]] = state_rows_at(&map->rows, heads[todo[k]]);
         memcpy(match, todo, n * sizeof *todo);
@@ -195,6 +217,11 @@ void multimap_find(struct state_multimap *map, const struct vector *keys, const 
                    const uint32_t *sel, size_t n, uint32_t *heads, int64_t *weights)
 {
     size_t positions[CHUNK_ROWS];
+    if (map->is_by_hash && map->groups.n) {
+        assert(!weights && map->n_linked_slots == map->rows.n_slots);
+        find_by_hash(map, hashes, sel, n, heads);
+        return;
+    }
     find_positions(map, keys, hashes, sel, n, heads, positions);
     for (size_t k = 0; weights && k < n; k++) {
         uint32_t row = sel ? sel[k] : (uint32_t)k;
@@ -209,11 +236,12 @@ static size_t group_at(const struct state_multimap *map, uint32_t hash, uint32_t
     size_t mask = table->capacity - 1, i = hash >> table->shift;
     const uint8_t *row = state_rows_at(&map->rows, slot);
     for (;; i = (i + 1) & mask) {
-        if (table->entries[i].slot == ROW_NONE) return i;
+        if (table->entries[i].not_slot == 0) return i;
         if (table->entries[i].hash != hash) continue;
         if (map->is_by_hash) return i;
-        if (row_equal(&map->rows.layout, row, state_rows_at(&map->rows, table->entries[i].slot),
-                      map->key_cols, map->n_keys))
+        if (row_equal(&map->rows.layout, row,
+                      state_rows_at(&map->rows, entry_slot(&table->entries[i])), map->key_cols,
+                      map->n_keys))
             return i;
     }
 }
@@ -270,10 +298,10 @@ static uint32_t find_signed(struct state_multimap *map, const struct vector *col
     if (table->n == 0) return ROW_NONE;
     size_t mask = table->capacity - 1;
     if (is_indexed) hash = whole_hash;
-    for (size_t i = hash >> table->shift; table->entries[i].slot != ROW_NONE; i = (i + 1) & mask) {
+    for (size_t i = hash >> table->shift; table->entries[i].not_slot != 0; i = (i + 1) & mask) {
         if (table->entries[i].hash != hash) continue;
         /* Walking the group also finds it when the entry is of another key with this hash: equality of the whole row decides. */
-        for (uint32_t slot = table->entries[i].slot; slot != ROW_NONE;
+        for (uint32_t slot = entry_slot(&table->entries[i]); slot != ROW_NONE;
              slot = is_indexed ? ROW_NONE : multimap_next(map, slot)) {
             const uint8_t *address = state_rows_at(&map->rows, slot);
             if (sign && (row_weight(address) < 0) != (sign < 0)) continue;
@@ -298,15 +326,19 @@ static void link_by_hash(struct state_multimap *map, const uint64_t *hashes, con
 {
     struct multimap_table *table = &map->groups;
     size_t mask = table->capacity - 1;
+    for (size_t k = 0; k < n && k < AHEAD; k++)
+        prefetch_write(&table->entries[hash32(hashes[sel ? sel[k] : k]) >> table->shift]);
     for (size_t k = 0; k < n; k++) {
         uint32_t hash = hash32(hashes[sel ? sel[k] : k]);
-        size_t i = hash >> table->shift;
-        while (table->entries[i].slot != ROW_NONE && table->entries[i].hash != hash)
+        size_t i = hash >> table->shift, next = k + AHEAD;
+        if (next < n)
+            prefetch_write(&table->entries[hash32(hashes[sel ? sel[next] : next]) >> table->shift]);
+        while (table->entries[i].not_slot != 0 && table->entries[i].hash != hash)
             i = (i + 1) & mask;
-        *state_rows_link(&map->rows, slots[k]) = (struct row_link){.next = table->entries[i].slot,
-                                                                   .prev = ROW_NONE};
-        table->n += table->entries[i].slot == ROW_NONE;
-        table->entries[i] = (struct multimap_entry){hash, slots[k]};
+        *state_rows_link(&map->rows, slots[k]) = (struct row_link){
+            .next = entry_slot(&table->entries[i]), .prev = ROW_NONE};
+        table->n += table->entries[i].not_slot == 0;
+        table->entries[i] = (struct multimap_entry){hash, ~slots[k]};
     }
 }
 
@@ -314,12 +346,12 @@ static void unlink_by_hash(struct state_multimap *map, uint32_t slot, uint32_t h
 {
     uint32_t next = state_rows_link(&map->rows, slot)->next;
     size_t i = group_at(map, hash, slot);
-    uint32_t before = map->groups.entries[i].slot;
+    uint32_t before = entry_slot(&map->groups.entries[i]);
     if (before == slot) {
         if (next == ROW_NONE)
             table_delete(&map->groups, i, NULL);
         else
-            map->groups.entries[i].slot = next;
+            map->groups.entries[i].not_slot = ~next;
         return;
     }
     while (multimap_next(map, before) != slot) before = multimap_next(map, before);
@@ -333,18 +365,19 @@ static uint32_t find_equal(const struct state_multimap *map, size_t i, uint32_t 
     const struct row_layout *layout = &map->rows.layout;
     const uint8_t *row = state_rows_at(&map->rows, slot);
     if (map->mode == MULTIMAP_CHAIN) {
-        for (uint32_t other = map->groups.entries[i].slot; other != ROW_NONE;
+        for (uint32_t other = entry_slot(&map->groups.entries[i]); other != ROW_NONE;
              other = multimap_next(map, other))
             if (row_equal(layout, row, state_rows_at(&map->rows, other), NULL, layout->n_cols))
                 return other;
     } else if (map->mode == MULTIMAP_INDEXED) {
         size_t mask = map->whole.capacity - 1;
-        for (size_t k = whole_hash >> map->whole.shift; map->whole.entries[k].slot != ROW_NONE;
+        for (size_t k = whole_hash >> map->whole.shift; map->whole.entries[k].not_slot != 0;
              k = (k + 1) & mask)
             if (map->whole.entries[k].hash == whole_hash &&
-                row_equal(layout, row, state_rows_at(&map->rows, map->whole.entries[k].slot), NULL,
+                row_equal(layout, row,
+                          state_rows_at(&map->rows, entry_slot(&map->whole.entries[k])), NULL,
                           layout->n_cols))
-                return map->whole.entries[k].slot;
+                return entry_slot(&map->whole.entries[k]);
     }
     return ROW_NONE;
 }
@@ -383,8 +416,8 @@ static laminar_status link_row(struct state_multimap *map, uint32_t *to, size_t 
     size_t at;
     struct row_link *link = state_rows_link(&map->rows, slot);
     *link = (struct row_link){ROW_NONE, ROW_NONE};
-    if (entries[i].slot == ROW_NONE) {
-        entries[i] = (struct multimap_entry){hash, slot};
+    if (entry_slot(&entries[i]) == ROW_NONE) {
+        entries[i] = (struct multimap_entry){hash, ~slot};
         map->groups.n++;
         if (map->group_weights) map->group_weights[i] = weight;
     } else {
@@ -395,7 +428,8 @@ static laminar_status link_row(struct state_multimap *map, uint32_t *to, size_t 
             *to = equal;
             return merge_weight(map, to, hash, whole_hash, weight, err);
         }
-        uint32_t head = entries[i].slot; /* behind the head, so that the entry stays as it is */
+        /* behind the head, so that the entry stays as it is */
+        uint32_t head = entry_slot(&entries[i]);
         struct row_link *head_link = state_rows_link(&map->rows, head);
         *link = (struct row_link){.next = head_link->next, .prev = head};
         if (link->next != ROW_NONE) state_rows_link(&map->rows, link->next)->prev = slot;
@@ -420,7 +454,7 @@ static void unlink_row(struct state_multimap *map, uint32_t slot, uint32_t hash)
     } else {
         size_t i = table_at(&map->groups, hash, slot);
         if (link->next != ROW_NONE)
-            map->groups.entries[i].slot = link->next;
+            map->groups.entries[i].not_slot = ~link->next;
         else
             table_delete(&map->groups, i, map->group_weights);
     }
@@ -489,9 +523,6 @@ static laminar_status link_rows(struct state_multimap *map, const struct vector 
     size_t positions[CHUNK_ROWS];
     laminar_status status = LAMINAR_OK;
     if (map->is_by_hash) {
-        for (size_t k = 0; k < n; k++)
-            prefetch_write(
-                &map->groups.entries[hash32(hashes[sel ? sel[k] : k]) >> map->groups.shift]);
         link_by_hash(map, hashes, sel, n, slots);
         return LAMINAR_OK;
     }
@@ -678,7 +709,7 @@ static bool map_check(const struct state_rows *rows)
     for (uint32_t slot = map->n_linked_slots; slot < rows->n_slots; slot++)
         n_waiting += row_weight(state_rows_at(rows, slot)) != 0;
     for (size_t i = 0; i < map->groups.capacity; i++) {
-        uint32_t head = map->groups.entries[i].slot, prev = ROW_NONE;
+        uint32_t head = entry_slot(&map->groups.entries[i]), prev = ROW_NONE;
         if (head == ROW_NONE) continue;
         int64_t sum = 0;
         n_groups++;

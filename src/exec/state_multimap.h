@@ -17,8 +17,10 @@ enum multimap_mode { MULTIMAP_APPEND, MULTIMAP_CHAIN, MULTIMAP_INDEXED };
 
 struct multimap_entry {
     uint32_t hash;
-    uint32_t slot; /* ROW_NONE = free */
+    /* ~slot, so that fresh memory is a free table: 0 = free, which reads as ROW_NONE */
+    uint32_t not_slot;
 };
+static inline uint32_t entry_slot(const struct multimap_entry *entry) { return ~entry->not_slot; }
 struct multimap_table { /* linear probing; a power of two of entries */
     struct multimap_entry *entries;
     size_t capacity;
