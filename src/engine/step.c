@@ -57,13 +57,19 @@ static int64_t read_integer(const struct vector *v, size_t row)
     }
 }
 
+MULTI_TARGET static int64_t max_of(const int64_t *values, size_t n)
+{
+    int64_t max = INT64_MIN;
+    for (size_t i = 0; i < n; i++) max = values[i] > max ? values[i] : max;
+    return max;
+}
+
 static int64_t max_time_us(const struct vector *v, size_t n)
 {
     int64_t max = INT64_MIN;
     bool found = false;
     if (v->shape == VEC_FLAT && !v->validity && type_phys(v->type) == PHYS_I64) {
-        const int64_t *values = v->data;
-        for (size_t i = 0; i < n; i++) max = values[i] > max ? values[i] : max;
+        max = max_of(v->data, n);
         found = n > 0;
     } else {
         for (size_t i = 0; i < n; i++) {

@@ -308,6 +308,38 @@ static always_inline bool probe_direct(const struct probe *p, const struct probe
     return true;
 }
 
+/* While the table is one page that no snapshot shares: slots and rows by a multiplication. Gives how many rows it found, from the first. */
+static always_inline size_t probe_direct_page(const struct probe *p, const struct direct_index *d,
+                                              const struct probe_keys *keys, enum probe_kind kind)
+{
+    const struct state_hash *t = p->t;
+    uintptr_t page = t->pages[0];
+    if (t->n_pages != 1 || (p->for_write && (page & 1))) return 0;
+    uint8_t *payload = (uint8_t *)(page & ~(uintptr_t)1) + t->layout->payload_offset;
+    const uint32_t *restrict entries = d->entries;
+    uint64_t *restrict slots = p->slots;
+    uint8_t **restrict rows = p->rows;
+    const char *last = is_pair(kind) ? keys->b : keys->a;
+    size_t stride = is_pair(kind) ? keys->b_stride : keys->a_stride;
+    uint64_t base = (uint64_t)d->base, size = d->size, row_bytes = t->layout->row_bytes;
+    size_t n = p->n, i = 0;
+    for (; i < n; i++, last += stride) {
+        int64_t key = last_width(kind) == 4 ? *(const int32_t *)(const void *)last
+                                            : *(const int64_t *)(const void *)last;
+        uint64_t at = (uint64_t)key - base;
+        if (unlikely(at >= size)) break;
+        uint32_t entry = entries[at];
+        if (unlikely(!entry)) break;
+        if (is_pair(kind) &&
+            unlikely(*(const int64_t *)(const void *)(keys->a + i * keys->a_stride) != d->prefix))
+            break;
+        slots[i] = entry - 1;
+        rows[i] = payload + (entry - 1) * row_bytes;
+    }
+    memset(p->is_new, 0, i);
+    return i;
+}
+
 static always_inline bool probe_loop(struct probe *p, enum probe_kind kind)
 {
     uint64_t *hashes = p->t->hashes;
@@ -320,7 +352,7 @@ static always_inline bool probe_loop(struct probe *p, enum probe_kind kind)
     struct direct_index direct = p->t->direct;
     if (!has_strings(kind) && direct.is_on) {
         struct probe_view view = view_of(p);
-        for (; i < n; i++) {
+        for (i = probe_direct_page(p, &direct, &keys, kind); i < n; i++) {
             if (probe_direct(p, &view, &direct, &keys, kind, i)) continue;
             uint64_t hash = hash_here(&keys, kind, i);
             if (probe_fast(p, &view, &keys, kind, i, hash)) continue;
