@@ -22,7 +22,7 @@ laminar_status ingest_array(struct database *db, struct relation *relation,
                             struct ArrowArray *array, struct batch **out, struct laminar_error *err)
 {
     struct batch *imported = NULL;
-    struct arrow_import_options options = {.pool = db->pool};
+    struct arrow_import_options options = {.pool = db->pool, .puts_off_strings = true};
     laminar_status status = arrow_import_batch_with(arrow_schema, array, schema, &options,
                                                     &imported, err);
     if (status != LAMINAR_OK) {

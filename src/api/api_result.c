@@ -125,6 +125,7 @@ static const struct vector *cell(const laminar_result *result, size_t row, size_
             high = middle;
     }
     while (row >= result->starts[low + 1]) low++; /* empty batches */
+    batch_need(rows->batches[low], (uint32_t)column);
     const struct vector *v = &rows->batches[low]->cols[column];
     size_t at = row - result->starts[low];
     if (!vector_is_valid(v, at)) return NULL;

@@ -864,6 +864,7 @@ laminar_status laminar_writer_append_arrow(laminar_writer *writer, const struct 
     TRY(arrow_import_schema(schema, &imported, err));
     is_consumed = true;
     TRY(ingest_array(writer->db, writer->relation, schema, imported, array, &batch, err));
+    batch_need_all(batch);
     for (uint32_t c = 0; c < writer->n_columns && status == LAMINAR_OK; c++)
         status = column_append(&writer->columns[c], &batch->cols[c], 0, batch->n_rows, STRINGS_COPY,
                                err);

@@ -2,6 +2,7 @@
 #include "base/thread.h"
 #include "base/error.h"
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -98,5 +99,7 @@ laminar_status thread_start(struct thread *thread, const char *name, void *(*mai
 }
 
 void thread_join(struct thread *thread) { pthread_join(thread->handle, NULL); }
+
+void thread_yield(void) { sched_yield(); }
 
 uint64_t thread_self_id(void) { return (uint64_t)pthread_self(); }

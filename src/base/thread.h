@@ -43,5 +43,7 @@ laminar_status thread_start(struct thread *thread, const char *name, void *(*mai
                             void *arg, struct laminar_error *err) must_check;
 void thread_join(struct thread *thread);
 uint64_t thread_self_id(void);
+/* Lets others run: for loops that wait for microseconds. */
+void thread_yield(void);
 
 #endif

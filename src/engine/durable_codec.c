@@ -52,6 +52,7 @@ laminar_status record_encode_step(struct strbuf *out, const struct step_head *he
         if (p->has_position) put_bytes(out, &p->position, 8);
         if (has_weights) put_bytes(out, p->batch->weights, n_rows * 8);
         for (uint32_t c = 0; p->batch && c < p->batch->n_cols; c++) {
+            batch_need(p->batch, c);
             laminar_status status = column_encode(&p->batch->cols[c], 0, n_rows, out, err);
             if (status != LAMINAR_OK) return status;
         }

@@ -185,6 +185,7 @@ laminar_status engine_fill_defaults(struct database *db, struct relation *relati
     fill.slice = mem_calloc(batch->n_cols, sizeof *fill.slice);
     fill.mixed = mem_calloc(batch->n_cols, sizeof *fill.mixed);
     if (!fill.whole || !fill.slice || !fill.mixed) TRY(error_oom(err));
+    batch_need_all(batch);
     TRY(fill_columns(db, relation, batch, missing, &arena, &fill, err));
     TRY(batch_builder_create(relation->schema, db->pool, &builder, err));
     for (size_t at = 0; at < batch->n_rows; at += CHUNK_ROWS) {

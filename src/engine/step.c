@@ -117,8 +117,10 @@ static laminar_status apply_log(struct relation_runtime *runtime, struct step *s
     laminar_status status = LAMINAR_OK;
     if (runtime->store) TRY(store_append(runtime->store, batch, step->err));
     if (runtime->consumers.n > 0) {
+        for (size_t i = 0; i < runtime->consumers.n; i++)
+            op_scan_need(runtime->consumers.items[i], batch);
         for (size_t at = 0; at < batch->n_rows; at += CHUNK_ROWS) {
-            struct chunk chunk = batch_chunk(batch, at, runtime->slice);
+            struct chunk chunk = batch_chunk_needed(batch, at, runtime->slice);
             TRY(push_to_consumers(runtime, step, &chunk));
         }
     }

@@ -297,6 +297,7 @@ static laminar_status add_weight_column(struct subscription *sub, struct batch *
                                                  sizeof *weighted + n_cols * sizeof(struct vector));
     if (!weighted) return error_oom(err);
     weighted->holder.release = weighted_release;
+    batch_need_all(source); /* the copy has no list of views to be made */
     /* field by field: other readers count references of `source` meanwhile */
     weighted->batch = (struct batch){.refs = 1,
                                      .n_cols = n_cols,

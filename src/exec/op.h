@@ -204,6 +204,8 @@ void circuit_disconnect(struct circuit *circuit, struct op *from, struct op *to)
 /* A step: push chunks into entries (whole relation rows: the scan projects), set entries' watermarks, then finish. */
 laminar_status circuit_push(struct circuit *circuit, struct step *step, struct op *scan,
                             const struct chunk *chunk) must_check;
+/* Makes the columns of the batch that the entry reads (batch_need): before chunks of batch_chunk_needed are pushed. */
+void op_scan_need(const struct op *scan, const struct batch *batch);
 void circuit_set_watermark(struct circuit *circuit, struct op *scan, int64_t watermark_us);
 /* Runs finish_step of every marked operator, in order. Failures of operators go to on_failure of the outputs behind them, not to the caller. */
 void circuit_finish_step(struct circuit *circuit, struct step *step);

@@ -61,6 +61,13 @@ static laminar_status scan_restored(struct op *op, struct laminar_error *err)
     return LAMINAR_OK;
 }
 
+void op_scan_need(const struct op *op, const struct batch *batch)
+{
+    assert(op->cls->process == scan_process);
+    const struct op_scan *scan = CONTAINER_OF((struct op *)(uintptr_t)op, struct op_scan, base);
+    for (uint32_t i = 0; i < op->n_cols; i++) batch_need(batch, scan->scan_cols[i]);
+}
+
 static void scan_free(struct op *op)
 {
     struct op_scan *scan = CONTAINER_OF(op, struct op_scan, base);

@@ -348,7 +348,9 @@ laminar_status state_log_append(struct state_log *log, struct batch *batch,
     laminar_status status = LAMINAR_OK;
     if (log->retention.kind == RETAIN_NONE || batch->n_rows == 0) return LAMINAR_OK;
     int64_t time_us = batch->time_us ? batch->time_us : clock_wall_us();
-    if (has_multiples(batch->weights, batch->n_rows))
+    bool is_repeated = has_multiples(batch->weights, batch->n_rows);
+    if (is_repeated || batch->n_rows < LOG_SHARE_ROWS) batch_need_all(batch);
+    if (is_repeated)
         return append_multiples(log, batch->cols, batch->n_cols, batch->n_rows, batch->weights,
                                 time_us, err);
     if (batch->n_rows < LOG_SHARE_ROWS)
@@ -519,6 +521,8 @@ laminar_status state_log_snapshot_next(struct state_snapshot *head, uint64_t *cu
     if (run->spilled) {
         laminar_status status = load_piece(snapshot, run->spilled, offset / CHUNK_ROWS, err);
         if (status != LAMINAR_OK) return status;
+    } else {
+        batch_need_all(run->batch);
     }
     for (uint32_t i = 0; i < out->n_cols; i++) {
         const struct vector *from = run->spilled ? &snapshot->loaded[i].vec : &run->batch->cols[i];
@@ -553,6 +557,7 @@ static laminar_status encode_piece(const struct log_run *run, size_t from, size_
     strbuf_clear(buf);
     put_bytes(buf, head, 16);
     put_bytes(buf, &run->last_time_us, 8);
+    batch_need_all(run->batch);
     for (uint32_t i = 0; i < run->batch->n_cols; i++)
         TRY(column_encode(&run->batch->cols[i], from, n, buf, err));
     if (buf->failed) TRY(error_oom(err));

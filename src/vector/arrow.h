@@ -36,6 +36,8 @@ laminar_status arrow_import_batch(const struct ArrowSchema *arrow_schema, struct
  * children, then dictionary) and of the buffers in each; then no byte outside them is read, whatever the array says. */
 struct arrow_import_options {
     struct batch_pool *pool;
+    /* the views of string columns are made when they are needed: batch_need */
+    bool puts_off_strings;
     const int64_t *buffer_bytes;
     size_t n_buffer_bytes;
 };

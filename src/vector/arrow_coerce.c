@@ -506,6 +506,7 @@ static laminar_status coerce_column(struct batch *src, const struct schema *targ
         body->vectors[i] = own->vec;
         return status;
     }
+    batch_need(src, (uint32_t)from);
     const struct vector *v = &src->cols[from];
     status = check_not_null(column, v, src->n_rows, err);
     if (status) return status;

@@ -438,6 +438,7 @@ laminar_status arrow_export_batch(struct batch *batch, size_t offset, size_t n, 
     laminar_status status = LAMINAR_OK;
     for (uint32_t i = 0; i < batch->n_cols; i++) {
         ex.column = batch->schema ? batch->schema->columns[i].name : "";
+        batch_need(batch, i);
         TRY(export_vector(&ex, &batch->cols[i], offset, n, &root->children[i]));
     }
     if (has_weight)

@@ -476,8 +476,10 @@ laminar_status arrow_import_batch_with(const struct ArrowSchema *arrow_schema,
                    array && array->length > 0 ? (size_t)array->length : 0, &root));
     if (root.validity) return import_error(&in, "a whole row is null");
     TRY(batch_body_take(options->pool, schema, root.n, &body, err));
+    if (options->puts_off_strings) in.body = body;
     for (uint32_t i = 0; i < schema->n_columns; i++) {
         in.column = schema->columns[i].name;
+        in.column_index = i;
         TRY(import_node(&in, arrow_schema->children[i], array->children[i], root.start, root.n,
                         &body->columns[i], &body->vectors[i]));
     }

@@ -5,6 +5,7 @@
 
 #include "vector/arrow.h"
 #include "vector/arrow_format.h"
+#include "vector/batch_body.h"
 
 struct import {
     const int64_t *buffer_bytes; /* NULL = unknown */
@@ -12,6 +13,9 @@ struct import {
     size_t next_buffer;
     uint64_t borrowed_bytes; /* of buffers that were used: what the batch keeps alive, about */
     int depth;
+    /* strings of top-level columns may be put off: see batch_need. NULL = not wanted */
+    struct batch_body *body;
+    uint32_t column_index;
     const char *column; /* the top-level column, for messages */
     struct laminar_error *err;
 };

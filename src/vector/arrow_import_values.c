@@ -123,8 +123,16 @@ static inline struct string_view view_of(const char *data, uint32_t size, size_t
 VIEWS_LOOP(make_views32, int32_t)
 VIEWS_LOOP(make_views64, int64_t)
 
+void strings_make_views(const struct pending_strings *strings, size_t n_rows)
+{
+    struct import_array node = {
+        .start = strings->start, .n = n_rows, .validity = strings->validity};
+    make_views32(&node, strings->offsets, strings->bytes, strings->views);
+}
+
 static laminar_status import_strings(struct import *in, bool is_wide,
-                                     const struct import_array *node, struct column *own)
+                                     const struct import_array *node, struct column *own,
+                                     struct vector *out)
 {
     size_t width = is_wide ? 8 : 4;
     const void *offsets, *bytes;
@@ -141,6 +149,12 @@ static laminar_status import_strings(struct import *in, bool is_wide,
     if (own->vec.type.id != LAMINAR_TYPE_BINARY) {
         status = check_utf8(in, node, offsets, is_wide, bytes);
         if (status) return status;
+    }
+    if (in->body && in->depth == 1 && !is_wide) {
+        out->data = NULL;
+        struct pending_strings pending = {
+            .offsets = offsets, .bytes = bytes, .validity = node->validity, .start = node->start};
+        return batch_body_put_off(in->body, in->column_index, &pending, in->err);
     }
     bool ok = is_wide ? make_views64(node, offsets, bytes, own->vec.data)
                       : make_views32(node, offsets, bytes, own->vec.data);
@@ -404,8 +418,8 @@ laminar_status import_leaf(struct import *in, const struct arrow_format *format,
     if (node->n == 0) return LAMINAR_OK; /* buffers of an empty array may be missing */
     switch ((int)format->layout) {
     case ARROW_BITS: return import_bits(in, node, own);
-    case ARROW_STRING32: return import_strings(in, false, node, own);
-    case ARROW_STRING64: return import_strings(in, true, node, own);
+    case ARROW_STRING32: return import_strings(in, false, node, own, out);
+    case ARROW_STRING64: return import_strings(in, true, node, own, out);
     case ARROW_STRING_VIEW: return import_views(in, node, own);
     case ARROW_FIXED_BINARY: return import_fixed_binary(in, node, (size_t)format->width, own);
     default: return import_converted(in, format, node, own);

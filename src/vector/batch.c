@@ -46,11 +46,54 @@ void batch_unref(struct batch *batch)
         batch->holder->release(batch->holder);
 }
 
+void batch_make_strings(const struct batch *batch, uint32_t column)
+{
+    struct batch_strings *strings = batch->strings;
+    if (column >= strings->n_columns) return;
+    struct pending_strings *pending = &strings->columns[column];
+    for (;;) {
+        uint32_t state = atomic_load_explicit(&pending->state, memory_order_acquire);
+        if (state == STRINGS_DONE) return;
+        if (state == STRINGS_PENDING &&
+            atomic_compare_exchange_strong_explicit(&pending->state, &state, STRINGS_BUSY,
+                                                    memory_order_acquire, memory_order_relaxed))
+            break;
+        thread_yield(); /* another reader is at it: microseconds */
+    }
+    strings_make_views(pending, batch->n_rows);
+    batch->cols[column].data = pending->views;
+    atomic_store_explicit(&pending->state, STRINGS_DONE, memory_order_release);
+}
+
+void batch_need_all(const struct batch *batch)
+{
+    if (likely(batch->strings == NULL)) return;
+    for (uint32_t i = 0; i < batch->n_cols; i++) batch_make_strings(batch, i);
+}
+
 struct chunk batch_chunk(const struct batch *batch, size_t offset, struct vector *cols)
+{
+    batch_need_all(batch);
+    return batch_chunk_needed(batch, offset, cols);
+}
+
+static bool is_pending(const struct batch *batch, uint32_t column)
+{
+    return unlikely(batch->strings != NULL) && column < batch->strings->n_columns &&
+           atomic_load_explicit(&batch->strings->columns[column].state, memory_order_acquire) !=
+               STRINGS_DONE;
+}
+
+struct chunk batch_chunk_needed(const struct batch *batch, size_t offset, struct vector *cols)
 {
     assert(offset % CHUNK_ROWS == 0 && offset <= batch->n_rows);
     size_t n = batch->n_rows - offset < CHUNK_ROWS ? batch->n_rows - offset : CHUNK_ROWS;
-    for (uint32_t i = 0; i < batch->n_cols; i++) cols[i] = vector_slice(&batch->cols[i], offset);
+    for (uint32_t i = 0; i < batch->n_cols; i++) {
+        if (is_pending(batch, i))
+            cols[i] = (struct vector){.type = batch->cols[i].type, .shape = VEC_FLAT};
+        else
+            cols[i] = vector_slice(&batch->cols[i], offset);
+    }
     return (struct chunk){(uint32_t)n, batch->n_cols, cols,
                           batch->weights ? batch->weights + offset : NULL};
 }
@@ -104,6 +147,7 @@ static void body_free(struct batch_body *body)
     for (uint32_t i = 0; i < body->batch.schema->n_columns; i++) column_deinit(&body->columns[i]);
     schema_unref(body->batch.schema);
     mem_free(body->weights);
+    mem_free(body->strings);
     mem_free(body);
 }
 
@@ -339,6 +383,7 @@ void batch_body_give_back(struct batch_body *body)
     body->array.release = NULL;
     batch_unref(body->base);
     body->base = NULL;
+    if (body->strings) body->strings->n_pending = 0;
     if (body->pool)
         pool_push(body->pool, body);
     else
@@ -352,6 +397,7 @@ void batch_body_seal_vectors(struct batch_body *body, size_t n_rows, bool has_we
     body_measure(body);
     body_count(body, body->pool, body->bytes);
     body->is_sealed = true;
+    bool has_pending = body->strings != NULL && body->strings->n_pending > 0;
     body->batch = (struct batch){
         .refs = 1,
         .n_cols = schema->n_columns,
@@ -361,6 +407,7 @@ void batch_body_seal_vectors(struct batch_body *body, size_t n_rows, bool has_we
         .schema = schema,
         .bytes = body->bytes,
         .holder = &body->holder,
+        .strings = has_pending ? body->strings : NULL,
     };
 }
 
@@ -385,6 +432,24 @@ void batch_body_seal(struct batch_body *body, size_t n_rows, bool has_weights)
     uint32_t n_cols = body->batch.schema->n_columns;
     for (uint32_t i = 0; i < n_cols; i++) body->vectors[i] = body->columns[i].vec;
     batch_body_seal_vectors(body, n_rows, has_weights);
+}
+
+laminar_status batch_body_put_off(struct batch_body *body, uint32_t column,
+                                  const struct pending_strings *strings, struct laminar_error *err)
+{
+    uint32_t n = body->batch.schema->n_columns;
+    if (!body->strings) {
+        body->strings = mem_calloc(1, sizeof *body->strings + n * sizeof(struct pending_strings));
+        if (!body->strings) return error_oom(err);
+        body->strings->n_columns = n;
+    }
+    if (body->strings->n_pending++ == 0)
+        for (uint32_t i = 0; i < n; i++) body->strings->columns[i].state = STRINGS_DONE;
+    struct pending_strings *pending = &body->strings->columns[column];
+    *pending = *strings;
+    pending->views = body->columns[column].vec.data;
+    pending->state = STRINGS_PENDING;
+    return LAMINAR_OK;
 }
 
 laminar_status batch_body_reserve_weights(struct batch_body *body, size_t n,

@@ -9,6 +9,22 @@
 #include "base/error.h"
 #include "vector/vector.h"
 
+/* An imported column of strings whose views are not made yet: what they are made of, kept alive by the body's array. */
+enum strings_state { STRINGS_DONE, STRINGS_PENDING, STRINGS_BUSY };
+struct pending_strings {
+    _Atomic uint32_t state; /* enum strings_state */
+    const int32_t *offsets; /* n + 1, checked */
+    const char *bytes;
+    const uint8_t *validity; /* bit `start` is row 0's; NULL = all valid */
+    size_t start;
+    struct string_view *views; /* room for them */
+};
+struct batch_strings {
+    uint32_t n_columns, n_pending;
+    struct pending_strings columns[]; /* one a column */
+};
+void strings_make_views(const struct pending_strings *strings, size_t n_rows);
+
 struct batch_body {
     struct batch batch; /* first: a batch of ours is its body */
     struct batch_holder holder;
@@ -23,7 +39,9 @@ struct batch_body {
     int64_t *weights;
     size_t weights_capacity;
     struct ArrowArray array; /* imported: released when the batch goes, if array.release is set */
-    struct batch *base;      /* a batch whose memory this one's vectors point into; may be NULL */
+    /* allocated once it is needed, then kept; batch.strings while in use */
+    struct batch_strings *strings;
+    struct batch *base; /* a batch whose memory this one's vectors point into; may be NULL */
 };
 
 /* A body for `schema` (referenced), empty, meant for about `n_rows` rows: recycled where there is one, else new. */
@@ -35,6 +53,10 @@ void batch_body_seal(struct batch_body *body, size_t n_rows, bool has_weights);
 void batch_body_seal_vectors(struct batch_body *body, size_t n_rows, bool has_weights);
 /* The sealed batch keeps so many bytes alive that aren't its own. */
 void batch_body_borrows(struct batch_body *body, size_t bytes);
+/* The strings of `column` come later; before sealing. */
+laminar_status batch_body_put_off(struct batch_body *body, uint32_t column,
+                                  const struct pending_strings *strings, struct laminar_error *err)
+    must_check;
 /* Back to the pool, or freed. Releases `array` and `base`. */
 void batch_body_give_back(struct batch_body *body);
 /* Room for n weights in all. */

@@ -181,6 +181,7 @@ size_t column_bytes(const struct column *col);
 struct batch_holder {
     void (*release)(struct batch_holder *holder);
 };
+struct batch_strings; /* string columns that were imported but not looked at yet */
 struct batch {
     _Atomic uint32_t refs;
     uint32_t n_cols;
@@ -192,13 +193,24 @@ struct batch {
     uint64_t step;          /* that emitted or accepted it; 0 = none */
     int64_t time_us;        /* wall clock of that step */
     struct batch_holder *holder;
+    struct batch_strings *strings; /* NULL = all columns are there: see batch_need */
     /* intrusive: for the one owner that queues it before sharing; NULL when shared */
     struct batch *next;
 };
 struct batch *batch_ref(struct batch *batch); /* NULL is fine */
 void batch_unref(struct batch *batch);        /* NULL is fine */
+/* Views of imported strings are made when they are first needed: most streams leave most columns alone. Until then the column's `data` is NULL. Whoever reads
+ * batch->cols[column] of a batch that may come from an import calls this first; batch_chunk does it for all columns. Any thread. */
+void batch_make_strings(const struct batch *batch, uint32_t column);
+static inline void batch_need(const struct batch *batch, uint32_t column)
+{
+    if (unlikely(batch->strings != NULL)) batch_make_strings(batch, column);
+}
+void batch_need_all(const struct batch *batch);
 /* Rows [offset, offset + n) as a chunk; `cols` has room for batch->n_cols vectors. offset is a multiple of CHUNK_ROWS. */
 struct chunk batch_chunk(const struct batch *batch, size_t offset, struct vector *cols);
+/* The same, but columns that nobody has needed yet stay without data. */
+struct chunk batch_chunk_needed(const struct batch *batch, size_t offset, struct vector *cols);
 
 /* Collects chunks into a batch. Owned by one thread; reusable after finish. Memory for small batches is recycled through `pool`
  * (may be NULL), so that a steady stream of batches allocates nothing once its readers give them back. */
