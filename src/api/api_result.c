@@ -9,14 +9,14 @@
 laminar_status result_create(struct statement_result *take_answer, laminar_result **out,
                              struct laminar_error *err)
 {
-    laminar_status status = LAMINAR_OK;
-    laminar_result *result = mem_calloc(1, sizeof *result);
-    if (!result) return error_oom(err);
     const struct rows *rows = &take_answer->rows;
-    uint32_t n_columns = rows->schema ? rows->schema->n_columns : 0;
-    result->starts = mem_alloc((rows->n_batches + 1) * sizeof *result->starts);
-    result->type_names = mem_calloc(n_columns + 1, sizeof *result->type_names);
-    if (!result->starts || !result->type_names) TRY(error_oom(err));
+    size_t n_columns = rows->schema ? rows->schema->n_columns : 0;
+    /* one block: a reader of small batches makes many of them */
+    laminar_result *result = mem_calloc(1, sizeof *result + n_columns * sizeof(char *) +
+                                               (rows->n_batches + 1) * sizeof(size_t));
+    if (!result) return error_oom(err);
+    result->type_names = (char **)(void *)(result + 1);
+    result->starts = (size_t *)(void *)(result->type_names + n_columns);
     size_t at = 0;
     for (size_t i = 0; i < rows->n_batches; i++) {
         result->starts[i] = at;
@@ -27,19 +27,14 @@ laminar_status result_create(struct statement_result *take_answer, laminar_resul
     *take_answer = (struct statement_result){0};
     *out = result;
     return LAMINAR_OK;
-done:
-    laminar_result_free(result);
-    return status;
 }
 
 void laminar_result_free(laminar_result *result)
 {
     if (!result) return;
-    if (result->type_names && result->answer.rows.schema)
+    if (result->answer.rows.schema)
         for (uint32_t i = 0; i < result->answer.rows.schema->n_columns; i++)
             mem_free(result->type_names[i]);
-    mem_free(result->type_names);
-    mem_free(result->starts);
     statement_result_deinit(&result->answer);
     mem_free(result);
 }

@@ -26,6 +26,9 @@ laminar_status laminar_subscription_next(laminar_subscription *sub, int64_t time
                                          laminar_result **out, laminar_error *err)
 {
     if (!sub || !out) return api_null(!sub ? "sub" : "out", err);
+    if (timeout_ms == 0 && subscription_is_idle(sub->sub))
+        return error_set_text(err, LAMINAR_SUBSCRIPTION_TIMEOUT,
+                              "timeout: nothing came within 0 ms");
     struct statement_result answer = {.kind = LAMINAR_RESULT_QUERY};
     laminar_status status = subscription_next(sub->sub, timeout_ms, &answer.rows, err);
     if (status == LAMINAR_OK && answer.rows.n_rows == 0) {

@@ -30,7 +30,8 @@ static size_t character_at(const char *text, size_t i, size_t size)
 static void keep_whole_characters(char *text)
 {
     size_t size = strlen(text), n_kept = 0;
-    for (size_t i = 0; i < size;) {
+    while (n_kept < size && (unsigned char)text[n_kept] < 0x80) n_kept++;
+    for (size_t i = n_kept; i < size;) {
         size_t n = character_at(text, i, size);
         memmove(text + n_kept, text + i, n);
         n_kept += n;
@@ -46,14 +47,18 @@ static void fill(char *field, size_t field_size, const char *format, va_list arg
     keep_whole_characters(field);
 }
 
+static void set_code(struct laminar_error *err, laminar_status code)
+{
+    error_clear(err);
+    err->code = code;
+    err->is_retriable = code == LAMINAR_SUBSCRIPTION_TIMEOUT || code == LAMINAR_CONNECTION_IN_USE;
+}
+
 laminar_status error_set_v(struct laminar_error *err, laminar_status code, const char *format,
                            va_list args)
 {
     if (err) {
-        error_clear(err);
-        err->code = code;
-        err->is_retriable = code == LAMINAR_SUBSCRIPTION_TIMEOUT ||
-                            code == LAMINAR_CONNECTION_IN_USE;
+        set_code(err, code);
         fill(err->message, sizeof err->message, format, args);
     }
     return code;
@@ -65,6 +70,17 @@ laminar_status error_set(struct laminar_error *err, laminar_status code, const c
     va_start(args, format);
     error_set_v(err, code, format, args);
     va_end(args);
+    return code;
+}
+
+laminar_status error_set_text(struct laminar_error *err, laminar_status code, const char *text)
+{
+    if (!err) return code;
+    set_code(err, code);
+    size_t size = strlen(text);
+    if (size >= sizeof err->message) size = whole_characters(text, sizeof err->message - 1);
+    memcpy(err->message, text, size);
+    err->message[size] = 0;
     return code;
 }
 

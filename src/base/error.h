@@ -16,6 +16,8 @@ laminar_status error_set(struct laminar_error *err, laminar_status code, const c
     printf_like(3, 4);
 laminar_status error_set_v(struct laminar_error *err, laminar_status code, const char *format,
                            va_list args);
+/* The same with a text as it is: for answers that are no failure and come often. */
+laminar_status error_set_text(struct laminar_error *err, laminar_status code, const char *text);
 /* What to do about it. Call after error_set. */
 void error_hint(struct laminar_error *err, const char *format, ...) printf_like(2, 3);
 /* The source, table or stream concerned. */

@@ -99,6 +99,7 @@ static bool gather_equal(struct compactor *c, const struct batch *batch)
     bool cancels = false;
     size_t mask = c->n_table - 1;
     memset(c->table, 0, c->n_table * sizeof *c->table);
+    batch_need_all(batch);
     kernel_hash(batch->cols, batch->n_cols, batch->n_rows, c->hashes);
     for (size_t i = 0; i < batch->n_rows; i++) {
         size_t at = c->hashes[i] >> 7 & mask;

@@ -3,7 +3,6 @@
 #include "engine/durable_internal.h"
 #include "engine/engine.h"
 #include <string.h>
-#include <unistd.h>
 
 struct database *database_ref(struct database *db)
 {
@@ -39,6 +38,7 @@ static void destroy(struct database *db)
     mem_free(db->path);
     feeder_deinit(&db->feeder);
     timer_deinit(&db->timer);
+    fork_guard_deinit(&db->fork);
     mutex_deinit(&db->registry);
     cond_deinit(&db->queue_room);
     mutex_deinit(&db->queue);
@@ -66,9 +66,9 @@ laminar_status database_check_open(const struct database *db, struct laminar_err
         error_hint(err, "open a new connection");
         return LAMINAR_SHUTDOWN;
     }
-    if (unlikely(db->pid != getpid())) {
+    if (fork_guard_is_fork(&db->fork)) {
         error_set(err, LAMINAR_CONNECTION_FAILED,
-                  "the connection was opened by process %d, and this is its fork", db->pid);
+                  "the connection was opened by process %d, and this is its fork", db->fork.pid);
         error_hint(err, "open a connection after the fork: locks and threads do not survive it");
         return LAMINAR_CONNECTION_FAILED;
     }
@@ -103,7 +103,7 @@ laminar_status database_open(const char *path, const struct settings *settings,
     feeder_init(&db->feeder);
     catalog_init(&db->catalog);
     db->opened_us = clock_mono_us();
-    db->pid = getpid();
+    fork_guard_init(&db->fork);
     db->next_query_id = 1;
     if (settings)
         db->settings = *settings;
@@ -212,7 +212,8 @@ static laminar_status close_once(struct database *db, struct laminar_error *err)
 
 laminar_status database_close(struct database *db, struct laminar_error *err)
 {
-    if (db->pid != getpid()) return LAMINAR_OK; /* a fork's copy: nothing of it may be touched */
+    /* a fork's copy: nothing of it may be touched */
+    if (fork_guard_is_fork(&db->fork)) return LAMINAR_OK;
     if (function_library_is_calling(db->functions)) return database_check_open(db, err);
     subscriptions_free_deferred(db);
     laminar_status status = LAMINAR_OK;

@@ -14,6 +14,7 @@
 #ifndef ENGINE_ENGINE_H
 #define ENGINE_ENGINE_H
 
+#include "base/fork_guard.h"
 #include "base/strmap.h"
 #include "base/thread.h"
 #include "catalog/catalog.h"
@@ -190,7 +191,7 @@ struct database {
     char *path;
     struct settings settings; /* guarded by control; numbers read by steps are ints */
     int64_t opened_us;        /* monotonic */
-    int pid;                  /* of the opener: a forked child must not use it */
+    struct fork_guard fork;   /* a forked child must not use it */
 
     struct mutex closing; /* one thread closes; taken before all others */
     struct mutex control;
@@ -550,6 +551,8 @@ laminar_status engine_subscribe_script(struct database *db, const struct ast_scr
 void subscription_push(struct subscription *sub, struct batch *batch);
 /* No more will come: dropped relation, shutdown, close, or failure (err; else NULL). */
 void subscription_finish(struct subscription *sub, const struct laminar_error *err);
+/* Nothing is queued, and more may come. Without the lock, which whoever polls would keep from the step. */
+bool subscription_is_idle(const struct subscription *sub);
 laminar_status subscription_next(struct subscription *sub, int64_t timeout_ms, struct rows *out,
                                  struct laminar_error *err) must_check;
 void subscription_cancel(struct subscription *sub);

@@ -14,7 +14,6 @@
 #include "connect/connector.h"
 #include "engine/engine.h"
 #include <string.h>
-#include <unistd.h>
 
 enum {
     RETRY_US = 1000,
@@ -213,7 +212,7 @@ void feeder_stop(struct database *db)
     cond_broadcast(&feeder->changed);
     mutex_unlock(&feeder->lock);
     /* a fork has no such thread */
-    if (was_running && db->pid == getpid()) thread_join(&feeder->thread);
+    if (was_running && !fork_guard_is_fork(&db->fork)) thread_join(&feeder->thread);
 }
 
 /* --- Feeds -------------------------------------------------------------------------------------------- */
@@ -334,7 +333,7 @@ laminar_status feed_wait(struct database *db, struct relation *const *relations,
     for (;;) {
         bool is_open = false;
         status = LAMINAR_OK;
-        if (!feeder->is_started || feeder->is_stopping || db->pid != getpid()) break;
+        if (!feeder->is_started || feeder->is_stopping || fork_guard_is_fork(&db->fork)) break;
         status = look(feeder, relations, n, &is_open, err);
         if (status != LAMINAR_OK || !is_open) break;
         if (atomic_load_explicit(is_cancelled, memory_order_relaxed)) break; /* the query sees it */

@@ -65,7 +65,7 @@ static laminar_status open_spill(struct database *db, struct laminar_error *err)
     const char *folder = db->settings.text[SETTING_ID_temp_directory];
     if (!*folder && db->durable) folder = db->durable->folder;
     struct strbuf path = {0};
-    strbuf_printf(&path, "%s/laminar-%d-%llx.spill", folder, db->pid,
+    strbuf_printf(&path, "%s/laminar-%d-%llx.spill", folder, db->fork.pid,
                   (unsigned long long)(uintptr_t)db);
     laminar_status status = path.failed ? error_oom(err) : spill_create(path.data, &db->spill, err);
     strbuf_deinit(&path);

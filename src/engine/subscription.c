@@ -18,7 +18,27 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+/* The fields that the step and the reader both write lie together, by cache lines: each one is fetched from the other's core for each batch. */
 struct subscription {
+    /* For readers that poll: false while nothing is queued. Set by push when it has let go of the lock, so that a reader who saw it finds the lock free;
+     * cleared under the lock. May be true too long, and is never false too long. */
+    _Alignas(64) _Atomic bool may_have;
+    _Atomic int state; /* laminar_subscription_state; written under lock */
+
+    _Alignas(64) struct mutex lock;
+    struct batch **ring;
+    size_t ring_size; /* power of two */
+    size_t head;
+    size_t n;
+    uint64_t n_rows; /* queued */
+    uint64_t progress;
+    uint64_t reader_thread; /* that last took something; 0 = none yet */
+    int fd;
+    bool fd_is_set;
+    bool is_full; /* counted in db->n_full_subs */
+
+    _Alignas(64) struct cond ready; /* something came, or the end */
+    struct cond room;               /* something was taken */
     _Atomic uint32_t refs;
     struct database *db; /* referenced */
     /* referenced: what is read; for SQL text, an unnamed stream of its own */
@@ -35,21 +55,7 @@ struct subscription {
     struct query_entry *query;
     bool is_attached; /* in a runtime's list; guarded by step */
     struct subscription *next_deferred;
-
-    struct mutex lock;
-    struct cond ready; /* something came, or the end */
-    struct cond room;  /* something was taken */
-    struct batch **ring;
-    size_t ring_size; /* power of two */
-    size_t head, n;
-    uint64_t n_rows; /* queued */
-    uint64_t progress;
-    uint64_t reader_thread; /* that last took something; 0 = none yet */
-    bool is_full;           /* counted in db->n_full_subs */
-    int fd;
-    bool fd_is_set;
     struct laminar_error failure;
-    _Atomic int state; /* laminar_subscription_state; written under lock */
     _Atomic uint64_t dropped_rows;
 };
 
@@ -96,6 +102,8 @@ static void note_fullness(struct subscription *sub)
 static void set_fd(struct subscription *sub)
 {
     if (sub->fd < 0 || sub->fd_is_set) return;
+    /* whoever is woken by it finds something */
+    atomic_store_explicit(&sub->may_have, true, memory_order_release);
     uint64_t one = 1;
     ssize_t n = write(sub->fd, &one, sizeof one);
     sub->fd_is_set = n == (ssize_t)sizeof one;
@@ -167,6 +175,7 @@ void subscription_push(struct subscription *sub, struct batch *batch)
         }
     }
     mutex_unlock(&sub->lock);
+    atomic_store_explicit(&sub->may_have, true, memory_order_release);
     if (turned_ready && sub->on_ready) sub->on_ready(sub->user_data);
 }
 
@@ -408,6 +417,7 @@ static size_t take_queued(struct subscription *sub, struct batch **taken, size_t
 {
     size_t n = 0;
     while (n < max && sub->n > 0) taken[n++] = ring_take(sub);
+    if (sub->n == 0) atomic_store_explicit(&sub->may_have, false, memory_order_relaxed);
     if (n == 0) return 0;
     sub->progress++;
     sub->reader_thread = thread_self_id();
@@ -433,12 +443,18 @@ static laminar_status wait_ready(struct subscription *sub, int64_t timeout_ms, i
     return LAMINAR_OK;
 }
 
+bool subscription_is_idle(const struct subscription *sub)
+{
+    return !atomic_load_explicit(&sub->may_have, memory_order_acquire) &&
+           atomic_load_explicit(&sub->state, memory_order_acquire) == LAMINAR_SUBSCRIPTION_ACTIVE;
+}
+
 laminar_status subscription_next(struct subscription *sub, int64_t timeout_ms, struct rows *out,
                                  struct laminar_error *err)
 {
-    int64_t deadline = timeout_ms == 0 ? 0 : clock_deadline_us(timeout_ms);
     laminar_status status = LAMINAR_OK;
     struct batch *taken[TAKE_MAX];
+    int64_t deadline = timeout_ms == 0 ? 0 : clock_deadline_us(timeout_ms);
     while (out->n_rows == 0) {
         mutex_lock(&sub->lock);
         status = wait_ready(sub, timeout_ms, deadline, err);
@@ -516,8 +532,9 @@ static laminar_status subscription_create(struct database *db, struct relation *
                                           struct subscription **out, struct laminar_error *err)
 {
     laminar_status status = LAMINAR_OK;
-    struct subscription *sub = mem_calloc(1, sizeof *sub);
+    struct subscription *sub = mem_alloc_aligned(sizeof *sub);
     if (!sub) return error_oom(err);
+    memset(sub, 0, sizeof *sub);
     atomic_init(&sub->refs, 1);
     mutex_init(&sub->lock);
     cond_init(&sub->ready);
@@ -574,6 +591,7 @@ static laminar_status push_snapshot(struct subscription *sub, struct relation_ru
         status = error_oom(err);
     }
     mutex_unlock(&sub->lock);
+    atomic_store_explicit(&sub->may_have, true, memory_order_release);
     return status;
 }
 

@@ -11,7 +11,6 @@
  * @locks timer.lock is a leaf: taken under step, never held while another lock is taken. */
 #include "base/error.h"
 #include "engine/engine.h"
-#include <unistd.h>
 
 enum { RETRY_US = 100000 };
 
@@ -126,5 +125,5 @@ void timer_stop(struct database *db)
     cond_signal(&timer->changed);
     mutex_unlock(&timer->lock);
     /* a fork has no such thread */
-    if (was_running && db->pid == getpid()) thread_join(&timer->thread);
+    if (was_running && !fork_guard_is_fork(&db->fork)) thread_join(&timer->thread);
 }

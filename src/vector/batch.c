@@ -19,12 +19,13 @@ enum {
 };
 
 struct batch_pool {
+    /* one cache line */
     struct mutex lock;
-    struct batch_body *lists[POOL_LISTS];
     size_t n_free;
     size_t free_bytes;
     size_t n_out; /* bodies that will come back */
     size_t free_bytes_max;
+    struct batch_body *lists[POOL_LISTS];
     unsigned evict_next;
     bool is_closed; /* freed by its owner; lives on until the last body is back */
     /* of all bodies, in use or free, but for those that somebody else counts (batch_count_elsewhere) */
@@ -126,8 +127,9 @@ static unsigned list_of(const struct schema *schema, unsigned class)
 
 struct batch_pool *batch_pool_create(void)
 {
-    struct batch_pool *pool = mem_calloc(1, sizeof *pool);
+    struct batch_pool *pool = mem_alloc_aligned(sizeof *pool);
     if (!pool) return NULL;
+    memset(pool, 0, sizeof *pool);
     mutex_init(&pool->lock);
     pool->free_bytes_max = POOL_BYTES_MAX;
     return pool;
@@ -327,8 +329,11 @@ static laminar_status body_create(struct schema *schema, struct batch_body **out
 {
     size_t n = schema->n_columns, columns_size = n * sizeof(struct column),
            vectors_size = n * sizeof(struct vector);
-    struct batch_body *body = mem_calloc(1, sizeof *body + columns_size + vectors_size);
+    size_t size = sizeof(struct batch_body) + columns_size + vectors_size;
+    struct batch_body *body = mem_alloc_aligned(size);
     if (!body) return error_oom(err);
+    memset(body, 0, size);
+    body->is_cleared = true;
     body->columns = (struct column *)(void *)(body + 1);
     body->vectors = (struct vector *)(void *)((char *)body->columns + columns_size);
     body->batch.schema = schema_ref(schema);
@@ -342,6 +347,12 @@ static laminar_status body_create(struct schema *schema, struct batch_body **out
     }
     *out = body;
     return LAMINAR_OK;
+}
+
+static void body_clear(struct batch_body *body)
+{
+    for (uint32_t i = 0; i < body->batch.schema->n_columns; i++) column_clear(&body->columns[i]);
+    body->is_cleared = true;
 }
 
 laminar_status batch_body_take(struct batch_pool *pool, struct schema *schema, size_t n_rows,
@@ -358,6 +369,7 @@ laminar_status batch_body_take(struct batch_pool *pool, struct schema *schema, s
         schema_unref(body->batch.schema);
         body->batch.schema = schema_ref(schema);
     }
+    if (!body->is_cleared) body_clear(body);
     body->pool = pool;
     body->is_sealed = false;
     *out = body;
@@ -367,22 +379,30 @@ laminar_status batch_body_take(struct batch_pool *pool, struct schema *schema, s
 static void body_measure(struct batch_body *body)
 {
     size_t bytes = sizeof *body + body->weights_capacity * sizeof(int64_t);
-    for (uint32_t i = 0; i < body->batch.schema->n_columns; i++)
+    bool has_heap = false;
+    for (uint32_t i = 0; i < body->batch.schema->n_columns; i++) {
         bytes += column_bytes(&body->columns[i]);
+        has_heap |= body->columns[i].heap.head != NULL || body->columns[i].children != NULL;
+    }
     body->bytes = bytes;
+    body->has_heap = has_heap;
 }
 
 void batch_body_give_back(struct batch_body *body)
 {
     if (!body) return;
-    struct schema *schema = body->batch.schema;
     if (!body->is_sealed) body_measure(body);
     body_count(body, body->pool, body->bytes);
-    for (uint32_t i = 0; i < schema->n_columns; i++) column_clear(&body->columns[i]);
-    if (body->array.release) body->array.release(&body->array);
-    body->array.release = NULL;
-    batch_unref(body->base);
-    body->base = NULL;
+    /* Heaps may be large: they go now. Lengths are reset by whoever takes it, who has the columns in his cache. */
+    if (body->has_heap || !body->is_sealed) body_clear(body);
+    if (body->array.release) {
+        body->array.release(&body->array);
+        body->array.release = NULL;
+    }
+    if (body->base) {
+        batch_unref(body->base);
+        body->base = NULL;
+    }
     if (body->strings) body->strings->n_pending = 0;
     if (body->pool)
         pool_push(body->pool, body);
@@ -397,6 +417,7 @@ void batch_body_seal_vectors(struct batch_body *body, size_t n_rows, bool has_we
     body_measure(body);
     body_count(body, body->pool, body->bytes);
     body->is_sealed = true;
+    body->is_cleared = false;
     bool has_pending = body->strings != NULL && body->strings->n_pending > 0;
     body->batch = (struct batch){
         .refs = 1,

@@ -30,18 +30,21 @@ struct batch_body {
     struct batch_holder holder;
     struct batch_pool *pool; /* may be NULL */
     struct batch_body *next_free;
-    size_t rows_high;     /* most rows it ever held: its size class */
-    size_t bytes;         /* held by the columns and weights, measured when the batch was sealed */
-    size_t counted_bytes; /* by the pool: the same and what is borrowed */
+    size_t rows_high; /* most rows it ever held: its size class */
+    size_t bytes;     /* held by the columns and weights, measured when the batch was sealed */
+    /* From here on only the maker writes while batches are small and its own: giving back in another thread takes the two cache lines above. */
     bool is_sealed;       /* handed out as a batch */
+    bool has_heap;        /* a column had bytes of long strings when it was sealed */
+    bool is_cleared;      /* the columns are empty; if not, that is left to whoever takes it */
+    size_t counted_bytes; /* by the pool: `bytes` and what is borrowed */
+    struct batch *base;   /* a batch whose memory this one's vectors point into; may be NULL */
+    /* allocated once it is needed, then kept; batch.strings while in use */
+    struct batch_strings *strings;
     struct column *columns; /* schema->n_columns */
     struct vector *vectors; /* the same number: batch.cols */
     int64_t *weights;
     size_t weights_capacity;
     struct ArrowArray array; /* imported: released when the batch goes, if array.release is set */
-    /* allocated once it is needed, then kept; batch.strings while in use */
-    struct batch_strings *strings;
-    struct batch *base; /* a batch whose memory this one's vectors point into; may be NULL */
 };
 
 /* A body for `schema` (referenced), empty, meant for about `n_rows` rows: recycled where there is one, else new. */

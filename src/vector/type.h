@@ -149,7 +149,9 @@ struct schema_column {
     bool is_nullable;
 };
 struct schema {
+    /* On a cache line of its own: readers in other threads count while the step reads the columns. */
     _Atomic uint32_t refs;
+    char padding[60];
     uint32_t n_columns;
     struct schema_column *columns; /* behind the struct, names included: one allocation */
 };
