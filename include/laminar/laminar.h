@@ -31,6 +31,7 @@
 extern "C" {
 #endif
 
+/* The version of this header; laminar_version() is that of the library. */
 #define LAMINAR_VERSION_MAJOR 0
 #define LAMINAR_VERSION_MINOR 1
 #define LAMINAR_VERSION_PATCH 0
@@ -92,13 +93,16 @@ typedef enum laminar_result_kind {
     LAMINAR_RESULT_METADATA = 4 /* SHOW, DESCRIBE, EXPLAIN: rows */
 } laminar_result_kind;
 
+/* Frees a result; what was exported from it stays. */
 LAMINAR_API void laminar_result_free(laminar_result *result);
 LAMINAR_API laminar_result_kind laminar_result_get_kind(const laminar_result *result);
+/* Rows inserted, updated, deleted or copied; 0 for other statements */
 LAMINAR_API uint64_t laminar_result_rows_affected(const laminar_result *result);
 /* "CREATE SOURCE"; "" if not DDL */
 LAMINAR_API const char *laminar_result_ddl_type(const laminar_result *result);
 /* "trades"; "" if not DDL */
 LAMINAR_API const char *laminar_result_ddl_object(const laminar_result *result);
+/* The shape of the rows; columns are counted from 0. A column that is not there has no name (NULL) and the type LAMINAR_TYPE_NULL. */
 LAMINAR_API size_t laminar_result_n_rows(const laminar_result *result);
 LAMINAR_API size_t laminar_result_n_columns(const laminar_result *result);
 LAMINAR_API size_t laminar_result_n_batches(const laminar_result *result);
@@ -121,8 +125,7 @@ LAMINAR_API const char *laminar_result_bytes(const laminar_result *result, size_
 /* The value as SQL text ("2026-01-01 00:00:00"), in memory for laminar_free; NULL for null or out of memory. */
 LAMINAR_API char *laminar_result_text_copy(const laminar_result *result, size_t row, size_t column);
 
-/* Subscribes to a source, table, stream, sink or materialized view by name, or to a SELECT statement. Every subscriber
- * gets every change. `options` may be NULL. */
+/* What happens when the queue of a subscription is full. */
 typedef enum laminar_overflow_policy {
     /* the inserter waits while the subscriber drains (bounded by its insert time-out) */
     LAMINAR_OVERFLOW_BLOCK = 0,
@@ -130,6 +133,7 @@ typedef enum laminar_overflow_policy {
     LAMINAR_OVERFLOW_DISCONNECT = 2   /* the subscription ends with LAMINAR_SUBSCRIPTION_CLOSED */
 } laminar_overflow_policy;
 
+/* How to subscribe; all zero but struct_size are the defaults. */
 typedef struct laminar_subscribe_options {
     size_t struct_size;
     /* deliver the current contents first, without gap or overlap (always so for SQL text) */
@@ -143,6 +147,8 @@ typedef struct laminar_subscribe_options {
     void *user_data;
 } laminar_subscribe_options;
 
+/* Subscribes to a source, table, stream, sink or materialized view by name, or to a SELECT statement. Every subscriber
+ * gets every change. `options` may be NULL. */
 LAMINAR_API LAMINAR_MUST_CHECK laminar_status
 laminar_subscribe(laminar_db *db, const char *name_or_sql, const laminar_subscribe_options *options,
                   laminar_subscription **out, laminar_error *err);
@@ -162,6 +168,7 @@ LAMINAR_API void laminar_subscription_free(laminar_subscription *sub);
  * ------------------------------------------------------------------------------------------------------------------ */
 
 /* --- Options ------------------------------------------------------------------------------------------------------ */
+/* Options with their defaults. */
 LAMINAR_API LAMINAR_MUST_CHECK laminar_status laminar_config_create(laminar_config **out,
                                                                     laminar_error *err);
 LAMINAR_API void laminar_config_free(laminar_config *config);
@@ -179,6 +186,7 @@ LAMINAR_API LAMINAR_MUST_CHECK laminar_status laminar_prepare(laminar_db *db, co
                                                               laminar_statement **out,
                                                               laminar_error *err);
 LAMINAR_API void laminar_statement_free(laminar_statement *statement);
+/* Number of parameters of a statement. */
 LAMINAR_API size_t laminar_statement_n_parameters(const laminar_statement *statement);
 /* The 0-based position of `:name`, or SIZE_MAX. */
 LAMINAR_API size_t laminar_statement_parameter_index(const laminar_statement *statement,
@@ -198,6 +206,8 @@ LAMINAR_API laminar_status laminar_bind_text(laminar_statement *statement, size_
                                              laminar_error *err);
 LAMINAR_API laminar_status laminar_bind_blob(laminar_statement *statement, size_t index,
                                              const void *data, size_t size, laminar_error *err);
+/* Runs the statement with the values that are bound now; it may be run again. `out` may be NULL. A parameter
+ * without a value: LAMINAR_QUERY_FAILED. */
 LAMINAR_API LAMINAR_MUST_CHECK laminar_status
 laminar_statement_execute(laminar_statement *statement, laminar_result **out, laminar_error *err);
 /* laminar_subscribe for a prepared SELECT or SUBSCRIBE, with the values that are bound now. The statement may be freed before the
@@ -263,6 +273,7 @@ typedef struct laminar_writer_options {
     uint64_t flush_rows; /* 0 = 8,192; UINT64_MAX = never by size */
 } laminar_writer_options;
 
+/* A writer for a source or table. `options` may be NULL. Unknown name: LAMINAR_TABLE_NOT_FOUND. */
 LAMINAR_API LAMINAR_MUST_CHECK laminar_status
 laminar_writer_create(laminar_db *db, const char *name, const laminar_writer_options *options,
                       laminar_writer **out, laminar_error *err);
@@ -270,6 +281,7 @@ laminar_writer_create(laminar_db *db, const char *name, const laminar_writer_opt
 LAMINAR_API void laminar_writer_free(laminar_writer *writer);
 LAMINAR_API LAMINAR_MUST_CHECK laminar_status laminar_writer_close(laminar_writer *writer,
                                                                    laminar_error *err);
+/* What it writes to, and the columns of that, counted from 0. */
 LAMINAR_API const char *laminar_writer_name(const laminar_writer *writer);
 LAMINAR_API LAMINAR_MUST_CHECK laminar_status laminar_writer_schema(const laminar_writer *writer,
                                                                     struct ArrowSchema *out,
@@ -283,6 +295,7 @@ LAMINAR_API char *laminar_writer_column_type_name_copy(const laminar_writer *wri
 LAMINAR_API size_t laminar_writer_column_index(const laminar_writer *writer, const char *name,
                                                size_t size);
 
+/* Sets a cell of the row that is being made. */
 LAMINAR_API laminar_status laminar_writer_set_null(laminar_writer *writer, size_t column,
                                                    laminar_error *err);
 LAMINAR_API laminar_status laminar_writer_set_bool(laminar_writer *writer, size_t column,
@@ -362,8 +375,10 @@ LAMINAR_API LAMINAR_MUST_CHECK laminar_status laminar_writer_watermark(laminar_w
 LAMINAR_API int64_t laminar_writer_current_watermark(const laminar_writer *writer);
 
 /* --- Subscriptions --------------------------------------------------------------------------------------------------- */
+/* The columns of what it delivers. */
 LAMINAR_API LAMINAR_MUST_CHECK laminar_status laminar_subscription_schema(
     const laminar_subscription *sub, struct ArrowSchema *out, laminar_error *err);
+/* What became of a subscription. */
 typedef enum laminar_subscription_state {
     LAMINAR_SUBSCRIPTION_ACTIVE = 1,
     /* the relation was dropped, the database closed or shut down */
@@ -372,12 +387,14 @@ typedef enum laminar_subscription_state {
 } laminar_subscription_state;
 LAMINAR_API laminar_subscription_state
 laminar_subscription_get_state(const laminar_subscription *sub);
+/* Rows that LAMINAR_OVERFLOW_DROP_OLDEST has dropped. */
 LAMINAR_API uint64_t laminar_subscription_dropped_rows(const laminar_subscription *sub);
 /* A file descriptor (Linux: eventfd) that is readable while the queue is not empty or has ended; for poll, epoll, asyncio. It is made
  * on the first call, owned by the subscription, and must not be read or closed. -1 when it cannot be made. */
 LAMINAR_API int laminar_subscription_fd(laminar_subscription *sub, laminar_error *err);
 
 /* --- Pipeline and metrics ---------------------------------------------------------------------------------------------- */
+/* Before laminar_start, after it, after laminar_shutdown. */
 typedef enum laminar_pipeline_state {
     LAMINAR_PIPELINE_CREATED = 0,
     LAMINAR_PIPELINE_RUNNING = 1,
@@ -410,6 +427,7 @@ LAMINAR_API LAMINAR_MUST_CHECK laminar_status laminar_check(const char *folder,
                                                             uint64_t *out_n_problems,
                                                             laminar_error *err);
 
+/* Counts of a database since it was opened; struct_size is set by the caller. */
 typedef struct laminar_metrics {
     size_t struct_size;
     laminar_pipeline_state state;
@@ -430,6 +448,7 @@ typedef struct laminar_metrics {
 LAMINAR_API laminar_status laminar_get_metrics(laminar_db *db, laminar_metrics *out,
                                                laminar_error *err);
 
+/* Counts of one relation; struct_size is set by the caller. */
 typedef struct laminar_relation_metrics {
     size_t struct_size;
     uint64_t total_rows;   /* ever accepted (source, table) or emitted (stream) */

@@ -49,6 +49,7 @@ extern "C" {
     X(INVALID_ARGUMENT, 903, "Invalid argument")                                                   \
     X(IO_ERROR, 904, "I/O error")
 
+/* LAMINAR_OK, or LAMINAR_ and a name of the list. */
 typedef enum laminar_status {
     LAMINAR_OK = 0,
 #define LAMINAR_STATUS_ENUM(name, number, title) LAMINAR_##name = number,
@@ -75,6 +76,7 @@ typedef struct laminar_error {
     uint64_t user_code;
 } laminar_error;
 
+/* An error object that says nothing yet. */
 #ifdef __cplusplus
 #define LAMINAR_ERROR_INIT                                                                         \
     laminar_error { sizeof(laminar_error), LAMINAR_OK, 0, 0, false, false, "", "", "", "", 0 }
@@ -111,6 +113,7 @@ typedef struct laminar_error {
     X(STRUCT, 23, "STRUCT")                                                                        \
     X(MAP, 24, "MAP")
 
+/* LAMINAR_TYPE_ and a name of the list. */
 typedef enum laminar_type {
 #define LAMINAR_TYPE_ENUM(name, number, sql) LAMINAR_TYPE_##name = number,
     LAMINAR_TYPE_LIST(LAMINAR_TYPE_ENUM)

@@ -35,6 +35,7 @@
 extern "C" {
 #endif
 
+/* More arguments are refused. */
 enum { LAMINAR_FUNCTION_ARGS_MAX = 64 };
 
 /* --- Values ------------------------------------------------------------------------------------------------------------ */
@@ -73,12 +74,14 @@ typedef struct laminar_function_batch {
 } laminar_function_batch;
 
 /* --- Scalar functions ---------------------------------------------------------------------------------------------------- */
+/* What a result depends on. */
 typedef enum laminar_volatility {
     LAMINAR_IMMUTABLE = 0, /* the result follows from the arguments: constants are computed once */
     LAMINAR_STABLE = 1,    /* ... within one statement or step */
     LAMINAR_VOLATILE = 2   /* another one each call */
 } laminar_volatility;
 
+/* Fills *out from the arguments of one row. out->type is set; a null result is out->is_null = true. */
 typedef laminar_status (*laminar_row_function)(void *user_data, const laminar_value *args,
                                                size_t n_args, laminar_value *out,
                                                laminar_error *err);
@@ -88,6 +91,7 @@ typedef laminar_status (*laminar_batch_function)(void *user_data,
                                                  struct ArrowSchema *out_schema,
                                                  struct ArrowArray *out_array, laminar_error *err);
 
+/* The definition of a scalar function. It is copied. */
 typedef struct laminar_function {
     size_t struct_size;
     const char *name;
