@@ -153,12 +153,17 @@ static void body_free(struct batch_body *body)
     mem_free(body);
 }
 
-/* Free bodies of the pool. */
-static void bodies_free(struct batch_pool *pool, struct batch_body *body)
+/* The pool counts these free bodies no more. */
+static void bodies_uncount(struct batch_pool *pool, struct batch_body *body)
+{
+    for (; body; body = body->next_free) body_count(body, pool, 0);
+}
+
+/* Frees bodies that no pool counts. */
+static void bodies_free(struct batch_body *body)
 {
     for (struct batch_body *next; body; body = next) {
         next = body->next_free;
-        body_count(body, pool, 0);
         body_free(body);
     }
 }
@@ -176,7 +181,8 @@ void batch_pool_free(struct batch_pool *pool)
     pool->is_closed = true;
     bool is_last = pool->n_out == 0;
     for (unsigned i = 0; i < POOL_LISTS; i++) {
-        bodies_free(pool, pool->lists[i]);
+        bodies_uncount(pool, pool->lists[i]);
+        bodies_free(pool->lists[i]);
         pool->lists[i] = NULL;
     }
     pool->n_free = pool->free_bytes = 0;
@@ -212,8 +218,9 @@ void batch_pool_trim(struct batch_pool *pool, size_t free_bytes_max)
             dropped = victim;
         }
     }
+    bodies_uncount(pool, dropped);
     mutex_unlock(&pool->lock);
-    bodies_free(pool, dropped);
+    bodies_free(dropped);
 }
 
 void batch_pool_set_max(struct batch_pool *pool, size_t free_bytes_max)
@@ -296,13 +303,14 @@ static void pool_push(struct batch_pool *pool, struct batch_body *body)
         pool->lists[list] = body;
         pool->n_free++;
         pool->free_bytes += body->bytes;
+    } else {
+        body->next_free = dropped;
+        dropped = body;
     }
+    /* Within the lock: once it is let go, the last body may come back on another thread, which ends a closed pool. */
+    bodies_uncount(pool, dropped);
     mutex_unlock(&pool->lock);
-    bodies_free(pool, dropped);
-    if (!is_kept) {
-        body_count(body, pool, 0);
-        body_free(body);
-    }
+    bodies_free(dropped);
     if (is_last) pool_destroy(pool);
 }
 

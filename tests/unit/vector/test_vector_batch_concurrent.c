@@ -61,6 +61,56 @@ static void batches_cross_threads(void **state)
     assert_int_equal(mem_live_count(), live);
 }
 
+/* --- A pool that is closed while its bodies come back ----------------------------------------------------------------------------- */
+
+enum { ROUNDS = 20000 };
+static struct batch *returned[READERS];
+static _Atomic size_t round_begun, n_returned;
+
+static void *return_batches(void *arg)
+{
+    size_t self = (size_t)(uintptr_t)arg;
+    for (size_t round = 1; round <= ROUNDS; round++) {
+        for (unsigned i = 1; atomic_load(&round_begun) < round; i++)
+            if (i % 4096 == 0) thread_yield();
+        batch_unref(returned[self]);
+        atomic_fetch_add(&n_returned, 1);
+    }
+    return NULL;
+}
+
+static void bodies_come_back_to_a_closed_pool(void **state)
+{
+    (void)state;
+    int64_t live = mem_live_count(), value = 7;
+    struct schema_column column = {"x", TYPE(INT64), true};
+    struct schema *schema = schema_create(&column, 1);
+    struct thread threads[READERS];
+    for (size_t i = 0; i < READERS; i++)
+        assert_int_equal(
+            thread_start(&threads[i], "return", return_batches, (void *)(uintptr_t)i, NULL), 0);
+    for (size_t round = 1; round <= ROUNDS; round++) {
+        struct batch_pool *pool = batch_pool_create();
+        struct batch_builder *builder;
+        assert_int_equal(batch_builder_create(schema, pool, &builder, NULL), 0);
+        for (size_t i = 0; i < READERS; i++) {
+            struct vector v = {.type = TYPE(INT64), .data = &value};
+            struct chunk chunk = {1, 1, &v, NULL};
+            assert_int_equal(batch_builder_append(builder, &chunk, NULL), 0);
+            assert_int_equal(batch_builder_finish(builder, &returned[i], NULL), 0);
+        }
+        batch_builder_free(builder);
+        atomic_store(&n_returned, 0);
+        if (round % 2) batch_pool_free(pool); /* before the first comes back, or while they do */
+        atomic_store(&round_begun, round);
+        if (round % 2 == 0) batch_pool_free(pool);
+        while (atomic_load(&n_returned) < READERS) thread_yield();
+    }
+    for (size_t i = 0; i < READERS; i++) thread_join(&threads[i]);
+    schema_unref(schema);
+    assert_int_equal(mem_live_count(), live);
+}
+
 static void *intern_types(void *arg)
 {
     struct data_type *out = arg;
@@ -87,6 +137,7 @@ static void types_are_interned_once(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(batches_cross_threads),
+                                       cmocka_unit_test(bodies_come_back_to_a_closed_pool),
                                        cmocka_unit_test(types_are_interned_once)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
