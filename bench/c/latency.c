@@ -107,8 +107,8 @@ static void insert_row(struct pipeline *pipeline, int64_t i)
         fail("insert", &err);
 }
 
-/* The next result, polled for; checked to be row i. */
-static void receive_row(struct pipeline *pipeline, int64_t i)
+/* The next result, polled for; checked to be row i. Returns when it was held and read, which is before it is freed. */
+static int64_t receive_row(struct pipeline *pipeline, int64_t i)
 {
     laminar_error err = LAMINAR_ERROR_INIT;
     laminar_result *result = NULL;
@@ -120,7 +120,9 @@ static void receive_row(struct pipeline *pipeline, int64_t i)
         fprintf(stderr, "row %lld was not delivered\n", (long long)i);
         exit(1);
     }
+    int64_t received = now_ns();
     laminar_result_free(result);
+    return received;
 }
 
 static void measure_row(size_t n, size_t n_warm_up, int64_t *samples)
@@ -150,8 +152,8 @@ static void *poll_rows(void *arg)
     struct poller *poller = arg;
     use_core(&poller->allowed, 1);
     for (size_t i = 0; i < poller->n; i++) {
-        receive_row(poller->pipeline, (int64_t)i);
-        atomic_store_explicit(&poller->received_ns, now_ns(), memory_order_release);
+        int64_t received = receive_row(poller->pipeline, (int64_t)i);
+        atomic_store_explicit(&poller->received_ns, received, memory_order_release);
     }
     return NULL;
 }

@@ -63,7 +63,7 @@ static void batches_cross_threads(void **state)
 
 /* --- A pool that is closed while its bodies come back ----------------------------------------------------------------------------- */
 
-enum { ROUNDS = 20000 };
+enum { ROUNDS = 4000 };
 static struct batch *returned[READERS];
 static _Atomic size_t round_begun, n_returned;
 
