@@ -1,7 +1,7 @@
 /* state_multimap.h - rows with weights, grouped by key: the state of joins, and of relations that are kept by key or as a bag.
  *
  * state_rows keeps the rows. Over them lies an index of 8-byte entries, 32 bits of the key's hash and the number of the group's head row, linear
- * probing, load <= 1/2, and lists that link the rows of a group. A chunk is probed at a time: entries are prefetched, then the head rows, then
+ * probing, load <= 5/8, and lists that link the rows of a group. A chunk is probed at a time: entries are prefetched, then the head rows, then
  * keys are compared a column at a time. The index is derived: not frozen, rebuilt after a restore.
  *
  * Modes: APPEND keeps each row that comes apart, a retraction walks its group; CHAIN merges equal rows by walking their group, for groups that are
