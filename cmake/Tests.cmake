@@ -14,9 +14,9 @@ add_custom_target(concurrent_tests)
 
 # Sanitizers make a program several times slower.
 if(LAMINAR_SANITIZE)
-    set(LAMINAR_TEST_TIMEOUT 400)
+    set(LAMINAR_TEST_TIMEOUT 600)
 else()
-    set(LAMINAR_TEST_TIMEOUT 120)
+    set(LAMINAR_TEST_TIMEOUT 300)
 endif()
 
 # laminar_test(source label): target and ctest name are the file's name, which is unique in the tree.
