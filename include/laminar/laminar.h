@@ -233,7 +233,8 @@ LAMINAR_API LAMINAR_MUST_CHECK laminar_status laminar_result_export_stream(
 LAMINAR_API LAMINAR_MUST_CHECK laminar_status laminar_schema(laminar_db *db, const char *name,
                                                              struct ArrowSchema *out,
                                                              laminar_error *err);
-/* Makes a SOURCE from a struct-typed Arrow schema. */
+/* Makes a SOURCE from a struct-typed Arrow schema. Timestamps with a zone become TIMESTAMP WITH TIME ZONE, which holds instants: the zone's name is not kept,
+ * results say UTC. */
 LAMINAR_API LAMINAR_MUST_CHECK laminar_status laminar_create_source_arrow(
     laminar_db *db, const char *name, const struct ArrowSchema *schema, laminar_error *err);
 /* Inserts. Columns match by name in any order; a missing nullable column is null. All rows of the call become visible in
