@@ -67,7 +67,7 @@ def data_of(case, n):
     if case == "py_in_pandas":
         import pandas
 
-        return pandas.DataFrame({"k": range(n), "v": [i * 0.5 for i in range(n)]}), n
+        return pandas.DataFrame(columns(n)), n
     if case == "py_in_polars":
         import polars
 

@@ -8,6 +8,7 @@ import sys
 from typing import Any
 
 from ._display import repr_html, show  # called by the extension
+from ._laminar import _text_array as text_array
 
 __all__ = ["RowCursor", "arrow_schema", "column", "frame", "import_schema", "is_column", "json_text", "list_of", "live", "repr_html", "scalar",
            "show", "sql_type", "to_arrow", "to_df", "to_dicts", "to_pandas", "to_polars"]
@@ -153,21 +154,43 @@ def _pandas_frame(data: Any) -> Any:
     except ImportError:
         return {name: column(data[name]) for name in data.columns}
     try:
-        arrays = [_pandas_array(pyarrow, data[name]) for name in data.columns]
+        arrays = [_pandas_array(pyarrow, data, i, name) for i, name in enumerate(data.columns)]
     except (pyarrow.ArrowException, TypeError, ValueError, OverflowError):
         # A column of mixed objects: value by value, so that the error names column and row.
         return {name: column(data[name]) for name in data.columns}
     return pyarrow.Table.from_arrays(arrays, names=list(data.columns))
 
 
-def _pandas_array(pyarrow: Any, series: Any) -> Any:
-    """The column as an Arrow array; NaN, NaT and NA are null. numpy's memory can be changed by the program later, so it is copied;
+def _pandas_array(pyarrow: Any, data: Any, i: int, name: str) -> Any:
+    """Column i as an Arrow array; NaN, NaT and NA are null. numpy's memory can be changed by the program later, so it is copied;
     what lies in Arrow memory is shared."""
-    dtype = series.dtype
-    if type(dtype).__module__.partition(".")[0] == "numpy":
-        return pyarrow.array(series.to_numpy().copy() if dtype.kind in "biufmM" else series.to_numpy(), from_pandas=True)
-    array = series.array if type(series.array).__name__.startswith("Arrow") else series.array.copy()
-    return pyarrow.array(array, from_pandas=True)
+    import numpy
+
+    # A Series would cost more than all else here; where pandas has no such method any more, it is made.
+    get = getattr(data, "_get_column_array", None)
+    values = get(i) if get else None
+    if type(values) is numpy.ndarray and values.dtype.kind in "iufO":
+        kind = values.dtype.kind
+        if kind == "O":
+            text = text_array(values)
+            return pyarrow.array(values, from_pandas=True) if text is None else pyarrow.array(_HasArray(text))
+        return pyarrow.array(values.copy(), from_pandas=kind == "f" and bool(numpy.isnan(values).any()))
+    if type(values).__name__.startswith("Arrow"):
+        return pyarrow.array(values, from_pandas=True)
+    series = data[name]
+    if type(series.dtype).__module__.partition(".")[0] == "numpy":
+        return pyarrow.array(series.to_numpy().copy(), from_pandas=True)
+    return pyarrow.array(series.array.copy(), from_pandas=True)
+
+
+class _HasArray:
+    """A pair of capsules as the object that pyarrow asks for them."""
+
+    def __init__(self, capsules: Any) -> None:
+        self._capsules = capsules
+
+    def __arrow_c_array__(self, requested_schema: Any = None) -> Any:
+        return self._capsules
 
 
 def json_text(value: Any) -> str:

@@ -114,8 +114,8 @@ bool in_is_numpy(PyObject *data)
 
 /* Memory of one struct of columns: released as a whole, by the parent. */
 struct column_memory {
-    void *buffers[2];
-    const void *buffer_pointers[2];
+    void *buffers[3];
+    const void *buffer_pointers[3];
 };
 /* @thread any, without the GIL: plain memory only. */
 static void release_child(struct ArrowArray *array)
@@ -123,6 +123,7 @@ static void release_child(struct ArrowArray *array)
     struct column_memory *column = array->private_data;
     PyMem_RawFree(column->buffers[0]);
     PyMem_RawFree(column->buffers[1]);
+    PyMem_RawFree(column->buffers[2]);
     PyMem_RawFree(column);
     array->release = NULL;
 }
@@ -310,6 +311,100 @@ int in_numpy_struct(struct module_state *state, PyObject *data, struct ArrowSche
     }
     return result;
 }
+
+/* --- numpy's objects -------------------------------------------------------------------------------------- */
+
+#ifdef Py_GIL_DISABLED
+/* Another thread may put something else into the array while its objects are read: numpy knows how to bear that. */
+int in_numpy_text(PyObject *values, struct ArrowSchema *out_schema, struct ArrowArray *out_array)
+{
+    (void)values, (void)out_schema, (void)out_array;
+    return 0;
+}
+#else
+static inline PyObject *object_at(const Py_buffer *view, Py_ssize_t i)
+{
+    return *(PyObject *const *)((const char *)view->buf + i * view->strides[0]);
+}
+
+/* NULL, None and NaN */
+static inline bool is_null(PyObject *item)
+{
+    return !item || item == Py_None ||
+           (PyFloat_CheckExact(item) && PyFloat_AS_DOUBLE(item) != PyFloat_AS_DOUBLE(item));
+}
+
+/* Bytes of all text; -1 where something is neither text nor null, or there is too much of it. */
+static int64_t text_bytes(const Py_buffer *view)
+{
+    int64_t total = 0;
+    for (Py_ssize_t i = 0; i < view->shape[0]; i++) {
+        PyObject *item = object_at(view, i);
+        Py_ssize_t size;
+        if (is_null(item)) continue;
+        if (!PyUnicode_CheckExact(item) || !PyUnicode_AsUTF8AndSize(item, &size)) return -1;
+        total += size;
+        if (total > INT32_MAX) return -1;
+    }
+    return total;
+}
+
+static int fill_text(const Py_buffer *view, int64_t n_bytes, struct ArrowArray *out)
+{
+    size_t n = (size_t)view->shape[0];
+    struct column_memory *column = PyMem_RawCalloc(1, sizeof *column);
+    if (!column) return -1;
+    uint8_t *bits = column->buffers[0] = PyMem_RawMalloc(n / 8 + 1);
+    int32_t *offsets = column->buffers[1] = PyMem_RawMalloc((n + 1) * sizeof *offsets);
+    char *bytes = column->buffers[2] = PyMem_RawMalloc((size_t)n_bytes + 1);
+    *out = (struct ArrowArray){.length = view->shape[0],
+                               .n_buffers = 3,
+                               .buffers = column->buffer_pointers,
+                               .release = release_child,
+                               .private_data = column};
+    if (!bits || !offsets || !bytes) return -1;
+    memset(bits, 0xff, n / 8 + 1);
+    int32_t at = 0;
+    for (size_t i = 0; i < n; i++) {
+        PyObject *item = object_at(view, (Py_ssize_t)i);
+        offsets[i] = at;
+        if (is_null(item)) {
+            bits[i / 8] &= (uint8_t) ~(1u << (i % 8));
+            out->null_count++;
+            continue;
+        }
+        Py_ssize_t size; /* what was encoded above is kept in the object */
+        const char *text = PyUnicode_AsUTF8AndSize(item, &size);
+        memcpy(bytes + at, text, (size_t)size);
+        at += (int32_t)size;
+    }
+    offsets[n] = at;
+    for (size_t i = 0; i < 3; i++) column->buffer_pointers[i] = column->buffers[i];
+    return 0;
+}
+
+int in_numpy_text(PyObject *values, struct ArrowSchema *out_schema, struct ArrowArray *out_array)
+{
+    Py_buffer view;
+    if (PyObject_GetBuffer(values, &view, PyBUF_STRIDES | PyBUF_FORMAT) < 0) return -1;
+    bool is_objects = view.ndim == 1 && view.itemsize == sizeof(PyObject *) && view.format &&
+                      strcmp(view.format, "O") == 0;
+    int64_t n_bytes = is_objects ? text_bytes(&view) : -1;
+    int result = 0;
+    PyErr_Clear(); /* text that is none in UTF-8 */
+    if (n_bytes >= 0) {
+        result = 1;
+        if (fill_schema("", "u", out_schema) < 0 || fill_text(&view, n_bytes, out_array) < 0) {
+            if (out_schema->release) out_schema->release(out_schema);
+            if (out_array->release) out_array->release(out_array);
+            PyErr_NoMemory();
+            result = -1;
+        }
+    }
+    PyBuffer_Release(&view);
+    return result;
+}
+#endif
 
 /* --- Capsules for others ------------------------------------------------------------------------------ */
 

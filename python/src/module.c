@@ -102,11 +102,32 @@ static PyObject *raise_status(PyObject *module, PyObject *args)
     return raise_code(state_of_module(module), (laminar_status)code, hint, "%s", message);
 }
 
+PyDoc_STRVAR(
+    text_array_doc,
+    "_text_array(values) -> (schema, array) | None\n\n"
+    "Capsules of a text array with a numpy array's objects: str, and None or NaN for null. "
+    "None where there are others.");
+static PyObject *text_array(PyObject *Py_UNUSED(module), PyObject *values)
+{
+    struct ArrowSchema schema = {.release = NULL};
+    struct ArrowArray array = {.release = NULL};
+    int found = in_numpy_text(values, &schema, &array);
+    if (found < 0) return NULL;
+    if (!found) Py_RETURN_NONE;
+    PyObject *schema_object = capsule_schema(&schema);
+    PyObject *array_object = capsule_array(&array);
+    if (schema_object && array_object) return Py_BuildValue("(NN)", schema_object, array_object);
+    Py_XDECREF(schema_object);
+    Py_XDECREF(array_object);
+    return NULL;
+}
+
 static PyMethodDef functions[] = {
     {"_after_fork", after_fork, METH_NOARGS, after_fork_doc},
     {"is_incomplete", is_incomplete, METH_O, is_incomplete_doc},
     {"status_title", status_title, METH_O, status_title_doc},
     {"_raise", raise_status, METH_VARARGS, raise_doc},
+    {"_text_array", text_array, METH_O, text_array_doc},
     {NULL, NULL, 0, NULL},
 };
 

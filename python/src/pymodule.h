@@ -196,6 +196,9 @@ bool in_is_numpy(PyObject *data);
 /* An Arrow struct of copies of the arrays. */
 int in_numpy_struct(struct module_state *state, PyObject *data, struct ArrowSchema *out_schema,
                     struct ArrowArray *out_array);
+/* A text array with the objects of a one-dimensional numpy array. 1 = made, 0 = there are other objects than text and nulls, or too
+ * much text for one array; -1 = exception. */
+int in_numpy_text(PyObject *values, struct ArrowSchema *out_schema, struct ArrowArray *out_array);
 /* The capsules of an Arrow object: *out_array and *out_schema, or *out_stream; borrowed from the new reference *out_owner. */
 int in_arrow_array(struct module_state *state, PyObject *data, PyObject **out_owner,
                    struct ArrowSchema **out_schema, struct ArrowArray **out_array);

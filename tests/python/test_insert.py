@@ -348,6 +348,24 @@ def test_pandas_column_of_mixed_objects_names_the_row(wide):
         wide.insert("t", pd.DataFrame({5: [1]}))
 
 
+def test_pandas_columns_of_objects(wide):
+    """Text goes in as a whole, what pandas calls missing is null, anything else goes value by value."""
+    texts = ["a", None, "\u00e9\U0001f600" * 50, float("nan"), "", "b\0c"]
+    frame = pd.DataFrame({"v": pd.Series(texts, dtype=object), "i64": [1, 2, 3, 4, 5, 6], "d": [1.5, float("nan"), 0, 1, 2, 3]})
+    expected = [(None if not isinstance(text, str) else text,) for text in texts]
+    assert wide.insert("t", frame) == 6
+    assert rows(wide, "v") == expected
+    assert wide.insert("t", frame[::-2]) == 3, "every other row, from behind"
+    assert rows(wide, "v")[6:] == expected[::-2]
+    assert rows(wide, "d")[:2] == [(1.5,), (None,)]
+    assert wide.insert("t", frame[:0]) == 0
+    assert wide.insert("t", pd.DataFrame({"v": pd.Series(["x", pd.NA], dtype=object)})) == 2
+    assert rows(wide, "v")[9:] == [("x",), (None,)]
+    with pytest.raises(IngestionError, match="row 1.*surrogates|row 1"):
+        wide.insert("t", pd.DataFrame({"v": pd.Series(["x", "\ud800"], dtype=object)}))
+    assert len(rows(wide, "v")) == 11, "nothing of the refused call"
+
+
 def test_arrow_types_coerce_without_loss(wide):
     table = pa.table({
         "i64": pa.array([1, 2], pa.int32()), "d": pa.array([1, 2], pa.int64()), "v": pa.array(["a", "b"]).dictionary_encode(),

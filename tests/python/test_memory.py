@@ -1,6 +1,6 @@
 """Resident memory stays where it is, whatever is called again and again; the end of the interpreter while everything is in use.
 
-MEMORY_SECONDS (0.3) is the time for each kind of call; a million calls of each take it at about 60.
+MEMORY_SECONDS (0.3) is the time for each kind of call. bench/python_memory.py makes a million calls of each.
 """
 
 import asyncio
@@ -133,13 +133,17 @@ CALLS = {
 }
 
 
+def fill(db):
+    db.execute("CREATE SOURCE t (a BIGINT, s VARCHAR, d DECIMAL(10,2), ts TIMESTAMP, l BIGINT[]) WITH ('retention' = '500 rows')")
+    db.execute("CREATE STREAM st AS SELECT s, count(*) AS n FROM t GROUP BY s")
+    db.start()
+    db.insert("t", [ROW] * 500)
+
+
 @pytest.fixture(scope="module")
 def db():
     with laminardb.open(":memory:") as connection:
-        connection.execute("CREATE SOURCE t (a BIGINT, s VARCHAR, d DECIMAL(10,2), ts TIMESTAMP, l BIGINT[]) WITH ('retention' = '500 rows')")
-        connection.execute("CREATE STREAM st AS SELECT s, count(*) AS n FROM t GROUP BY s")
-        connection.start()
-        connection.insert("t", [ROW] * 500)
+        fill(connection)
         yield connection
 
 
