@@ -179,6 +179,11 @@ LAMINAR_API LAMINAR_MUST_CHECK laminar_status laminar_config_set(laminar_config 
                                                                  const char *name,
                                                                  const char *value,
                                                                  laminar_error *err);
+/* What ${NAME} in the text of options (CREATE ... WITH, FROM, INTO) stands for; a variable of the environment where it is not set here. */
+LAMINAR_API LAMINAR_MUST_CHECK laminar_status laminar_config_set_variable(laminar_config *config,
+                                                                          const char *name,
+                                                                          const char *value,
+                                                                          laminar_error *err);
 
 /* --- Prepared statements ------------------------------------------------------------------------------------------ */
 /* Prepares one statement; parameters are `$1`, `?` or `:name`. */
@@ -352,6 +357,12 @@ LAMINAR_API void laminar_writer_truncate(laminar_writer *writer, uint64_t n_rows
 LAMINAR_API LAMINAR_MUST_CHECK laminar_status
 laminar_writer_append_arrow(laminar_writer *writer, const struct ArrowSchema *schema,
                             struct ArrowArray *array, laminar_error *err);
+/* Appends the rows of a JSON text; same rules as laminar_insert_json. *out_rows, which may be NULL, is their number. */
+LAMINAR_API LAMINAR_MUST_CHECK laminar_status laminar_writer_append_json(
+    laminar_writer *writer, const char *text, size_t size, uint64_t *out_rows, laminar_error *err);
+/* Appends the rows of a CSV text; same rules as laminar_insert_csv. */
+LAMINAR_API LAMINAR_MUST_CHECK laminar_status laminar_writer_append_csv(
+    laminar_writer *writer, const char *text, size_t size, uint64_t *out_rows, laminar_error *err);
 LAMINAR_API LAMINAR_MUST_CHECK laminar_status laminar_writer_flush(laminar_writer *writer,
                                                                    uint64_t *out_rows,
                                                                    laminar_error *err);

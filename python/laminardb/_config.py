@@ -39,7 +39,8 @@ class LaminarConfig:
     buffer_size: rows that may wait for a step before inserts wait. storage_dir, checkpoint_interval_ms, durability ("sync", "async",
     "off"), wal_segment_bytes, read_only: storage. profile: "embedded", "bare_metal", "durable" or "cluster". workers: threads that run steps.
     memory_limit: bytes, or text such as "1gb", at which inserts are refused (300) and queries fail. insert_timeout_ms: how long an
-    insert waits for a full queue. jit: "off", "auto", "always". variables: what ${NAME} in options of connectors stands for.
+    insert waits for a full queue. jit: "off", "auto", "always". variables: what ${NAME} in options of connectors stands for;
+    what is not among them is looked up in the environment.
 
     An option that this build does not have is refused by open(), never ignored.
     """
@@ -162,7 +163,7 @@ class LaminarConfig:
 
     def _options(self) -> dict[str, str]:
         """Names and values for the library. ConnectionError 100 for what this build does not have."""
-        missing = [slot[1:] for slot in ("_variables",) if getattr(self, slot)]
+        missing = []
         if self._profile == "cluster":
             missing.append(f"profile={self._profile!r}")
         if self._jit not in (None, "off"):

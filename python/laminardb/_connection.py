@@ -500,7 +500,7 @@ def open(path: str | os.PathLike[str], *, config: LaminarConfig | None = None) -
         if path not in (":memory:", config.storage_dir):
             raise ValueError(f"the path is {path!r} and storage_dir {config.storage_dir!r}: give one of them, or ':memory:' as the path")
         path = config.storage_dir
-    return Connection(path, config._options()) if config else Connection(path)
+    return Connection(path, config._options(), config.variables) if config else Connection(path)
 
 
 def connect(uri: str) -> Connection:

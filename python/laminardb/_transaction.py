@@ -36,12 +36,25 @@ class Transaction:
     def insert(self, table: str, data: Any) -> None:
         """Collects rows for a source or table: what Connection.insert takes. A refused call leaves those before it as they are."""
         with self._lock:
-            self._check()
-            writer = self._writers.get(table) if isinstance(table, str) else None
-            if writer is None:
-                writer = self._conn._transaction_writer(table)
-                self._writers[table] = writer
-            writer.insert(data)
+            self._writer(table).insert(data)
+
+    def insert_json(self, table: str, text: str | bytes) -> None:
+        """Collects rows of JSON: what Connection.insert_json takes."""
+        with self._lock:
+            self._writer(table).insert_json(text)
+
+    def insert_csv(self, table: str, text: str | bytes) -> None:
+        """Collects rows of CSV: what Connection.insert_csv takes."""
+        with self._lock:
+            self._writer(table).insert_csv(text)
+
+    def _writer(self, table: str) -> _laminar.Writer:
+        self._check()
+        writer = self._writers.get(table) if isinstance(table, str) else None
+        if writer is None:
+            writer = self._conn._transaction_writer(table)
+            self._writers[table] = writer
+        return writer
 
     def commit(self) -> int:
         """Inserts all rows in one step and gives their number. Where it fails, nothing is inserted and the transaction is over."""

@@ -464,3 +464,29 @@ int in_append(struct module_state *state, struct row_writer *rows, enum in_shape
     *out_rows = rows->n_rows - n_before;
     return 0;
 }
+
+/* --- Text ------------------------------------------------------------------------------------------- */
+
+int in_text_open(struct module_state *state, PyObject *data, struct in_text *out)
+{
+    Py_ssize_t size;
+    *out = (struct in_text){.view = {.buf = NULL}};
+    if (PyUnicode_Check(data)) {
+        out->start = utf8_argument(state, data, LAMINAR_INGESTION_FAILED, "the text", &size);
+        out->size = out->start ? (size_t)size : 0;
+        return out->start ? 0 : -1;
+    }
+    if (PyObject_GetBuffer(data, &out->view, PyBUF_SIMPLE) < 0) {
+        PyErr_Format(PyExc_TypeError, "the text must be a str or bytes, not %s",
+                     Py_TYPE(data)->tp_name);
+        return -1;
+    }
+    out->start = out->view.buf ? out->view.buf : "";
+    out->size = (size_t)out->view.len;
+    return 0;
+}
+
+void in_text_close(struct in_text *text)
+{
+    if (text->view.obj) PyBuffer_Release(&text->view);
+}

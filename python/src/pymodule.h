@@ -207,6 +207,14 @@ int in_arrow_stream(struct module_state *state, PyObject *data, PyObject **out_o
 /* One cell (convert_in_cell.c). */
 int in_set_cell(struct module_state *state, struct row_writer *rows, size_t column,
                 PyObject *value);
+/* JSON or CSV: a str or bytes, held until in_text_close. */
+struct in_text {
+    const char *start;
+    size_t size;
+    Py_buffer view;
+};
+int in_text_open(struct module_state *state, PyObject *data, struct in_text *out);
+void in_text_close(struct in_text *text);
 /* Binds a list, tuple or dict to the statement's parameters (convert_in_params.c). */
 int in_bind(struct module_state *state, laminar_statement *statement, PyObject *params);
 

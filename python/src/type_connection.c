@@ -41,11 +41,14 @@ static void *raise_failed(struct module_state *state, struct connection *self,
 
 /* --- Life ------------------------------------------------------------------------------------------------------- */
 
-static int set_options(struct module_state *state, laminar_config *config, PyObject *options)
+typedef laminar_status set_function(laminar_config *, const char *, const char *, laminar_error *);
+
+static int set_all(struct module_state *state, laminar_config *config, PyObject *dict,
+                   set_function *set)
 {
     PyObject *key, *value;
     Py_ssize_t at = 0;
-    while (PyDict_Next(options, &at, &key, &value)) {
+    while (dict && PyDict_Next(dict, &at, &key, &value)) {
         const char *name = utf8_argument(state, key, LAMINAR_INVALID_ARGUMENT, "an option's name",
                                          NULL);
         const char *text = name ? utf8_argument(state, value, LAMINAR_INVALID_ARGUMENT,
@@ -53,24 +56,24 @@ static int set_options(struct module_state *state, laminar_config *config, PyObj
                                 : NULL;
         if (!text) return -1;
         laminar_error err = LAMINAR_ERROR_INIT;
-        if (laminar_config_set(config, name, text, &err) == LAMINAR_OK) continue;
+        if (set(config, name, text, &err) == LAMINAR_OK) continue;
         raise_error(state, &err);
         return -1;
     }
     return 0;
 }
 
-static laminar_db *open_database(struct module_state *state, const char *path, PyObject *options)
+static laminar_db *open_database(struct module_state *state, const char *path, PyObject *options,
+                                 PyObject *variables)
 {
     laminar_error err = LAMINAR_ERROR_INIT;
     laminar_config *config = NULL;
     laminar_db *db = NULL;
-    if (options) {
-        if (laminar_config_create(&config, &err) != LAMINAR_OK) return raise_error(state, &err);
-        if (set_options(state, config, options) < 0) {
-            laminar_config_free(config);
-            return NULL;
-        }
+    if (laminar_config_create(&config, &err) != LAMINAR_OK) return raise_error(state, &err);
+    if (set_all(state, config, options, laminar_config_set) < 0 ||
+        set_all(state, config, variables, laminar_config_set_variable) < 0) {
+        laminar_config_free(config);
+        return NULL;
     }
     laminar_status status;
     Py_BEGIN_ALLOW_THREADS status = laminar_open(path, config, &db, &err);
@@ -80,17 +83,17 @@ static laminar_db *open_database(struct module_state *state, const char *path, P
 
 static PyObject *connection_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = {"path", "options", NULL};
-    PyObject *path, *options = NULL;
+    static char *names[] = {"path", "options", "variables", NULL};
+    PyObject *path, *options = NULL, *variables = NULL;
     PyObject *module = PyType_GetModuleByDef(type, &laminardb_module);
     if (!module) return NULL;
     struct module_state *state = state_of_module(module);
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|O!:Connection", names, &path, &PyDict_Type,
-                                     &options))
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|O!O!:Connection", names, &path, &PyDict_Type,
+                                     &options, &PyDict_Type, &variables))
         return NULL;
     const char *text = utf8_argument(state, path, LAMINAR_CONNECTION_FAILED, "the path", NULL);
     if (!text) return NULL;
-    laminar_db *db = open_database(state, text, options);
+    laminar_db *db = open_database(state, text, options, variables);
     if (!db) return NULL;
     struct connection *self = (struct connection *)type->tp_alloc(type, 0);
     if (!self) {
@@ -511,30 +514,16 @@ static PyObject *insert_text(struct connection *self, PyObject *args, const char
 {
     CHECK_OPEN(self);
     PyObject *table, *data;
+    struct in_text text;
     if (!PyArg_ParseTuple(args, format, &table, &data)) return NULL;
     const char *name = utf8_argument(state, table, LAMINAR_TABLE_NOT_FOUND, "the table's name",
                                      NULL);
-    if (!name) return NULL;
+    if (!name || in_text_open(state, data, &text) < 0) return NULL;
     laminar_error err = LAMINAR_ERROR_INIT;
     laminar_status status;
     uint64_t n_rows = 0;
-    Py_buffer view = {.buf = NULL};
-    Py_ssize_t size;
-    const char *text;
-    if (PyUnicode_Check(data)) {
-        text = utf8_argument(state, data, LAMINAR_INGESTION_FAILED, "the text", &size);
-        if (!text) return NULL;
-    } else {
-        if (PyObject_GetBuffer(data, &view, PyBUF_SIMPLE) < 0) {
-            PyErr_Format(PyExc_TypeError, "the text must be a str or bytes, not %s",
-                         Py_TYPE(data)->tp_name);
-            return NULL;
-        }
-        text = view.buf ? view.buf : "";
-        size = view.len;
-    }
-    Py_BEGIN_ALLOW_THREADS status = insert(self->db, name, text, (size_t)size, &n_rows, &err);
-    Py_END_ALLOW_THREADS if (view.obj) PyBuffer_Release(&view);
+    Py_BEGIN_ALLOW_THREADS status = insert(self->db, name, text.start, text.size, &n_rows, &err);
+    Py_END_ALLOW_THREADS in_text_close(&text);
     return status == LAMINAR_OK ? PyLong_FromUnsignedLongLong(n_rows)
                                 : raise_failed(state, self, &err);
 }

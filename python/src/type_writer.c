@@ -122,6 +122,53 @@ static PyObject *writer_insert(struct writer_object *self, PyObject *data)
     Py_RETURN_NONE;
 }
 
+typedef laminar_status append_text_function(laminar_writer *, const char *, size_t, uint64_t *,
+                                            laminar_error *);
+
+static PyObject *append_text(struct writer_object *self, PyObject *data,
+                             append_text_function *append)
+{
+    struct module_state *state = state_of((PyObject *)self);
+    struct in_text text;
+    uint64_t n_rows = 0;
+    if (in_text_open(state, data, &text) < 0) return NULL;
+    int result = start_use(state, self);
+    if (result == 0) {
+        laminar_status status;
+        Py_BEGIN_ALLOW_THREADS status = append(self->rows->writer, text.start, text.size, &n_rows,
+                                               &self->rows->err);
+        Py_END_ALLOW_THREADS if (status != LAMINAR_OK)
+        {
+            raise_error(state, &self->rows->err);
+            result = -1;
+        }
+        else
+        {
+            self->rows->n_rows += n_rows;
+            if (self->rows->n_rows >= FLUSH_ROWS && !self->is_of_transaction)
+                result = flush(state, self, NULL);
+        }
+        handle_lock_release(&self->lock);
+    }
+    in_text_close(&text);
+    if (result < 0) return NULL;
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(insert_json_doc,
+             "insert_json(text)\n\nCollects the rows of what Connection.insert_json takes.");
+static PyObject *writer_insert_json(struct writer_object *self, PyObject *data)
+{
+    return append_text(self, data, laminar_writer_append_json);
+}
+
+PyDoc_STRVAR(insert_csv_doc,
+             "insert_csv(text)\n\nCollects the rows of what Connection.insert_csv takes.");
+static PyObject *writer_insert_csv(struct writer_object *self, PyObject *data)
+{
+    return append_text(self, data, laminar_writer_append_csv);
+}
+
 PyDoc_STRVAR(flush_doc,
              "flush() -> int\n\nInserts what is collected, and gives its number of rows.");
 static PyObject *writer_flush(struct writer_object *self, PyObject *Py_UNUSED(ignored))
@@ -259,6 +306,8 @@ static PyObject *writer_repr(struct writer_object *self)
 
 static PyMethodDef writer_methods[] = {
     {"insert", METHOD(writer_insert), METH_O, insert_doc},
+    {"insert_json", METHOD(writer_insert_json), METH_O, insert_json_doc},
+    {"insert_csv", METHOD(writer_insert_csv), METH_O, insert_csv_doc},
     {"flush", METHOD(writer_flush), METH_NOARGS, flush_doc},
     {"watermark", METHOD(writer_watermark), METH_O, watermark_doc},
     {"close", METHOD(writer_close), METH_NOARGS, close_doc},

@@ -24,11 +24,17 @@ laminar_status laminar_config_create(laminar_config **out, laminar_error *err)
     laminar_config *config = mem_calloc(1, sizeof *config);
     if (!config) return error_oom(err);
     settings_init(&config->settings);
+    config->settings.variables = &config->variables;
     *out = config;
     return LAMINAR_OK;
 }
 
-void laminar_config_free(laminar_config *config) { mem_free(config); }
+void laminar_config_free(laminar_config *config)
+{
+    if (!config) return;
+    strmap_deinit_owned(&config->variables);
+    mem_free(config);
+}
 
 static laminar_status set_profile(struct settings *settings, const char *value, laminar_error *err)
 {
@@ -65,6 +71,26 @@ laminar_status laminar_config_set(laminar_config *config, const char *name, cons
         return api_null(!config ? "config" : !name ? "name" : "value", err);
     if (strcmp(name, "profile") == 0) return set_profile(&config->settings, value, err);
     return settings_set(&config->settings, name, value, err);
+}
+
+laminar_status laminar_config_set_variable(laminar_config *config, const char *name,
+                                           const char *value, laminar_error *err)
+{
+    if (!config || !name || !value)
+        return api_null(!config ? "config" : !name ? "name" : "value", err);
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
+    if (!*name || name[strspn(name, letters)]) {
+        error_set(err, LAMINAR_INVALID_ARGUMENT, "\"%s\" is not a variable's name", name);
+        error_hint(err, "names are letters, digits and '_'");
+        return LAMINAR_INVALID_ARGUMENT;
+    }
+    char *copy = mem_strdup(value);
+    if (!copy) return error_oom(err);
+    char *before = strmap_remove(&config->variables, name, strlen(name));
+    mem_free(before);
+    if (strmap_put(&config->variables, name, strlen(name), copy)) return LAMINAR_OK;
+    mem_free(copy);
+    return error_oom(err);
 }
 
 /* --- Life --------------------------------------------------------------------------------------------------------------------- */

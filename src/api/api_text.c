@@ -8,20 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static laminar_status insert_filled(struct database *db, struct relation *relation,
-                                    struct batch *batch, const struct missing *missing,
-                                    uint64_t *out_rows, struct laminar_error *err)
-{
-    struct batch *filled = NULL;
-    laminar_status status;
-    TRY(engine_fill_defaults(db, relation, batch, missing, &filled, err));
-    uint64_t n_rows = filled->n_rows;
-    TRY(engine_insert(db, relation, filled, false, err));
-    if (out_rows) *out_rows = n_rows;
-done:
-    return status;
-}
-
 /* A copy of the reader's marks for column c (it drops them with the rows), in the arena. */
 static laminar_status copy_marks(const struct json_reader *reader, uint32_t c, struct arena *arena,
                                  struct missing *out, struct laminar_error *err)
@@ -42,7 +28,7 @@ static laminar_status copy_marks(const struct json_reader *reader, uint32_t c, s
 }
 
 static laminar_status read_json(struct database *db, struct relation *relation, const char *text,
-                                size_t size, struct missing *missing, uint64_t *out_rows,
+                                size_t size, struct missing *missing, struct batch **out,
                                 struct laminar_error *err)
 {
     laminar_status status;
@@ -55,7 +41,7 @@ static laminar_status read_json(struct database *db, struct relation *relation, 
     for (uint32_t c = 0; c < relation->schema->n_columns; c++)
         TRY(copy_marks(reader, c, &arena, &missing[c], err));
     TRY(json_reader_take(reader, &batch, err));
-    TRY(insert_filled(db, relation, batch, missing, out_rows, err));
+    TRY(engine_fill_defaults(db, relation, batch, missing, out, err));
 done:
     batch_unref(batch);
     arena_deinit(&arena);
@@ -64,7 +50,7 @@ done:
 }
 
 static laminar_status read_csv(struct database *db, struct relation *relation, const char *text,
-                               size_t size, struct missing *missing, uint64_t *out_rows,
+                               size_t size, struct missing *missing, struct batch **out,
                                struct laminar_error *err)
 {
     laminar_status status;
@@ -75,10 +61,26 @@ static laminar_status read_csv(struct database *db, struct relation *relation, c
     TRY(csv_read(relation->schema, text, size, &options, &batch, is_defaulted, err));
     for (uint32_t c = 0; c < relation->schema->n_columns; c++)
         missing[c] = (struct missing){.is_all = is_defaulted[c]};
-    TRY(insert_filled(db, relation, batch, missing, out_rows, err));
+    TRY(engine_fill_defaults(db, relation, batch, missing, out, err));
 done:
     batch_unref(batch);
     mem_free(is_defaulted);
+    return status;
+}
+
+laminar_status ingest_text(struct database *db, struct relation *relation, const char *text,
+                           size_t size, bool is_json, struct batch **out, struct laminar_error *err)
+{
+    laminar_status status;
+    struct missing *missing = mem_calloc(relation->schema->n_columns + 1, sizeof *missing);
+    if (!missing) TRY(error_oom(err));
+    if (is_json)
+        TRY(read_json(db, relation, text, size, missing, out, err));
+    else
+        TRY(read_csv(db, relation, text, size, missing, out, err));
+done:
+    if (status != LAMINAR_OK) error_object(err, relation->name);
+    mem_free(missing);
     return status;
 }
 
@@ -87,19 +89,15 @@ static laminar_status insert_text(laminar_db *db, const char *name, const char *
 {
     laminar_status status;
     struct relation *relation = NULL;
-    struct missing *missing = NULL;
+    struct batch *batch = NULL;
     if (!db || !name || (!text && size)) return api_null(!db ? "db" : !name ? "name" : "text", err);
-    if (!text) text = "";
     TRY(engine_find_target(db->db, name, &relation, err));
-    missing = mem_calloc(relation->schema->n_columns + 1, sizeof *missing);
-    if (!missing) TRY(error_oom(err));
-    if (is_json)
-        TRY(read_json(db->db, relation, text, size, missing, out_rows, err));
-    else
-        TRY(read_csv(db->db, relation, text, size, missing, out_rows, err));
+    TRY(ingest_text(db->db, relation, text ? text : "", size, is_json, &batch, err));
+    uint64_t n_rows = batch->n_rows;
+    TRY(engine_insert(db->db, relation, batch, false, err));
+    if (out_rows) *out_rows = n_rows;
 done:
     if (status != LAMINAR_OK && relation) error_object(err, relation->name);
-    mem_free(missing);
     relation_unref(relation);
     return status;
 }

@@ -851,6 +851,25 @@ done:
     return status;
 }
 
+/* Copies the rows of a batch that fits the relation behind those that were set. */
+static laminar_status append_batch(laminar_writer *writer, struct batch *batch,
+                                   struct laminar_error *err)
+{
+    laminar_status status = LAMINAR_OK;
+    batch_need_all(batch);
+    for (uint32_t c = 0; c < writer->n_columns && status == LAMINAR_OK; c++)
+        status = column_append(&writer->columns[c], &batch->cols[c], 0, batch->n_rows, STRINGS_COPY,
+                               err);
+    if (status != LAMINAR_OK) {
+        for (uint32_t c = 0; c < writer->n_columns; c++)
+            column_truncate(&writer->columns[c], writer->n_rows);
+        return status;
+    }
+    writer->n_rows += batch->n_rows;
+    return writer->n_rows >= writer->flush_rows ? laminar_writer_flush(writer, NULL, err)
+                                                : LAMINAR_OK;
+}
+
 laminar_status laminar_writer_append_arrow(laminar_writer *writer, const struct ArrowSchema *schema,
                                            struct ArrowArray *array, laminar_error *err)
 {
@@ -864,22 +883,40 @@ laminar_status laminar_writer_append_arrow(laminar_writer *writer, const struct 
     TRY(arrow_import_schema(schema, &imported, err));
     is_consumed = true;
     TRY(ingest_array(writer->db, writer->relation, schema, imported, array, &batch, err));
-    batch_need_all(batch);
-    for (uint32_t c = 0; c < writer->n_columns && status == LAMINAR_OK; c++)
-        status = column_append(&writer->columns[c], &batch->cols[c], 0, batch->n_rows, STRINGS_COPY,
-                               err);
-    if (status != LAMINAR_OK) {
-        for (uint32_t c = 0; c < writer->n_columns; c++)
-            column_truncate(&writer->columns[c], writer->n_rows);
-        goto done;
-    }
-    writer->n_rows += batch->n_rows;
-    if (writer->n_rows >= writer->flush_rows) TRY(laminar_writer_flush(writer, NULL, err));
+    TRY(append_batch(writer, batch, err));
 done:
     if (!is_consumed && array && array->release) array->release(array);
     batch_unref(batch);
     schema_unref(imported);
     return status;
+}
+
+static laminar_status append_text(laminar_writer *writer, const char *text, size_t size,
+                                  bool is_json, uint64_t *out_rows, struct laminar_error *err)
+{
+    struct batch *batch = NULL;
+    laminar_status status;
+    TRY(check_attached(writer, err));
+    if (!text && size) TRY(api_null("text", err));
+    laminar_writer_cancel_row(writer);
+    TRY(ingest_text(writer->db, writer->relation, text ? text : "", size, is_json, &batch, err));
+    TRY(append_batch(writer, batch, err));
+    if (out_rows) *out_rows = batch->n_rows;
+done:
+    batch_unref(batch);
+    return status;
+}
+
+laminar_status laminar_writer_append_json(laminar_writer *writer, const char *text, size_t size,
+                                          uint64_t *out_rows, laminar_error *err)
+{
+    return append_text(writer, text, size, true, out_rows, err);
+}
+
+laminar_status laminar_writer_append_csv(laminar_writer *writer, const char *text, size_t size,
+                                         uint64_t *out_rows, laminar_error *err)
+{
+    return append_text(writer, text, size, false, out_rows, err);
 }
 
 laminar_status laminar_writer_watermark(laminar_writer *writer, int64_t watermark_ms,

@@ -10,6 +10,7 @@ struct laminar_db {
 
 struct laminar_config {
     struct settings settings;
+    struct strmap variables; /* char *, owned */
 };
 
 struct laminar_result {
@@ -40,6 +41,10 @@ struct laminar_statement {
 laminar_status ingest_array(struct database *db, struct relation *relation,
                             const struct ArrowSchema *arrow_schema, struct schema *schema,
                             struct ArrowArray *array, struct batch **out, struct laminar_error *err)
+    must_check;
+/* A whole JSON or CSV text, its DEFAULTs filled in and its NOT NULLs checked. */
+laminar_status ingest_text(struct database *db, struct relation *relation, const char *text,
+                           size_t size, bool is_json, struct batch **out, struct laminar_error *err)
     must_check;
 /* LAMINAR_INVALID_ARGUMENT for a NULL handle or pointer. */
 laminar_status api_null(const char *what, struct laminar_error *err);

@@ -95,6 +95,12 @@ void strmap_deinit(struct strmap *map)
     *map = (struct strmap){0};
 }
 
+void strmap_deinit_owned(struct strmap *map)
+{
+    for (size_t i = 0; i < map->n_entries; i++) mem_free(map->entries[i].value);
+    strmap_deinit(map);
+}
+
 void *strmap_next(const struct strmap *map, size_t *i, const char **key)
 {
     while (*i < map->n_entries) {

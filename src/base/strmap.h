@@ -26,6 +26,7 @@ bool strmap_put(struct strmap *map, const char *key, size_t size, void *value);
 /* the value it had, or NULL */
 void *strmap_remove(struct strmap *map, const char *key, size_t size);
 void strmap_deinit(struct strmap *map);
+void strmap_deinit_owned(struct strmap *map); /* frees its values, too */
 /* for (size_t i = 0; (v = strmap_next(map, &i, &key)) != NULL;) */
 void *strmap_next(const struct strmap *map, size_t *i, const char **key);
 

@@ -42,11 +42,13 @@ done:
 }
 
 /* Only its functions can keep a stream of a database in memory from being made again: the copy is opened to see. */
-static laminar_status try_copy(const char *folder, struct laminar_error *err)
+static laminar_status try_copy(const struct database *db, const char *folder,
+                               struct laminar_error *err)
 {
     struct settings settings;
     struct database *copy = NULL;
     settings_init(&settings);
+    settings.variables = &db->variables;
     laminar_status status = settings_set(&settings, "read_only", "true", err);
     if (status == LAMINAR_OK) status = database_open(folder, &settings, &copy, err);
     if (copy) {
@@ -72,7 +74,7 @@ laminar_status database_backup(struct database *db, const char *folder, struct l
     TRY(checkpoint_copy(db, checkpoints, err));
     TRY(file_replace(lock, "", 0, err));
     TRY(folder_sync(folder, err));
-    if (!db->durable) TRY(try_copy(folder, err));
+    if (!db->durable) TRY(try_copy(db, folder, err));
 done:
     if (status != LAMINAR_OK && is_ours) {
         /* half a copy must not look like one; the folders stay */

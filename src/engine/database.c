@@ -36,6 +36,7 @@ static void destroy(struct database *db)
     spill_unref(db->spill);
     batch_pool_free(db->pool);
     mem_free(db->path);
+    strmap_deinit_owned(&db->variables);
     feeder_deinit(&db->feeder);
     timer_deinit(&db->timer);
     fork_guard_deinit(&db->fork);
@@ -82,6 +83,22 @@ laminar_status database_check_open(const struct database *db, struct laminar_err
     return LAMINAR_OK;
 }
 
+/* The database's own copy of the variables that it is opened with. */
+static laminar_status copy_variables(struct database *db, struct laminar_error *err)
+{
+    const struct strmap *from = db->settings.variables;
+    const char *name, *value;
+    db->settings.variables = &db->variables;
+    for (size_t i = 0; from && (value = strmap_next(from, &i, &name));) {
+        char *copy = mem_strdup(value);
+        if (!copy || !strmap_put(&db->variables, name, strlen(name), copy)) {
+            mem_free(copy);
+            return error_oom(err);
+        }
+    }
+    return LAMINAR_OK;
+}
+
 laminar_status database_open(const char *path, const struct settings *settings,
                              struct database **out, struct laminar_error *err)
 {
@@ -112,6 +129,7 @@ laminar_status database_open(const char *path, const struct settings *settings,
     if (!(db->path = mem_strdup(path)) || !(db->pool = batch_pool_create()) ||
         !(db->functions = function_library_create()))
         TRY(error_oom(err));
+    TRY(copy_variables(db, err));
     memory_limit_changed(db);
     TRY(circuit_create(&db->account, &db->circuit, err));
     TRY(system_install(db, err));

@@ -93,6 +93,8 @@ enum { SETTING_TEXT_MAX = 256 };
 struct settings {
     _Atomic int64_t number[SETTING_COUNT];
     char text[SETTING_COUNT][SETTING_TEXT_MAX]; /* as SHOW prints it */
+    /* char *: what ${NAME} in options stands for; NULL = none. An open database's are its own. */
+    const struct strmap *variables;
 };
 void settings_init(struct settings *settings);
 /* LAMINAR_INVALID_ARGUMENT for an unknown name or a bad value. value NULL = back to the default. */
@@ -190,6 +192,7 @@ struct database {
     _Atomic int state; /* enum database_state */
     char *path;
     struct settings settings; /* guarded by control; numbers read by steps are ints */
+    struct strmap variables;  /* char *, owned; constant while the database is open */
     int64_t opened_us;        /* monotonic */
     struct fork_guard fork;   /* a forked child must not use it */
 

@@ -106,7 +106,12 @@ laminar_status rows_add(struct rows *rows, struct batch *take_batch, struct lami
 /* --- Running ------------------------------------------------------------------------------------------------------------------------ */
 
 /* What ${NAME} in options of DDL stands for. */
-static const char *environment(unused void *ctx, const char *name) { return getenv(name); }
+static const char *variable_of(void *ctx, const char *name)
+{
+    const struct database *db = ctx;
+    const char *value = strmap_get_z(&db->variables, name);
+    return value ? value : getenv(name);
+}
 
 void engine_plan_context(struct database *db, struct arena *arena, const char *sql, size_t size,
                          const struct plan_params *params, struct laminar_error *err,
@@ -121,7 +126,8 @@ void engine_plan_context(struct database *db, struct arena *arena, const char *s
                                  .zone = db->settings.text[SETTING_ID_time_zone],
                                  .evaluate = program_evaluate_const,
                                  .describe_source = feed_describe,
-                                 .variable = environment,
+                                 .variable = variable_of,
+                                 .variable_ctx = db,
                                  .err = err};
 }
 

@@ -14,8 +14,9 @@ static const char *show_query(enum ast_show_kind kind)
     case AST_SHOW_SOURCES:
         return "SELECT name, columns, primary_key, watermark_column, connector, retention, kept_rows FROM system.sources ORDER BY name";
     case AST_SHOW_TABLES:
-    case AST_SHOW_LOOKUP_TABLES:
         return "SELECT name, columns, primary_key, connector, kept_rows FROM system.tables ORDER BY name";
+    case AST_SHOW_LOOKUP_TABLES:
+        return "SELECT name, columns, primary_key, connector, kept_rows FROM system.tables WHERE is_lookup ORDER BY name";
     case AST_SHOW_STREAMS:
         return "SELECT name, sql, append_only, key, state_bound, kept_rows, state, error FROM system.streams WHERE kind = 'STREAM' ORDER BY name";
     case AST_SHOW_MATERIALIZED_VIEWS:

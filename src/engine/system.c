@@ -100,6 +100,7 @@ static void fill_targets(struct database *db, struct rowset *set, enum relation_
         put_runtime(set, relation);
         rowset_text(set, relation->shown_sql);
         if (kind == RELATION_SOURCE) put_feed(db, set, relation);
+        if (kind == RELATION_TABLE) rowset_bool(set, relation->is_lookup);
     }
 }
 
@@ -389,7 +390,7 @@ static const struct system_table tables[] = {
      fill_sources},
     {"system.tables",
      {TEXT("name"), INTEGER("columns"), TEXT("primary_key"), TEXT("watermark_column"),
-      TEXT("connector"), TEXT("retention"), RUNTIME_COLUMNS, TEXT("sql")},
+      TEXT("connector"), TEXT("retention"), RUNTIME_COLUMNS, TEXT("sql"), BOOLEAN("is_lookup")},
      fill_tables},
     {"system.streams",
      {TEXT("name"), TEXT("sql"), TEXT("kind"), TEXT("emit"), BOOLEAN("append_only"), TEXT("key"),

@@ -147,11 +147,42 @@ static void test_several_writers_in_one_step(void **state)
     laminar_db_free(db);
 }
 
+static void test_text(void **state)
+{
+    (void)state;
+    laminar_error err = LAMINAR_ERROR_INIT;
+    laminar_db *db = open_db();
+    run(db, "CREATE SOURCE s (a BIGINT NOT NULL, b VARCHAR DEFAULT 'd')");
+    laminar_writer *w = writer_of(db, "s");
+    uint64_t n = 0;
+    const char json[] = "{\"a\": 1} {\"a\": 2, \"b\": null}", csv[] = "b,a\nx,3\n";
+    OK(laminar_writer_append_json(w, json, sizeof json - 1, &n, &err));
+    assert_int_equal(n, 2);
+    assert_int_equal(laminar_writer_append_json(w, "[{}]", 4, &n, &err),
+                     LAMINAR_BATCH_SCHEMA_MISMATCH);
+    assert_int_equal(laminar_writer_append_csv(w, "a\n1\nx\n", 6, &n, &err),
+                     LAMINAR_BATCH_SCHEMA_MISMATCH);
+    assert_int_equal(laminar_writer_append_csv(w, NULL, 6, &n, &err), LAMINAR_INVALID_ARGUMENT);
+    OK(laminar_writer_set_int64(w, 0, 77, &err)); /* of a row that never ends */
+    OK(laminar_writer_append_csv(w, csv, sizeof csv - 1, NULL, &err));
+    OK(laminar_writer_set_int64(w, 0, 4, &err));
+    OK(laminar_writer_end_row(w, &err));
+    OK(laminar_writer_flush(w, &n, &err));
+    assert_int_equal(n, 4);
+    OK(laminar_writer_close(w, &err));
+    assert_int_equal(laminar_writer_append_json(w, json, sizeof json - 1, &n, &err),
+                     LAMINAR_WRITER_CLOSED);
+    laminar_writer_free(w);
+    expect_rows(db, "SELECT a, b FROM s ORDER BY a", "1,d;2,null;3,x;4,d");
+    laminar_db_free(db);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nested_values),
         cmocka_unit_test(test_detached),
+        cmocka_unit_test(test_text),
         cmocka_unit_test(test_several_writers_in_one_step),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

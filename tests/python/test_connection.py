@@ -328,7 +328,7 @@ def test_bad_config(options, error):
         LaminarConfig(**options)
 
 
-@pytest.mark.parametrize("options", [{"jit": "auto"}, {"profile": "cluster"}, {"workers": 4}, {"variables": {"A": "b"}}], ids=str)
+@pytest.mark.parametrize("options", [{"jit": "auto"}, {"profile": "cluster"}, {"workers": 4}], ids=str)
 def test_config_that_this_build_does_not_have(options):
     with pytest.raises(ConnectionError, match="not available in this build") as info:
         laminardb.open(":memory:", config=LaminarConfig(**options))
@@ -529,6 +529,42 @@ def test_variables_in_options_are_those_of_the_environment(db, tmp_path, monkeyp
     with pytest.raises(QueryError, match="the variable 'NOT_THERE' is not defined") as raised:
         db.execute("CREATE SINK u FROM t INTO file (path = '${NOT_THERE}')")
     assert raised.value.code == 401 and raised.value.hint == "set it in the environment, or give a default: ${NOT_THERE:-value}"
+
+
+def test_variables_of_the_program(tmp_path, monkeypatch):
+    """They go before the environment, belong to one database, and are there when it is opened again."""
+    monkeypatch.setenv("NAME", "environment")
+    variables = {"FOLDER": str(tmp_path), "NAME": "given"}
+    config = LaminarConfig(variables=variables)
+    variables["FOLDER"] = config.variables["FOLDER"] + "nowhere"
+    config.variables["NAME"] = "changed"
+    for turn in range(2):
+        with laminardb.open(str(tmp_path / "db"), config=config) as db:
+            if turn == 0:
+                db.execute("CREATE SOURCE t (v BIGINT)")
+                db.execute("CREATE SINK s FROM t INTO file (path = '${FOLDER}/${NAME}.csv')")
+            db.start()
+            db.insert("t", {"v": turn})
+            db.checkpoint()
+    assert (tmp_path / "given.csv").read_text().split() == ["v", "0", "1"]
+    with laminardb.open(":memory:") as db:
+        db.execute("CREATE SOURCE t (v BIGINT)")
+        db.execute(f"CREATE SINK s FROM t INTO file (path = '{tmp_path}/${{NAME}}.csv')")
+        db.insert("t", {"v": 5})
+        with pytest.raises(QueryError, match="the variable 'FOLDER' is not defined"):
+            db.execute("CREATE SINK u FROM t INTO file (path = '${FOLDER}/x.csv')")
+    assert (tmp_path / "environment.csv").exists()
+    for name in ("", "a-b", "a b", "\u00e9"):
+        with pytest.raises(LaminarError, match="not a variable's name"):
+            laminardb.open(":memory:", config=LaminarConfig(variables={name: "x"}))
+
+
+def test_lookup_tables_are_listed_alone(db):
+    db.execute("CREATE TABLE plain (id BIGINT PRIMARY KEY)")
+    db.execute("CREATE LOOKUP TABLE looked_up (id BIGINT PRIMARY KEY)")
+    assert [row[0] for row in db.query("SHOW LOOKUP TABLES")] == ["looked_up"]
+    assert [row[0] for row in db.query("SHOW TABLES")] == ["looked_up", "plain"]
+    assert db.query("SELECT name, is_lookup FROM system.tables ORDER BY name").fetchall() == [("looked_up", True), ("plain", False)]
 
 
 def test_hints_of_unknown_names(db):

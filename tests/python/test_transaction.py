@@ -47,6 +47,48 @@ def test_an_exception_rolls_back(shop):
         assert info.value.code == 301
 
 
+def test_text_takes_part(shop):
+    """JSON and CSV go in with the rest, with their defaults; what is refused takes its call only."""
+    with shop.transaction() as tx:
+        tx.insert_json("orders", '{"id": 1, "who": "a"}\n{"id": 2, "who": "b"}')
+        tx.insert("lines", {"id": 1, "amount": 5})
+        tx.insert_csv("lines", b"amount,id\n7,1\n,2\n")
+        tx.insert_json("lines", '[{"id": 2}, {"id": 2, "amount": null}]')
+        refused = [(tx.insert_json, "orders", '[{"id": 3}]', 302), (tx.insert_json, "orders", '[{"id": 3, "who": "c"}, {"id": "x"}]', 302),
+                   (tx.insert_json, "orders", "[", 300), (tx.insert_csv, "orders", "id,nope\n1,2\n", 302), (tx.insert_csv, "nope", "id\n1\n", 200)]
+        for call, table, text, code in refused:
+            with pytest.raises(laminardb.LaminarError) as info:
+                call(table, text)
+            assert info.value.code == code, (text, info.value)
+        for call in (tx.insert_json, tx.insert_csv):
+            with pytest.raises(TypeError, match="str or bytes"):
+                call("orders", 5)
+        assert counts(shop) == (0, 0)
+    assert shop.query("SELECT * FROM orders ORDER BY id").fetchall() == [(1, "a"), (2, "b")]
+    assert sorted(shop.query("SELECT * FROM lines").fetchall(), key=str) == [(1, 5), (1, 7), (2, 1), (2, None), (2, None)]
+    for call in (tx.insert_json, tx.insert_csv):
+        with pytest.raises(IngestionError) as info:
+            call("orders", "id,who\n9,x\n")
+        assert info.value.code == 301
+
+
+def test_writers_take_text(shop):
+    with shop.writer("lines") as writer:
+        writer.insert_json('{"id": 1}')
+        writer.insert_csv("id,amount\n2,20\n")
+        writer.insert({"id": 3, "amount": 30})
+        with pytest.raises(IngestionError):
+            writer.insert_csv("id,amount\n4,40\n5,x\n")
+        assert counts(shop) == (0, 0)
+        assert writer.flush() == 3
+        writer.insert_csv("id\n" + "6\n" * 20_000)
+        assert counts(shop)[1] == 20_003, "as many rows are not kept back"
+    assert shop.query("SELECT * FROM lines WHERE id < 6 ORDER BY id").fetchall() == [(1, 1), (2, 20), (3, 30)]
+    with pytest.raises(IngestionError) as info:
+        writer.insert_json("[]")
+    assert info.value.code == 301
+
+
 def test_a_refused_row_takes_its_call_only(shop):
     with shop.transaction() as tx:
         tx.insert("orders", {"id": 1, "who": "a"})
