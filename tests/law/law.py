@@ -16,6 +16,7 @@ import decimal
 import math
 import random
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -52,6 +53,8 @@ class Case:
     steps: int = 12
     rows_per_step: int = 40
     is_ordered: bool = False
+    prepare: Callable[[Any], None] | None = None  # what to do with the connection first: functions in Python
+    duck_setup: tuple[str, ...] = ()  # the same for DuckDB
     has_clock: bool = False  # the clock stands near the rows' times and is moved on; now() in `sql` means it for DuckDB too
     tags: set[str] = field(default_factory=set)
 
@@ -277,6 +280,8 @@ class Run:
         query = self.case.duck or self.case.sql
         if self.case.has_clock:
             query = query.replace("now()", f"TIMESTAMP '{self.now}'").replace("current_date", f"DATE '{self.now.date()}'")
+        for statement in self.case.duck_setup:
+            duck.execute(statement)
         duck.execute("CREATE MACRO tumble(ts, size) AS time_bucket(size, ts, TIMESTAMP '1970-01-01')")
         for name, mirror in self.mirrors.items():
             relation = mirror.relation
@@ -293,6 +298,8 @@ class Run:
 
     def run(self) -> None:
         case = self.case
+        if case.prepare:
+            case.prepare(self.conn)
         self.set_clock()
         for relation in case.relations:
             self.conn.execute(ddl(relation))
