@@ -156,6 +156,7 @@ laminar_status laminar_execute(laminar_db *db, const char *sql, laminar_result *
     struct arena arena = {0};
     struct ast_script *script;
     struct statement_result answer = {0};
+    laminar_result *reserved = NULL;
     if (!db || !sql) return api_null(!db ? "db" : "sql", err);
     TRY(database_check_open(db->db, err));
     TRY(sql_parse(&arena, sql, strlen(sql), &script, err));
@@ -163,6 +164,7 @@ laminar_status laminar_execute(laminar_db *db, const char *sql, laminar_result *
         error_set(err, LAMINAR_SQL_PARSE_ERROR, "there is no statement in the text");
         TRY(LAMINAR_SQL_PARSE_ERROR);
     }
+    if (out) TRY(result_reserve(&reserved, err));
     for (size_t i = 0; i < script->n; i++) {
         statement_result_deinit(&answer);
         answer = (struct statement_result){0};
@@ -170,8 +172,13 @@ laminar_status laminar_execute(laminar_db *db, const char *sql, laminar_result *
                                       NULL,   &answer, err};
         TRY(engine_execute(&call));
     }
-    if (out) TRY(result_create(&answer, out, err));
+    if (out) {
+        laminar_result *taken = reserved;
+        reserved = NULL;
+        TRY(result_finish(&answer, taken, out, err));
+    }
 done:
+    mem_free(reserved);
     statement_result_deinit(&answer);
     arena_deinit(&arena);
     return status;

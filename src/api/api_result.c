@@ -29,6 +29,28 @@ laminar_status result_create(struct statement_result *take_answer, laminar_resul
     return LAMINAR_OK;
 }
 
+laminar_status result_reserve(laminar_result **out, struct laminar_error *err)
+{
+    laminar_result *result = mem_calloc(1, sizeof *result + sizeof(size_t));
+    if (!result) return error_oom(err);
+    result->starts = (size_t *)(void *)(result + 1);
+    *out = result;
+    return LAMINAR_OK;
+}
+
+laminar_status result_finish(struct statement_result *take_answer, laminar_result *take_reserved,
+                             laminar_result **out, struct laminar_error *err)
+{
+    if (take_reserved && !take_answer->rows.schema && take_answer->rows.n_batches == 0) {
+        take_reserved->answer = *take_answer;
+        *take_answer = (struct statement_result){0};
+        *out = take_reserved;
+        return LAMINAR_OK;
+    }
+    mem_free(take_reserved);
+    return result_create(take_answer, out, err);
+}
+
 void laminar_result_free(laminar_result *result)
 {
     if (!result) return;

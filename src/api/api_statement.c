@@ -224,8 +224,10 @@ laminar_status laminar_statement_execute(laminar_statement *statement, laminar_r
 {
     laminar_status status;
     struct statement_result answer = {0};
+    laminar_result *reserved = NULL;
     if (!statement) return api_null("statement", err);
     TRY(check_bound(statement, err));
+    if (out) TRY(result_reserve(&reserved, err));
     struct plan_params params = {statement->values, statement->n_values};
     struct statement_call call = {statement->db,
                                   statement->sql,
@@ -235,8 +237,13 @@ laminar_status laminar_statement_execute(laminar_statement *statement, laminar_r
                                   &answer,
                                   err};
     TRY(engine_execute(&call));
-    if (out) TRY(result_create(&answer, out, err));
+    if (out) {
+        laminar_result *taken = reserved;
+        reserved = NULL;
+        TRY(result_finish(&answer, taken, out, err));
+    }
 done:
+    mem_free(reserved);
     statement_result_deinit(&answer);
     return status;
 }

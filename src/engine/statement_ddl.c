@@ -8,7 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static laminar_status finish_ddl(struct statement_call *call, const char *type, const char *name)
+/* The answer, before anything is changed: it must not fail when all is done. */
+static laminar_status answer_ddl(struct statement_call *call, const char *type, const char *name)
 {
     call->out->kind = LAMINAR_RESULT_DDL;
     snprintf(call->out->ddl_type, sizeof call->out->ddl_type, "%s", type);
@@ -231,6 +232,9 @@ laminar_status engine_create(struct statement_call *call)
 {
     struct create_head head = create_head(call->statement);
     bool is_new = false;
+    laminar_status status = answer_ddl(call, sql_statement_text(call->statement->kind),
+                                       ast_qname_last(head.name)->text);
+    if (status != LAMINAR_OK) return status;
     bool has_rows = head.kind == RELATION_TABLE && call->statement->u.create_relation->query;
     if (has_rows && !durable_is_recovering(call->db)) {
         laminar_status admitted = memory_admit(call->db, call->err);
@@ -238,12 +242,10 @@ laminar_status engine_create(struct statement_call *call)
     }
     engine_lock_control(call->db);
     durable_statement_begin(call->db);
-    laminar_status status = create_locked(call, &head, &is_new);
+    status = create_locked(call, &head, &is_new);
     durable_statement_end(call->db);
     engine_unlock_control(call->db);
-    if (status != LAMINAR_OK) return status;
-    return finish_ddl(call, sql_statement_text(call->statement->kind),
-                      ast_qname_last(head.name)->text);
+    return status;
 }
 
 /* --- DROP -------------------------------------------------------------------------------------------------------------------------- */
@@ -298,13 +300,14 @@ static laminar_status drop_locked(struct statement_call *call, const struct ast_
 laminar_status engine_drop(struct statement_call *call)
 {
     const struct ast_drop *drop = call->statement->u.drop;
-    mutex_lock(&call->db->control);
-    durable_statement_begin(call->db);
-    laminar_status status = drop_locked(call, drop);
-    durable_statement_end(call->db);
-    mutex_unlock(&call->db->control);
-    if (status != LAMINAR_OK) return status;
     char type[48];
     snprintf(type, sizeof type, "DROP %s", sql_object_text(drop->object));
-    return finish_ddl(call, type, ast_qname_last(&drop->name)->text);
+    laminar_status status = answer_ddl(call, type, ast_qname_last(&drop->name)->text);
+    if (status != LAMINAR_OK) return status;
+    mutex_lock(&call->db->control);
+    durable_statement_begin(call->db);
+    status = drop_locked(call, drop);
+    durable_statement_end(call->db);
+    mutex_unlock(&call->db->control);
+    return status;
 }
