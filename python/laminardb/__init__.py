@@ -151,7 +151,7 @@ def mv(conn: Connection, name: str, sql: str | None = None) -> MaterializedView:
 
 
 def load_ipython_extension(ipython: Any) -> None:
-    """Called by `%load_ext laminardb`: the magics %laminar and %%laminar."""
+    """Called by `%load_ext laminardb`: the magics %laminar and %%laminar, and schemas shown as tables."""
     from ._notebook import load
 
     load(ipython)

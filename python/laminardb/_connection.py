@@ -191,7 +191,15 @@ class Connection(_laminar.Connection):
             if not isinstance(name, str):
                 raise TypeError(f"the name must be a str, not {type(name).__name__}")
             columns = ", ".join(f"{_quote(column)} {sql_type(kind)}" for column, kind in schema.items())
-            self._execute(f"CREATE SOURCE {_quote(name)} ({columns})")
+            if not schema:
+                _laminar._raise(codes.INVALID_SCHEMA, "the schema has no columns", "{'a': 'BIGINT'}, for one")
+            try:
+                self._execute(f"CREATE SOURCE {_quote(name)} ({columns})")
+            except _laminar.QueryError as error:  # the text is ours: what is wrong is in the dict
+                if error.code not in (codes.QUERY_FAILED, codes.SQL_PARSE_ERROR):
+                    raise
+                message = str(error).partition("\n")[0].partition("): ")[2]
+                _laminar._raise(codes.INVALID_SCHEMA, message, error.hint)
         elif hasattr(schema, "__arrow_c_schema__"):
             self._create_source(name, schema)
         else:

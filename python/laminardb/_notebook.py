@@ -17,6 +17,11 @@ _COLOURS = {"source": "#2a78b5", "stream": "#3c8d40", "sink": "#b5642a"}
 # --- Schemas and plans -----------------------------------------------------------------------------------------------------
 
 
+def arrow_schema_html(schema: Any) -> str:
+    """A pyarrow.Schema as a table."""
+    return schema_html([(field.name, str(field.type), field.nullable) for field in schema])
+
+
 def schema_html(columns: list[tuple[str, str, bool]], caption: str = "") -> str:
     """A table of (name, type, nullable)."""
     rows = "".join(f"<tr><td>{html.escape(name)}</td><td><code>{html.escape(kind)}</code></td><td>{'' if nullable else 'NOT NULL'}</td></tr>"
@@ -174,9 +179,11 @@ def run_magic(namespace: dict[str, Any], line: str, cell: str | None) -> Any:
 
 
 def load(shell: Any) -> None:
-    """Registers the magics in an IPython shell."""
+    """Registers the magics in an IPython shell, and the table that Connection.schema(), a pyarrow.Schema, is shown as."""
     def laminar(line: str, cell: str | None = None) -> Any:
         return run_magic(shell.user_ns, line, cell)
 
     laminar.__doc__ = "Runs SQL in LaminarDB.\n\n" + _USAGE
     shell.register_magic_function(laminar, magic_kind="line_cell", magic_name="laminar")
+    html_formatter = shell.display_formatter.formatters["text/html"]
+    html_formatter.for_type_by_name("pyarrow.lib", "Schema", arrow_schema_html)

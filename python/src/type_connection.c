@@ -78,7 +78,10 @@ static laminar_db *open_database(struct module_state *state, const char *path, P
     laminar_status status;
     Py_BEGIN_ALLOW_THREADS status = laminar_open(path, config, &db, &err);
     Py_END_ALLOW_THREADS laminar_config_free(config);
-    return status == LAMINAR_OK ? db : raise_error(state, &err);
+    if (status == LAMINAR_OK) return db;
+    /* a folder that cannot be read is no connection, whatever the reason */
+    if (err.code == LAMINAR_IO_ERROR) err.code = LAMINAR_CONNECTION_FAILED;
+    return raise_error(state, &err);
 }
 
 static PyObject *connection_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)

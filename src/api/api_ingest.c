@@ -140,6 +140,8 @@ laminar_status laminar_create_source_arrow(laminar_db *db, const char *name,
     if (!db || !name || !schema) return api_null(!db ? "db" : !name ? "name" : "schema", err);
     TRY(database_check_open(db->db, err));
     TRY(arrow_import_schema(schema, &imported, err));
+    if (imported->n_columns == 0)
+        TRY(error_set(err, LAMINAR_INVALID_SCHEMA, "the schema of '%s' has no columns", name));
     strbuf_puts(&sql, "CREATE SOURCE ");
     sql_print_name(&sql, name, strlen(name));
     strbuf_puts(&sql, " (");

@@ -49,7 +49,7 @@ def test_every_use_after_close_is_an_error(use):
     assert info.value.code == 101
 
 
-def test_paths():
+def test_paths(tmp_path):
     for path in ("", "\ud800", "zero\0byte"):
         with pytest.raises(ConnectionError) as info:
             laminardb.open(path)
@@ -57,6 +57,11 @@ def test_paths():
     for path in (5, None, b"x" if False else object()):
         with pytest.raises(TypeError):
             laminardb.open(path)
+    (tmp_path / "file").write_text("no folder")
+    for path in (tmp_path / "file", tmp_path / "file" / "below", "/proc/nowhere"):
+        with pytest.raises(ConnectionError, match=r"Connection failed \(100\)") as info:
+            laminardb.open(path)
+        assert info.value.code == 100 and str(path).removesuffix("/below") in str(info.value)
     with pytest.raises(ConnectionError, match="not available in this build") as info:
         laminardb.connect("laminar://user:secret@host:1234/db")
     assert info.value.code == 100 and "secret" not in str(info.value)
@@ -173,13 +178,14 @@ def test_create_table_from_arrow(db):
 
 
 @pytest.mark.parametrize(("schema", "error"), [
-    ({}, LaminarError), ({"a": "NOTATYPE"}, LaminarError), ({"a": "BIGINT); DROP SOURCE x; --"}, SchemaError), ({"a": 5}, TypeError),
-    ({"a": object}, TypeError), ({5: "BIGINT"}, (TypeError, AttributeError)), ("BIGINT", TypeError), (None, TypeError), (pa.schema({}), LaminarError),
-    (pa.schema([("a", pa.int64()), ("a", pa.int64())]), LaminarError), ({"a": "BIGINT", "A" if False else "b": ""}, SchemaError),
+    ({}, SchemaError), ({"a": "NOTATYPE"}, SchemaError), ({"a": "DECIMAL(99,1)"}, SchemaError), ({"a": "BIGINT); DROP SOURCE x; --"}, SchemaError), ({"a": 5}, TypeError),
+    ({"a": object}, TypeError), ({5: "BIGINT"}, (TypeError, AttributeError)), ("BIGINT", TypeError), (None, TypeError), (pa.schema({}), SchemaError),
+    (pa.schema([("a", pa.int64()), ("a", pa.int64())]), SchemaError), ({"a": "BIGINT", "A" if False else "b": ""}, SchemaError),
 ])
 def test_bad_schemas(db, schema, error):
-    with pytest.raises(error):
+    with pytest.raises(error) as info:
         db.create_table("t", schema)
+    assert error is not SchemaError or info.value.code == 203, info.value
     assert db.list_tables() == []
 
 

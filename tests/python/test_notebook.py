@@ -98,6 +98,11 @@ def test_magics(shell, db):
     assert shell.run_cell_magic("laminar", "-c db", "-- a comment first\nSELECT sym FROM trades").num_rows == 2
 
 
+def test_the_magics_show_schemas_as_tables(shell, db):
+    shown, _ = shell.display_formatter.format(db.schema("trades"))
+    assert "<code>double</code>" in shown["text/html"] and "2 columns" in shown["text/html"]
+
+
 @pytest.mark.parametrize(("line", "text"), [("", "%%laminar"), ("--nope SELECT 1", "'--nope' is no option"), ("-c missing SELECT 1", "'missing' is no variable"),
                                             ("-c", "lacks its value"), ("-c db -p missing SELECT 1", "'missing' is no variable")])
 def test_wrong_magics(shell, db, line, text):
