@@ -23,9 +23,16 @@ static bool is_fused(const struct plan *plan)
     return plan->kind == PLAN_PROJECT && plan->inputs[0]->kind == PLAN_FILTER;
 }
 
-static op_constructor constructor_of(const struct plan *plan)
+/* Row numbers of the first rows of partitions: the operator of the node below gives them. */
+static bool is_numbered_top(const struct plan *plan, enum circuit_mode mode)
+{
+    return plan->kind == PLAN_OVER && op_top_rows_may(plan, mode);
+}
+
+static op_constructor constructor_of(const struct plan *plan, enum circuit_mode mode)
 {
     if (is_fused(plan)) return op_filter_project_create;
+    if (op_top_rows_may(plan, mode)) return op_top_rows_create;
     switch (plan->kind) {
     case PLAN_SCAN: return op_scan_create;
     case PLAN_VALUES: return op_values_create;
@@ -106,9 +113,10 @@ static laminar_status build(struct building *b, const struct plan *plan, struct 
     for (uint32_t i = 0; i < plan->n_inputs; i++) {
         uint32_t port = plan->kind == PLAN_JOIN ? plan->n_inputs - 1 - i : i;
         const struct plan *child = plan->inputs[port];
-        TRY(build(b, is_fused(plan) ? child->inputs[0] : child, &inputs[port]));
+        bool is_one = is_fused(plan) || is_numbered_top(plan, b->mode);
+        TRY(build(b, is_one ? child->inputs[0] : child, &inputs[port]));
     }
-    op_constructor construct = constructor_of(plan);
+    op_constructor construct = constructor_of(plan, b->mode);
     if (!construct) TRY(error_internal(b->err, __FILE__, __LINE__, "unknown plan kind"));
     if (!ARRAY_RESERVE(&b->part->ops, b->part->ops.n + 1)) TRY(error_oom(b->err));
     TRY(construct(b->circuit, plan, b->mode, &op, b->err));

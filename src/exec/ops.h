@@ -31,9 +31,15 @@ OP_CONSTRUCTOR(join);             /* PLAN_JOIN: hash, interval, lookup, nested *
 OP_CONSTRUCTOR(asof);             /* PLAN_JOIN with STRATEGY_ASOF */
 OP_CONSTRUCTOR(union);            /* PLAN_UNION_ALL */
 OP_CONSTRUCTOR(top_n);            /* PLAN_TOP_N */
+OP_CONSTRUCTOR(top_rows);         /* PLAN_TOP_N, or PLAN_OVER over one, where op_top_rows_may */
 OP_CONSTRUCTOR(sort);             /* PLAN_SORT */
 OP_CONSTRUCTOR(over);             /* PLAN_OVER */
 OP_CONSTRUCTOR(hold);             /* PLAN_HOLD */
 OP_CONSTRUCTOR(time_filter);      /* PLAN_TIME_FILTER; streams only */
+
+enum { TOP_PLACES_MAX = 32 };
+/* The first rows of partitions of an append-only stream; of PLAN_OVER with their numbers, which the operator of the top-N gives them: then its input is the
+ * top-N's. */
+bool op_top_rows_may(const struct plan *plan, enum circuit_mode mode);
 
 #endif
