@@ -76,6 +76,12 @@ laminar_status join_interval_keep(struct op_join *join, uint32_t port, size_t n_
 laminar_status join_interval_finish(struct op_join *join, struct step *step) must_check;
 laminar_status join_interval_restored(struct op *op, struct laminar_error *err) must_check;
 
+/* The pairs [0, n) whose keys match (by hash: may match): those that pass the residual are counted and come out. */
+laminar_status join_flush_pairs(struct op_join *join, struct step *step, uint32_t port,
+                                const struct chunk *chunk, size_t n) must_check;
+/* Pairs of the rows with all kept rows of the other side, where those have no index. */
+laminar_status join_scan_pairs(struct op_join *join, struct step *step, uint32_t port,
+                               const struct chunk *chunk, size_t n_sel) must_check;
 /* Keeps of the pairs [0, n) those whose keys are equal, where the other side's groups are by hash; returns how many. */
 size_t join_match_keys(struct op_join *join, uint32_t port, size_t n);
 /* Keeps of the pairs [0, n) (scratch->pair_rows, pair_slots; rows are of `chunk` on side `port`) those that pass the residual. */

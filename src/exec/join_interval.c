@@ -70,7 +70,7 @@ static laminar_status let_go(struct op_join *join, struct step *step, uint32_t p
     int64_t bound = join_time_ceil(side->map->rows.layout.cols[side->in.time_stored].type,
                                    watermark_us);
     if (watermark_us != WATERMARK_END) bound = join_saturating_sub(bound, side->reach);
-    TRY(multimap_catch_up(side->map, step->err));
+    if (!side->map->is_scanned) TRY(multimap_catch_up(side->map, step->err));
     TRY(time_queue_advance(&side->leaving, bound, step->err));
     for (size_t n; (n = time_queue_take(&side->leaving, due, BATCH)) > 0;) {
         size_t n_out = 0;
@@ -89,6 +89,43 @@ static laminar_status let_go(struct op_join *join, struct step *step, uint32_t p
             if (may_leave(side, due[i], bound))
                 TRY(multimap_remove(side->map, due[i].number, step->err));
     }
+done:
+    return status;
+}
+
+laminar_status join_scan_pairs(struct op_join *join, struct step *step, uint32_t port,
+                               const struct chunk *chunk, size_t n_sel)
+{
+    struct join_scratch *scratch = join->scratch;
+    struct state_multimap *other = join->sides[1 - port].map;
+    uint32_t slots[BATCH], rows_of[BATCH], match[BATCH];
+    const uint8_t *addresses[BATCH];
+    uint64_t cursor = 0;
+    size_t n = 0;
+    laminar_status status;
+    if (other->rows.state.n_rows == 0) return LAMINAR_OK;
+    for (size_t n_kept; (n_kept = state_rows_scan(&other->rows, &cursor, slots, BATCH)) > 0;) {
+        for (size_t k = 0; k < n_sel; k++) {
+            uint32_t row = scratch->rows.sel[k];
+            size_t n_match = n_kept;
+            for (uint32_t i = 0; i < n_kept; i++) {
+                addresses[i] = state_rows_at(&other->rows, slots[i]); /* counting may move pages */
+                rows_of[i] = row;
+                match[i] = i;
+            }
+            for (uint32_t c = 0; c < other->n_keys; c++)
+                n_match = row_match(&other->rows, other->key_cols[c], addresses,
+                                    &join->sides[port].in.keys[c], rows_of, match, n_match);
+            for (size_t m = 0; m < n_match; m++) {
+                scratch->pair_rows[n] = row;
+                scratch->pair_slots[n++] = slots[match[m]];
+                if (n < CHUNK_ROWS) continue;
+                TRY(join_flush_pairs(join, step, port, chunk, n));
+                n = 0;
+            }
+        }
+    }
+    TRY(join_flush_pairs(join, step, port, chunk, n));
 done:
     return status;
 }

@@ -93,8 +93,8 @@ static laminar_status count_pairs(struct op_join *join, struct step *step, uint3
     return LAMINAR_OK;
 }
 
-static laminar_status flush_pairs(struct op_join *join, struct step *step, uint32_t port,
-                                  const struct chunk *chunk, size_t n)
+laminar_status join_flush_pairs(struct op_join *join, struct step *step, uint32_t port,
+                                const struct chunk *chunk, size_t n)
 {
     struct join_scratch *scratch = join->scratch;
     laminar_status status = LAMINAR_OK;
@@ -127,11 +127,11 @@ static laminar_status join_pairs(struct op_join *join, struct step *step, uint32
             scratch->pair_rows[n] = row;
             scratch->pair_slots[n++] = slot;
             if (n < CHUNK_ROWS) continue;
-            TRY(flush_pairs(join, step, port, chunk, n));
+            TRY(join_flush_pairs(join, step, port, chunk, n));
             n = 0;
         }
     }
-    TRY(flush_pairs(join, step, port, chunk, n));
+    TRY(join_flush_pairs(join, step, port, chunk, n));
 done:
     return status;
 }
@@ -200,10 +200,15 @@ static laminar_status join_delta(struct op_join *join, struct step *step, uint32
         memset(scratch->counts, 0, chunk->n_rows * sizeof *scratch->counts);
     if (is_probing && n_sel) {
         bool has_weights = other->map->group_weights != NULL;
-        TRY(multimap_catch_up(other->map, step->err));
-        multimap_find(other->map, side->in.keys, scratch->rows.hashes, scratch->rows.sel, n_sel,
-                      scratch->heads, has_weights ? scratch->other_weights : NULL);
-        if (!join->is_semi || join->has_residual) TRY(join_pairs(join, step, port, chunk, n_sel));
+        if (multimap_may_scan(other->map, n_sel)) {
+            TRY(join_scan_pairs(join, step, port, chunk, n_sel));
+        } else {
+            TRY(multimap_catch_up(other->map, step->err));
+            multimap_find(other->map, side->in.keys, scratch->rows.hashes, scratch->rows.sel, n_sel,
+                          scratch->heads, has_weights ? scratch->other_weights : NULL);
+            if (!join->is_semi || join->has_residual)
+                TRY(join_pairs(join, step, port, chunk, n_sel));
+        }
         if (is_output_side(join, port) && !(join->waits && side->is_padded))
             TRY(emit_unmatched(join, step, port, chunk, n_sel));
     }
@@ -477,6 +482,7 @@ static laminar_status side_keep(struct op_join *join, uint32_t port, const struc
     else
         options.mode = join->is_one_shot || input->props.is_append_only ? MULTIMAP_APPEND
                                                                         : MULTIMAP_INDEXED;
+    options.may_scan = rows_leave && options.mode == MULTIMAP_APPEND && !options.has_group_weights;
     TRY(multimap_create(&options, &side->map, err));
     status = op_add_state(&join->base, &side->map->rows.state, err);
     if (status != LAMINAR_OK) side->map = NULL;

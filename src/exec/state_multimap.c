@@ -479,6 +479,7 @@ laminar_status multimap_remove(struct state_multimap *map, uint32_t slot, struct
 {
     uint64_t hash, whole_hash = 0;
     laminar_status status;
+    if (map->is_scanned) return state_rows_drop(&map->rows, slot, err);
     TRY(hash_stored(map, map->key_cols, map->n_keys, slot, &hash, err));
     if (map->mode == MULTIMAP_INDEXED)
         TRY(hash_stored(map, NULL, map->rows.layout.n_cols, slot, &whole_hash, err));
@@ -560,6 +561,14 @@ static laminar_status apply_insertions(struct state_multimap *map, const struct 
     laminar_status status = LAMINAR_OK;
     bool may_wait = map->is_by_hash && map->rows.free_head == ROW_NONE;
     bool is_waiting = map->n_linked_slots < map->rows.n_slots;
+    if (map->is_scanned) {
+        TRY(state_rows_add(&map->rows, cols, sel, n, weights, slots, err));
+        /* no more than the index of what is there would cost */
+        uint64_t most = (uint64_t)map->rows.state.n_rows * SCAN_WORTH;
+        map->scan_credit += n * SCAN_WORTH;
+        if (map->scan_credit > most) map->scan_credit = most;
+        return LAMINAR_OK;
+    }
     if (map->n_eager > 0 && !is_waiting) {
         map->n_eager--;
     } else if (may_wait && (n >= LAZY_ROWS || is_waiting)) {
@@ -665,6 +674,7 @@ laminar_status multimap_apply(struct state_multimap *map, const struct vector *c
     for (size_t k = 0; weights && k < n; k++) is_insertion &= weights[sel ? sel[k] : k] > 0;
     if (!slots) slots = own_slots;
     if (is_insertion) return apply_insertions(map, cols, hashes, sel, n, weights, slots, err);
+    map->is_scanned = false;
     laminar_status status = multimap_catch_up(map, err);
     for (size_t k = 0; status == LAMINAR_OK && k < n; k++) {
         uint32_t row = sel ? sel[k] : (uint32_t)k;
@@ -681,6 +691,8 @@ static void map_clear(struct state_rows *rows)
     table_free(map, &map->groups);
     table_free(map, &map->whole);
     map->n_linked_slots = 0;
+    map->is_scanned = map->may_scan;
+    map->scan_credit = 0;
 }
 
 static laminar_status map_rebuild(struct state_rows *rows, struct laminar_error *err)
@@ -690,6 +702,9 @@ static laminar_status map_rebuild(struct state_rows *rows, struct laminar_error 
     uint32_t slots[256];
     uint64_t cursor = 0, hash, whole_hash = 0;
     map->n_linked_slots = 0;
+    map->is_scanned = map->may_scan;
+    map->scan_credit = (uint64_t)rows->state.n_rows * SCAN_WORTH;
+    if (map->is_scanned) return LAMINAR_OK;
     /* caught up when needed */
     if (map->is_by_hash && rows->free_head == ROW_NONE) return LAMINAR_OK;
     map->n_linked_slots = rows->n_slots;
@@ -766,6 +781,8 @@ laminar_status multimap_create(const struct multimap_options *options, struct st
         memcpy(map->key_cols, options->key_cols, options->n_keys * sizeof *map->key_cols);
     assert(!options->has_hash_groups || !options->has_group_weights);
     map->is_by_hash = options->mode == MULTIMAP_APPEND && options->has_hash_groups;
+    assert(!options->may_scan || (options->mode == MULTIMAP_APPEND && !options->has_group_weights));
+    map->may_scan = map->is_scanned = options->may_scan;
     if (options->has_group_weights) {
         map->group_weights = mem_alloc_aligned(8);
         if (!map->group_weights) TRY(error_oom(err));

@@ -42,6 +42,9 @@ struct state_multimap {
     uint32_t n_eager;
     /* rows in slots from here on aren't in the index yet, see multimap_catch_up */
     uint32_t n_linked_slots;
+    bool may_scan;
+    bool is_scanned;      /* there is no index: see multimap_may_scan */
+    uint64_t scan_credit; /* so many rows may still be gone through */
 };
 
 struct multimap_options {
@@ -54,6 +57,8 @@ struct multimap_options {
     int flags; /* STATE_ROWS_COUNTER */
     bool has_group_weights;
     bool has_hash_groups; /* APPEND: whoever walks a group compares keys, see is_by_hash */
+    /* APPEND without group weights: whoever looks for rows asks multimap_may_scan first */
+    bool may_scan;
     struct mem_account *account;
 };
 laminar_status multimap_create(const struct multimap_options *options, struct state_multimap **out,
@@ -71,6 +76,19 @@ static inline laminar_status multimap_catch_up(struct state_multimap *map,
     return likely(map->n_linked_slots == map->rows.n_slots)
                ? LAMINAR_OK
                : multimap_catch_up_slow(map, SIZE_MAX, err);
+}
+
+/* Where few rows are ever looked for (an interval join whose one side is rare), going through all rows costs less than an index that each row enters and leaves. So
+ * a map with may_scan begins without one. Each row that comes is worth SCAN_WORTH rows gone through; when those are used up the index is made, and kept. True:
+ * look for `n` keys by going through the rows. */
+enum { SCAN_WORTH = 32 };
+static inline bool multimap_may_scan(struct state_multimap *map, size_t n)
+{
+    if (!map->is_scanned) return false;
+    uint64_t cost = map->rows.state.n_rows ? (uint64_t)n * map->rows.n_slots : 0;
+    map->is_scanned = cost <= map->scan_credit;
+    map->scan_credit -= map->is_scanned ? cost : 0;
+    return map->is_scanned;
 }
 
 /* heads[row] = first row of the group with keys (is_by_hash: their hash) equal to row `row` of `keys`, for the rows sel[0..n) (NULL: all n), ROW_NONE if there is

@@ -1,4 +1,5 @@
 /* test_op_join.c - the law for joins of all kinds. */
+#include "exec/state_multimap.h"
 #include "law.h"
 #include "unit.h"
 #include <stdio.h>
@@ -208,8 +209,9 @@ static void big_chunks(void **state)
 }
 
 /* Interval joins with both sides in time order: what can't match any more goes at once, results stay right, late rows are counted. Where rows without a
- * match wait for the watermark nothing is ever taken back. Half way the state moves to another operator. */
-static void run_with_watermarks(enum join_kind kind, bool waits)
+ * match wait for the watermark nothing is ever taken back. Half way the state moves to another operator. While the right side's rows are rare the left side
+ * has no index. */
+static void run_with_watermarks(enum join_kind kind, bool waits, int64_t rare_rounds)
 {
     enum { ROUNDS = 24, ROWS = 500, WIDTH = 1500 };
     struct join_case c = {
@@ -230,13 +232,14 @@ static void run_with_watermarks(enum join_kind kind, bool waits)
             uint32_t port = (uint32_t)(round + k) & 1;
             struct law_row rows[ROWS];
             int64_t weights[ROWS];
-            for (int i = 0; i < ROWS; i++) {
+            size_t n = port == 1 && round < rare_rounds ? 2 : ROWS;
+            for (size_t i = 0; i < n; i++) {
                 rows[i] = (struct law_row){{law_below(&random, 200), law_below(&random, 5),
                                             round * 1000 + law_below(&random, WIDTH), 0}};
                 weights[i] = 1;
                 kept[port][tables[port].rows.n++] = (struct law_entry){rows[i], 1};
             }
-            law_push(&rig, &spec, port, rows, weights, ROWS, 300);
+            law_push(&rig, &spec, port, rows, weights, n, 300);
         }
         for (uint32_t port = 0; port < 2; port++)
             circuit_set_watermark(rig.circuit, rig.scans[port], (round + 1) * 1000);
@@ -246,6 +249,10 @@ static void run_with_watermarks(enum join_kind kind, bool waits)
             assert_true(rig.op->states.items[s]->n_rows < 2 * ROWS);
             assert_true(rig.op->states.items[s]->cls->check(rig.op->states.items[s]));
         }
+        const struct state_multimap *left = CONTAINER_OF(
+            CONTAINER_OF(rig.op->states.items[0], struct state_rows, state), struct state_multimap,
+            rows);
+        assert_int_equal(left->is_scanned, round < rare_rounds);
         if (round == ROUNDS / 2) law_rig_move(&rig, &spec);
     }
     /* a left row that is 200 older than the watermark may still meet a right row */
@@ -277,7 +284,9 @@ static void watermarks_evict(void **state)
 {
     (void)state;
     for (int kind = JOIN_INNER; kind <= JOIN_ANTI; kind++)
-        for (int waits = 0; waits < 2; waits++) run_with_watermarks((enum join_kind)kind, waits);
+        for (int waits = 0; waits < 2; waits++)
+            for (int64_t rare = 0; rare <= 18; rare += 18)
+                run_with_watermarks((enum join_kind)kind, waits, rare);
 }
 
 /* Only one bound: the other side's rows stay, for a match can always come. */
