@@ -104,3 +104,41 @@ def duck_database(tables: dict[str, pa.Table]) -> duckdb.DuckDBPyConnection:
         connection.execute(f"CREATE TABLE {table} AS SELECT * FROM arrow_{table}")
     connection.execute("CREATE TABLE side_input AS SELECT i AS key, 'value-' || i AS value FROM range(10000) r (i)")
     return connection
+
+
+def _comparable(rows: pa.Table) -> str:
+    """The columns as they are, but numbers with a fraction to six places: a mean is a double here and a decimal there."""
+    return ", ".join(
+        f'round(CAST("{field.name}" AS DOUBLE), 6)' if pa.types.is_floating(field.type) or pa.types.is_decimal(field.type) else f'"{field.name}"'
+        for field in rows.schema
+    )
+
+
+def run_stream(query: str, events: int) -> pa.Table:
+    """The contents of the query's stream after the built-in source has run through: three sources side by side, each out of order."""
+    with laminardb.open(":memory:") as db:
+        for table in TABLES:
+            db.execute(source_sql(table, events, True, "none"))
+        for statement in setup_sql():
+            db.execute(statement)
+        db.execute(query_sql(query).rstrip().rstrip(";") + " WITH ('retention' = 'all')")
+        db.start()
+        return db.query(f"SELECT * FROM {query}").to_arrow()
+
+
+def compare(query: str, events: int, duck: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """Rows of the stream, and how many of them, and of DuckDB's over the same events, the other one doesn't have. Compared by DuckDB, so that a million rows may be."""
+    ours = run_stream(query, events)
+    wanted = duck.sql(duck_sql(query)).to_arrow_table().rename_columns(ours.schema.names)
+    duck.register("ours", ours)
+    duck.register("wanted", wanted)
+    only = "SELECT count(*) FROM (SELECT {} FROM {} EXCEPT ALL SELECT {} FROM {})"
+    a, b = (_comparable(ours), "ours"), (_comparable(wanted), "wanted")
+    result = {
+        "rows": ours.num_rows,
+        "only_ours": duck.execute(only.format(*a, *b)).fetchall()[0][0],
+        "missing": duck.execute(only.format(*b, *a)).fetchall()[0][0],
+    }
+    duck.unregister("ours")
+    duck.unregister("wanted")
+    return result

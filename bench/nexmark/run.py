@@ -1,10 +1,12 @@
 """Runs Nexmark q0 to q22: ours, DuckDB once over the same events, PyPI's laminardb 0.17, Flink 2.3.
 
-  bench/nexmark/run.py [--events N] [--only q5,q7] [--no-peer] [--flink URL-OF-ITS-GATEWAY] [--rss-events N] [--out FILE] [--strict]
+  bench/nexmark/run.py [--events N] [--only q5,q7] [--no-peer] [--flink URL-OF-ITS-GATEWAY] [--rss-events N] [--equal-events N]
+                       [--out FILE] [--strict]
 
 Ours is fed 10,000 events at a time, an Arrow batch of each table that was made beforehand, and a subscriber takes every change. Events a second
 are of all three tables, and of processor time (user and system, all threads), so that a busy machine changes them little; an idle one shows the same by the clock. One
 process is one core's work: a database runs its steps one after the other, so more cores don't make one database faster yet. Flink and the peer are measured by the clock.
+Then what each stream holds after a million events of the built-in source is compared with DuckDB's answer over the same, and resident memory is taken while it runs.
 Prints a table, and writes JSON with a description of the machine to bench/results/. A query without a result makes the exit status 1; a missed target is marked.
 """
 
@@ -61,6 +63,8 @@ def main():
     parser.add_argument("--no-duckdb", action="store_true")
     parser.add_argument("--flink", default=os.environ.get("LAMINAR_FLINK_GATEWAY"), help="the SQL gateway of a cluster, like http://127.0.0.1:18084")
     parser.add_argument("--rss-events", type=int, default=10_000_000, help="0: memory is not measured")
+    parser.add_argument("--equal-events", type=int, default=1_000_000, help="0: results are not compared")
+    parser.add_argument("--no-speed", action="store_true", help="only compare results, and measure memory")
     parser.add_argument("--strict", action="store_true", help="a missed target fails")
     parser.add_argument("--out", type=pathlib.Path)
     options = parser.parse_args()
@@ -71,7 +75,7 @@ def main():
     ours = bench.python_environment("laminardb")
     cases = {}
     print(f"{'million events/s':16} {'target':>7} {'':5} {'DuckDB':>8} {'0.17':>8} {'Flink':>8}")
-    for name in names:
+    for name in names if not options.no_speed else ():
         case = cases[name] = {"laminardb": worker(bench.PYTHON, "laminardb", name, options.events, ours, TIMEOUT_S)}
         if not options.no_duckdb:
             case["duckdb"] = worker(bench.PYTHON, "duckdb", name, options.events, ours, TIMEOUT_S)
@@ -80,10 +84,14 @@ def main():
         if options.flink:
             case["flink"] = flink.measure(options.flink, name, min(options.events, 1_000_000))
         print(line(name, case), flush=True)
+    equal = {}
+    for name in names if options.equal_events else ():
+        equal[name] = worker(bench.PYTHON, "equal", name, options.equal_events, ours, TIMEOUT_S)
+        print(f"{name} as DuckDB over {options.equal_events} events: {equal[name].get('error') or 'yes, {} rows'.format(equal[name]['rows'])}", flush=True)
     memory = {}
     for name in RSS_QUERIES if options.rss_events else ():
         if name in names:
-            memory[name] = worker(bench.PYTHON, "rss", name, options.rss_events, ours, 2 * TIMEOUT_S)
+            memory[name] = worker(bench.PYTHON, "rss", name, options.rss_events, ours, TIMEOUT_S + options.rss_events // 200_000)
             shown = memory[name].get("error") or ", ".join(f"{n / 1e6:.0f}M: {mib:.0f}" for n, mib in memory[name]["rss_mib"])
             print(f"{name} resident MiB after events: {shown}", flush=True)
     for name, case in cases.items():
@@ -94,9 +102,10 @@ def main():
     out = options.out or FOLDER.parent / "results/local" / f"nexmark-{now:%Y%m%d-%H%M%S}.json"
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(json.dumps({"when": now.isoformat(timespec="seconds"), "events": options.events, "machine": described, "cases": cases,
-                               "memory": memory}, indent=1) + "\n")
+                               "equal": equal, "memory": memory}, indent=1) + "\n")
     print(f"\n{described['cpu']}, {described['cores']} cores, load {described['load_before']}; written to {os.path.relpath(out)}")
-    failed = [name for name, case in cases.items() if "error" in case["laminardb"]] + [name for name, m in memory.items() if "error" in m]
+    failed = [name for name, case in cases.items() if "error" in case["laminardb"]]
+    failed += [name for checked in (equal, memory) for name, result in checked.items() if "error" in result]
     missed = [name for name, case in cases.items() if case["laminardb"].get("events_per_s", 0) < TARGETS[name]]
     if failed:
         print(f"bench: failed: {', '.join(failed)}", file=sys.stderr)
