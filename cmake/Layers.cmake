@@ -14,7 +14,7 @@ foreach(layer ${LAMINAR_LAYERS})
     set(LAMINAR_BELOW_${layer} ${below}) # the layer itself and what is below it, link order
 endforeach()
 # Loops that gain from -O3 (the other kernels lose: hashes need 128-bit products, which don't vectorize).
-foreach(source column bitmap kernel_gather arrow_import_values arrow_coerce arrow_export)
+foreach(source column bitmap pack kernel_gather arrow_import_values arrow_coerce arrow_export)
     set_source_files_properties(${CMAKE_SOURCE_DIR}/src/vector/${source}.c PROPERTIES
         COMPILE_OPTIONS $<$<CONFIG:Release,RelWithDebInfo>:-O3>)
 endforeach()

@@ -21,7 +21,9 @@ enum file_mode {
     FILE_CREATE,    /* emptied or made; written from the start */
     FILE_APPEND,    /* made where missing; written at the end */
     FILE_EXCLUSIVE, /* made; an error when it exists */
-    FILE_UPDATE     /* made where missing; contents stay; for file_read_at and file_write_at */
+    FILE_UPDATE,    /* made where missing; contents stay; for file_read_at and file_write_at */
+    /* must exist; for file_write_at of whole blocks of 4096 bytes from memory so aligned, past the system's cache. Not every file system has it */
+    FILE_DIRECT
 };
 
 laminar_status file_open(struct file *file, const char *path, enum file_mode mode,

@@ -22,7 +22,8 @@ static int system_open(struct file_disk *disk, const char *path, enum file_mode 
                                 [FILE_CREATE] = O_RDWR | O_CREAT | O_TRUNC,
                                 [FILE_APPEND] = O_RDWR | O_CREAT | O_APPEND,
                                 [FILE_EXCLUSIVE] = O_RDWR | O_CREAT | O_EXCL,
-                                [FILE_UPDATE] = O_RDWR | O_CREAT};
+                                [FILE_UPDATE] = O_RDWR | O_CREAT,
+                                [FILE_DIRECT] = O_WRONLY | O_DIRECT};
     (void)disk;
     int fd;
     RETRY(fd, open(path, flags[mode] | O_CLOEXEC, 0666));

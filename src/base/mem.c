@@ -67,6 +67,13 @@ void *mem_alloc_aligned(size_t size)
     return counted(ptr);
 }
 
+void *mem_alloc_pages(size_t size)
+{
+    void *ptr = NULL;
+    if (must_fail() || posix_memalign(&ptr, 4096, size) != 0) return NULL;
+    return counted(ptr);
+}
+
 enum { HUGE_PAGE = 2 << 20 };
 void *mem_alloc_huge(size_t size)
 {

@@ -16,6 +16,8 @@ void *mem_realloc(void *ptr, size_t size);
 void mem_free(void *ptr);
 /* 64-byte aligned, for vector data; freed with mem_free too. */
 void *mem_alloc_aligned(size_t size);
+/* 4096-byte aligned, for files past the system's cache */
+void *mem_alloc_pages(size_t size);
 /* For large blocks that live long and are read at random: from 2 MiB on aligned to that, and on huge pages where the system has them to give. */
 void *mem_alloc_huge(size_t size);
 /* zeroed, and fresh pages are not touched for it; not aligned */

@@ -124,21 +124,36 @@ static laminar_status log_sync(struct durable *d, const struct step *step,
 
 static void free_item(struct log_item *item)
 {
+    if (!item) return;
     for (struct pending *p = item->list, *next; p; p = next) {
         next = p->next;
         batch_unref(p->batch);
         relation_unref(p->relation);
         mem_free(p);
     }
+    strbuf_deinit(&item->small);
     mem_free(item);
 }
 
-static laminar_status log_async(struct durable *d, const struct step *step,
-                                const struct pending *list, struct laminar_error *err)
+/* Puts `item` at the end of the queue, or nothing where that was done, of which `bytes` are new. The caller holds lock. */
+static void enqueue(struct durable *d, struct log_item *item, size_t bytes)
+{
+    if (item && d->tail)
+        d->tail->next = item;
+    else if (item)
+        d->head = item;
+    if (item) d->tail = item;
+    uint64_t before = atomic_fetch_add_explicit(&d->queued_bytes, bytes, memory_order_relaxed);
+    uint64_t full = LOG_QUEUE_BYTES_MAX / 4;
+    if (before == 0 || (before < full && before + bytes >= full)) cond_signal(&d->changed);
+}
+
+static laminar_status log_by_reference(struct durable *d, const struct step_head *head,
+                                       const struct pending *list, struct laminar_error *err)
 {
     struct log_item *item = mem_calloc(1, sizeof *item);
     if (!item) return error_oom(err);
-    item->head = head_of(step);
+    item->head = *head;
     item->bytes = sizeof *item;
     struct pending **link = &item->list;
     for (const struct pending *p = list; p; p = p->next) {
@@ -156,19 +171,64 @@ static laminar_status log_async(struct durable *d, const struct step *step,
         link = &copy->next;
     }
     mutex_lock(&d->lock);
-    if (d->tail)
-        d->tail->next = item;
-    else
-        d->head = item;
-    d->tail = item;
-    bool was_empty = d->queued_bytes == 0;
-    uint64_t bytes = atomic_fetch_add_explicit(&d->queued_bytes, item->bytes,
-                                               memory_order_relaxed) +
-                     item->bytes;
-    if (was_empty || bytes > LOG_QUEUE_BYTES_MAX / 4) cond_signal(&d->changed);
+    enqueue(d, item, item->bytes);
     mutex_unlock(&d->lock);
-    d->logged_seq++;
     return LAMINAR_OK;
+}
+
+/* An item for small steps that has room. The caller holds lock. NULL: no memory. */
+static struct log_item *small_item(struct durable *d, bool *is_new)
+{
+    struct log_item *item = d->tail;
+    *is_new = !item || item->list || item->small.size == 0 || item->small.size >= LOG_SMALL_BYTES;
+    if (!*is_new) return item;
+    item = d->spare;
+    d->spare = NULL;
+    return item ? item : mem_calloc(1, sizeof *item);
+}
+
+static laminar_status log_as_bytes(struct durable *d, const struct step_head *head,
+                                   const struct pending *list, struct laminar_error *err)
+{
+    strbuf_clear(&d->encoded);
+    laminar_status status = record_encode_step(&d->encoded, head, list, err);
+    if (status != LAMINAR_OK) return status;
+    uint32_t size = (uint32_t)d->encoded.size;
+    bool is_new;
+    mutex_lock(&d->lock);
+    struct log_item *item = small_item(d, &is_new);
+    size_t before = item ? item->small.size : 0;
+    if (item) put_bytes(&item->small, &size, 4);
+    if (item) put_bytes(&item->small, d->encoded.data, size);
+    if (!item || item->small.failed) {
+        if (item) {
+            item->small.size = before;
+            item->small.failed = false;
+        }
+        if (item && is_new) d->spare = item;
+        status = error_oom(err);
+    } else {
+        item->bytes += item->small.size - before;
+        enqueue(d, is_new ? item : NULL, item->small.size - before);
+    }
+    mutex_unlock(&d->lock);
+    return status;
+}
+
+static laminar_status log_async(struct durable *d, const struct step *step,
+                                const struct pending *list, struct laminar_error *err)
+{
+    struct step_head head = head_of(step);
+    uint64_t n_rows = 0;
+    bool is_small = true; /* strings may be long */
+    for (const struct pending *p = list; p && is_small; p = p->next) {
+        n_rows += 1 + (p->batch ? p->batch->n_rows : 0);
+        is_small = n_rows < LOG_SMALL_ROWS && (!p->batch || p->batch->bytes < LOG_SMALL_BYTES);
+    }
+    laminar_status status = is_small ? log_as_bytes(d, &head, list, err)
+                                     : log_by_reference(d, &head, list, err);
+    if (status == LAMINAR_OK) d->logged_seq++;
+    return status;
 }
 
 laminar_status durable_log_step(struct database *db, const struct step *step,
@@ -188,43 +248,96 @@ laminar_status durable_log_step(struct database *db, const struct step *step,
     return LAMINAR_OK;
 }
 
-static struct log_item *take_item(struct durable *d)
+static struct log_item *take_items(struct durable *d)
 {
     mutex_lock(&d->lock);
-    struct log_item *item = d->head;
-    if (item) {
-        d->head = item->next;
-        if (!d->head) d->tail = NULL;
+    struct log_item *items = d->head;
+    d->head = d->tail = NULL;
+    mutex_unlock(&d->lock);
+    return items;
+}
+
+static void put_back(struct durable *d, struct log_item *items)
+{
+    if (!items) return;
+    struct log_item *last = items;
+    while (last->next) last = last->next;
+    mutex_lock(&d->lock);
+    last->next = d->head;
+    d->head = items;
+    if (!d->tail) d->tail = last;
+    mutex_unlock(&d->lock);
+}
+
+/* The log has all of it. */
+static void item_done(struct durable *d, struct log_item *item)
+{
+    bool is_kept = false;
+    mutex_lock(&d->lock);
+    atomic_fetch_sub_explicit(&d->queued_bytes, item->bytes, memory_order_relaxed);
+    cond_broadcast(&d->room);
+    if (!d->spare && !item->list && item->small.capacity <= 2 * LOG_SMALL_BYTES) {
+        strbuf_clear(&item->small);
+        *item = (struct log_item){.small = item->small};
+        d->spare = item;
+        is_kept = true;
     }
     mutex_unlock(&d->lock);
-    return item;
+    if (!is_kept) free_item(item);
 }
 
-static void put_back(struct durable *d, struct log_item *item)
+static laminar_status append_small(struct durable *d, struct log_item *item,
+                                   struct laminar_error *err)
 {
-    mutex_lock(&d->lock);
-    item->next = d->head;
-    d->head = item;
-    if (!d->tail) d->tail = item;
-    mutex_unlock(&d->lock);
+    while (item->at < item->small.size) {
+        uint32_t size;
+        memcpy(&size, item->small.data + item->at, 4);
+        struct strbuf *out = wal_begin(d->wal);
+        if (!out) return error_oom(err);
+        strbuf_append(out, item->small.data + item->at + 4, size);
+        laminar_status status = wal_end(d->wal, RECORD_STEP, NULL, err);
+        if (status != LAMINAR_OK) return status;
+        item->at += 4 + (size_t)size;
+    }
+    return LAMINAR_OK;
 }
 
-/* Encodes what the steps have queued. The caller holds log. Memory that runs out leaves the rest queued. */
+static laminar_status flush_log(struct durable *d, struct laminar_error *err)
+{
+    laminar_status status = wal_flush(d->wal, err);
+    if (status == LAMINAR_OK) d->synced_us = clock_mono_us();
+    return status;
+}
+
+/* Much that waits is brought to the disk in between, so that the disk works while the next records are made, and memory stays small. */
+static laminar_status write_much(struct durable *d, struct laminar_error *err)
+{
+    int64_t interval_us = 1000 * d->db->settings.number[SETTING_ID_flush_interval_ms];
+    if (wal_pending_bytes(d->wal) >= LOG_SYNC_BYTES ||
+        (wal_pending_bytes(d->wal) >= LOG_WRITE_BYTES &&
+         clock_mono_us() - d->synced_us > interval_us))
+        return flush_log(d, err);
+    if (wal_unwritten_bytes(d->wal) >= LOG_WRITE_BYTES) return wal_write(d->wal, err);
+    return LAMINAR_OK;
+}
+
+/* Encodes what the steps have queued. The caller holds log. What fails leaves the rest queued. */
 static laminar_status encode_queue(struct durable *d, struct laminar_error *err)
 {
     laminar_status status = LAMINAR_OK;
-    struct log_item *item;
-    while (status == LAMINAR_OK && (item = take_item(d))) {
-        status = append_step(d, &item->head, item->list, err);
-        if (status != LAMINAR_OK) {
-            put_back(d, item);
-            break;
+    struct log_item *items;
+    while (status == LAMINAR_OK && (items = take_items(d))) {
+        while (items && status == LAMINAR_OK) {
+            struct log_item *item = items;
+            status = item->list || item->small.size == 0
+                         ? append_step(d, &item->head, item->list, err)
+                         : append_small(d, item, err);
+            if (status != LAMINAR_OK) break;
+            items = item->next;
+            item_done(d, item);
+            status = write_much(d, err);
         }
-        mutex_lock(&d->lock);
-        atomic_fetch_sub_explicit(&d->queued_bytes, item->bytes, memory_order_relaxed);
-        cond_broadcast(&d->room);
-        mutex_unlock(&d->lock);
-        free_item(item);
+        put_back(d, items);
     }
     return status;
 }
@@ -233,7 +346,7 @@ laminar_status durable_flush(struct durable *d, struct laminar_error *err)
 {
     mutex_lock(&d->log);
     laminar_status status = encode_queue(d, err);
-    if (status == LAMINAR_OK) status = wal_flush(d->wal, err);
+    if (status == LAMINAR_OK) status = flush_log(d, err);
     mutex_unlock(&d->log);
     return status;
 }
@@ -557,6 +670,7 @@ laminar_status durable_open(struct database *db, const char *folder, struct lami
         return error_oom(err);
     }
     db->durable = d;
+    d->db = db;
     mutex_init(&d->lock);
     mutex_init(&d->log);
     mutex_init(&d->checkpointing);
@@ -640,6 +754,8 @@ void durable_free(struct durable *d)
         d->head = item->next;
         free_item(item);
     }
+    free_item(d->spare);
+    strbuf_deinit(&d->encoded);
     wal_close(d->wal);
     checkpoint_store_close(d->checkpoints);
     file_close(&d->lock_file, NULL);

@@ -7,7 +7,7 @@
  * Replaying the log runs the same steps at the same times with the same cuts, so it gives the same state; what follows from a step by itself (late
  * rows on their way to another relation) isn't logged.
  *   sync   the writer's own thread encodes, writes and syncs; writers that come meanwhile share the next sync (step.c).
- *   async  the step leaves references to its batches in a queue; a thread encodes, writes and syncs them every flush_interval_ms. While the disk
+ *   async  the step leaves references to its batches, or small ones as bytes, in a queue; a thread encodes, writes and syncs them every flush_interval_ms. While the disk
  *          fails, inserts are refused; what was accepted waits in memory until the disk works again.
  *   off    steps are not logged; a crash goes back to the newest checkpoint. Closing makes one.
  * Statements that change the catalog are durable when they return, whatever the setting.

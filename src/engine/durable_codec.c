@@ -12,6 +12,7 @@
 #include "engine/durable_internal.h"
 #include "exec/column_codec.h"
 #include "sql/parser.h"
+#include "vector/pack.h"
 #include <string.h>
 
 enum {
@@ -53,7 +54,7 @@ laminar_status record_encode_step(struct strbuf *out, const struct step_head *he
         if (has_weights) put_bytes(out, p->batch->weights, n_rows * 8);
         for (uint32_t c = 0; p->batch && c < p->batch->n_cols; c++) {
             batch_need(p->batch, c);
-            laminar_status status = column_encode(&p->batch->cols[c], 0, n_rows, out, err);
+            laminar_status status = column_encode_packed(&p->batch->cols[c], 0, n_rows, out, err);
             if (status != LAMINAR_OK) return status;
         }
     }
@@ -100,7 +101,8 @@ static laminar_status read_rows(struct database *db, struct reader *r,
     const uint8_t *weights = r->at;
     struct column *cols;
     uint32_t n_cols = relation->schema->n_columns;
-    if (n_rows > (uint64_t)(r->end - r->at) * 8 + 8)
+    /* packed, a block of equal values takes 12 bytes */
+    if (n_rows / PACK_BLOCK > (uint64_t)(r->end - r->at) / 12)
         return malformed(r, "it claims more rows than it can hold", err);
     if (flags & ENTRY_WEIGHTS) {
         if (n_rows > (uint64_t)(r->end - r->at) / 8)

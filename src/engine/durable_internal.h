@@ -27,16 +27,26 @@ enum step_flags {
     STEP_GIVES_ALL = 2, /* at a shutdown: step.gives_all */
     STEP_FLAGS = 3
 };
-/* A step on its way to the log's thread (async). */
+/* On its way to the log's thread (async): a large step as references to its batches, or small ones in a row as they go to the log, each behind its size
+ * (u32). A row costs its writer a copy then, and no allocation. */
 struct log_item {
     struct log_item *next;
-    struct step_head head;
     size_t bytes;
+    struct step_head head;
     struct pending *list; /* copies with references */
+    struct strbuf small;
+    size_t at; /* what the log has of them */
 };
-enum { LOG_QUEUE_BYTES_MAX = 64 << 20 };
+enum {
+    LOG_QUEUE_BYTES_MAX = 64 << 20,
+    LOG_SMALL_ROWS = 256,        /* below: small */
+    LOG_SMALL_BYTES = 256 << 10, /* of steps that share an item */
+    LOG_WRITE_BYTES = 1 << 20,   /* encoded and not written: written */
+    LOG_SYNC_BYTES = 8 << 20     /* written and not synced: synced */
+};
 
 struct durable {
+    struct database *db;
     char *folder;
     struct file lock_file;
     enum durability durability;
@@ -76,6 +86,9 @@ struct durable {
     struct cond room;
     struct cond stopping; /* for the checkpointer */
     struct log_item *head, *tail;
+    struct log_item *spare; /* of small steps, empty, for the next ones */
+    struct strbuf encoded;  /* a small step; step owner */
+    int64_t synced_us;      /* when the log was last known to be on the disk; log */
     _Atomic uint64_t queued_bytes;
     struct thread flusher;
     bool has_flusher, is_stopping;

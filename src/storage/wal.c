@@ -25,7 +25,7 @@ void wal_head_encode(const struct wal_segment *segment, uint8_t *out)
 {
     uint32_t words[2] = {WAL_FORMAT, 0};
     uint64_t longs[3] = {segment->index, segment->first_seq, segment->salt};
-    memcpy(out, "LAMINWAL", 8);
+    memcpy(out, WAL_MAGIC, 8);
     memcpy(out + 8, words, 8);
     memcpy(out + 16, longs, 24);
     uint64_t checksum = hash_stored(0, out, 40);
@@ -36,6 +36,12 @@ uint64_t wal_checksum(uint64_t salt, const uint8_t *record, size_t payload_bytes
 {
     uint64_t payload = hash_stored(salt, record + WAL_RECORD_HEAD_BYTES, payload_bytes);
     return hash_stored(payload, record, 24);
+}
+
+static void close_segment(struct wal *wal)
+{
+    file_close(&wal->direct, NULL);
+    file_close(&wal->file, NULL);
 }
 
 /* --- Life -------------------------------------------------------------------------------------------------------------------------------- */
@@ -49,6 +55,7 @@ laminar_status wal_open(const struct wal_options *options, struct wal **out,
     wal->segment_bytes = options->segment_bytes ? options->segment_bytes
                                                 : WAL_SEGMENT_BYTES_DEFAULT;
     if (wal->segment_bytes < WAL_SEGMENT_BYTES_MIN) wal->segment_bytes = WAL_SEGMENT_BYTES_MIN;
+    wal->direct_bytes = options->direct_bytes ? options->direct_bytes : WAL_DIRECT_BYTES;
     wal->is_read_only = options->is_read_only;
     wal->open_at = SIZE_MAX;
     wal->next_index = 1;
@@ -64,10 +71,11 @@ done:
 void wal_close(struct wal *wal)
 {
     if (!wal) return;
-    file_close(&wal->file, NULL);
+    close_segment(wal);
     ARRAY_DEINIT(&wal->segments);
     ARRAY_DEINIT(&wal->spares);
     strbuf_deinit(&wal->pending);
+    mem_free(wal->direct_buffer);
     mem_free(wal->folder);
     mem_free(wal);
 }
@@ -79,6 +87,7 @@ uint64_t wal_first_seq(const struct wal *wal)
     return wal->segments.n ? wal->segments.items[0].first_seq : wal->next_seq;
 }
 uint64_t wal_pending_bytes(const struct wal *wal) { return wal->pending.size; }
+uint64_t wal_unwritten_bytes(const struct wal *wal) { return wal->pending.size - wal->n_written; }
 uint64_t wal_cut_bytes(const struct wal *wal) { return wal->cut_bytes; }
 uint64_t wal_record_bytes_total(const struct wal *wal)
 {
@@ -146,7 +155,7 @@ laminar_status wal_end(struct wal *wal, uint32_t kind, uint64_t *seq, struct lam
 bool wal_discard(struct wal *wal)
 {
     assert(wal->open_at == SIZE_MAX);
-    wal->pending.size = 0;
+    wal->pending.size = wal->n_sealed = wal->n_written = 0;
     wal->next_seq = wal->durable_seq + 1;
     if (!wal->is_in_doubt || !file_is_open(&wal->file)) return true;
     /* The first of them may be whole: without its head none of them reads. */
@@ -183,7 +192,7 @@ done:
 static void remove_file(struct wal *wal, uint64_t index)
 {
     char *path = wal_path(wal, WAL_SEGMENT_NAME, index);
-    file_close(&wal->file, NULL);
+    close_segment(wal);
     if (path) {
         laminar_status removed = file_remove(path, NULL);
         (void)removed;
@@ -203,7 +212,8 @@ static laminar_status next_segment(struct wal *wal, uint64_t first_seq, uint64_t
         segment.bytes = (WAL_FIRST_RECORD + bytes_needed + 4095) & ~(uint64_t)4095;
     segment.salt = hash_combine(hash_u64((uint64_t)clock_wall_us()),
                                 hash_pair(segment.index, (uint64_t)(uintptr_t)wal));
-    file_close(&wal->file, NULL);
+    close_segment(wal);
+    wal->n_sealed = wal->n_written = 0;
     if (!ARRAY_RESERVE(&wal->segments, wal->segments.n + 1)) TRY(error_oom(err));
     wal->next_index++; /* a number that failed is not tried again */
     TRY(take_file(wal, &segment, err));
@@ -228,15 +238,17 @@ static void seal(struct wal *wal, size_t from, size_t to)
         uint8_t *record = (uint8_t *)wal->pending.data + at;
         uint32_t size;
         memcpy(&size, record, 4);
+        memcpy(&wal->sealed_seq, record + 8, 8);
         memcpy(record + 16, &wal->durable_seq, 8);
         uint64_t checksum = wal_checksum(salt, record, size);
         memcpy(record + 24, &checksum, 8);
         at += wal_record_bytes(size);
     }
+    wal->n_sealed = to;
 }
 
-/* How many bytes of pending records, from `from` on, fit into `room`; *last_seq: the number of the last one. */
-static size_t fitting(const struct wal *wal, size_t from, uint64_t room, uint64_t *last_seq)
+/* How many bytes of pending records, from `from` on, fit into `room`. */
+static size_t fitting(const struct wal *wal, size_t from, uint64_t room)
 {
     size_t end = from;
     while (end < wal->pending.size) {
@@ -244,56 +256,126 @@ static size_t fitting(const struct wal *wal, size_t from, uint64_t room, uint64_
         memcpy(&size, wal->pending.data + end, 4);
         size_t bytes = wal_record_bytes(size);
         if (end - from + bytes > room) break;
-        memcpy(last_seq, wal->pending.data + end + 8, 8);
         end += bytes;
     }
     return end - from;
 }
 
-static laminar_status write_part(struct wal *wal, size_t from, size_t n, struct laminar_error *err)
+/* --- Writing ----------------------------------------------------------------------------------------------------------------------------- */
+
+/* Past the cache, or false: it can't be done here, or not now. */
+static bool open_direct(struct wal *wal)
+{
+    if (wal->is_never_direct) return false;
+    if (file_is_open(&wal->direct)) return true;
+    if (!wal->direct_buffer) wal->direct_buffer = mem_alloc_pages(WAL_DIRECT_BYTES);
+    if (!wal->direct_buffer) return false;
+    wal->is_never_direct = file_open(&wal->direct, wal->file.path, FILE_DIRECT, NULL) != LAMINAR_OK;
+    return !wal->is_never_direct;
+}
+
+/* Sealed bytes [n_written, to) to the file: whole blocks past the cache, through an aligned buffer, the ends the usual way. */
+static laminar_status write_directly(struct wal *wal, size_t to, struct laminar_error *err)
 {
     laminar_status status = LAMINAR_OK;
-    seal(wal, from, from + n);
-    TRY(file_write_at(&wal->file, wal->pending.data + from, n, wal->offset, err));
+    while (to - wal->n_written >= WAL_BLOCK) {
+        uint64_t place = wal->offset + wal->n_written;
+        const char *from = wal->pending.data + wal->n_written;
+        size_t n = (size_t)(-place & (WAL_BLOCK - 1)); /* up to the next block */
+        if (n == 0) {
+            n = (to - wal->n_written) & ~(size_t)(WAL_BLOCK - 1);
+            if (n > WAL_DIRECT_BYTES) n = WAL_DIRECT_BYTES;
+            memcpy(wal->direct_buffer, from, n);
+            TRY(file_write_at(&wal->direct, wal->direct_buffer, n, place, err));
+        } else {
+            TRY(file_write_at(&wal->file, from, n, place, err));
+        }
+        wal->n_written += n;
+    }
+done:
+    if (status != LAMINAR_OK) wal->is_never_direct = true; /* it may be that which fails */
+    return status;
+}
+
+/* Sealed bytes to the file; not all of them where that is slow and can wait. */
+static laminar_status write_sealed(struct wal *wal, bool is_all, struct laminar_error *err)
+{
+    laminar_status status = LAMINAR_OK;
+    size_t n = wal->n_sealed - wal->n_written;
+    if (n >= wal->direct_bytes && open_direct(wal)) TRY(write_directly(wal, wal->n_sealed, err));
+    n = wal->n_sealed - wal->n_written;
+    if (n > 0 && (is_all || !file_is_open(&wal->direct))) {
+        TRY(file_write_at(&wal->file, wal->pending.data + wal->n_written, n,
+                          wal->offset + wal->n_written, err));
+        wal->n_written += n;
+    }
+done:
+    return status;
+}
+
+/* What is sealed is durable and leaves memory. */
+static laminar_status sync_sealed(struct wal *wal, struct laminar_error *err)
+{
+    laminar_status status = LAMINAR_OK;
+    size_t n = wal->n_sealed;
+    TRY(write_sealed(wal, true, err));
     TRY(file_sync(&wal->file, err));
     wal->n_syncs++;
     wal->offset += n;
     wal->record_bytes += n;
+    wal->durable_seq = wal->sealed_seq;
+    memmove(wal->pending.data, wal->pending.data + n, wal->pending.size - n);
+    wal->pending.size -= n;
+    wal->n_sealed = wal->n_written = 0;
 done:
-    if (status != LAMINAR_OK) wal->is_in_doubt = true;
     return status;
 }
 
-static void drop_front(struct wal *wal, size_t n)
+/* Gives what is pending its place, in as many segments as it takes, and writes it. */
+static laminar_status write_pending(struct wal *wal, bool is_all, struct laminar_error *err)
 {
-    if (n == 0) return;
-    memmove(wal->pending.data, wal->pending.data + n, wal->pending.size - n);
-    wal->pending.size -= n;
+    laminar_status status = LAMINAR_OK;
+    assert(wal->open_at == SIZE_MAX);
+    while (wal->n_sealed < wal->pending.size) {
+        bool is_usable = file_is_open(&wal->file) && !wal->is_in_doubt;
+        uint64_t room = 0;
+        if (is_usable)
+            room = wal->segments.items[wal->segments.n - 1].bytes - wal->offset - wal->n_sealed;
+        size_t from = wal->n_sealed, n = is_usable ? fitting(wal, from, room) : 0;
+        if (n > 0) {
+            seal(wal, from, from + n);
+            TRY(write_sealed(wal, is_all, err));
+            continue;
+        }
+        /* A segment says of all before it that it is durable. */
+        if (is_usable && wal->n_sealed > 0) TRY(sync_sealed(wal, err));
+        wal->n_sealed = wal->n_written = 0;
+        uint32_t size;
+        memcpy(&size, wal->pending.data, 4);
+        TRY(next_segment(wal, wal->durable_seq + 1, wal_record_bytes(size), err));
+    }
+done:
+    return status;
+}
+
+/* After a failed write or sync nothing is known of the segment. */
+static laminar_status doubt(struct wal *wal, laminar_status status)
+{
+    if (status != LAMINAR_OK && file_is_open(&wal->file)) wal->is_in_doubt = true;
+    if (status != LAMINAR_OK) wal->n_sealed = wal->n_written = 0;
+    return status;
+}
+
+laminar_status wal_write(struct wal *wal, struct laminar_error *err)
+{
+    return doubt(wal, write_pending(wal, false, err));
 }
 
 laminar_status wal_flush(struct wal *wal, struct laminar_error *err)
 {
-    laminar_status status = LAMINAR_OK;
-    size_t from = 0;
-    assert(wal->open_at == SIZE_MAX);
-    while (from < wal->pending.size) {
-        bool is_usable = file_is_open(&wal->file) && !wal->is_in_doubt;
-        uint64_t last_seq = 0, room = 0;
-        if (is_usable) room = wal->segments.items[wal->segments.n - 1].bytes - wal->offset;
-        size_t n = fitting(wal, from, room, &last_seq);
-        if (n == 0) {
-            uint32_t size;
-            memcpy(&size, wal->pending.data + from, 4);
-            TRY(next_segment(wal, wal->durable_seq + 1, wal_record_bytes(size), err));
-            continue;
-        }
-        TRY(write_part(wal, from, n, err));
-        wal->durable_seq = last_seq;
-        from += n;
-    }
-done:
-    drop_front(wal, from);
-    return status;
+    laminar_status status = write_pending(wal, true, err);
+    if (status == LAMINAR_OK && wal->n_sealed > 0) status = sync_sealed(wal, err);
+    return doubt(wal, status);
 }
 
 /* --- Giving back ------------------------------------------------------------------------------------------------------------------------- */

@@ -1,7 +1,8 @@
 /* wal.h - the write-ahead log: records in a row, in preallocated segment files that are used again.
  *
  * A record is bytes with a kind; its number (seq) is one more than that of the record before. Records are gathered in memory (wal_begin, wal_end)
- * and made durable together (wal_flush): one write, one fdatasync.
+ * and made durable together (wal_flush): one write, one fdatasync. When many come, wal_write brings them to the file before: large writes go past the system's
+ * cache, straight from a buffer, where the file system can do that.
  *
  * What a crash leaves: every record that a successful flush covered, and of the later ones a beginning or none. The end is found by checksums: seeded
  * with the segment's own salt, so that what a recycled file held before is never taken for a record.
@@ -35,6 +36,7 @@ struct wal_record {
 struct wal_options {
     const char *folder;     /* exists */
     uint64_t segment_bytes; /* 0 = default */
+    size_t direct_bytes;    /* how much at once goes past the system's cache; 0 = default */
     /* Nothing is written, nothing cut. */
     bool is_read_only;
     /* Called for each record from from_seq on, in order. */
@@ -56,6 +58,8 @@ laminar_status wal_end(struct wal *wal, uint32_t kind, uint64_t *seq, struct lam
     must_check;
 /* Takes back what wal_begin began. */
 void wal_abort(struct wal *wal);
+/* Much of what has ended is in the file: a flush will take less time. No promise goes with it. An error: as of wal_flush. */
+laminar_status wal_write(struct wal *wal, struct laminar_error *err) must_check;
 /* All ended records are durable, or an error: then they wait for the next flush. */
 laminar_status wal_flush(struct wal *wal, struct laminar_error *err) must_check;
 /* Gives up the records that are not durable; their numbers are used again. Only when a flush failed or none was tried. False: the disk may have
@@ -66,9 +70,10 @@ laminar_status wal_release(struct wal *wal, uint64_t seq, struct laminar_error *
 
 uint64_t wal_durable_seq(const struct wal *wal); /* of the newest durable record; 0 = none */
 uint64_t wal_next_seq(const struct wal *wal);
-uint64_t wal_first_seq(const struct wal *wal); /* oldest that is kept */
-uint64_t wal_pending_bytes(const struct wal *wal);
-uint64_t wal_total_bytes(const struct wal *wal); /* of the segments in use */
+uint64_t wal_first_seq(const struct wal *wal);       /* oldest that is kept */
+uint64_t wal_pending_bytes(const struct wal *wal);   /* not durable */
+uint64_t wal_unwritten_bytes(const struct wal *wal); /* nor in the file */
+uint64_t wal_total_bytes(const struct wal *wal);     /* of the segments in use */
 /* Of the records read and written since it was opened. @thread any */
 uint64_t wal_record_bytes_total(const struct wal *wal);
 uint64_t wal_cut_bytes(const struct wal *wal); /* torn tail that wal_open left out */

@@ -10,7 +10,10 @@
 #include "storage/wal.h"
 
 enum {
-    WAL_FORMAT = 1,
+    WAL_FORMAT = 2,               /* 2: columns of steps may be packed */
+    WAL_FORMAT_FIRST = 1,         /* the oldest that is read */
+    WAL_DIRECT_BYTES = 256 << 10, /* written at once past the system's cache */
+    WAL_BLOCK = 4096,
     WAL_HEAD_BYTES = 48,
     WAL_HEAD_COPY = 512, /* offset of the second copy */
     WAL_FIRST_RECORD = 1024,
@@ -30,13 +33,21 @@ struct wal {
     /* oldest first; the last one is written to while `file` is open */
     ARRAY_OF(struct wal_segment) segments;
     struct file file;
-    uint64_t offset;           /* where the next record goes in it */
+    /* the same past the system's cache, once there was much to write and where that works */
+    struct file direct;
+    bool is_never_direct;
+    uint8_t *direct_buffer;    /* aligned */
+    size_t direct_bytes;       /* from how many on */
+    uint64_t offset;           /* where the first record that is not durable goes in it */
     bool is_in_doubt;          /* a write or sync of it failed: it gets no more records */
     ARRAY_OF(uint64_t) spares; /* numbers of spare files */
     uint64_t next_spare, next_index;
-    /* records that are not durable, as they go to the file (checksums come with the flush) */
+    /* records that are not durable, as they go to the file. The first `n_sealed` bytes of them have their place in it and their checksums, the first
+     * `n_written` are in it, but may not be on the disk */
     struct strbuf pending;
-    size_t open_at; /* record being made; SIZE_MAX = none */
+    size_t n_sealed, n_written;
+    uint64_t sealed_seq; /* of the last sealed record */
+    size_t open_at;      /* record being made; SIZE_MAX = none */
     uint64_t durable_seq, next_seq;
     uint64_t cut_bytes, n_syncs;
     _Atomic uint64_t record_bytes; /* of all records that were read or written */
@@ -44,6 +55,7 @@ struct wal {
 
 /* Path of a file in the folder; NULL: no memory. The caller frees it. */
 char *wal_path(const struct wal *wal, const char *format, uint64_t number);
+#define WAL_MAGIC "LAMINWAL"
 #define WAL_SEGMENT_NAME "%016llx.log"
 #define WAL_SPARE_NAME "spare-%llu"
 void wal_head_encode(const struct wal_segment *segment, uint8_t *out);

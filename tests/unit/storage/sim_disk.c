@@ -226,7 +226,7 @@ static int sim_open(struct file_disk *base, const char *path, enum file_mode mod
     if (disk->has_crashed) LEAVE(-EIO);
     struct name *name = names_find(&disk->current, path);
     if (name && !name->inode) LEAVE(-EISDIR);
-    if (!name && mode == FILE_READ) LEAVE(-ENOENT);
+    if (!name && (mode == FILE_READ || mode == FILE_DIRECT)) LEAVE(-ENOENT);
     if (name && mode == FILE_EXCLUSIVE) LEAVE(-EEXIST);
     if (!name && !has_folder(disk, path)) LEAVE(-ENOENT);
     struct inode *inode = name ? name->inode : NULL;
