@@ -1,5 +1,5 @@
 """What durability costs: throughput by durability, threads and batch size, beside SQLite and DuckDB on the same disk in the same run; the pause of a step by a
-checkpoint; bytes of an incremental checkpoint; speed of recovery.
+checkpoint; bytes of an incremental checkpoint; speed of recovery; what the disk itself does, without a database.
 
   bench/durability/run.py [--quick] [--folder DIR] [--out FILE]
 
@@ -8,6 +8,7 @@ JSON with the machine's load, without which the numbers mean little."""
 
 import argparse
 import json
+import mmap
 import os
 import pathlib
 import shutil
@@ -204,6 +205,43 @@ def recovery(folder, n_rows):
     return out
 
 
+def disk(folder, seconds):
+    """Sequential writing into a file that has its room, through the system's cache with a sync every 16 MiB and past it; and syncs of 4 KiB one after the other."""
+    size, piece = 256 << 20, 4 << 20
+    out = {}
+    block = mmap.mmap(-1, piece)  # aligned, which writing past the cache asks for
+    block.write(os.urandom(piece))
+    path = folder / "disk"
+    for name, flags in (("cached", 0), ("direct", getattr(os, "O_DIRECT", None))):
+        try:
+            fd = os.open(path, os.O_RDWR | os.O_CREAT | flags, 0o600)
+        except (OSError, TypeError):  # not here
+            out[f"{name}_mb_per_s"] = None
+            continue
+        try:
+            os.posix_fallocate(fd, 0, size)
+            done, began = 0, time.perf_counter()
+            while done < size and time.perf_counter() - began < 4 * seconds:
+                done += os.pwrite(fd, block, done)
+                if done % (16 << 20) == 0:
+                    os.fdatasync(fd)
+            os.fdatasync(fd)
+            out[f"{name}_mb_per_s"] = round(done / (time.perf_counter() - began) / 1e6)
+        finally:
+            os.close(fd)
+    fd = os.open(path, os.O_RDWR)
+    syncs, began = 0, time.perf_counter()
+    while time.perf_counter() - began < seconds:
+        os.pwrite(fd, block[:4096], syncs % 1000 * 4096)
+        os.fdatasync(fd)
+        syncs += 1
+    out["syncs_per_s"] = round(syncs / (time.perf_counter() - began))
+    os.close(fd)
+    path.unlink()
+    print(json.dumps(out), flush=True)
+    return out
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true")
@@ -217,6 +255,7 @@ def main():
     before = os.getloadavg()
     try:
         result = {
+            "disk": disk(folder, options.seconds),
             "throughput": throughput(folder, options),
             "checkpoints": [checkpoints(folder, options, n) for n in ((100_000,) if options.quick else (1_000_000, 10_000_000))],
             "recovery": recovery(folder, 1_000_000 if options.quick else 10_000_000),

@@ -238,6 +238,49 @@ static void damage_is_an_error_that_names_the_place(void **state)
     }
 }
 
+/* Makes the first segment say that it has another format. */
+static void set_format(uint32_t format)
+{
+    struct file file = {0};
+    uint8_t head[48];
+    assert_int_equal(file_open(&file, "/log/0000000000000001.log", FILE_UPDATE, NULL), LAMINAR_OK);
+    assert_int_equal(file_read_at(&file, head, sizeof head, 0, NULL), LAMINAR_OK);
+    memcpy(head + 8, &format, 4);
+    uint64_t checksum = hash_stored(0, head, 40);
+    memcpy(head + 40, &checksum, 8);
+    assert_int_equal(file_write_at(&file, head, sizeof head, 0, NULL), LAMINAR_OK);
+    assert_int_equal(file_write_at(&file, head, sizeof head, 512, NULL), LAMINAR_OK);
+    file_close(&file, NULL);
+}
+
+static void older_formats_are_read_and_newer_ones_refused(void **state)
+{
+    (void)state;
+    struct wal *wal;
+    struct seen seen;
+    struct laminar_error err = LAMINAR_ERROR_INIT;
+    use(sim_disk_create());
+    assert_int_equal(make_folder(), LAMINAR_OK);
+    assert_int_equal(reopen(1, &wal, &seen, NULL), LAMINAR_OK);
+    for (int i = 0; i < 3; i++) assert_int_equal(append(wal, NULL), LAMINAR_OK);
+    assert_int_equal(wal_flush(wal, NULL), LAMINAR_OK);
+    wal_close(wal);
+    set_format(1);
+    assert_int_equal(reopen(1, &wal, &seen, NULL), LAMINAR_OK);
+    assert_int_equal(seen.n, 3);
+    assert_int_equal(append(wal, NULL), LAMINAR_OK); /* goes on in a segment of today's format */
+    assert_int_equal(wal_flush(wal, NULL), LAMINAR_OK);
+    wal_close(wal);
+    assert_int_equal(reopen(1, &wal, &seen, NULL), LAMINAR_OK);
+    assert_int_equal(seen.n, 4);
+    wal_close(wal);
+    set_format(3);
+    assert_int_equal(reopen(1, &wal, &seen, &err), LAMINAR_CONNECTION_FAILED);
+    assert_non_null(strstr(err.message, "format 3"));
+    sim_disk_free(disk);
+    use(NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -245,6 +288,7 @@ int main(void)
         cmocka_unit_test(nothing_acknowledged_is_lost_whatever_the_crash),
         cmocka_unit_test(a_failing_disk_loses_nothing_that_was_acknowledged),
         cmocka_unit_test(what_was_written_early_is_lost_or_kept_in_order),
+        cmocka_unit_test(older_formats_are_read_and_newer_ones_refused),
         cmocka_unit_test(damage_is_an_error_that_names_the_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
