@@ -46,6 +46,7 @@ static void destroy(struct database *db)
     mutex_deinit(&db->step);
     mutex_deinit(&db->control);
     mutex_deinit(&db->closing);
+    mutex_deinit(&db->spilling);
     mem_free(db);
 }
 
@@ -111,6 +112,8 @@ laminar_status database_open(const char *path, const struct settings *settings,
     if (!db) return error_oom(err);
     atomic_init(&db->refs, 1);
     mutex_init(&db->closing);
+    mutex_init(&db->spilling);
+    memory_spiller_init(&db->spiller, db, false);
     mutex_init(&db->control);
     mutex_init(&db->step);
     mutex_init(&db->queue);
@@ -132,6 +135,7 @@ laminar_status database_open(const char *path, const struct settings *settings,
     TRY(copy_variables(db, err));
     memory_limit_changed(db);
     TRY(circuit_create(&db->account, &db->circuit, err));
+    circuit_set_spill(db->circuit, &db->spiller.base);
     TRY(system_install(db, err));
     if (strcmp(path, ":memory:") != 0) {
         TRY(durable_open(db, path, err));

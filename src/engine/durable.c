@@ -687,6 +687,7 @@ laminar_status durable_open(struct database *db, const char *folder, struct lami
     if (!d->is_read_only) TRY(make_folders(folder, log, checkpoints, err));
     TRY(lock_folder(d, err));
     if (!d->is_read_only) TRY(folder_sync(folder, err)); /* LOCK */
+    if (!d->is_read_only) TRY(memory_remove_leftovers(folder, err));
     TRY(checkpoint_store_open(checkpoints, d->is_read_only, &d->checkpoints, err));
     checkpoint_list(d);
     d->is_closed = false;

@@ -19,6 +19,7 @@
 #include "base/thread.h"
 #include "catalog/catalog.h"
 #include "exec/op.h"
+#include "exec/spill.h"
 #include "exec/store.h"
 #include "function/user.h"
 #include "plan/plan.h"
@@ -27,6 +28,14 @@
 
 struct database;
 struct subscription;
+
+/* What the state tables of a circuit are told when they ask whether memory is short. */
+struct memory_spiller {
+    struct spill_policy base; /* first */
+    struct database *db;
+    /* whatever runs is stopped at the limit: it must be kept below it. Else it is only brought back */
+    _Atomic bool is_strict;
+};
 
 enum database_state { DB_CREATED, DB_RUNNING, DB_STOPPED, DB_CLOSED };
 
@@ -48,7 +57,9 @@ enum database_state { DB_CREATED, DB_RUNNING, DB_STOPPED, DB_CLOSED };
     X(memory_wait_ms, MS, "0",                                                                                                                                 \
       "how long an insert waits for room at memory_limit; 0 = it fails at once")                                                                               \
     X(temp_directory, TEXT, "",                                                                                                                                \
-      "where kept rows go when memory_limit is reached; a database in a directory uses its own")                                                               \
+      "where kept rows and groups go when memory_limit is reached; a database in a directory uses its own")                                                    \
+    X(spill_always, FLAG, "false",                                                                                                                             \
+      "for tests: groups leave memory whenever they may, whatever memory_limit says")                                                                          \
     X(durability, DURABILITY, "sync",                                                                                                                          \
       "with a storage directory: sync, an insert returns when it is on the disk; async, it can be lost for flush_interval_ms; off, until the next checkpoint") \
     X(flush_interval_ms, MS, "10",                                                                                                                             \
@@ -210,7 +221,10 @@ struct database {
     struct circuit *circuit;
     struct mem_account account;
     struct batch_pool *pool;
-    struct spill *spill; /* of kept rows; NULL until there are any; guarded by step */
+    /* guards `spill`, and the text of temp_directory; taken after all others */
+    struct mutex spilling;
+    struct spill *spill; /* of kept rows and state; NULL until there are any */
+    struct memory_spiller spiller;
     uint64_t step_number;
     ARRAY_OF(struct relation_runtime *) late; /* streams with rows in their `late` */
     struct laminar_error step_error;
@@ -263,6 +277,11 @@ int64_t memory_used(const struct database *db);
 /* memory_limit was set: the pool keeps less or more. temp_directory was set: new rows are spilled there. */
 void memory_limit_changed(struct database *db);
 void memory_folder_changed(struct database *db);
+void memory_spiller_init(struct memory_spiller *spiller, struct database *db, bool is_strict);
+/* Of what is in the file. @thread any */
+int64_t memory_spilled_bytes(struct database *db);
+/* Files that a process left behind when it died between making and unlinking one. */
+laminar_status memory_remove_leftovers(const char *folder, struct laminar_error *err) must_check;
 /* Rows may come in: LAMINAR_OK, or LAMINAR_INGESTION_FAILED at the limit, after what can be spilled was spilled, and memory_wait_ms. The caller
  * holds no lock. */
 laminar_status memory_admit(struct database *db, struct laminar_error *err) must_check;
@@ -407,6 +426,11 @@ laminar_status runtime_install_anonymous(struct database *db, struct relation *r
 void runtime_uninstall(struct database *db, struct relation *relation);
 void runtime_free(struct relation_runtime *runtime);
 /* All rows that the relation holds, as one batch; *out is NULL when there are none. For derived ones, and for snapshots of readers. The caller holds step. */
+/* What it holds is read from its operators, of which parts are in a file: as one batch it might be larger than memory. */
+bool runtime_reads_in_pieces(struct relation_runtime *runtime);
+/* Pushes what it holds into `scan`, a chunk at a time. Step owner, until the end. */
+laminar_status runtime_push_contents(struct relation_runtime *runtime, struct step *step,
+                                     struct circuit *circuit, struct op *scan) must_check;
 laminar_status runtime_contents(struct relation_runtime *runtime, struct batch **out,
                                 struct laminar_error *err) must_check;
 /* rows that SELECT would read; the caller holds step */

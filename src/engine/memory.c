@@ -4,15 +4,20 @@
  * shared with readers or waiting in the pool for their next use. Not counted: scratch of operators, plans, the catalog. Counting is a few additions a
  * batch, page or slab, never one a row.
  *
- * At the limit the pool's free batches go first. Then kept rows of append-only relations go to a file, oldest first (state_log_spill), in the folder of
- * the database or in temp_directory; a database in memory without one has nowhere to put them. If that isn't enough, rows that come from outside are refused before they have changed anything, or
+ * At the limit the pool's free batches go first. Then kept rows of append-only relations go to a file, oldest first (state_log_spill), and groups that
+ * weren't used for the longest time (state_hash_cold.h), in the folder of the database or in temp_directory; a database in memory without one has nowhere to
+ * put them. Within a step, a query or a backfill, tables of groups look after themselves, between two chunks (state_hash_relax). If that isn't enough, rows that come from outside are refused before they have changed anything, or
  * their writer waits (memory_wait_ms); what only takes away (deletes, watermarks) always passes, and so does what was accepted before (the log
  * of a recovery). A step that has begun is never stopped: so the limit is passed by what one step adds, and by no more. A query, or
  * the backfill of a new stream, is stopped between two chunks and fails; nothing of it stays. */
 #include "base/error.h"
+#include "base/file.h"
 #include "engine/durable_internal.h"
 #include "engine/engine.h"
 #include <stdio.h>
+#include <string.h>
+
+#define SPILL_SUFFIX ".spill"
 
 enum {
     POOL_SHARE = 8, /* free batches keep at most this part of the limit */
@@ -53,29 +58,97 @@ static int64_t passed_limit(struct database *db, int64_t more, int64_t *used)
 
 void memory_folder_changed(struct database *db)
 {
-    engine_lock_step(db);
+    mutex_lock(&db->spilling);
     spill_unref(db->spill); /* what is in the file stays there for as long as it is kept */
     db->spill = NULL;
-    engine_unlock_step(db);
+    mutex_unlock(&db->spilling);
+}
+
+int64_t memory_spilled_bytes(struct database *db)
+{
+    mutex_lock(&db->spilling);
+    int64_t bytes = db->spill ? (int64_t)spill_bytes(db->spill) : 0;
+    mutex_unlock(&db->spilling);
+    return bytes;
+}
+
+/* Under `spilling`. NULL: there is no place. */
+static const char *spill_folder(const struct database *db)
+{
+    const char *folder = db->settings.text[SETTING_ID_temp_directory];
+    if (*folder) return folder;
+    return db->durable && !db->durable->is_read_only ? db->durable->folder : NULL;
+}
+
+static bool can_spill(struct database *db)
+{
+    mutex_lock(&db->spilling);
+    bool can = spill_folder(db) != NULL;
+    mutex_unlock(&db->spilling);
+    return can;
 }
 
 /* Of this process and database alone; the name goes as soon as the file is open. */
-static laminar_status open_spill(struct database *db, struct laminar_error *err)
+static laminar_status spill_file(struct spill_policy *policy, struct spill **out,
+                                 struct laminar_error *err)
 {
-    const char *folder = db->settings.text[SETTING_ID_temp_directory];
-    if (!*folder && db->durable) folder = db->durable->folder;
+    struct database *db = CONTAINER_OF(policy, struct memory_spiller, base)->db;
+    laminar_status status = LAMINAR_OK;
+    mutex_lock(&db->spilling);
+    const char *folder = spill_folder(db);
+    if (!db->spill && folder) {
+        struct strbuf path = {0};
+        strbuf_printf(&path, "%s/laminar-%d-%llx" SPILL_SUFFIX, folder, db->fork.pid,
+                      (unsigned long long)(uintptr_t)db);
+        status = path.failed ? error_oom(err) : spill_create(path.data, &db->spill, err);
+        strbuf_deinit(&path);
+    }
+    *out = db->spill ? spill_ref(db->spill) : NULL;
+    mutex_unlock(&db->spilling);
+    return status;
+}
+
+static laminar_status remove_leftover(void *ctx, const char *name, struct laminar_error *err)
+{
+    size_t size = strlen(name), suffix = sizeof SPILL_SUFFIX - 1;
+    if (strncmp(name, "laminar-", 8) != 0 || size < suffix ||
+        strcmp(name + size - suffix, SPILL_SUFFIX) != 0)
+        return LAMINAR_OK;
     struct strbuf path = {0};
-    strbuf_printf(&path, "%s/laminar-%d-%llx.spill", folder, db->fork.pid,
-                  (unsigned long long)(uintptr_t)db);
-    laminar_status status = path.failed ? error_oom(err) : spill_create(path.data, &db->spill, err);
+    strbuf_printf(&path, "%s/%s", (const char *)ctx, name);
+    laminar_status status = path.failed ? error_oom(err) : file_remove(path.data, err);
     strbuf_deinit(&path);
     return status;
 }
 
-static bool can_spill(const struct database *db)
+laminar_status memory_remove_leftovers(const char *folder, struct laminar_error *err)
 {
-    if (*db->settings.text[SETTING_ID_temp_directory]) return true;
-    return db->durable && !db->durable->is_read_only;
+    return folder_list(folder, remove_leftover, (void *)(uintptr_t)folder, err);
+}
+
+static size_t spill_excess(struct spill_policy *policy)
+{
+    struct memory_spiller *spiller = CONTAINER_OF(policy, struct memory_spiller, base);
+    struct database *db = spiller->db;
+    if (unlikely(atomic_load_explicit(&db->settings.number[SETTING_ID_spill_always],
+                                      memory_order_relaxed)))
+        return can_spill(db) ? SIZE_MAX : 0;
+    int64_t limit = atomic_load_explicit(&db->settings.number[SETTING_ID_memory_limit],
+                                         memory_order_relaxed);
+    if (limit == 0) return 0;
+    bool is_strict = atomic_load_explicit(&spiller->is_strict, memory_order_relaxed);
+    int64_t most = is_strict ? limit / 8 * 7 : limit;
+    if (memory_used(db) < most || !can_spill(db)) return 0;
+    batch_pool_trim(db->pool, 0);
+    int64_t used = memory_used(db);
+    return used < most ? 0 : (size_t)(used - most + limit / 8);
+}
+
+void memory_spiller_init(struct memory_spiller *spiller, struct database *db, bool is_strict)
+{
+    *spiller = (struct memory_spiller){.base = {.excess = spill_excess, .file = spill_file},
+                                       .db = db};
+    atomic_init(&spiller->is_strict, is_strict);
 }
 
 /* DDL waits for connectors with control held, and a connector may be the one that inserts: so control is only tried for. */
@@ -90,24 +163,70 @@ static bool lock_control(struct database *db)
     return true;
 }
 
-/* Kept rows go to the file until a quarter of the limit is free, or all are there. The caller holds no lock. */
+struct state_walk {
+    struct relation *relation;
+    size_t next_relation, op, state;
+};
+/* The next table that may be spilled; NULL at the end. */
+static struct state *next_state(struct database *db, struct state_walk *walk)
+{
+    for (;;) {
+        struct relation_runtime *runtime = walk->relation ? walk->relation->runtime : NULL;
+        if (walk->relation && walk->relation->kind == RELATION_SYSTEM) runtime = NULL;
+        for (; runtime && walk->op < runtime->part.ops.n; walk->op++, walk->state = 0) {
+            const struct op *op = runtime->part.ops.items[walk->op];
+            while (walk->state < op->states.n) {
+                struct state *state = op->states.items[walk->state++];
+                if (state->can_spill) return state;
+            }
+        }
+        walk->op = walk->state = 0;
+        if (!(walk->relation = catalog_next(&db->catalog, &walk->next_relation))) return NULL;
+    }
+}
+
+/* Each table gives up its part of what is to go, in the order of use of what is in it. */
+static laminar_status spill_state(struct database *db, int64_t target, struct laminar_error *err)
+{
+    struct state *state;
+    /* what leaves isn't always given back at once: pages of a snapshot, strings in a heap */
+    for (int round = 0; round < 3; round++) {
+        int64_t excess = memory_used(db) - target;
+        double total = 0;
+        if (excess <= 0) break;
+        for (struct state_walk walk = {0}; (state = next_state(db, &walk));)
+            total += (double)state_bytes(state);
+        for (struct state_walk walk = {0}; (state = next_state(db, &walk));) {
+            double share = (double)state_bytes(state) / total * (double)excess;
+            size_t freed = 0;
+            laminar_status status = state_spill(state, (size_t)share + 1, &freed, err);
+            if (status != LAMINAR_OK) return status;
+        }
+    }
+    return LAMINAR_OK;
+}
+
+/* Kept rows, then state, go to the file until a quarter of the limit is free, or all are there. The caller holds no lock. */
 static laminar_status make_room(struct database *db, int64_t limit, struct laminar_error *err)
 {
     laminar_status status = LAMINAR_OK;
     struct relation *relation;
+    struct spill *spill = NULL;
     if (!lock_control(db)) return LAMINAR_OK;
     engine_lock_step(db);
-    if (!can_spill(db)) goto done;
-    if (!db->spill) TRY(open_spill(db, err));
+    TRY(spill_file(&db->spiller.base, &spill, err));
+    if (!spill) goto done;
     int64_t target = limit / 4 * 3;
     for (size_t i = 0; (relation = catalog_next(&db->catalog, &i));) {
         struct relation_runtime *runtime = relation->runtime;
         int64_t used = memory_used(db);
         if (used <= target) break;
         if (runtime && runtime->store)
-            TRY(store_spill(runtime->store, db->spill, (size_t)(used - target), err));
+            TRY(store_spill(runtime->store, spill, (size_t)(used - target), err));
     }
+    if (memory_used(db) > target) TRY(spill_state(db, target, err));
 done:
+    spill_unref(spill);
     engine_unlock_step(db);
     mutex_unlock(&db->control);
     batch_pool_trim(db->pool, 0);

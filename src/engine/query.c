@@ -214,6 +214,8 @@ static void collect_failure(void *ctx, const struct laminar_error *err)
 struct query_input {
     struct store_snapshot *snapshot;
     struct batch *batch; /* of a system relation */
+    /* read while step is held: as a batch it might be larger than memory */
+    struct relation_runtime *in_pieces;
 };
 
 /* The caller holds step (and control, for system relations). */
@@ -231,6 +233,8 @@ static laminar_status take_snapshots(struct database *db, const struct circuit_p
         } else if (runtime->has_failed) {
             if (err) *err = runtime->failure;
             status = runtime->failure.code;
+        } else if (runtime_reads_in_pieces(runtime)) {
+            inputs[i].in_pieces = runtime;
         } else if (runtime->is_derived) {
             status = runtime_contents(runtime, &inputs[i].batch, err);
         } else if (runtime->store) {
@@ -256,6 +260,7 @@ static laminar_status feed(struct database *db, struct circuit *circuit, struct 
                            struct op *scan, struct query_input *input, _Atomic bool *is_cancelled)
 {
     laminar_status status = LAMINAR_OK;
+    if (input->in_pieces) TRY(runtime_push_contents(input->in_pieces, step, circuit, scan));
     if (input->batch) TRY(runtime_push_batch(NULL, step, circuit, scan, input->batch));
     while (input->snapshot) {
         struct chunk chunk;
@@ -275,9 +280,11 @@ laminar_status engine_run_plan_into(struct database *db, const struct plan *plan
     laminar_status status = LAMINAR_OK;
     struct mem_account account = {.parent = &db->account};
     struct query_memory memory = memory_guard_query(db, &account, false);
+    struct memory_spiller spiller;
     struct circuit *circuit = NULL;
     struct circuit_part part = {0};
     struct query_input *inputs = NULL;
+    bool holds_step = false, reads_in_pieces = false;
     struct op *output;
     struct collector collector = {.rows = out,
                                   .memory = &memory,
@@ -301,6 +308,8 @@ laminar_status engine_run_plan_into(struct database *db, const struct plan *plan
     if (!out->schema) TRY(error_oom(err));
     TRY(batch_builder_create(out->schema, db->pool, &collector.builder, err));
     TRY(circuit_create(&account, &circuit, err));
+    memory_spiller_init(&spiller, db, true);
+    circuit_set_spill(circuit, &spiller.base);
     TRY(circuit_add(circuit, plan, CIRCUIT_ONE_SHOT, &part, err));
     TRY(circuit_add_output(circuit, part.root, &callbacks, &output, err));
     inputs = mem_calloc(part.n_scans + 1, sizeof *inputs);
@@ -311,13 +320,22 @@ laminar_status engine_run_plan_into(struct database *db, const struct plan *plan
     } else if (part.n_scans > 0) {
         engine_lock_step(db);
         step.time_us = engine_step_time(db);
-        status = take_snapshots(db, &part, inputs, err);
+        holds_step = true;
+        TRY(take_snapshots(db, &part, inputs, err));
+    }
+    for (uint32_t i = 0; holds_step && i < part.n_scans; i++)
+        reads_in_pieces |= inputs[i].in_pieces != NULL;
+    if (holds_step && !reads_in_pieces) {
         engine_unlock_step(db);
-        if (status != LAMINAR_OK) goto done;
+        holds_step = false;
     }
     for (uint32_t i = 0; i < part.n_scans; i++) {
         TRY(feed(db, circuit, &step, part.scans[i], &inputs[i], options->is_cancelled));
         circuit_set_watermark(circuit, part.scans[i], WATERMARK_END);
+    }
+    if (holds_step) {
+        engine_unlock_step(db);
+        holds_step = false;
     }
     circuit_finish_step(circuit, &step);
     if (collector.has_failed) {
@@ -327,6 +345,7 @@ laminar_status engine_run_plan_into(struct database *db, const struct plan *plan
     TRY(check_cancelled(db, options->is_cancelled, err));
     if (options->on_done) options->on_done(options->on_done_ctx, &part);
 done:
+    if (holds_step) engine_unlock_step(db);
     for (uint32_t i = 0; inputs && i < part.n_scans; i++) {
         store_snapshot_release(inputs[i].snapshot);
         batch_unref(inputs[i].batch);

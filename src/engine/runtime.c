@@ -106,8 +106,22 @@ static laminar_status collect_contents(void *ctx, struct step *step, const struc
     return batch_builder_append(ctx, chunk, step->err);
 }
 
-static laminar_status read_derived(struct relation_runtime *runtime, struct batch_builder *builder,
-                                   struct laminar_error *err)
+struct contents_push {
+    struct step *step;
+    struct circuit *circuit;
+    struct op *scan;
+};
+static laminar_status push_contents(void *ctx, struct step *step, const struct chunk *chunk)
+{
+    const struct contents_push *to = ctx;
+    (void)step; /* has the same error */
+    return circuit_push(to->circuit, to->step, to->scan, chunk);
+}
+
+static laminar_status read_derived(struct relation_runtime *runtime,
+                                   laminar_status (*take)(void *ctx, struct step *step,
+                                                          const struct chunk *chunk),
+                                   void *ctx, struct laminar_error *err)
 {
     struct step step = {
         .number = runtime->db->step_number,
@@ -115,7 +129,24 @@ static laminar_status read_derived(struct relation_runtime *runtime, struct batc
         .error_mode = (enum row_error_mode)runtime->db->settings.number[SETTING_ID_on_error],
         .zone = runtime->db->settings.text[SETTING_ID_time_zone],
         .err = err};
-    return circuit_contents(runtime->part.root, &step, collect_contents, builder);
+    return circuit_contents(runtime->part.root, &step, take, ctx);
+}
+
+bool runtime_reads_in_pieces(struct relation_runtime *runtime)
+{
+    return runtime->is_derived && memory_spilled_bytes(runtime->db) > 0;
+}
+
+laminar_status runtime_push_contents(struct relation_runtime *runtime, struct step *step,
+                                     struct circuit *circuit, struct op *scan)
+{
+    struct contents_push to = {step, circuit, scan};
+    _Atomic bool *is_strict = &runtime->db->spiller.is_strict;
+    bool was_strict = atomic_load_explicit(is_strict, memory_order_relaxed);
+    atomic_store_explicit(is_strict, true, memory_order_relaxed);
+    laminar_status status = read_derived(runtime, push_contents, &to, step->err);
+    atomic_store_explicit(is_strict, was_strict, memory_order_relaxed);
+    return status;
 }
 
 static laminar_status read_store(struct store *store, struct batch_builder *builder,
@@ -144,7 +175,7 @@ laminar_status runtime_contents(struct relation_runtime *runtime, struct batch *
     if (!runtime->is_derived && !runtime->store) return LAMINAR_OK;
     TRY(batch_builder_create(runtime->relation->schema, runtime->db->pool, &builder, err));
     if (runtime->is_derived)
-        TRY(read_derived(runtime, builder, err));
+        TRY(read_derived(runtime, collect_contents, builder, err));
     else
         TRY(read_store(runtime->store, builder, err));
     if (batch_builder_n_rows(builder) > 0) TRY(batch_builder_finish(builder, out, err));
@@ -276,9 +307,12 @@ static laminar_status backfill(struct database *db, struct relation_runtime *run
     step.gives_all = true;
     struct query_memory memory = memory_guard_query(db, &db->account, true);
     step.guard = &memory.base;
+    atomic_store_explicit(&db->spiller.is_strict, true, memory_order_relaxed);
     for (uint32_t i = 0; i < runtime->part.n_scans; i++) {
         struct relation_runtime *input = runtime->part.relations[i]->runtime;
-        if (input->is_derived) {
+        if (runtime_reads_in_pieces(input)) {
+            TRY(runtime_push_contents(input, &step, db->circuit, runtime->part.scans[i]));
+        } else if (input->is_derived) {
             struct batch *contents = NULL;
             TRY(runtime_contents(input, &contents, err));
             if (contents)
@@ -301,6 +335,7 @@ static laminar_status backfill(struct database *db, struct relation_runtime *run
         status = runtime->failure.code;
     }
 done:
+    atomic_store_explicit(&db->spiller.is_strict, false, memory_order_relaxed);
     return status;
 }
 

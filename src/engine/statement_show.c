@@ -490,8 +490,10 @@ static laminar_status set_setting(struct statement_call *call)
     if (status != LAMINAR_OK) return statement_at(call, status, set->name.span.start);
     engine_lock_step(db); /* the steps read the texts */
     status = check_clock(call, name, set->is_reset ? NULL : value);
+    mutex_lock(&db->spilling); /* and queries that of temp_directory */
     if (status == LAMINAR_OK)
         status = settings_set(&db->settings, name, set->is_reset ? NULL : value, call->err);
+    mutex_unlock(&db->spilling);
     if (status == LAMINAR_OK) status = durable_log_setting(db, name, call->err);
     engine_unlock_step(db);
     if (status == LAMINAR_OK && settings_find(name) == SETTING_ID_memory_limit)

@@ -209,10 +209,11 @@ static void fill_operators(struct database *db, struct rowset *set)
         if (!runtime || relation->kind == RELATION_SYSTEM) continue;
         for (size_t j = 0; j < runtime->part.ops.n; j++) {
             const struct op *op = runtime->part.ops.items[j];
-            int64_t rows = 0, bytes = 0;
+            int64_t rows = 0, bytes = 0, spilled = 0;
             for (size_t k = 0; k < op->states.n; k++) {
                 rows += (int64_t)op->states.items[k]->n_rows;
                 bytes += (int64_t)state_bytes(op->states.items[k]);
+                spilled += (int64_t)op->states.items[k]->spilled_bytes;
             }
             rowset_text(set, relation->name);
             rowset_int(set, op->index);
@@ -223,6 +224,7 @@ static void fill_operators(struct database *db, struct rowset *set)
             rowset_int(set, rows);
             rowset_int(set, bytes);
             put_optional(set, to_ms(op->watermark_out), WATERMARK_NONE);
+            rowset_int(set, spilled);
         }
     }
 }
@@ -245,7 +247,7 @@ static void fill_metrics(struct database *db, struct rowset *set)
         {"batch_bytes", batch_pool_bytes(db->pool)},
         {"batch_free_bytes", (int64_t)batch_pool_free_bytes(db->pool)},
         {"memory_bytes", memory_used(db)},
-        {"spilled_bytes", db->spill ? (int64_t)spill_bytes(db->spill) : 0},
+        {"spilled_bytes", memory_spilled_bytes(db)},
         {"memory_limit", db->settings.number[SETTING_ID_memory_limit]},
         {"queued_rows", (int64_t)atomic_load(&db->queue_rows)},
     };
@@ -403,7 +405,8 @@ static const struct system_table tables[] = {
     {"system.queries", {INTEGER("id"), TEXT("sql"), BOOLEAN("active"), TEXT("kind")}, fill_queries},
     {"system.operators",
      {TEXT("relation"), INTEGER("id"), TEXT("operator"), INTEGER("rows_in"), INTEGER("rows_out"),
-      INTEGER("late_rows"), INTEGER("state_rows"), INTEGER("state_bytes"), INTEGER("watermark_ms")},
+      INTEGER("late_rows"), INTEGER("state_rows"), INTEGER("state_bytes"), INTEGER("watermark_ms"),
+      INTEGER("spilled_bytes")},
      fill_operators},
     {"system.metrics", {TEXT("name"), INTEGER("value")}, fill_metrics},
     {"system.functions",

@@ -235,10 +235,26 @@ static laminar_status emit_all_changes(struct agg_groups *g, struct step *step,
 laminar_status groups_remove(struct agg_groups *g, const uint64_t *slots, uint8_t **rows, size_t n,
                              struct laminar_error *err)
 {
-    laminar_status status = g->set.has_children ? agg_set_forget(&g->set, slots, rows, n, err)
-                                                : LAMINAR_OK;
+    laminar_status status = state_hash_want_removal(g->table, slots, n, err);
+    if (!status && g->set.has_children) status = agg_set_forget(&g->set, slots, rows, n, err);
     if (!status) state_hash_remove(g->table, slots, n);
     return status;
+}
+
+/* Rows and slots of n touched groups. */
+static laminar_status find_touched(struct agg_groups *g, const struct touched_group *touched,
+                                   size_t n, struct laminar_error *err)
+{
+    bool has_moved = g->options.every_us || state_hash_is_cold(g->table);
+    for (size_t i = 0; i < n; i++) {
+        g->slots[i] = touched[i].slot;
+        g->rows[i] = touched[i].row;
+        if (has_moved) continue;
+        /* the chunks of a large step have pushed them out of the first cache: all passes below read them */
+        prefetch_read(touched[i].row);
+        prefetch_read(touched[i].row + g->set.payload_bytes - 1);
+    }
+    return has_moved ? state_hash_rows(g->table, g->slots, n, true, g->rows, err) : LAMINAR_OK;
 }
 
 /* Marks go; groups without rows are removed. */
@@ -280,16 +296,8 @@ laminar_status groups_emit_touched(struct agg_groups *g, struct step *step, bool
         const struct touched_group *touched = g->touched.items + at;
         size_t n = g->touched.n - at < EMIT_GROUPS ? g->touched.n - at : EMIT_GROUPS;
         bool all_new = !g->is_retracting;
-        for (size_t i = 0; i < n; i++) {
-            /* the chunks of a large step have pushed them out of the first cache: all passes below read them */
-            prefetch_read(touched[i].row);
-            prefetch_read(touched[i].row + g->set.payload_bytes - 1);
-            g->rows[i] = g->options.every_us ? state_hash_row_for_write(g->table, touched[i].slot)
-                                             : touched[i].row;
-            if (!g->rows[i]) return error_oom(step->err);
-            all_new &= touched[i].old_row == UINT32_MAX;
-            g->slots[i] = touched[i].slot;
-        }
+        for (size_t i = 0; i < n; i++) all_new &= touched[i].old_row == UINT32_MAX;
+        if ((status = find_touched(g, touched, n, step->err))) break;
         if (all_new)
             status = groups_emit_new(g, step, g->slots, g->rows, n);
         else if (g->is_ever_changing)
@@ -297,6 +305,7 @@ laminar_status groups_emit_touched(struct agg_groups *g, struct step *step, bool
         else
             status = emit_changes(g, step, touched, n);
         if (!status) status = close_groups(g, touched, n, step->err);
+        if (!status && g->options.can_spill) status = op_relax(step, g->table);
     }
     g->touched.n = 0;
     g->n_old = 0;
@@ -346,6 +355,7 @@ static laminar_status create_table(struct agg_groups *g, struct laminar_error *e
                                          .key_types = types,
                                          .n_keys = g->n_keys,
                                          .account = circuit_account(g->op->circuit)};
+    if (g->options.can_spill) options.spill = circuit_spill(g->op->circuit);
     agg_set_table_options(&g->set, &options);
     laminar_status status = state_hash_create(&options, &g->table, err);
     if (!status) status = op_add_state(g->op, state_hash_base(g->table), err);

@@ -21,7 +21,7 @@ struct counted_head {
 
 struct touched_group {
     uint64_t slot;
-    /* payload; its page is writable, so it stays where it is until the step's end (EMIT EVERY: found again) */
+    /* payload; its page is writable, so it stays where it is until the step's end (EMIT EVERY, tables with parts in a file: found again) */
     uint8_t *row;
     uint32_t old_row; /* in old_cols; UINT32_MAX = it had no row */
 };
@@ -34,6 +34,7 @@ struct agg_groups_options {
     /* of the payload: group_head, or counted_head where the input retracts, and more; a multiple of 8 */
     uint32_t header_bytes;
     struct expr *lead_expr; /* one more expression for the program, result 0; or NULL */
+    bool can_spill;         /* the operator keeps no row addresses, and calls op_relax */
     bool is_stream;         /* emits changes; else only groups_emit_new is used */
     /* EMIT EVERY: changes are held back until the end of the period; 0 = of the step */
     int64_t every_us;

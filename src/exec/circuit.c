@@ -37,6 +37,12 @@ void circuit_free(struct circuit *circuit)
 
 struct mem_account *circuit_account(const struct circuit *circuit) { return circuit->account; }
 
+void circuit_set_spill(struct circuit *circuit, struct spill_policy *policy)
+{
+    circuit->spill = policy;
+}
+struct spill_policy *circuit_spill(const struct circuit *circuit) { return circuit->spill; }
+
 /* --- Graph ------------------------------------------------------------------------------------------------------------------------------- */
 
 static bool reserve_bits(struct circuit *circuit, size_t n_ops)

@@ -7,8 +7,9 @@
 
 struct circuit {
     struct mem_account *account;
-    ARRAY_OF(struct op *) ops; /* topological order; ops.items[i]->index == i */
-    uint64_t *dirty;           /* one bit an operator: finish_step must run */
+    struct spill_policy *spill; /* for state tables; NULL: they stay in memory */
+    ARRAY_OF(struct op *) ops;  /* topological order; ops.items[i]->index == i */
+    uint64_t *dirty;            /* one bit an operator: finish_step must run */
     size_t n_dirty_words;
     size_t first_dirty;           /* no word below it has a bit */
     size_t last_dirty;            /* no word above it has a bit */

@@ -74,6 +74,12 @@ laminar_status step_check(const struct step *step)
     return error_set(step->err, LAMINAR_QUERY_CANCELLED, "the query was cancelled");
 }
 
+laminar_status op_relax(const struct step *step, struct state_hash *table)
+{
+    laminar_status status = state_hash_relax(table, step->guard ? step->err : NULL);
+    return step->guard ? status : LAMINAR_OK;
+}
+
 laminar_status op_emit(struct op *op, struct step *step, const struct chunk *chunk)
 {
     assert(chunk->n_rows <= CHUNK_ROWS && chunk->n_cols == op->n_cols);

@@ -140,6 +140,11 @@ laminar_status op_late(struct op *op, struct step *step, const struct chunk *chu
 struct eval_env step_eval_env(const struct step *step);
 /* The account that states are charged to. */
 struct mem_account *circuit_account(const struct circuit *circuit);
+/* Where state tables of the circuit may go when memory is short; NULL = nowhere. */
+struct spill_policy *circuit_spill(const struct circuit *circuit);
+/* state_hash_relax between the chunks of a step. A query, or a backfill, ends where the rows can't be written; the step of a stream goes on in memory, and it
+ * is the next insert that is refused. */
+laminar_status op_relax(const struct step *step, struct state_hash *table) must_check;
 /* Hands a delta to all consumers. Empty chunks are dropped here. */
 laminar_status op_emit(struct op *op, struct step *step, const struct chunk *chunk) must_check;
 /* How far the input behind a port is. One that is idle is as far as those that are not. WATERMARK_NONE: it has no watermark. */
@@ -153,6 +158,8 @@ struct circuit;
 laminar_status circuit_create(struct mem_account *account, struct circuit **out,
                               struct laminar_error *err) must_check;
 void circuit_free(struct circuit *circuit);
+/* Before operators are added. The policy outlives the circuit. */
+void circuit_set_spill(struct circuit *circuit, struct spill_policy *policy);
 
 enum circuit_mode { CIRCUIT_STREAM, CIRCUIT_ONE_SHOT };
 /* What circuit_add builds of one plan: a `scan` entry operator for each PLAN_SCAN, and the root. In CIRCUIT_ONE_SHOT operators may use cheaper

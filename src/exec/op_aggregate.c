@@ -3,7 +3,7 @@
  * Algebra: groups touched in a step give -(old row) +(new row) at its end, unless the two are equal; a group without rows has no row. Without GROUP BY
  * there is always exactly one row, also before any input. A retraction is a row with a negative weight. EMIT EVERY holds the changes of a period back.
  * State: one row per group, "groups", and child tables for DISTINCT, ordered and holistic aggregates: see agg_set.h. Nothing bounds it but the
- * number of keys. There are no late rows.
+ * number of keys; where memory is short, groups that weren't used for the longest time go to a file (state_hash_cold.h). There are no late rows.
  * One-shot: nothing is put aside; all groups are emitted in the last step. */
 #include "base/error.h"
 #include "exec/agg_groups.h"
@@ -23,8 +23,8 @@ static laminar_status find_global(struct aggregate *a, struct laminar_error *err
     if (state_hash_base(g->table)->n_rows) {
         g->slots[0] = 0;
         g->is_new[0] = false;
-        g->rows[0] = state_hash_row_for_write(g->table, 0);
-        if (!g->rows[0]) return error_oom(err);
+        laminar_status status = state_hash_rows(g->table, g->slots, 1, true, g->rows, err);
+        if (status) return status;
     } else {
         laminar_status status = groups_find(g, 1, err);
         if (status) return status;
@@ -48,7 +48,8 @@ static laminar_status aggregate_process(struct op *op, struct step *step, uint32
     status = g->is_global ? find_global(a, step->err) : groups_find(g, n, step->err);
     if (!status && g->options.is_stream)
         status = groups_touch(g, g->is_global ? 1 : n, NULL, step->err);
-    return status ? status : groups_update(g, g->results, rows.weights, n, step->err);
+    if (!status) status = groups_update(g, g->results, rows.weights, n, step->err);
+    return status ? status : op_relax(step, g->table);
 }
 
 static laminar_status emit_all(struct agg_groups *g, struct step *step)
@@ -57,13 +58,15 @@ static laminar_status emit_all(struct agg_groups *g, struct step *step)
     size_t n;
     while ((n = state_hash_scan(g->table, &cursor, g->slots, CHUNK_ROWS)) > 0) {
         size_t kept = 0;
+        laminar_status status = state_hash_rows(g->table, g->slots, n, false, g->rows, step->err);
+        if (status) return status;
         for (size_t i = 0; i < n; i++) {
-            g->rows[kept] = state_hash_row(g->table, g->slots[i]);
+            g->rows[kept] = g->rows[i];
             g->slots[kept] = g->slots[i];
-            kept += group_has_row(g, g->rows[kept]);
+            kept += group_has_row(g, g->rows[i]);
         }
-        laminar_status status = kept ? groups_emit_new(g, step, g->slots, g->rows, kept)
-                                     : LAMINAR_OK;
+        if (kept) status = groups_emit_new(g, step, g->slots, g->rows, kept);
+        if (!status) status = op_relax(step, g->table);
         if (status) return status;
     }
     return LAMINAR_OK;
@@ -130,6 +133,7 @@ laminar_status op_aggregate_create(struct circuit *circuit, const struct plan *p
                                                                   : sizeof(struct counted_head);
     struct agg_groups_options options = {.plan = plan,
                                          .header_bytes = header_bytes,
+                                         .can_spill = true,
                                          .is_stream = mode == CIRCUIT_STREAM,
                                          .every_us = plan->emit == EMIT_EVERY ? plan->emit_every_us
                                                                               : 0};

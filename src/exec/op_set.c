@@ -81,7 +81,10 @@ static laminar_status set_process(struct op *op, struct step *step, uint32_t por
     laminar_status status = state_hash_upsert(set->rows, chunk->cols, n, set->slots, set->payloads,
                                               set->is_new, step->err);
     if (status) return status;
-    if (!set->is_counting) return pass_new(set, step, chunk);
+    if (!set->is_counting) {
+        status = pass_new(set, step, chunk);
+        return status ? status : op_relax(step, set->rows);
+    }
     for (size_t i = 0; i < n; i++) {
         struct set_row *row = set_row(set->payloads[i]);
         if (!row->mark) {
@@ -91,7 +94,7 @@ static laminar_status set_process(struct op *op, struct step *step, uint32_t por
         }
         row->counts[port] += chunk->weights ? chunk->weights[i] : 1;
     }
-    return LAMINAR_OK;
+    return op_relax(step, set->rows);
 }
 
 static laminar_status emit_slots(struct op_set *set, struct step *step, size_t n)
@@ -115,11 +118,12 @@ static laminar_status finish_rows(struct op_set *set, struct step *step,
                                   const struct touched_row *touched, size_t n)
 {
     size_t n_out = 0, n_gone = 0;
-    laminar_status status = LAMINAR_OK;
+    for (size_t i = 0; i < n; i++) set->slots[i] = touched[i].slot;
+    laminar_status status = state_hash_rows(set->rows, set->slots, n, true, set->payloads,
+                                            step->err);
+    if (status) return status;
     for (size_t i = 0; i < n; i++) {
-        /* written in this step: can't fail */
-        struct set_row *row = set_row(state_hash_row_for_write(set->rows, touched[i].slot));
-        ENSURE(row, step->err);
+        struct set_row *row = set_row(set->payloads[i]);
         row->mark = 0;
         int64_t change = copies(set, row) - touched[i].before;
         set->slots[n_out] = touched[i].slot;
@@ -128,12 +132,13 @@ static laminar_status finish_rows(struct op_set *set, struct step *step,
     }
     if (n_out) status = emit_slots(set, step, n_out);
     for (size_t i = 0; i < n && !status; i++) {
-        const struct set_row *row = set_row(state_hash_row(set->rows, touched[i].slot));
+        const struct set_row *row = set_row(set->payloads[i]);
         if (row->counts[LEFT] == 0 && row->counts[RIGHT] == 0)
             set->slots[n_gone++] = touched[i].slot;
     }
-    state_hash_remove(set->rows, set->slots, n_gone);
-    return status;
+    if (!status) status = state_hash_want_removal(set->rows, set->slots, n_gone, step->err);
+    if (!status) state_hash_remove(set->rows, set->slots, n_gone);
+    return status ? status : op_relax(step, set->rows);
 }
 
 static laminar_status set_finish(struct op *op, struct step *step)
@@ -157,15 +162,14 @@ static laminar_status set_contents(struct op *op, struct step *step)
     size_t n;
     while (!status && (n = state_hash_scan(set->rows, &cursor, set->slots, CHUNK_ROWS)) > 0) {
         size_t n_out = 0;
-        for (size_t i = 0; i < n; i++) {
+        status = state_hash_rows(set->rows, set->slots, n, false, set->payloads, step->err);
+        for (size_t i = 0; i < n && !status; i++) {
             set->slots[n_out] = set->slots[i];
-            set->weights[n_out] = !set->is_counting
-                                      ? 1
-                                      : copies(set,
-                                               set_row(state_hash_row(set->rows, set->slots[i])));
+            set->weights[n_out] = set->is_counting ? copies(set, set_row(set->payloads[i])) : 1;
             n_out += set->weights[n_out] > 0;
         }
-        if (n_out) status = emit_slots(set, step, n_out);
+        if (n_out && !status) status = emit_slots(set, step, n_out);
+        if (!status) status = op_relax(step, set->rows);
     }
     return status;
 }
@@ -220,7 +224,8 @@ static laminar_status create(struct circuit *circuit, const struct plan *plan, e
                                          .n_keys = plan->n_cols,
                                          .payload_bytes = sizeof(struct set_row),
                                          .payload_align = 8,
-                                         .account = circuit_account(circuit)};
+                                         .account = circuit_account(circuit),
+                                         .spill = circuit_spill(circuit)};
     TRY(state_hash_create(&options, &set->rows, err));
     TRY(op_add_state(&set->op, state_hash_base(set->rows), err));
     TRY(columns_create(plan->cols, plan->n_cols, &set->cols, err));

@@ -1,6 +1,7 @@
-/* spill.c - see spill.h. Free room is a list of extents in the order of the file, neighbours merged; the file grows where nothing fits. Writing and
- * reading are outside the lock: an extent belongs to one piece.
- * Cost: finding room is linear in the number of holes. */
+/* spill.c - see spill.h. Small pieces (pages of state) take room in multiples of 512 bytes; what they give back waits in a list of that size. For
+ * the others (runs of logs) free room is a list of extents in the order of the file, neighbours merged. The file grows where nothing fits. Writing and
+ * reading are outside the lock: room belongs to one piece.
+ * Cost: room for a small piece is a list operation, for a large one linear in the number of holes. */
 #include "exec/spill.h"
 #include "base/array.h"
 #include "base/file.h"
@@ -9,8 +10,13 @@
 #include <stdatomic.h>
 #include <string.h>
 
+enum { ROOM_GRAIN = 512, ROOM_CLASSES = 128 /* 64 KiB */ };
+
 struct extent {
     uint64_t offset, size;
+};
+struct free_rooms { /* of one size */
+    ARRAY_OF(uint64_t) offsets;
 };
 struct spill {
     _Atomic uint32_t refs;
@@ -19,6 +25,7 @@ struct spill {
     char *path;
     uint64_t end; /* of the file's pieces and holes */
     ARRAY_OF(struct extent) holes;
+    struct free_rooms rooms[ROOM_CLASSES + 1]; /* by size / ROOM_GRAIN */
     _Atomic uint64_t bytes;
 };
 
@@ -49,6 +56,7 @@ void spill_unref(struct spill *spill)
         (void)status; /* nobody reads it any more */
     }
     ARRAY_DEINIT(&spill->holes);
+    for (size_t i = 0; i <= ROOM_CLASSES; i++) ARRAY_DEINIT(&spill->rooms[i].offsets);
     mutex_deinit(&spill->lock);
     mem_free(spill->path);
     mem_free(spill);
@@ -61,9 +69,25 @@ uint64_t spill_bytes(const struct spill *spill)
 
 /* --- Room, under the lock ---------------------------------------------------------------------------------------------------------- */
 
-/* The offset of so many bytes that nobody uses. */
-static uint64_t take_room(struct spill *spill, uint64_t size)
+/* 0: not of a class. */
+static size_t room_class(const struct spill_piece *piece)
 {
+    uint64_t grains = piece->size ? (piece->size + ROOM_GRAIN - 1) / ROOM_GRAIN : 1;
+    return piece->is_small && grains <= ROOM_CLASSES ? (size_t)grains : 0;
+}
+
+/* The offset of so many bytes that nobody uses. */
+static uint64_t take_room(struct spill *spill, const struct spill_piece *piece)
+{
+    uint64_t size = piece->size;
+    size_t class = room_class(piece);
+    if (class) {
+        struct free_rooms *rooms = &spill->rooms[class];
+        if (rooms->offsets.n) return rooms->offsets.items[--rooms->offsets.n];
+        uint64_t offset = spill->end;
+        spill->end += class * ROOM_GRAIN;
+        return offset;
+    }
     for (size_t i = 0; i < spill->holes.n; i++) {
         struct extent *hole = &spill->holes.items[i];
         if (hole->size < size) continue;
@@ -82,9 +106,15 @@ static uint64_t take_room(struct spill *spill, uint64_t size)
 }
 
 /* A hole that there is no memory to note is lost until the end of the process. */
-static void give_room(struct spill *spill, uint64_t offset, uint64_t size)
+static void give_room(struct spill *spill, const struct spill_piece *piece)
 {
-    size_t i = 0;
+    uint64_t offset = piece->offset, size = piece->size;
+    size_t i = 0, class = room_class(piece);
+    if (class) {
+        bool is_noted = ARRAY_PUSH(&spill->rooms[class].offsets, offset);
+        (void)is_noted;
+        return;
+    }
     struct extent *holes = spill->holes.items;
     while (i < spill->holes.n && holes[i].offset < offset) i++;
     bool joins_before = i > 0 && holes[i - 1].offset + holes[i - 1].size == offset;
@@ -120,20 +150,26 @@ static laminar_status open_file(struct spill *spill, struct laminar_error *err)
 
 /* --- Pieces ------------------------------------------------------------------------------------------------------------------------------ */
 
-laminar_status spill_write(struct spill *spill, const void *data, size_t size,
-                           struct spill_piece *out, struct laminar_error *err)
+static laminar_status write_piece(struct spill *spill, const void *data, size_t size, bool is_small,
+                                  struct spill_piece *out, struct laminar_error *err)
 {
+    *out = (struct spill_piece){.size = size, .is_small = is_small};
     mutex_lock(&spill->lock);
     laminar_status status = open_file(spill, err);
-    if (status == LAMINAR_OK) out->offset = take_room(spill, size);
+    if (status == LAMINAR_OK) out->offset = take_room(spill, out);
     mutex_unlock(&spill->lock);
     if (status != LAMINAR_OK) return status;
-    out->size = size;
     out->checksum = hash_stored(out->offset, data, size);
     atomic_fetch_add_explicit(&spill->bytes, size, memory_order_relaxed);
     status = file_write_at(&spill->file, data, size, out->offset, err);
     if (status != LAMINAR_OK) spill_free(spill, out);
     return status;
+}
+
+laminar_status spill_write(struct spill *spill, const void *data, size_t size,
+                           struct spill_piece *out, struct laminar_error *err)
+{
+    return write_piece(spill, data, size, false, out, err);
 }
 
 laminar_status spill_read(struct spill *spill, const struct spill_piece *piece, void *data,
@@ -150,7 +186,33 @@ laminar_status spill_read(struct spill *spill, const struct spill_piece *piece, 
 void spill_free(struct spill *spill, const struct spill_piece *piece)
 {
     mutex_lock(&spill->lock);
-    give_room(spill, piece->offset, piece->size);
+    give_room(spill, piece);
     mutex_unlock(&spill->lock);
     atomic_fetch_sub_explicit(&spill->bytes, piece->size, memory_order_relaxed);
+}
+
+/* --- Shared pieces ------------------------------------------------------------------------------------------------------------------- */
+
+laminar_status spill_share(struct spill *spill, const void *data, size_t size,
+                           struct spill_shared **out, struct laminar_error *err)
+{
+    struct spill_shared *shared = mem_alloc(sizeof *shared);
+    if (!shared) return error_oom(err);
+    laminar_status status = write_piece(spill, data, size, true, &shared->piece, err);
+    if (status != LAMINAR_OK) {
+        mem_free(shared);
+        return status;
+    }
+    atomic_init(&shared->refs, 1);
+    shared->spill = spill_ref(spill);
+    *out = shared;
+    return LAMINAR_OK;
+}
+
+void spill_shared_unref(struct spill_shared *shared)
+{
+    if (!shared || atomic_fetch_sub_explicit(&shared->refs, 1, memory_order_acq_rel) != 1) return;
+    spill_free(shared->spill, &shared->piece);
+    spill_unref(shared->spill);
+    mem_free(shared);
 }

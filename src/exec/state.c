@@ -16,6 +16,11 @@ size_t state_bytes(const struct state *state)
 {
     return state->cls->bytes ? state->cls->bytes(state) : state->bytes;
 }
+laminar_status state_spill(struct state *state, size_t want, size_t *freed,
+                           struct laminar_error *err)
+{
+    return state->cls->spill ? state->cls->spill(state, want, freed, err) : LAMINAR_OK;
+}
 void state_release(struct state_snapshot *snapshot)
 {
     if (snapshot) snapshot->cls->release(snapshot);

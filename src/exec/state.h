@@ -16,6 +16,7 @@ enum { STATE_PAGE_BYTES = 65536 };
 
 struct state;
 struct state_snapshot;
+struct spill_policy;
 
 /* Where a snapshot goes: called with consecutive pieces. Pieces of an unchanged page carry the same (kind, page, version) as in the snapshot
  * before, so that an incremental writer can skip them. */
@@ -50,6 +51,9 @@ struct state_class {
     bool (*check)(const struct state *state); /* walks it and tests all invariants, for tests */
     /* pages, heap and indexes; NULL: state->bytes says all */
     size_t (*bytes)(const struct state *state);
+    /* NULL: it can't */
+    laminar_status (*spill)(struct state *state, size_t want, size_t *freed,
+                            struct laminar_error *err);
 };
 /* Head of every state table. */
 struct state {
@@ -57,8 +61,11 @@ struct state {
     /* "groups", "left", "right": for EXPLAIN ANALYZE and system.operators */
     const char *name;
     struct mem_account *account; /* bytes of pages, heap and index are charged here */
+    bool can_spill;              /* its operator agrees */
     size_t n_rows;
     size_t bytes;
+    /* in the file: of what isn't in memory, or was there before and is unchanged */
+    size_t spilled_bytes;
 };
 laminar_status state_freeze(struct state *state, struct state_snapshot **out,
                             struct laminar_error *err) must_check;
@@ -69,6 +76,10 @@ void state_release(struct state_snapshot *snapshot);
 size_t state_bytes(const struct state *state);
 laminar_status state_restore(struct state *state, struct state_source *source,
                              struct laminar_error *err) must_check;
+/* Between steps: puts what was used least recently into the file, until *freed has grown to `want` or there is no more. After a failure the rest is
+ * where it was. */
+laminar_status state_spill(struct state *state, size_t want, size_t *freed,
+                           struct laminar_error *err) must_check;
 
 /* --- state_hash ----------------------------------------------------------------------------------------------------------------------- */
 /* Distinct keys -> dense slot number -> row: [key columns, fixed part][payload bytes]. Index: linear probing over 8-byte entries, 16-bit
@@ -90,6 +101,9 @@ struct state_hash_options {
                              struct laminar_error *err);
     void (*destroy)(void *ctx, struct agg_heap *heap, uint8_t *payload);
     void *ctx;
+    /* NULL: all stays in memory. Else parts of the table may go to a file. Then row addresses, and strings of keys, hold until state_hash_relax and no
+     * longer, and state_hash_remove wants state_hash_want_removal before it. */
+    struct spill_policy *spill;
 };
 #define STATE_SLOT_NONE UINT64_MAX
 laminar_status state_hash_create(const struct state_hash_options *options, struct state_hash **out,
@@ -105,15 +119,27 @@ laminar_status state_hash_upsert(struct state_hash *table, const struct vector *
 laminar_status state_hash_find(struct state_hash *table, const struct vector *keys, size_t n,
                                bool for_write, uint64_t *slots, uint8_t **rows,
                                struct laminar_error *err) must_check;
-/* payload, for reading; NULL if the slot is free */
+/* payload, for reading; NULL if the slot is free, or can't be read back */
 uint8_t *state_hash_row(struct state_hash *table, uint64_t slot);
-/* For writing: copies a frozen page; NULL when memory is out. */
+/* For writing: copies a frozen page; NULL when memory is out, or it can't be read back. */
 uint8_t *state_hash_row_for_write(struct state_hash *table, uint64_t slot);
 /* destroys payloads, frees keys' strings */
 void state_hash_remove(struct state_hash *table, const uint64_t *slots, size_t n);
 /* Appends key column k of the rows at slots[0..n) to `out` (strings borrowed from the table: valid until the slot is removed). */
 laminar_status state_hash_keys(struct state_hash *table, uint32_t k, const uint64_t *slots,
                                size_t n, struct column *out, struct laminar_error *err) must_check;
+/* Payloads of n live slots. */
+laminar_status state_hash_rows(struct state_hash *table, const uint64_t *slots, size_t n,
+                               bool for_write, uint8_t **rows, struct laminar_error *err)
+    must_check;
+/* No row address is needed any more: where memory is short, rows leave it, the least recently used first. Its failure changes nothing. Cheap while there
+ * is room. */
+laminar_status state_hash_relax(struct state_hash *table, struct laminar_error *err) must_check;
+/* Reads what removing the slots needs, so that it can't fail. */
+laminar_status state_hash_want_removal(struct state_hash *table, const uint64_t *slots, size_t n,
+                                       struct laminar_error *err) must_check;
+/* Parts of it are, or were, in a file. */
+bool state_hash_is_cold(const struct state_hash *table);
 /* Slots in order: fills up to n of them from *cursor on (start with 0); returns how many, 0 at the end. */
 size_t state_hash_scan(struct state_hash *table, uint64_t *cursor, uint64_t *slots, size_t n);
 

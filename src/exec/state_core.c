@@ -1,6 +1,6 @@
 /* state_core.c - see state_core.h. The heap: pieces are rounded up to size classes, carved from slabs by a bump pointer, and go to their class's free
- * list when given back (by the size that the caller names). Nothing goes back to the system before the core does, so that a steady table
- * neither allocates nor fragments.
+ * list when given back (by the size that the caller names). Nothing goes back to the system before the core does, or state_core_trim is called, so
+ * that a steady table neither allocates nor fragments.
  * Cost: alloc and free are a list operation; waste by rounding is at most 15 bytes or a fifth. */
 #include "exec/state_core.h"
 #include "base/error.h"
@@ -143,6 +143,22 @@ void state_core_drain(struct state_core *core)
         core->limbo_first = (core->limbo_first + 1) & (core->limbo_capacity - 1);
         core->limbo_n--;
     }
+}
+
+void state_core_trim(struct state_core *core)
+{
+    state_core_drain(core);
+    if (core->used_bytes || core->limbo_n) return;
+    size_t bytes = 0;
+    for (struct heap_slab *slab = core->slabs, *next; slab; slab = next) {
+        next = slab->next;
+        bytes += slab->size;
+        mem_free(slab);
+    }
+    core->slabs = NULL;
+    core->bump = core->bump_end = NULL;
+    memset(core->free_lists, 0, sizeof core->free_lists);
+    charge(core, -(int64_t)bytes);
 }
 
 /* --- Core ------------------------------------------------------------------------------------------------------------------------------ */

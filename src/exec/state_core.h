@@ -86,6 +86,8 @@ static inline bool state_core_is_seen(const struct state_core *core, uint64_t ma
 }
 /* Gives limbo pieces back that no snapshot reads any more. */
 void state_core_drain(struct state_core *core);
+/* Gives the heap's slabs back to the system, if nothing in them is in use. */
+void state_core_trim(struct state_core *core);
 
 static inline void *state_heap_alloc(struct state_core *core, size_t size)
 {

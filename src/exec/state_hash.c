@@ -6,7 +6,7 @@
  * NOTE: the 2^32 limit on index size and the 48-bit slots bound a table to about 2.5 billion rows; beyond, upsert reports memory out. */
 #include "base/error.h"
 #include "base/hash.h"
-#include "exec/state_hash_internal.h"
+#include "exec/state_hash_cold.h"
 #include <string.h>
 
 #define INDEX_LOAD_MAX 0.7
@@ -82,7 +82,7 @@ static enum probe_kind probe_kind_of(const struct hash_layout *layout)
     return PROBE_GENERIC;
 }
 
-static void set_bytes(struct state_hash *t, int64_t delta)
+void hash_charge(struct state_hash *t, int64_t delta)
 {
     t->base.bytes = (size_t)((int64_t)t->base.bytes + delta);
     mem_account_add(t->base.account, delta);
@@ -94,8 +94,10 @@ laminar_status state_hash_create(const struct state_hash_options *options, struc
     laminar_status status = LAMINAR_OK;
     struct state_hash *t = mem_calloc(1, sizeof *t);
     if (!t) return error_oom(err);
-    t->base = (struct state){
-        .cls = &state_hash_class, .name = options->name, .account = options->account};
+    t->base = (struct state){.cls = &state_hash_class,
+                             .name = options->name,
+                             .account = options->account,
+                             .can_spill = options->spill != NULL};
     t->options = *options;
     t->options.key_types = NULL;
     TRY(layout_create(options, &t->layout, err));
@@ -116,7 +118,8 @@ struct agg_heap *state_hash_heap(struct state_hash *table) { return &table->core
 
 static void drop_pages(struct state_hash *t)
 {
-    for (size_t i = 0; i < t->n_pages; i++) state_page_unref(page_of_data(t->pages[i]));
+    if (t->cold) cold_drop_pages(t);
+    for (size_t i = 0; i < t->n_pages && !t->cold; i++) state_page_unref(page_of_data(t->pages[i]));
     page_slab_unref(t->slab);
     t->slab = NULL;
     t->n_pages = 0;
@@ -124,11 +127,16 @@ static void drop_pages(struct state_hash *t)
     t->base.n_rows = 0;
 }
 
+static bool row_is_there(const struct state_hash *t, uint64_t slot)
+{
+    return !t->cold || cold_is_there(t, slot);
+}
+
 static void destroy_payloads(struct state_hash *t)
 {
     if (!t->options.destroy) return;
     for (uint64_t s = 0; s < t->n_slots; s++)
-        if (slot_is_live(t, s))
+        if (slot_is_live(t, s) && row_is_there(t, s))
             t->options.destroy(t->options.ctx, &t->core->heap,
                                row_at(t, s) + t->layout->payload_offset);
 }
@@ -138,22 +146,12 @@ void state_hash_clear(struct state *state)
 {
     struct state_hash *t = (struct state_hash *)state;
     destroy_payloads(t);
-    if (t->layout->has_strings) {
-        for (uint64_t s = 0; s < t->n_slots; s++) {
-            if (!slot_is_live(t, s)) continue;
-            for (uint32_t k = 0; k < t->layout->n_keys; k++) {
-                const struct hash_key *key = &t->layout->keys[k];
-                if (key->form != KEY_STRING && key->form != KEY_ENCODED) continue;
-                struct string_view view;
-                memcpy(&view, row_at(t, s) + key->offset, sizeof view);
-                if (view.size > STRING_INLINE_MAX)
-                    state_heap_free(t->core, (void *)(uintptr_t)view.ptr, view.size);
-            }
-        }
-    }
+    for (uint64_t s = 0; t->layout->has_strings && s < t->n_slots; s++)
+        if (slot_is_live(t, s) && row_is_there(t, s)) hash_free_strings(t, s);
     if (t->index) memset(t->index, 0, sizeof(uint64_t) << t->index_bits);
     direct_clear(t);
     drop_pages(t);
+    if (t->cold) cold_leave(t);
 }
 
 static void table_free(struct state *state)
@@ -162,6 +160,7 @@ static void table_free(struct state *state)
     if (!t) return;
     if (t->layout && t->core) destroy_payloads(t);
     drop_pages(t);
+    if (t->cold) cold_leave(t);
     mem_account_add(t->base.account, -(int64_t)t->base.bytes);
     mem_free(t->pages);
     mem_free(t->versions);
@@ -185,7 +184,8 @@ static size_t table_bytes(const struct state *state)
     const struct state_hash *t = (const struct state_hash *)state;
     size_t page = sizeof(struct state_page) +
                   ((size_t)t->layout->row_bytes << t->layout->page_shift);
-    return t->base.bytes + t->n_pages * page + t->core->held_bytes;
+    size_t pages = t->cold ? t->cold->resident_bytes : t->n_pages * page;
+    return t->base.bytes + pages + t->core->held_bytes;
 }
 
 const struct state_class state_hash_class = {
@@ -198,6 +198,7 @@ const struct state_class state_hash_class = {
     .free = table_free,
     .check = state_hash_check,
     .bytes = table_bytes,
+    .spill = state_hash_spill,
 };
 
 /* --- Growth --------------------------------------------------------------------------------------------------------------------------- */
@@ -235,13 +236,24 @@ static never_inline laminar_status grow_index(struct state_hash *t, size_t n_row
     memset(index, 0, sizeof *index << bits);
     for (size_t page = 0; page < t->n_pages; page++)
         fill_index(t, index, bits, (uint64_t)page << t->layout->page_shift);
-    set_bytes(t, (int64_t)(sizeof *index << bits) -
-                     (int64_t)(t->index ? sizeof *index << t->index_bits : 0));
+    hash_charge(t, (int64_t)(sizeof *index << bits) -
+                       (int64_t)(t->index ? sizeof *index << t->index_bits : 0));
     mem_free(t->index);
     t->index = index;
     t->index_bits = bits;
     t->index_limit = (size_t)(INDEX_LOAD_MAX * (double)((size_t)1 << bits));
     return LAMINAR_OK;
+}
+
+static size_t arrays_bytes(size_t capacity, uint32_t page_shift)
+{
+    if (!capacity) return 0;
+    size_t words = ((capacity << page_shift) + 63) / 64;
+    return capacity * 16 + words * 8 + (words + 63) / 64 * 8;
+}
+size_t hash_arrays_bytes(const struct state_hash *t)
+{
+    return arrays_bytes(t->pages_capacity, t->layout->page_shift);
 }
 
 /* Arrays over pages and slots get room for n_slots slots; pages themselves come one by one. */
@@ -257,6 +269,7 @@ never_inline laminar_status hash_reserve_slots(struct state_hash *t, uint64_t n_
     size_t sum = (words + 63) / 64, sum_old = (words_old + 63) / 64;
     if (!t->pages_capacity) words_old = sum_old = 0;
     void *grown;
+    if (t->cold && !cold_reserve(t, capacity)) return error_oom(err);
     if (!(grown = mem_realloc(t->pages, capacity * sizeof *t->pages))) return error_oom(err);
     t->pages = grown;
     if (!(grown = mem_realloc(t->versions, capacity * sizeof *t->versions))) return error_oom(err);
@@ -267,8 +280,8 @@ never_inline laminar_status hash_reserve_slots(struct state_hash *t, uint64_t n_
     if (!(grown = mem_realloc(t->has_free, sum * 8))) return error_oom(err);
     t->has_free = grown;
     memset(t->has_free + sum_old, 0, (sum - sum_old) * 8);
-    set_bytes(t, (int64_t)((capacity - t->pages_capacity) * 16 + (words - words_old) * 8 +
-                           (sum - sum_old) * 8));
+    size_t cold_bytes = t->cold ? (capacity - t->pages_capacity) * sizeof *t->cold->pages : 0;
+    hash_charge(t, (int64_t)(arrays_bytes(capacity, shift) - hash_arrays_bytes(t) + cold_bytes));
     t->pages_capacity = capacity;
     return LAMINAR_OK;
 }
@@ -308,13 +321,25 @@ static never_inline laminar_status grow_scratch(struct state_hash *t, size_t n,
 struct state_page *hash_new_page(struct state_hash *t)
 {
     size_t size = (size_t)t->layout->row_bytes << t->layout->page_shift;
-    return t->n_pages < PAGE_SLAB_FROM ? state_page_create(t->base.account, size)
-                                       : state_page_cut(&t->slab, t->base.account, size);
+    return t->n_pages < PAGE_SLAB_FROM || t->cold ? state_page_create(t->base.account, size)
+                                                  : state_page_cut(&t->slab, t->base.account, size);
+}
+
+bool hash_add_page(struct state_hash *t)
+{
+    struct state_page *page = hash_new_page(t);
+    if (!page) return false;
+    t->versions[t->n_pages] = t->core->epoch;
+    t->pages[t->n_pages] = (uintptr_t)page->data;
+    if (t->cold) cold_page_added(t, t->n_pages, page);
+    t->n_pages++;
+    return true;
 }
 
 bool hash_unshare(struct state_hash *t, uint64_t slot)
 {
     size_t i = (size_t)(slot >> t->layout->page_shift);
+    if (t->cold) return cold_unshare(t, i);
     struct state_page *page = page_of_data(t->pages[i]);
     if (atomic_load_explicit(&page->refs, memory_order_acquire) > 1) {
         struct state_page *copy = hash_new_page(t);
@@ -351,12 +376,10 @@ bool hash_take_slot(struct state_hash *t, uint64_t *out)
         slot = t->n_slots;
     }
     if ((slot >> t->layout->page_shift) >= t->n_pages) {
-        struct state_page *page = hash_new_page(t);
-        if (!page) return false;
-        t->versions[t->n_pages] = t->core->epoch;
-        t->pages[t->n_pages++] = (uintptr_t)page->data;
-    } else if (!hash_make_writable(t, slot)) {
-        return false;
+        if (!hash_add_page(t)) return false;
+    } else {
+        if (t->cold && (t->cold->status = cold_want(t, slot, t->cold->err))) return false;
+        if (!hash_make_writable(t, slot)) return false;
     }
     *out = slot;
     return true;
@@ -367,6 +390,29 @@ void hash_set_live(struct state_hash *t, uint64_t slot)
     t->live[slot >> 6] |= (uint64_t)1 << (slot & 63);
     if (slot >= t->n_slots) t->n_slots = slot + 1;
     t->base.n_rows++;
+}
+
+/* Those that stand in a page read back from the file go with the page. */
+void hash_free_strings(struct state_hash *t, uint64_t slot)
+{
+    const uint8_t *row = row_at(t, slot);
+    const struct state_page *page = t->cold ? t->cold->pages[slot >> t->layout->page_shift].page
+                                            : NULL;
+    for (uint32_t k = 0; k < t->layout->n_keys; k++) {
+        struct string_view view;
+        if (!hash_key_long(t->layout, row, k, &view)) continue;
+        if (page && (uintptr_t)view.ptr - (uintptr_t)page->data < page->size) continue;
+        state_heap_free(t->core, (void *)(uintptr_t)view.ptr, view.size);
+    }
+}
+
+static laminar_status run_probe(struct probe *p, struct laminar_error *err)
+{
+    struct hash_cold *cold = p->t->cold;
+    if (unlikely(cold != NULL)) cold->err = err, cold->status = LAMINAR_OK;
+    if (likely(hash_probe(p))) return LAMINAR_OK;
+    state_hash_remove(p->t, p->t->new_slots, p->n_new);
+    return cold && cold->status ? cold->status : error_oom(err);
 }
 
 /* --- Public calls ------------------------------------------------------------------------------------------------------------------------- */
@@ -391,9 +437,7 @@ laminar_status state_hash_upsert(struct state_hash *t, const struct vector *keys
     if (unlikely(t->n_slots + n > (uint64_t)t->pages_capacity << t->layout->page_shift) &&
         (status = hash_reserve_slots(t, t->n_slots + n, err)))
         return status;
-    if (likely(hash_probe(&p))) return LAMINAR_OK;
-    state_hash_remove(t, t->new_slots, p.n_new);
-    return error_oom(err);
+    return run_probe(&p, err);
 }
 
 laminar_status state_hash_find(struct state_hash *t, const struct vector *keys, size_t n,
@@ -408,17 +452,21 @@ laminar_status state_hash_find(struct state_hash *t, const struct vector *keys, 
     laminar_status status = LAMINAR_OK;
     if (unlikely(n > t->scratch_rows) && (status = grow_scratch(t, n, err))) return status;
     if ((status = hash_prepare(&p, keys, err))) return status;
-    return likely(hash_probe(&p)) ? LAMINAR_OK : error_oom(err);
+    return run_probe(&p, err);
 }
 
 uint8_t *state_hash_row(struct state_hash *t, uint64_t slot)
 {
-    return slot_is_live(t, slot) ? row_at(t, slot) + t->layout->payload_offset : NULL;
+    if (!slot_is_live(t, slot)) return NULL;
+    if (unlikely(t->cold != NULL) && cold_want(t, slot, NULL)) return NULL;
+    return row_at(t, slot) + t->layout->payload_offset;
 }
 
 uint8_t *state_hash_row_for_write(struct state_hash *t, uint64_t slot)
 {
-    if (!slot_is_live(t, slot) || !hash_make_writable(t, slot)) return NULL;
+    if (!slot_is_live(t, slot)) return NULL;
+    if (unlikely(t->cold != NULL) && cold_want(t, slot, NULL)) return NULL;
+    if (!hash_make_writable(t, slot)) return NULL;
     return row_at(t, slot) + t->layout->payload_offset;
 }
 
@@ -447,18 +495,14 @@ void state_hash_remove(struct state_hash *t, const uint64_t *slots, size_t n)
         uint64_t slot = slots[i];
         if (!slot_is_live(t, slot)) continue;
         uint8_t *row = row_at(t, slot);
-        index_remove(t, row_header(row), slot);
-        if (t->direct.is_on) direct_remove(t, slot);
-        for (uint32_t k = 0; layout->has_strings && k < layout->n_keys; k++) {
-            const struct hash_key *key = &layout->keys[k];
-            if ((key->form != KEY_STRING && key->form != KEY_ENCODED) ||
-                row_key_is_null(layout, row, k))
-                continue;
-            struct string_view view;
-            memcpy(&view, row + key->offset, sizeof view);
-            if (view.size > STRING_INLINE_MAX)
-                state_heap_free(t->core, (void *)(uintptr_t)view.ptr, view.size);
+        if (unlikely(t->cold != NULL)) {
+            cold_remove(t, row_header(row), slot);
+            cold_forget_piece(t, (size_t)(slot >> layout->page_shift));
+        } else {
+            index_remove(t, row_header(row), slot);
         }
+        if (t->direct.is_on) direct_remove(t, slot);
+        if (layout->has_strings) hash_free_strings(t, slot);
         if (t->options.destroy)
             t->options.destroy(t->options.ctx, &t->core->heap, row + layout->payload_offset);
         t->live[slot >> 6] &= ~((uint64_t)1 << (slot & 63));
@@ -474,6 +518,8 @@ laminar_status state_hash_keys(struct state_hash *t, uint32_t k, const uint64_t 
     const struct hash_layout *layout = t->layout;
     const struct hash_key *key = &layout->keys[k];
     laminar_status status = column_reserve(out, out->n + n, err);
+    for (size_t i = 0; unlikely(t->cold != NULL) && i < n && !status; i++)
+        status = cold_want(t, slots[i], err);
     if (status) return status;
     if (key->form == KEY_ENCODED) {
         for (size_t i = 0; i < n; i++) {

@@ -30,7 +30,7 @@ static int64_t prefix_of(const struct state_hash *t, const uint8_t *row)
     return is_pair(t) ? *(const int64_t *)(const void *)(row + t->layout->keys[0].offset) : 0;
 }
 
-static void switch_off(struct state_hash *t)
+void direct_off(struct state_hash *t)
 {
     mem_free(t->direct.entries);
     t->direct = (struct direct_index){0};
@@ -41,7 +41,7 @@ static bool widen(struct state_hash *t, int64_t key)
 {
     struct direct_index *d = &t->direct;
     if (key < INT64_MIN / 2 || key > INT64_MAX / 2) {
-        switch_off(t);
+        direct_off(t);
         return false;
     }
     int64_t low = key - (key % DIRECT_STEP + DIRECT_STEP) % DIRECT_STEP, high = low + DIRECT_STEP;
@@ -50,7 +50,7 @@ static bool widen(struct state_hash *t, int64_t key)
     uint32_t *entries = high - low > DIRECT_MAX ? NULL
                                                 : mem_calloc((size_t)(high - low), sizeof *entries);
     if (!entries) {
-        switch_off(t);
+        direct_off(t);
         return false;
     }
     if (d->size) memcpy(entries + (d->base - low), d->entries, d->size * sizeof *entries);
@@ -70,7 +70,7 @@ void direct_add(struct state_hash *t, uint64_t slot)
     if (prefix < d->prefix) return;
     if (prefix > d->prefix) {
         if (++d->n_prefixes > PREFIXES_MIN && d->n_added / ROWS_OF_PREFIX_MIN < d->n_prefixes) {
-            switch_off(t);
+            direct_off(t);
             return;
         }
         if (d->size) memset(d->entries, 0, d->size * sizeof *d->entries);

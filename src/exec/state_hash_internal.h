@@ -67,7 +67,7 @@ struct state_hash {
     struct hash_layout *layout;
     struct state_hash_options options; /* key_types is not kept */
     enum probe_kind probe;
-    /* address of a page's data, bit 0 = shared with a snapshot (maybe): ask before writing */
+    /* address of a page's data, bit 0 = shared with a snapshot (maybe): ask before writing. 0: in the file (cold tables) */
     uintptr_t *pages;
     uint64_t *versions; /* of each page: core->epoch when it was last changed */
     uint64_t *live;     /* bit per slot */
@@ -79,6 +79,8 @@ struct state_hash {
     uint32_t index_bits;
     size_t index_limit; /* rows at which the index doubles */
     struct direct_index direct;
+    /* NULL: all is in memory. Else there is no `index`, and pages are small */
+    struct hash_cold *cold;
     const uint64_t *forced_slots; /* restore: new rows get these slots, in order */
     /* scratch of upsert and find, room for scratch_rows */
     size_t scratch_rows;
@@ -122,6 +124,17 @@ static inline uint64_t row_header(const uint8_t *row)
     return header;
 }
 
+/* The key's string, where it stands outside the row. */
+static inline bool hash_key_long(const struct hash_layout *layout, const uint8_t *row, uint32_t k,
+                                 struct string_view *view)
+{
+    const struct hash_key *key = &layout->keys[k];
+    if ((key->form != KEY_STRING && key->form != KEY_ENCODED) || row_key_is_null(layout, row, k))
+        return false;
+    __builtin_memcpy(view, row + key->offset, sizeof *view);
+    return view->size > STRING_INLINE_MAX;
+}
+
 static inline size_t index_home(const struct state_hash *t, uint64_t hash)
 {
     return (size_t)(hash >> (64 - t->index_bits));
@@ -159,12 +172,19 @@ void direct_init(struct state_hash *t);
 void direct_add(struct state_hash *t, uint64_t slot);
 void direct_remove(struct state_hash *t, uint64_t slot);
 void direct_clear(struct state_hash *t);
+void direct_off(struct state_hash *t);
 
 extern const struct state_class state_hash_class;
 void hash_layout_unref(struct hash_layout *layout);
 /* Makes the page of `slot` writable: copies it when a snapshot shares it. False when memory is out. */
 bool hash_unshare(struct state_hash *t, uint64_t slot);
 struct state_page *hash_new_page(struct state_hash *t); /* NULL when memory is out */
+/* Makes page number t->n_pages; false when memory is out. */
+bool hash_add_page(struct state_hash *t);
+/* Gives long strings of the keys back. */
+void hash_free_strings(struct state_hash *t, uint64_t slot);
+void hash_charge(struct state_hash *t, int64_t delta); /* to base.bytes and the account */
+size_t hash_arrays_bytes(const struct state_hash *t);  /* of pages, versions, live, has_free */
 laminar_status hash_reserve_slots(struct state_hash *t, uint64_t n_slots, struct laminar_error *err)
     must_check;
 static inline bool hash_make_writable(struct state_hash *t, uint64_t slot)
@@ -180,5 +200,7 @@ laminar_status state_hash_write(struct state_snapshot *snapshot, struct state_si
 void state_hash_release(struct state_snapshot *snapshot);
 bool state_hash_check(const struct state *state);
 void state_hash_clear(struct state *state);
+laminar_status state_hash_spill(struct state *state, size_t want, size_t *freed,
+                                struct laminar_error *err) must_check;
 
 #endif

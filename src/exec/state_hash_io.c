@@ -4,9 +4,11 @@
  * frozen page, so for such tables freeze serialises all rows at once: O(rows).
  * Pieces: (META_PIECE, 0): shape and counts; (PAGE_PIECE, i): the live rows of page i. Row: u32 slot in page | header and keys as in the page, pointers
  * zeroed | bytes of long strings | payload, or u32 size and encoded payload. Little-endian.
+ * Pages of a cold table are small, and pieces are of as many of them as make up a large one: a checkpoint looks the same whether the table was cold or
+ * not. What is in the file is copied from there, row by row, without a page in memory; snapshots share it (spill_shared).
  * Slots survive, because other tables of the operator refer to them. What is read is validated: shape, counts, UTF-8, duplicate keys. */
 #include "base/error.h"
-#include "exec/state_hash_internal.h"
+#include "exec/state_hash_cold.h"
 #include <string.h>
 
 enum { META_PIECE = 0, PAGE_PIECE = 1, META_MAGIC = 0x3148534C /* "LSH1" */ };
@@ -16,6 +18,10 @@ struct hash_snapshot {
     struct hash_layout *layout; /* referenced */
     struct strbuf *encoded;     /* per page, for tables with encode; else NULL */
     struct state_page **pages;  /* referenced; NULL for tables with encode */
+    const uint8_t **rows;       /* of each page */
+    /* cold tables: of pages that are only there, or that are encoded in it as they are; referenced. Else NULL */
+    struct spill_shared **pieces;
+    uint32_t piece_shift; /* slots of a piece: 1 << piece_shift */
     uint64_t *versions;
     uint64_t *live;
     size_t n_pages;
@@ -33,14 +39,17 @@ static void put_u64(struct strbuf *out, uint64_t value)
 
 /* --- Pages to bytes ------------------------------------------------------------------------------------------------------------------ */
 
-static void write_row_keys(const struct hash_layout *layout, const uint8_t *row, struct strbuf *out)
+/* A spilled page keeps its hashes. */
+static void write_row_keys(const struct hash_layout *layout, const uint8_t *row, bool keeps_hash,
+                           struct strbuf *out)
 {
     char *fixed = strbuf_reserve(out, layout->payload_offset);
     if (!fixed) return;
     memcpy(fixed, row, layout->payload_offset);
     out->size += layout->payload_offset;
     size_t at = out->size - layout->payload_offset;
-    uint64_t header = row_header(row) & ~HEADER_HASH_MASK; /* hashes are of this process only */
+    uint64_t header = row_header(row);
+    if (!keeps_hash) header &= ~HEADER_HASH_MASK; /* hashes are of this process only */
     memcpy(out->data + at, &header, 8);
     for (uint32_t k = 0; layout->has_strings && k < layout->n_keys; k++) {
         const struct hash_key *key = &layout->keys[k];
@@ -57,22 +66,20 @@ static void write_row_keys(const struct hash_layout *layout, const uint8_t *row,
     }
 }
 
-/* Rows of one page; encode, ctx: NULL for plain payloads. */
-static laminar_status write_page(const struct hash_layout *layout, const uint8_t *data,
+/* Rows of one page, of the piece whose slots begin at `base`; encode, ctx: NULL for plain payloads. */
+static laminar_status write_rows(const struct hash_layout *layout, const uint8_t *data,
                                  const uint64_t *live, uint64_t first, uint64_t n_slots,
+                                 uint64_t base, bool keeps_hash,
                                  const struct state_hash_options *options, struct strbuf *out,
-                                 struct laminar_error *err)
+                                 uint32_t *n_out, struct laminar_error *err)
 {
     uint64_t end = first + ((uint64_t)1 << layout->page_shift);
     if (end > n_slots) end = n_slots;
-    uint32_t n = 0;
-    size_t start = out->size;
-    put_u32(out, 0);
     for (uint64_t s = first; s < end; s++) {
         if (!(live[s >> 6] >> (s & 63) & 1)) continue;
         const uint8_t *row = data + (s - first) * layout->row_bytes;
-        put_u32(out, (uint32_t)(s - first));
-        write_row_keys(layout, row, out);
+        put_u32(out, (uint32_t)(s - base));
+        write_row_keys(layout, row, keeps_hash, out);
         if (options && options->encode) {
             size_t at = out->size;
             put_u32(out, 0);
@@ -85,10 +92,139 @@ static laminar_status write_page(const struct hash_layout *layout, const uint8_t
         } else {
             strbuf_append(out, (const char *)row + layout->payload_offset, layout->payload_bytes);
         }
-        n++;
+        ++*n_out;
     }
-    if (out->failed) return error_oom(err);
-    memcpy(out->data + start, &n, 4);
+    return out->failed ? error_oom(err) : LAMINAR_OK;
+}
+
+static laminar_status write_page(const struct hash_layout *layout, const uint8_t *data,
+                                 const uint64_t *live, uint64_t first, uint64_t n_slots,
+                                 bool keeps_hash, const struct state_hash_options *options,
+                                 struct strbuf *out, struct laminar_error *err)
+{
+    uint32_t n = 0;
+    size_t start = out->size;
+    put_u32(out, 0);
+    laminar_status status = write_rows(layout, data, live, first, n_slots, first, keeps_hash,
+                                       options, out, &n, err);
+    if (status == LAMINAR_OK) memcpy(out->data + start, &n, 4);
+    return status;
+}
+
+/* --- Pages of a cold table ---------------------------------------------------------------------------------------------------------------- */
+
+struct page_row { /* of the bytes of a page, which this process has written */
+    uint32_t in_page;
+    const uint8_t *row, *strings, *payload;
+    size_t string_bytes;
+    uint32_t payload_bytes;
+};
+static const uint8_t *next_row(const struct hash_layout *layout, bool is_encoded, const uint8_t *at,
+                               struct page_row *out)
+{
+    memcpy(&out->in_page, at, 4);
+    out->row = at + 4;
+    out->strings = out->row + layout->payload_offset;
+    out->string_bytes = 0;
+    for (uint32_t k = 0; layout->has_strings && k < layout->n_keys; k++) {
+        struct string_view view;
+        if (hash_key_long(layout, out->row, k, &view)) out->string_bytes += view.size;
+    }
+    out->payload = out->strings + out->string_bytes;
+    out->payload_bytes = layout->payload_bytes;
+    if (is_encoded) {
+        memcpy(&out->payload_bytes, out->payload, 4);
+        out->payload += 4;
+    }
+    return out->payload + out->payload_bytes;
+}
+
+/* Rows of a page's bytes, for a checkpoint: by their place in the piece, without hashes. */
+static laminar_status append_rows(const struct hash_layout *layout, bool is_encoded,
+                                  const struct strbuf *page, uint32_t place, struct strbuf *out,
+                                  uint32_t *n_out, struct laminar_error *err)
+{
+    uint32_t n;
+    memcpy(&n, page->data, 4);
+    const uint8_t *at = (const uint8_t *)page->data + 4;
+    for (uint32_t i = 0; i < n; i++) {
+        struct page_row row;
+        const uint8_t *end = next_row(layout, is_encoded, at, &row);
+        uint64_t header = row_header(row.row) & ~HEADER_HASH_MASK;
+        put_u32(out, place + row.in_page);
+        put_u64(out, header);
+        strbuf_append(out, (const char *)row.row + 8, (size_t)(end - row.row) - 8);
+        at = end;
+    }
+    *n_out += n;
+    return out->failed ? error_oom(err) : LAMINAR_OK;
+}
+
+laminar_status hash_page_encode(struct state_hash *t, size_t i, struct strbuf *out,
+                                struct laminar_error *err)
+{
+    uint64_t first = (uint64_t)i << t->layout->page_shift;
+    return write_page(t->layout, row_at(t, first), t->live, first, t->n_slots, true, &t->options,
+                      out, err);
+}
+
+static laminar_status read_payload(struct state_hash *t, uint8_t *payload,
+                                   const struct page_row *row, struct laminar_error *err)
+{
+    size_t used;
+    if (!t->options.decode) {
+        memcpy(payload, row->payload, t->layout->payload_bytes);
+        return LAMINAR_OK;
+    }
+    memset(payload, 0, t->layout->payload_bytes);
+    return t->options.decode(t->options.ctx, &t->core->heap, payload, row->payload,
+                             row->payload_bytes, &used, err);
+}
+
+laminar_status hash_page_decode(struct state_hash *t, size_t i, const struct strbuf *bytes,
+                                struct state_page **out, struct laminar_error *err)
+{
+    (void)i;
+    const struct hash_layout *layout = t->layout;
+    bool is_encoded = t->options.encode != NULL;
+    const uint8_t *rows = (const uint8_t *)bytes->data + 4, *at = rows;
+    size_t rows_size = (size_t)layout->row_bytes << layout->page_shift, strings = 0;
+    uint32_t n;
+    struct page_row row;
+    memcpy(&n, bytes->data, 4);
+    for (uint32_t k = 0; k < n; k++) {
+        at = next_row(layout, is_encoded, at, &row);
+        strings += row.string_bytes;
+    }
+    struct state_page *page = state_page_create(t->base.account, rows_size + strings);
+    if (!page) return error_oom(err);
+    uint8_t *tail = page->data + rows_size;
+    at = rows;
+    for (uint32_t k = 0; k < n; k++) {
+        at = next_row(layout, is_encoded, at, &row);
+        uint8_t *to = page->data + (size_t)row.in_page * layout->row_bytes;
+        memcpy(to, row.row, layout->payload_offset);
+        if (row.string_bytes) memcpy(tail, row.strings, row.string_bytes);
+        for (uint32_t key = 0; row.string_bytes && key < layout->n_keys; key++) {
+            struct string_view view;
+            if (!hash_key_long(layout, to, key, &view)) continue;
+            view.ptr = (const char *)tail;
+            memcpy(to + layout->keys[key].offset, &view, sizeof view);
+            tail += view.size;
+        }
+        laminar_status status = read_payload(t, to + layout->payload_offset, &row, err);
+        if (status == LAMINAR_OK) continue;
+        at = rows;
+        for (uint32_t j = 0; j <= k && t->options.destroy; j++) {
+            at = next_row(layout, is_encoded, at, &row);
+            t->options.destroy(t->options.ctx, &t->core->heap,
+                               page->data + (size_t)row.in_page * layout->row_bytes +
+                                   layout->payload_offset);
+        }
+        state_page_unref(page);
+        return status;
+    }
+    *out = page;
     return LAMINAR_OK;
 }
 
@@ -99,9 +235,12 @@ static void snapshot_free(struct hash_snapshot *s)
     for (size_t i = 0; i < s->n_pages; i++) {
         if (s->pages) state_page_unref(s->pages[i]);
         if (s->encoded) strbuf_deinit(&s->encoded[i]);
+        if (s->pieces) spill_shared_unref(s->pieces[i]);
     }
     hash_layout_unref(s->layout);
     mem_free(s->pages);
+    mem_free(s->rows);
+    mem_free(s->pieces);
     mem_free(s->encoded);
     mem_free(s->versions);
     mem_free(s->live);
@@ -112,6 +251,30 @@ void state_hash_release(struct state_snapshot *snapshot)
 {
     state_snapshot_leave(snapshot); /* the core may go with it: nothing below touches it */
     snapshot_free((struct hash_snapshot *)snapshot);
+}
+
+/* A page that is in memory is shared there, or, where rows can't be shared, encoded. */
+static laminar_status freeze_page(struct state_hash *t, struct hash_snapshot *s, size_t i,
+                                  struct laminar_error *err)
+{
+    struct cold_page *cold = t->cold ? &t->cold->pages[i] : NULL;
+    if (cold && cold->piece && (s->encoded || !cold->page)) {
+        s->pieces[i] = spill_shared_ref(cold->piece);
+        return LAMINAR_OK;
+    }
+    if (!s->encoded) {
+        struct state_page *page = cold ? cold->page : page_of_data(t->pages[i]);
+        atomic_fetch_add_explicit(&page->refs, 1, memory_order_relaxed);
+        s->pages[i] = page;
+        s->rows[i] = (const uint8_t *)(t->pages[i] & ~(uintptr_t)1);
+        t->pages[i] |= 1;
+        return LAMINAR_OK;
+    }
+    uint64_t first = (uint64_t)i << t->layout->page_shift;
+    /* A row of such a table may change behind our back: the page counts as changed from here on. */
+    t->versions[i] = t->core->epoch + 1;
+    return write_page(t->layout, row_at(t, first), t->live, first, t->n_slots, false, &t->options,
+                      &s->encoded[i], err);
 }
 
 laminar_status state_hash_freeze(struct state *state, struct state_snapshot **out,
@@ -125,35 +288,27 @@ laminar_status state_hash_freeze(struct state *state, struct state_snapshot **ou
     s->versions = mem_alloc(t->n_pages * 8);
     s->live = mem_alloc(words * 8);
     bool is_plain = !t->options.encode;
-    if (is_plain)
+    if (is_plain) {
         s->pages = mem_calloc(t->n_pages, sizeof *s->pages);
-    else
+        s->rows = mem_calloc(t->n_pages, sizeof *s->rows);
+    } else {
         s->encoded = mem_calloc(t->n_pages, sizeof *s->encoded);
-    if (!s->versions || !s->live || !(is_plain ? (void *)s->pages : (void *)s->encoded)) {
+    }
+    if (t->cold) s->pieces = mem_calloc(t->n_pages, sizeof *s->pieces);
+    if (!s->versions || !s->live || (t->cold && !s->pieces) ||
+        !(is_plain ? s->pages && s->rows : s->encoded != NULL)) {
         snapshot_free(s);
         return error_oom(err);
     }
     s->layout = t->layout;
     atomic_fetch_add_explicit(&t->layout->refs, 1, memory_order_relaxed);
+    s->piece_shift = t->cold ? t->cold->warm_layout->page_shift : t->layout->page_shift;
     s->n_pages = t->n_pages;
     s->n_slots = t->n_slots;
     s->n_rows = t->base.n_rows;
     if (t->n_pages) memcpy(s->versions, t->versions, t->n_pages * 8);
     if (words) memcpy(s->live, t->live, words * 8);
-    for (size_t i = 0; i < t->n_pages; i++) {
-        struct state_page *page = page_of_data(t->pages[i]);
-        if (is_plain) {
-            atomic_fetch_add_explicit(&page->refs, 1, memory_order_relaxed);
-            s->pages[i] = page;
-            t->pages[i] |= 1;
-        } else {
-            uint64_t first = (uint64_t)i << t->layout->page_shift;
-            TRY(write_page(t->layout, page->data, t->live, first, t->n_slots, &t->options,
-                           &s->encoded[i], err));
-            /* A row of such a table may change behind our back: the page counts as changed from here on. */
-            t->versions[i] = t->core->epoch + 1;
-        }
-    }
+    for (size_t i = 0; i < t->n_pages; i++) TRY(freeze_page(t, s, i, err));
     state_snapshot_enter(&s->head, &state_hash_class, t->core);
     *out = &s->head;
     return LAMINAR_OK;
@@ -182,26 +337,60 @@ static laminar_status write_meta(const struct hash_snapshot *s, struct state_sin
     return sink->write(sink, META_PIECE, 0, s->head.epoch, buf->data, buf->size, err);
 }
 
+/* The rows of pages first..end, wherever they are. */
+static laminar_status make_piece(const struct hash_snapshot *s, size_t first, size_t end,
+                                 struct strbuf *out, struct strbuf *page, struct laminar_error *err)
+{
+    const struct hash_layout *layout = s->layout;
+    uint32_t n = 0;
+    strbuf_clear(out);
+    put_u32(out, 0);
+    for (size_t i = first; i < end; i++) {
+        laminar_status status = LAMINAR_OK;
+        const struct strbuf *bytes = s->encoded ? &s->encoded[i] : NULL;
+        if (s->pieces && s->pieces[i]) {
+            const struct spill_piece *piece = &s->pieces[i]->piece;
+            strbuf_clear(page);
+            if (!strbuf_reserve(page, piece->size)) return error_oom(err);
+            status = spill_read(s->pieces[i]->spill, piece, page->data, err);
+            page->size = piece->size;
+            bytes = page;
+        }
+        if (status == LAMINAR_OK && bytes)
+            status = append_rows(layout, s->encoded != NULL, bytes,
+                                 (uint32_t)((i - first) << layout->page_shift), out, &n, err);
+        else if (status == LAMINAR_OK)
+            status = write_rows(layout, s->rows[i], s->live, (uint64_t)i << layout->page_shift,
+                                s->n_slots, (uint64_t)first << layout->page_shift, false, NULL, out,
+                                &n, err);
+        if (status != LAMINAR_OK) return status;
+    }
+    if (out->failed) return error_oom(err);
+    memcpy(out->data, &n, 4);
+    return LAMINAR_OK;
+}
+
 laminar_status state_hash_write(struct state_snapshot *snapshot, struct state_sink *sink,
                                 struct laminar_error *err)
 {
     const struct hash_snapshot *s = (const struct hash_snapshot *)snapshot;
-    struct strbuf buf = {0};
+    struct strbuf buf = {0}, page = {0};
     laminar_status status;
     TRY(write_meta(s, sink, &buf, err));
-    for (size_t i = 0; i < s->n_pages; i++) {
-        const struct strbuf *piece = s->encoded ? &s->encoded[i] : &buf;
-        if (state_sink_has(sink, PAGE_PIECE, i, s->versions[i])) continue;
-        if (!s->encoded) {
-            strbuf_clear(&buf);
-            uint64_t first = (uint64_t)i << s->layout->page_shift;
-            TRY(write_page(s->layout, s->pages[i]->data, s->live, first, s->n_slots, NULL, &buf,
-                           err));
-        }
-        TRY(sink->write(sink, PAGE_PIECE, i, s->versions[i], piece->data, piece->size, err));
+    size_t step = (size_t)1 << (s->piece_shift - s->layout->page_shift);
+    for (size_t i = 0; i < s->n_pages; i += step) {
+        size_t end = i + step < s->n_pages ? i + step : s->n_pages;
+        uint64_t version = 0, number = i / step;
+        for (size_t k = i; k < end; k++)
+            if (s->versions[k] > version) version = s->versions[k];
+        if (state_sink_has(sink, PAGE_PIECE, number, version)) continue;
+        const struct strbuf *piece = s->encoded && !s->pieces ? &s->encoded[i] : &buf;
+        if (piece == &buf) TRY(make_piece(s, i, end, &buf, &page, err));
+        TRY(sink->write(sink, PAGE_PIECE, number, version, piece->data, piece->size, err));
     }
 done:
     strbuf_deinit(&buf);
+    strbuf_deinit(&page);
     return status;
 }
 
@@ -348,12 +537,18 @@ static laminar_status add_rows(struct state_hash *t, struct restored_rows *b, si
     return status;
 }
 
+static uint32_t piece_shift(const struct state_hash *t)
+{
+    return t->cold ? t->cold->warm_layout->page_shift : t->layout->page_shift;
+}
+
 static laminar_status read_page(struct reader *r, struct state_hash *t, uint64_t page,
                                 uint64_t n_slots, struct restored_rows *b)
 {
     laminar_status status;
     uint32_t n;
-    uint64_t first = page << t->layout->page_shift, previous = UINT64_MAX;
+    uint32_t shift = piece_shift(t);
+    uint64_t first = page << shift, previous = UINT64_MAX;
     if (!take_u32(r, &n)) return corrupt(t, r->err, "a page is cut off");
     for (uint32_t i = 0; i < n;) {
         size_t count = 0;
@@ -361,7 +556,7 @@ static laminar_status read_page(struct reader *r, struct state_hash *t, uint64_t
         for (; count < CHUNK_ROWS && i < n; count++, i++) {
             uint32_t in_page;
             if (!take_u32(r, &in_page)) return corrupt(t, r->err, "a row is cut off");
-            if (in_page >> t->layout->page_shift || first + in_page >= n_slots ||
+            if (in_page >> shift || first + in_page >= n_slots ||
                 (previous != UINT64_MAX && in_page <= previous))
                 return corrupt(t, r->err, "a slot number is wrong");
             previous = in_page;
@@ -379,23 +574,24 @@ static laminar_status read_page(struct reader *r, struct state_hash *t, uint64_t
     return r->at == r->end ? LAMINAR_OK : corrupt(t, r->err, "a page has trailing bytes");
 }
 
-/* Makes page number t->n_pages exist, whatever rows it gets. */
-static laminar_status add_page(struct state_hash *t, uint64_t n_slots, struct laminar_error *err)
+/* Makes the page, or the pages, of a piece exist, whatever rows it gets. */
+static laminar_status add_pages(struct state_hash *t, uint64_t piece, uint64_t n_slots,
+                                struct laminar_error *err)
 {
-    uint64_t end = (uint64_t)(t->n_pages + 1) << t->layout->page_shift;
+    uint64_t end = (piece + 1) << piece_shift(t);
     if (end > n_slots) end = n_slots;
+    size_t n_pages = (size_t)((end + ((uint64_t)1 << t->layout->page_shift) - 1) >>
+                              t->layout->page_shift);
     /* pages_capacity grows with the pages that really come, not with what the header claims */
     size_t capacity = t->pages_capacity ? t->pages_capacity : 4;
-    while (capacity <= t->n_pages) capacity *= 2;
+    while (capacity < n_pages) capacity *= 2;
     if (capacity != t->pages_capacity) {
         laminar_status status = hash_reserve_slots(t, (uint64_t)capacity << t->layout->page_shift,
                                                    err);
         if (status) return status;
     }
-    struct state_page *page = hash_new_page(t);
-    if (!page) return error_oom(err);
-    t->versions[t->n_pages] = t->core->epoch;
-    t->pages[t->n_pages++] = (uintptr_t)page->data;
+    while (t->n_pages < n_pages)
+        if (!hash_add_page(t)) return error_oom(err);
     t->n_slots = end;
     return LAMINAR_OK;
 }
@@ -407,7 +603,7 @@ laminar_status state_hash_restore(struct state *state, struct state_source *sour
     struct state_hash *t = (struct state_hash *)state;
     struct reader r = {.t = t, .err = err};
     uint32_t kind, n_keys = t->layout->n_keys;
-    uint64_t page, n_slots = 0, n_rows = 0;
+    uint64_t page, n_slots = 0, n_rows = 0, next = 0;
     const void *data;
     size_t size;
     struct restored_rows *b = mem_calloc(1, sizeof *b);
@@ -425,12 +621,15 @@ laminar_status state_hash_restore(struct state *state, struct state_source *sour
     if (size == 0 || kind != META_PIECE || page != 0) TRY(corrupt(t, err, "the header is missing"));
     r.at = data, r.end = r.at + size;
     TRY(read_meta(&r, &n_slots, &n_rows));
-    for (;;) {
+    for (;; next++) {
+        /* What was accepted comes back, whether there is room or not. */
+        laminar_status relaxed = state_hash_relax(t, NULL);
+        (void)relaxed;
         TRY(source->read(source, &kind, &page, &data, &size, err));
         if (size == 0) break;
-        if (kind != PAGE_PIECE || page != t->n_pages || (page << t->layout->page_shift) >= n_slots)
+        if (kind != PAGE_PIECE || page != next || (page << piece_shift(t)) >= n_slots)
             TRY(corrupt(t, err, "an unexpected page"));
-        TRY(add_page(t, n_slots, err));
+        TRY(add_pages(t, page, n_slots, err));
         r.at = data, r.end = r.at + size;
         TRY(read_page(&r, t, page, n_slots, b));
     }
@@ -461,6 +660,7 @@ bool state_hash_check(const struct state *state)
             continue;
         }
         n_live++;
+        if (t->cold) continue;
         uint64_t header = row_header(row_at(t, s));
         if (!(header & 1)) return false;
         size_t pos = (size_t)(header >> (64 - t->index_bits)), steps = 0;
@@ -470,6 +670,7 @@ bool state_hash_check(const struct state *state)
         }
         if (t->index[pos] >> 48 != (header >> 16 & 0xFFFF)) return false;
     }
+    if (t->cold) return n_live == t->base.n_rows && cold_index_check(t);
     for (size_t i = 0; t->index && i <= mask; i++) {
         if (!t->index[i]) continue;
         n_entries++;

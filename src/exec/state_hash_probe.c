@@ -8,7 +8,7 @@
  * Cost: 19 ns a row at 650,000 keys, 2 to 4 ns in cache. */
 #include "base/error.h"
 #include "base/hash.h"
-#include "exec/state_hash_internal.h"
+#include "exec/state_hash_cold.h"
 #include <math.h>
 #include <string.h>
 
@@ -392,8 +392,52 @@ static bool probe_generic(struct probe *p)
     return true;
 }
 
+/* A row of a table of which parts are in a file. False: memory is out, or t->cold->status says more. */
+static bool probe_cold_row(struct probe *p, size_t i)
+{
+    struct state_hash *t = p->t;
+    struct hash_cold *c = t->cold;
+    struct cold_cursor cursor;
+    uint64_t hash = t->hashes[i], slot;
+    if ((c->status = cold_seek(t, hash, &cursor, c->err))) return false;
+    while (cold_next(&cursor, &slot)) {
+        if ((c->status = cold_want(t, slot, c->err))) return false;
+        uint8_t *row = row_at(t, slot);
+        if (((row_header(row) ^ hash) & HEADER_HASH_MASK) || !key_equal(t->layout, row, p->keys, i))
+            continue;
+        if (p->for_write && !hash_make_writable(t, slot)) return false;
+        p->is_new[i] = false;
+        p->slots[i] = slot;
+        p->rows[i] = row_at(t, slot) + t->layout->payload_offset;
+        return true;
+    }
+    p->slots[i] = STATE_SLOT_NONE;
+    p->rows[i] = NULL;
+    if (!p->is_upsert) return true;
+    if (!hash_take_slot(t, &slot)) return false;
+    if ((c->status = cold_put(t, hash, slot, c->err))) return false;
+    if (!write_keys(t, row_at(t, slot), hash, p->keys, i)) {
+        cold_remove(t, hash, slot);
+        return false;
+    }
+    hash_set_live(t, slot);
+    t->new_slots[p->n_new++] = slot;
+    p->is_new[i] = true;
+    p->slots[i] = slot;
+    p->rows[i] = row_at(t, slot) + t->layout->payload_offset;
+    return true;
+}
+
+static bool probe_cold(struct probe *p)
+{
+    for (size_t i = 0; i < p->n; i++)
+        if (!probe_cold_row(p, i)) return false;
+    return true;
+}
+
 bool hash_probe(struct probe *p)
 {
+    if (unlikely(p->t->cold != NULL)) return probe_cold(p);
     switch (p->kind) {
     case PROBE_GENERIC: return probe_generic(p);
     case PROBE_64: return probe_loop(p, PROBE_64);
@@ -491,6 +535,6 @@ laminar_status hash_prepare(struct probe *p, const struct vector *keys, struct l
     for (uint32_t k = 0; k < t->layout->n_keys; k++)
         if (p->keys[k].validity || p->keys[k].type.id == LAMINAR_TYPE_NULL) p->kind = PROBE_GENERIC;
     if (!p->is_new) p->is_new = t->is_new;
-    if (p->kind == PROBE_GENERIC || has_strings(p->kind)) hash_rows(t, p->keys, n);
+    if (p->kind == PROBE_GENERIC || has_strings(p->kind) || t->cold) hash_rows(t, p->keys, n);
     return LAMINAR_OK;
 }

@@ -405,6 +405,131 @@ static void test_spilled_rows_survive(void **state)
     assert_int_equal(system(command), 0);
 }
 
+/* --- Spilled groups ------------------------------------------------------------------------------------------------------------------- */
+
+#define N_GROUPS 300000
+
+static const char *const GROUPS =
+    "CREATE STREAM x AS SELECT k, t, count(*) AS n, sum(id) AS s, max(t) AS m FROM s GROUP BY k, t";
+
+/* Each key once, then every 25th of them once more. */
+static void fill_groups(laminar_db *db, int64_t most)
+{
+    laminar_error err = LAMINAR_ERROR_INIT;
+    for (int i = 0; i < N_GROUPS / 4000; i++) {
+        if (insert(db, i * 4000, 4000, &err)) fail_msg("%s; %s", err.message, err.hint);
+        if (number_of(db, MEMORY_NOW) > most)
+            fail_msg("%lld bytes", (long long)number_of(db, MEMORY_NOW));
+    }
+    for (int i = 0; i < 3; i++)
+        runf(db,
+             "INSERT INTO s SELECT i, i, 'text of row number ' || CAST(i AS VARCHAR) FROM "
+             "generate_series(%d, %d, 75) AS g(i)",
+             i * 25, N_GROUPS - 1);
+    assert_true(number_of(db, MEMORY_NOW) < most);
+}
+static void expect_groups(laminar_db *db)
+{
+    expect_rows(db,
+                "SELECT count(*), CAST(sum(n) AS BIGINT), CAST(sum(s) AS BIGINT), count(*) FILTER "
+                "(WHERE t = m AND t = 'text of row number ' || CAST(k AS VARCHAR)) FROM x",
+                "300000,312000,46799700000,300000");
+    expect_rows(db, "SELECT n FROM x WHERE k = 4750", "2");
+    expect_rows(db, "SELECT n FROM x WHERE k = 4751", "1");
+}
+
+/* Four times as many groups as fit: kept up, read, backfilled from, queried and dropped. */
+static void test_groups_are_spilled(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/laminar-XXXXXX";
+    assert_non_null(mkdtemp(folder));
+    laminar_db *db = open_db();
+    run(db, "SET memory_limit = '8mb'");
+    run(db, APPEND_SOURCE);
+    run(db, GROUPS);
+    /* a folder that isn't there: the insert fails, says why, and nothing is lost */
+    laminar_error err = LAMINAR_ERROR_INIT;
+    runf(db, "SET temp_directory = '%s/missing'", folder);
+    long long n = 0;
+    while (n < 120000 && insert(db, n, 2000, &err) == LAMINAR_OK) n += 2000;
+    assert_int_equal(err.code, LAMINAR_IO_ERROR);
+    if (!strstr(err.message, "missing")) fail_msg("%s", err.message);
+    runf(db, "SET temp_directory = '%s'", folder);
+    for (; n < 120000; n += 2000)
+        if (insert(db, n, 2000, NULL)) fail_msg("no insert after the fault is gone");
+    expect_rows(db, "SELECT count(*), CAST(sum(n) AS BIGINT), CAST(sum(k) AS BIGINT) FROM x",
+                "120000,120000,7199940000");
+    run(db, "DROP STREAM x");
+    run(db, "DROP SOURCE s");
+    run(db, "SET memory_limit = '16mb'");
+    run(db, APPEND_SOURCE);
+    run(db, GROUPS);
+    run(db, "CREATE STREAM d AS SELECT DISTINCT k, t FROM s");
+    fill_groups(db, 20 << 20);
+    assert_int_equal(rmdir(folder), 0); /* the file has no name, and stays */
+    assert_true(number_of(db, SPILLED_NOW) > 40 << 20);
+    assert_true(number_of(db, "SELECT spilled_bytes FROM system.operators WHERE operator = "
+                              "'aggregate'") > 16 << 20);
+    expect_groups(db);
+    expect_rows(db, "SELECT count(*) FROM d", "300000");
+    run(db, "CREATE STREAM y AS SELECT n, count(*) AS c FROM x GROUP BY n");
+    expect_rows(db, "SELECT n, c FROM y ORDER BY n", "1,288000;2,12000");
+    assert_true(number_of(db, MEMORY_NOW) < 20 << 20);
+    run(db, "DROP STREAM d");
+    run(db, "DROP STREAM y");
+    run(db, "DROP STREAM x");
+    assert_int_equal(number_of(db, SPILLED_NOW), 0);
+    /* queries give up groups too, and where the rows of the result are too many they say so */
+    expect_rows(db,
+                "SELECT count(*), CAST(sum(n) AS BIGINT) FROM (SELECT i % 700000 AS k, count(*) AS "
+                "n FROM generate_series(1, 1000000) AS g(i) GROUP BY i % 700000) AS q",
+                "700000,1000000");
+    expect_error(db, "SELECT i, count(*) FROM generate_series(1, 3000000) AS g(i) GROUP BY i",
+                 LAMINAR_QUERY_FAILED, "memory limit", "raise memory_limit");
+    assert_int_equal(number_of(db, SPILLED_NOW), 0);
+    laminar_db_free(db);
+}
+
+/* Checkpoints are written from what is spilled, and recovery has all groups. */
+static void test_spilled_groups_survive(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/laminar-XXXXXX", command[64];
+    assert_non_null(mkdtemp(folder));
+    laminar_db *db = open_stored(folder);
+    run(db, "SET memory_limit = '16mb'");
+    run(db, APPEND_SOURCE);
+    run(db, GROUPS);
+    fill_groups(db, 20 << 20);
+    run(db, "CHECKPOINT");
+    expect_groups(db);
+    laminar_db_free(db);
+    /* what is left when a process dies between making its file and taking the name away */
+    snprintf(command, sizeof command, "%s/laminar-1-2.spill", folder);
+    fclose(fopen(command, "w"));
+    for (int round = 0; round < 2; round++) {
+        const char *const found[] = {"2", "3"}, *const total[] = {"300000,312001", "300000,312002"};
+        db = open_stored(folder);
+        assert_int_equal(access(command, F_OK), -1);
+        run(db, "SET memory_limit = '16mb'");
+        run(db, "INSERT INTO s VALUES (0, 4751, 'text of row number 4751')");
+        run(db, "INSERT INTO s VALUES (0, -1, 'of a group that was there before, or is not')");
+        assert_true(number_of(db, MEMORY_NOW) < 16 << 20);
+        run(db, "CHECKPOINT"); /* nearly all of it is in the file */
+        expect_rows(db, "SELECT n FROM x WHERE k = 4751", found[round]);
+        expect_rows(db, "SELECT count(*), CAST(sum(n) AS BIGINT) FROM x WHERE k >= 0",
+                    total[round]);
+        expect_rows(db,
+                    "SELECT count(*) FROM x WHERE k >= 0 AND t = m AND t = 'text of row number "
+                    "' || CAST(k AS VARCHAR)",
+                    "300000");
+        laminar_db_free(db);
+    }
+    snprintf(command, sizeof command, "rm -r %s", folder);
+    assert_int_equal(system(command), 0);
+}
+
 int main(void)
 {
     mallopt(M_MMAP_MAX, 0); /* so that the heap's sizes are exact for aligned blocks too */
@@ -419,6 +544,8 @@ int main(void)
         cmocka_unit_test(test_backfill_fails),
         cmocka_unit_test(test_kept_rows_are_spilled),
         cmocka_unit_test(test_spilled_rows_survive),
+        cmocka_unit_test(test_groups_are_spilled),
+        cmocka_unit_test(test_spilled_groups_survive),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

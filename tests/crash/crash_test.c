@@ -5,6 +5,7 @@
 #include <string.h>
 
 struct sim_disk *disk;
+bool disk_spills;
 
 struct sim_disk *disk_use(struct sim_disk *next)
 {
@@ -33,6 +34,8 @@ laminar_db *disk_open(const char *durability, laminar_error *err)
         assert_int_equal(laminar_config_set(config, options[i][0], options[i][1], NULL),
                          LAMINAR_OK);
     assert_int_equal(laminar_config_set(config, "durability", durability, NULL), LAMINAR_OK);
+    if (disk_spills)
+        assert_int_equal(laminar_config_set(config, "spill_always", "true", NULL), LAMINAR_OK);
     laminar_status status = laminar_open("/db", config, &db, err);
     laminar_config_free(config);
     return status == LAMINAR_OK ? db : NULL;

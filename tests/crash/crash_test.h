@@ -31,6 +31,7 @@ char *contents_of(laminar_db *db);
 
 struct sim_disk *disk_use(struct sim_disk *disk); /* NULL: the system's */
 extern struct sim_disk *disk;
+extern bool disk_spills; /* databases that are opened put groups into a file whenever they may */
 /* The folder "/db" with small segments; NULL and the error when it does not open. */
 laminar_db *disk_open(const char *durability, laminar_error *err);
 /* Statements from `from` on until one fails; returns its number, or ledger->n. */

@@ -166,6 +166,30 @@ static void other_operators_survive(void **state)
     every_crash_of(&workloads[7], "sync", false);
 }
 
+/* Groups are in a file, and come back from it: a crash in the middle of that costs nothing, and leaves no file. */
+static void spilled_groups_survive(void **state)
+{
+    (void)state;
+    disk_spills = true;
+    struct ledger ledger;
+    ledger_init(&ledger, &workloads[1]);
+    disk_use(sim_disk_create());
+    laminar_db *db = disk_open("sync", NULL);
+    assert_int_equal(run_statements(db, &ledger, 0), ledger.n);
+    laminar_result *result = NULL;
+    const char *spilled = "SELECT value FROM system.metrics WHERE name = 'spilled_bytes'";
+    assert_int_equal(laminar_execute(db, spilled, &result, NULL), LAMINAR_OK);
+    assert_true(laminar_result_int64(result, 0, 0) > 0);
+    laminar_result_free(result);
+    laminar_db_free(db);
+    sim_disk_free(disk);
+    disk_use(NULL);
+    ledger_deinit(&ledger);
+    every_crash_of(&workloads[1], "sync", false);
+    every_crash_of(&workloads[6], "sync", false);
+    disk_spills = false;
+}
+
 /* async, off: some prefix is found. */
 static void what_is_lost_is_an_end(void **state)
 {
@@ -244,6 +268,7 @@ int main(void)
         cmocka_unit_test(rows_of_sinks_are_in_their_files_once),
         cmocka_unit_test(held_changes_come_out_once),
         cmocka_unit_test(other_operators_survive),
+        cmocka_unit_test(spilled_groups_survive),
         cmocka_unit_test(what_is_lost_is_an_end),
         cmocka_unit_test(recovery_may_crash_too),
         cmocka_unit_test(there_were_enough_of_them),

@@ -221,12 +221,15 @@ class Mirror:
 
 
 class Run:
-    def __init__(self, case: Case, seed: int) -> None:
+    def __init__(self, case: Case, seed: int, spill_folder: str | None = None) -> None:
         self.case = case
         self.seed = seed
         self.rng = random.Random(seed)
         self.generator = Generator(self.rng)
         self.conn = laminardb.open(":memory:")
+        if spill_folder:
+            self.conn.execute(f"SET temp_directory = '{spill_folder}'")
+            self.conn.execute("SET spill_always = true")
         self.mirrors = {r.name: Mirror(r) for r in case.relations}
         self.net: Counter[Row] = Counter()
         self.log: list[str] = []
@@ -340,5 +343,5 @@ class Run:
         self.conn.close()
 
 
-def run(case: Case, seed: int) -> None:
-    Run(case, seed).run()
+def run(case: Case, seed: int, spill_folder: str | None = None) -> None:
+    Run(case, seed, spill_folder).run()

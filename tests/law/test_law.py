@@ -34,6 +34,13 @@ def test_law(case: law.Case) -> None:
         law.run(case, seed)
 
 
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_law_with_groups_in_a_file(case: law.Case, tmp_path: Path) -> None:
+    """All groups leave memory after every chunk, and are read back when they are wanted."""
+    for seed in range((int(os.environ.get("LAW_RUNS", "6")) + 5) // 6):
+        law.run(case, 1000 + seed, str(tmp_path))
+
+
 def test_law_fresh_seeds(capsys: pytest.CaptureFixture[str]) -> None:
     seconds = float(os.environ.get("LAW_SECONDS", "10"))
     seed = int(os.environ.get("LAW_SEED", "0")) or random.SystemRandom().randrange(1 << 40)

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define OK(expr) assert_int_equal((expr), LAMINAR_OK)
 
@@ -390,6 +391,7 @@ laminar_status harness_open(struct harness *h, const struct plan *plan, op_creat
     h->err = h->failure = LAMINAR_ERROR_INIT;
     h->step = (struct step){.zone = "UTC", .err = &h->err};
     if ((status = circuit_create(NULL, &h->circuit, &h->err))) return status;
+    circuit_set_spill(h->circuit, circuits_spill);
     h->source = mem_calloc(1, sizeof *h->source);
     if (!h->source) return error_oom(NULL);
     const struct plan *input = plan->inputs[0];
@@ -524,4 +526,39 @@ void check_states(const struct op *op)
 {
     for (size_t i = 0; i < op->states.n; i++)
         assert_true(op->states.items[i]->cls->check(op->states.items[i]));
+}
+
+/* --- Spilling ------------------------------------------------------------------------------------------------------------------------------------------- */
+
+struct spill_policy *circuits_spill;
+
+static size_t test_excess(struct spill_policy *base)
+{
+    struct test_policy *policy = (struct test_policy *)base;
+    int64_t bytes = atomic_load(&policy->account.bytes);
+    if (policy->budget == 0) return SIZE_MAX;
+    return bytes > policy->budget ? (size_t)(bytes - policy->budget) : 0;
+}
+static laminar_status test_file(struct spill_policy *base, struct spill **out,
+                                struct laminar_error *err)
+{
+    (void)err;
+    *out = spill_ref(((struct test_policy *)base)->spill);
+    return LAMINAR_OK;
+}
+
+void open_policy(struct test_policy *policy, char *folder)
+{
+    char path[100];
+    *policy = (struct test_policy){.base = {test_excess, test_file}};
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/state", folder);
+    assert_int_equal(spill_create(path, &policy->spill, NULL), LAMINAR_OK);
+}
+void close_policy(struct test_policy *policy, const char *folder)
+{
+    assert_int_equal(spill_bytes(policy->spill), 0); /* all was given back */
+    assert_int_equal(atomic_load(&policy->account.bytes), 0);
+    spill_unref(policy->spill);
+    assert_int_equal(rmdir(folder), 0); /* the file has no name */
 }

@@ -6,6 +6,7 @@
 #include "base/hash.h"
 #include "exec/circuit_internal.h"
 #include "exec/ops.h"
+#include "exec/spill.h"
 #include "unit.h"
 #include "vector/text.h"
 
@@ -129,5 +130,18 @@ void pieces_rewind(struct pieces *pieces); /* sorts by (kind, page), reads from 
 /* Freezes and writes all states of `from`, restores them into `to` (same shape). */
 void copy_states(struct op *from, struct op *to);
 void check_states(const struct op *op);
+
+/* --- Spilling ------------------------------------------------------------------------------------------------------------------------------------------- */
+/* What is in use beyond `budget` is to go; 0: all that may. */
+struct test_policy {
+    struct spill_policy base; /* first */
+    struct spill *spill;
+    struct mem_account account;
+    int64_t budget;
+};
+void open_policy(struct test_policy *policy, char *folder); /* "/tmp/...XXXXXX", which is made */
+void close_policy(struct test_policy *policy, const char *folder); /* all was given back */
+/* Not NULL: that of the circuits of law.c and the harness. */
+extern struct spill_policy *circuits_spill;
 
 #endif

@@ -304,6 +304,7 @@ laminar_status law_rig_try_init(struct law_rig *rig, const struct law_spec *spec
     *rig = (struct law_rig){
         .keeps_net = true, .err = LAMINAR_ERROR_INIT, .watermark_us = WATERMARK_NONE};
     TRY(circuit_create(NULL, &rig->circuit, &rig->err));
+    circuit_set_spill(rig->circuit, circuits_spill);
     for (uint32_t p = 0; p < spec->n_ports; p++) {
         TRY(op_scan_create(rig->circuit, spec->plan->inputs[p], mode, &rig->scans[p], &rig->err));
         TRY(circuit_add_op(rig->circuit, rig->scans[p], NULL, &rig->err));

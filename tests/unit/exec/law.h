@@ -140,4 +140,8 @@ void law_restore_state(struct law_pieces *pieces, struct state *to);
 /* Restores the state's pieces into `to` with bytes changed at random: refused, or consistent. Returns the status. */
 laminar_status law_restore_damaged(struct state *from, struct state *to, struct law_random *random);
 
+/* Of exec_test.h: not NULL, states of the circuits may be spilled. */
+struct spill_policy;
+extern struct spill_policy *circuits_spill;
+
 #endif

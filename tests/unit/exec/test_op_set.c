@@ -1,4 +1,5 @@
 /* test_op_set.c - the law for INTERSECT and EXCEPT, with and without ALL, on inputs that retract and inputs that don't. */
+#include "exec_test.h"
 #include "law.h"
 #include "unit.h"
 
@@ -102,12 +103,25 @@ static void a_steady_step_allocates_nothing(void **state)
     }
 }
 
+static void nothing_changes_when_all_is_spilled(void **state)
+{
+    char folder[] = "/tmp/laminar-XXXXXX";
+    struct test_policy policy;
+    open_policy(&policy, folder);
+    circuits_spill = &policy.base;
+    set_operations_follow_the_law(state);
+    set_operations_survive_failed_allocations(state);
+    circuits_spill = NULL;
+    close_policy(&policy, folder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(set_operations_follow_the_law),
         cmocka_unit_test(set_operations_survive_failed_allocations),
         cmocka_unit_test(a_steady_step_allocates_nothing),
+        cmocka_unit_test(nothing_changes_when_all_is_spilled),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,10 @@
-/* test_state_hash.c - state_hash against a bag of texts: all key shapes, removal, freezing, writing, restoring, failing allocations. */
+/* test_state_hash.c - state_hash against a bag of texts: all key shapes, removal, freezing, writing, restoring, failing allocations; and the
+ * same with all that can leave memory in a file, with a disk that fails, and within a budget. */
+#include "base/file.h"
 #include "exec_test.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #define OK(expr) assert_int_equal((expr), LAMINAR_OK)
 enum { N_SHAPES = 12, KEYS_MAX = 20 };
@@ -23,6 +28,21 @@ static uint32_t shape(unsigned i, struct data_type *types)
     static const uint32_t sizes[N_SHAPES] = {1, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 1};
     memcpy(types, shapes[i], sizes[i] * sizeof *types);
     return sizes[i];
+}
+
+/* Not NULL: tables are made with it. */
+static struct test_policy *all_goes;
+
+static void relax(struct state_hash *table)
+{
+    OK(state_hash_relax(table, NULL));
+    if (all_goes && all_goes->budget == 0)
+        assert_true(state_hash_is_cold(table) || state_hash_base(table)->n_rows == 0);
+}
+static void remove_slot(struct state_hash *table, uint64_t slot)
+{
+    OK(state_hash_want_removal(table, &slot, 1, NULL));
+    state_hash_remove(table, &slot, 1);
 }
 
 struct fixture {
@@ -56,6 +76,7 @@ static struct chunk key_chunk(struct fixture *f, size_t n)
 static void count_keys(struct fixture *f, size_t n)
 {
     random_keys(f, n);
+    relax(f->table);
     OK(state_hash_upsert(f->table, f->vecs, n, f->slots, f->rows, f->is_new, NULL));
     struct chunk chunk = key_chunk(f, n);
     struct strbuf text = {0};
@@ -81,6 +102,7 @@ static void contents(struct fixture *f, struct state_hash *table, struct tally *
     while ((n = state_hash_scan(table, &cursor, slots, 100)) > 0) {
         struct vector vecs[KEYS_MAX];
         rows_clear(&keys);
+        relax(table);
         for (uint32_t k = 0; k < f->n_keys; k++) {
             OK(state_hash_keys(table, k, slots, n, &keys.cols[k], NULL));
             assert_int_equal(keys.cols[k].n, n);
@@ -123,7 +145,8 @@ static void remove_some(struct fixture *f)
         }
         assert_true(is_there);
         if (i % 3) continue;
-        state_hash_remove(f->table, &f->slots[i], 1);
+        remove_slot(f->table, f->slots[i]);
+        if (i % 5 == 0) relax(f->table);
         *have = 0;
     }
     strbuf_deinit(&text);
@@ -142,6 +165,7 @@ static void open_fixture(struct fixture *f, unsigned i, uint64_t seed)
                                          .n_keys = f->n_keys,
                                          .payload_bytes = 8 + 8 * (i % 3),
                                          .payload_align = 8};
+    if (all_goes) options.spill = &all_goes->base, options.account = &all_goes->account;
     OK(state_hash_create(&options, &f->table, NULL));
 }
 static struct state_hash *new_table(struct fixture *f, unsigned i)
@@ -151,6 +175,7 @@ static struct state_hash *new_table(struct fixture *f, unsigned i)
                                          .n_keys = f->n_keys,
                                          .payload_bytes = 8 + 8 * (i % 3),
                                          .payload_align = 8};
+    if (all_goes) options.spill = &all_goes->base, options.account = &all_goes->account;
     struct state_hash *table;
     OK(state_hash_create(&options, &table, NULL));
     return table;
@@ -257,6 +282,7 @@ static void versions_follow_changes(void **state)
     struct state_hash_options options = {
         .name = "t", .key_types = &type, .n_keys = 1, .payload_bytes = 8, .payload_align = 8};
     struct state_hash *table;
+    if (all_goes) options.spill = &all_goes->base, options.account = &all_goes->account;
     OK(state_hash_create(&options, &table, NULL));
     static int64_t keys[CHUNK_ROWS];
     static uint64_t slots[CHUNK_ROWS];
@@ -264,6 +290,7 @@ static void versions_follow_changes(void **state)
     struct vector v = {.type = type, .data = keys};
     for (int64_t at = 0; at < 20000; at += CHUNK_ROWS) {
         for (int64_t i = 0; i < CHUNK_ROWS; i++) keys[i] = at + i;
+        relax(table);
         OK(state_hash_upsert(table, &v, CHUNK_ROWS, slots, rows, NULL, NULL));
     }
     struct pieces before, after;
@@ -340,6 +367,7 @@ static laminar_status build_up(void *arg)
     struct state_hash_options options = {
         .name = "t", .key_types = types, .n_keys = 2, .payload_bytes = 16, .payload_align = 16};
     const struct vector *keys = arg;
+    if (all_goes) options.spill = &all_goes->base, options.account = &all_goes->account;
     static uint64_t slots[CHUNK_ROWS];
     static uint8_t *rows[CHUNK_ROWS];
     laminar_status status = state_hash_create(&options, &table, NULL);
@@ -348,7 +376,9 @@ static laminar_status build_up(void *arg)
     for (size_t at = 0; at < CHUNK_ROWS && !status; at += 512) {
         struct vector slice[2] = {vector_slice(&keys[0], at), vector_slice(&keys[1], at)};
         size_t before = base->n_rows;
-        status = state_hash_upsert(table, slice, 512, slots, rows, NULL, NULL);
+        status = state_hash_relax(table, NULL);
+        assert_true(base->cls->check(base));
+        if (!status) status = state_hash_upsert(table, slice, 512, slots, rows, NULL, NULL);
         if (status) assert_int_equal(base->n_rows, before);
         assert_true(base->cls->check(base));
         struct state_snapshot *snapshot = NULL;
@@ -398,6 +428,148 @@ static void steady_state_allocates_nothing(void **state)
     }
 }
 
+/* --- Parts of it in a file --------------------------------------------------------------------------------------------------------------- */
+
+static void nothing_changes_when_all_is_spilled(void **state)
+{
+    char folder[] = "/tmp/laminar-XXXXXX";
+    struct test_policy policy;
+    open_policy(&policy, folder);
+    all_goes = &policy;
+    counts_and_removes(state);
+    snapshots_stay(state);
+    versions_follow_changes(state);
+    corrupt_pieces_are_refused(state);
+    survives_memory_running_out(state);
+    all_goes = NULL;
+    close_policy(&policy, folder);
+}
+
+struct wide { /* 200,000 keys and what each has been counted to */
+    struct state_hash *table;
+    struct rng rng;
+    uint32_t counts[200000];
+};
+static void open_wide(struct wide *w, struct test_policy *policy)
+{
+    static const struct data_type types[2] = {TYPE(INT64), TYPE(VARCHAR)};
+    struct state_hash_options options = {.name = "t",
+                                         .key_types = types,
+                                         .n_keys = 2,
+                                         .payload_bytes = 16,
+                                         .payload_align = 8,
+                                         .account = &policy->account,
+                                         .spill = &policy->base};
+    memset(w, 0, sizeof *w);
+    w->rng.state = 12;
+    OK(state_hash_create(&options, &w->table, NULL));
+}
+/* Adds 1 to n keys from `first` on, or to random ones. On failure nothing has changed. */
+static laminar_status count_wide(struct wide *w, int64_t first, size_t n, struct laminar_error *err)
+{
+    static int64_t numbers[CHUNK_ROWS];
+    static char texts[CHUNK_ROWS][40];
+    static struct string_view views[CHUNK_ROWS];
+    static uint64_t slots[CHUNK_ROWS];
+    static uint8_t *rows[CHUNK_ROWS], is_new[CHUNK_ROWS];
+    for (size_t i = 0; i < n; i++) {
+        numbers[i] = first >= 0 ? first + (int64_t)i : (int64_t)rng_below(&w->rng, 200000);
+        int size = snprintf(texts[i], sizeof texts[i], "key number %lld of them all",
+                            (long long)numbers[i]);
+        views[i] = string_make(texts[i], (size_t)size);
+    }
+    struct vector keys[2] = {{.type = TYPE(INT64), .data = numbers},
+                             {.type = TYPE(VARCHAR), .data = views}};
+    size_t before = state_hash_base(w->table)->n_rows;
+    laminar_status status = state_hash_upsert(w->table, keys, n, slots, rows, is_new, err);
+    if (status) assert_int_equal(state_hash_base(w->table)->n_rows, before);
+    for (size_t i = 0; i < n && !status; i++) {
+        int64_t *count = (int64_t *)(void *)rows[i];
+        assert_int_equal(*count, w->counts[numbers[i]]);
+        assert_int_equal(is_new[i], *count == 0);
+        ++*count;
+        w->counts[numbers[i]]++;
+    }
+    return status;
+}
+/* Counting all keys once more compares each with what it should be. */
+static void check_wide(struct wide *w, int64_t n_keys)
+{
+    for (int64_t at = 0; at < n_keys; at += 2000) {
+        relax(w->table);
+        OK(count_wide(w, at, 2000, NULL));
+    }
+    assert_int_equal(state_hash_base(w->table)->n_rows, n_keys);
+    assert_true(state_hash_base(w->table)->cls->check(state_hash_base(w->table)));
+}
+
+/* Memory stays near the budget, whatever the number of keys, and buckets split; the same keys again are found where they are. */
+static void stays_within_a_budget(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/laminar-XXXXXX";
+    struct test_policy policy;
+    static struct wide w;
+    open_policy(&policy, folder);
+    policy.budget = 8 << 20;
+    open_wide(&w, &policy);
+    int64_t most = 0;
+    for (int round = 0; round < 250; round++) {
+        OK(state_hash_relax(w.table, NULL));
+        if (atomic_load(&policy.account.bytes) > most) most = atomic_load(&policy.account.bytes);
+        OK(count_wide(&w, round < 97 ? round * 2000 : -1, 2000, NULL));
+    }
+    assert_true(state_hash_is_cold(w.table));
+    assert_true(most < policy.budget + (2 << 20)); /* rows, with index and strings, are 20 MB */
+    assert_true(state_hash_base(w.table)->spilled_bytes > 4 << 20);
+    check_wide(&w, 200000);
+    state_hash_base(w.table)->cls->clear(state_hash_base(w.table));
+    assert_false(state_hash_is_cold(w.table));
+    memset(w.counts, 0, sizeof w.counts);
+    OK(count_wide(&w, 0, 2000, NULL));
+    check_wide(&w, 200000);
+    state_hash_base(w.table)->cls->free(state_hash_base(w.table));
+    close_policy(&policy, folder);
+}
+
+/* Each operation on the file fails once. Where writing fails, rows stay in memory; where reading fails, the call does, and has changed nothing. */
+static void a_failing_disk_changes_nothing(void **state)
+{
+    (void)state;
+    static struct wide w;
+    size_t n_failed = 0;
+    for (uint64_t n = 1;; n = n < 40 ? n + 1 : n * 9 / 8) {
+        char folder[] = "/tmp/laminar-XXXXXX";
+        struct test_policy policy;
+        struct laminar_error err = LAMINAR_ERROR_INIT;
+        open_policy(&policy, folder);
+        open_wide(&w, &policy);
+        policy.budget = INT64_MAX;
+        for (int64_t at = 0; at < 8000; at += 2000) OK(count_wide(&w, at, 2000, NULL));
+        policy.budget = 0;
+        file_fail_after(n, false);
+        laminar_status status = state_hash_relax(w.table, &err);
+        for (int round = 0; round < 6 && !status; round++) {
+            if (round % 2 == 0) status = count_wide(&w, round * 1000, 2000, &err);
+            if (!status) status = state_hash_relax(w.table, &err);
+        }
+        file_fail_after(0, false);
+        n_failed += status != LAMINAR_OK;
+        if (status != LAMINAR_OK) {
+            assert_int_equal(status, LAMINAR_IO_ERROR);
+            assert_non_null(strstr(err.message, folder));
+        }
+        assert_true(state_hash_base(w.table)->cls->check(state_hash_base(w.table)));
+        check_wide(&w, 8000);
+        state_hash_base(w.table)->cls->free(state_hash_base(w.table));
+        assert_int_equal(spill_bytes(policy.spill), 0);
+        spill_unref(policy.spill);
+        remove(folder);
+        if (status == LAMINAR_OK) break;
+    }
+    assert_true(n_failed > 40);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -408,6 +580,9 @@ int main(void)
         cmocka_unit_test(corrupt_pieces_are_refused),
         cmocka_unit_test(survives_memory_running_out),
         cmocka_unit_test(steady_state_allocates_nothing),
+        cmocka_unit_test(nothing_changes_when_all_is_spilled),
+        cmocka_unit_test(stays_within_a_budget),
+        cmocka_unit_test(a_failing_disk_changes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
