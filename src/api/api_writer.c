@@ -699,6 +699,10 @@ void laminar_writer_cancel_row(laminar_writer *writer)
 void laminar_writer_truncate(laminar_writer *writer, uint64_t n_rows)
 {
     if (!writer) return;
+    if (n_rows == 0) { /* the memory of their text, too */
+        laminar_writer_discard(writer);
+        return;
+    }
     laminar_writer_cancel_row(writer);
     if (n_rows >= writer->n_rows) return;
     for (uint32_t c = 0; c < writer->n_columns; c++) {

@@ -30,6 +30,7 @@ ROW = {"a": 1, "s": "some text of a row", "d": decimal.Decimal("1.50"), "ts": da
 COLUMNS = {"a": list(range(50)), "s": [f"text {i}" for i in range(50)]}
 ARROW = pyarrow.table(COLUMNS)
 FRAME = pandas.DataFrame(COLUMNS)
+OBJECTS = FRAME.astype({"s": object})
 POLARS = polars.DataFrame(COLUMNS)
 ARRAYS = {"a": numpy.arange(50)}
 
@@ -73,6 +74,7 @@ def transaction(db):
     with db.transaction() as tx:
         tx.insert("t", ROW)
         tx.insert("t", COLUMNS)
+        tx.insert_json("t", '{"a": 1}')
 
 
 def write(db):
@@ -103,6 +105,7 @@ CALLS = {
     "insert_columns": lambda db: db.insert("t", COLUMNS),
     "insert_arrays": lambda db: db.insert("t", ARRAYS),
     "insert_pandas": lambda db: db.insert("t", FRAME),
+    "insert_objects": lambda db: db.insert("t", OBJECTS),
     "insert_polars": lambda db: db.insert("t", POLARS),
     "insert_arrow": lambda db: db.insert("t", ARROW),
     "insert_reader": lambda db: db.insert("t", ARROW.to_reader()),
@@ -167,6 +170,19 @@ def test_memory_stays_flat(db, kind):
         if grown[-1] <= max(SLACK_BYTES // 3, n * LEAK_BYTES):
             return
     assert min(grown) <= max(SLACK_BYTES, n * LEAK_BYTES), (grown, n)
+
+
+@pytest.mark.parametrize("shape", ["row", "rows"])
+def test_what_is_refused_leaves_nothing(db, shape):
+    """Not its text either: 40 MB of it are refused here."""
+    row = {"s": "x" * 100_000}
+    data = {**row, "a": "x"} if shape == "row" else [row, {"a": "x"}]
+    for _ in range(10):
+        refused(db.insert, "t", data)
+    before = resident()
+    for _ in range(400):
+        refused(db.insert, "t", data)
+    assert resident() - before < 12 << 20
 
 
 def test_the_interpreter_ends_while_everything_is_in_use():
