@@ -1,0 +1,47 @@
+"""Databases that earlier versions made, kept in tests/data: they open, hold what they held, and go on.
+
+tests/data/make_database.sh says how they were made."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from shell_session import ROOT, SHELL
+
+DATA = ROOT / "tests" / "data"
+FORMATS = sorted(path for path in DATA.iterdir() if path.is_dir())
+
+
+def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([SHELL, *map(str, arguments)], capture_output=True, text=True, check=False)
+
+
+def answers(folder: Path) -> str:
+    done = run("--read-only", "-d", folder, "-m", "csv", DATA / "database_questions.sql")
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_there_are_some():
+    assert FORMATS
+
+
+@pytest.mark.parametrize("kept", FORMATS, ids=lambda path: path.name)
+def test_it_opens_and_goes_on(kept, tmp_path):
+    folder = tmp_path / "db"
+    shutil.copytree(kept / "db", folder)
+    expected = (kept / "answers.csv").read_text()
+    check = run("check", folder)
+    assert check.returncode == 0, check.stdout + check.stderr
+    assert answers(folder) == expected
+    # Opened for writing it is the same, also once this program has written a checkpoint of its own.
+    assert run("-d", folder, "-c", "CHECKPOINT").returncode == 0
+    assert answers(folder) == expected
+    done = run("-d", folder, "-m", "csv", "--no-header", "-c",
+               "INSERT INTO s VALUES (8, 1, 5, 'new', '2026-01-01 00:01:00'); "
+               "SELECT n, total FROM sums WHERE k = 1; SELECT n FROM windows WHERE k = 3 ORDER BY w; SELECT name FROM names WHERE id = 8")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "4,16\n1\n1\none\n"

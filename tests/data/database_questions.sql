@@ -1,0 +1,11 @@
+SELECT * FROM t ORDER BY k;
+SELECT * FROM bag ORDER BY x, y;
+SELECT * FROM s ORDER BY id;
+SELECT * FROM sums ORDER BY k;
+SELECT * FROM windows ORDER BY k, w;
+SELECT * FROM names ORDER BY id;
+SELECT * FROM top ORDER BY v DESC;
+SELECT * FROM ranks ORDER BY id;
+SELECT * FROM late ORDER BY w;
+SELECT value FROM system.settings WHERE name IN ('on_error', 'clock') ORDER BY value;
+SELECT name, connector, total_rows FROM system.sources ORDER BY name;

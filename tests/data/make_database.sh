@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# Makes a database in a folder, and beside it what it holds: tests/data/make_database.sh SHELL OUT. Run once with the program that writes a new version of the
+# format, before the next one; what earlier versions made stays in the tree (tests/cli/test_kept_databases.py opens it).
+set -euo pipefail
+shell=$1
+out=$2
+here=$(dirname "$0")
+mkdir -p "$out/db"
+options=(-s wal_segment_bytes=8kb -s checkpoint_interval_ms=0 -s checkpoint_log_bytes=0)
+"$shell" "${options[@]}" -d "$out/db" "$here/database_1.sql" >/dev/null
+# without an end: the log has what came after the checkpoint
+"$shell" "${options[@]}" -d "$out/db" "$here/database_2.sql" >/dev/null
+rm -f "$out"/db/log/spare-*
+"$shell" --read-only -d "$out/db" -m csv "$here/database_questions.sql" >"$out/answers.csv"
