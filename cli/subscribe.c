@@ -59,6 +59,10 @@ laminar_status subscribe_run(struct shell *shell, const char *sql, laminar_error
     interrupt_begin_subscription(shell->interrupt, sub);
     status = read_rows(shell, sub, err);
     interrupt_end(shell->interrupt);
+    if (status == LAMINAR_OK && shell->limit == 0 && strcasestr(sql, "epoch"))
+        report_note(shell, "the last epoch is %llu: AS OF EPOCH %llu goes on from here",
+                    (unsigned long long)laminar_subscription_epoch(sub),
+                    (unsigned long long)laminar_subscription_epoch(sub));
     if (laminar_subscription_dropped_rows(sub) > 0)
         report_note(shell, "%llu rows were dropped",
                     (unsigned long long)laminar_subscription_dropped_rows(sub));

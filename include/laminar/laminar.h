@@ -106,6 +106,9 @@ LAMINAR_API const char *laminar_result_ddl_object(const laminar_result *result);
 LAMINAR_API size_t laminar_result_n_rows(const laminar_result *result);
 LAMINAR_API size_t laminar_result_n_columns(const laminar_result *result);
 LAMINAR_API size_t laminar_result_n_batches(const laminar_result *result);
+/* A delivery of a subscription: the epoch it ends with, for `SUBSCRIBE ... AS OF EPOCH`. A query: the epoch of the contents it has read. Epochs grow with the
+ * steps of the database. 0: unknown. */
+LAMINAR_API uint64_t laminar_result_epoch(const laminar_result *result);
 LAMINAR_API const char *laminar_result_column_name(const laminar_result *result, size_t column);
 LAMINAR_API laminar_type laminar_result_column_type(const laminar_result *result, size_t column);
 /* The SQL spelling of the column's type, "DECIMAL(10,2)". */
@@ -145,6 +148,10 @@ typedef struct laminar_subscribe_options {
     /* called when the queue turns non-empty or ends; must not block or call back */
     void (*on_ready)(void *user_data);
     void *user_data;
+    /* go on behind `epoch`, which was seen: every change after it comes, once, also after the database was closed or crashed. The relation declares
+     * how far back that goes: WITH (retain_history = ...). There is no snapshot then. */
+    bool has_epoch;
+    uint64_t epoch;
 } laminar_subscribe_options;
 
 /* Subscribes to a source, table, stream, sink or materialized view by name, or to a SELECT statement. Every subscriber
@@ -399,6 +406,9 @@ typedef enum laminar_subscription_state {
 } laminar_subscription_state;
 LAMINAR_API laminar_subscription_state
 laminar_subscription_get_state(const laminar_subscription *sub);
+/* The newest epoch that laminar_subscription_next has handed out: what came up to it was delivered, and what comes after it was not. Before the
+ * first delivery, the epoch that the subscription began at. */
+LAMINAR_API uint64_t laminar_subscription_epoch(const laminar_subscription *sub);
 /* Rows that LAMINAR_OVERFLOW_DROP_OLDEST has dropped. */
 LAMINAR_API uint64_t laminar_subscription_dropped_rows(const laminar_subscription *sub);
 /* A file descriptor (Linux: eventfd) that is readable while the queue is not empty or has ended; for poll, epoll, asyncio. It is made

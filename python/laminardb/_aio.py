@@ -37,6 +37,11 @@ class _AsyncBase:
         return self._sub.dropped_rows
 
     @property
+    def epoch(self) -> int:
+        """The newest epoch that was delivered; before the first delivery, where it began."""
+        return self._sub.epoch
+
+    @property
     def schema(self) -> Any:
         """The columns as a pyarrow.Schema. Needs pyarrow."""
         return self._sub.schema

@@ -237,11 +237,15 @@ class Connection(_laminar.Connection):
     # --- Subscriptions ------------------------------------------------------------------------------------------------
 
     def _open_subscription(self, is_stream: bool, source: str, params: _Params | None, snapshot: bool | None, changes: bool,
-                           capacity: int | None, policy: str, filter: str | None) -> Any:
+                           capacity: int | None, policy: str, filter: str | None, epoch: int | None = None) -> Any:
         if policy not in _POLICIES:
             raise ValueError(f"policy must be one of {', '.join(_POLICIES)}, and is {policy!r}")
         if capacity is not None and (isinstance(capacity, bool) or not isinstance(capacity, int) or capacity < 1):
             raise ValueError(f"capacity must be a number of rows, and is {capacity!r}")
+        if epoch is not None and (isinstance(epoch, bool) or not isinstance(epoch, int) or epoch < 0):
+            raise ValueError(f"epoch must be the number of an epoch that was seen, and is {epoch!r}")
+        if epoch is not None and snapshot:
+            raise ValueError("a subscription begins with its contents (snapshot) or behind an epoch, not both")
         if not is_stream and snapshot is False:
             _laminar._raise(codes.QUERY_UNSUPPORTED, "a subscription to a query begins with its current result",
                             "CREATE STREAM ... AS the query, and subscribe_stream(name)")
@@ -251,7 +255,7 @@ class Connection(_laminar.Connection):
             source, filter = f"SUBSCRIBE {_quote(source)} WHERE {filter}", None
         try:
             return self._subscribe(is_stream, source, bool(snapshot) or not is_stream, changes, _POLICIES[policy], capacity or 0, filter,
-                                   params)
+                                   params, epoch)
         except _laminar.SchemaError:
             # What is no query is taken for a name: text that cannot be one gets the parser's error.
             if not is_stream and not source.isidentifier():
@@ -269,11 +273,14 @@ class Connection(_laminar.Connection):
         return sub
 
     def subscribe_stream(self, name: str, *, snapshot: bool = False, changes: bool = False, capacity: int | None = None,
-                         policy: str = "block", filter: str | None = None, params: _Params | None = None) -> StreamSubscription:
+                         policy: str = "block", filter: str | None = None, params: _Params | None = None,
+                         epoch: int | None = None) -> StreamSubscription:
         """Subscribes to a stream, source, table, sink or view by name. snapshot: its contents first, without gap or overlap;
         before start() they come first in any case, as a stream keeps its rows until then.
+        epoch: goes on behind an epoch that was seen (QueryResult.epoch): every change after it comes, once, also after a crash. The
+        relation declares how far back that goes, WITH (retain_history = '64mb').
         filter: a condition in SQL over its columns, with params. The others as in subscribe()."""
-        sub: StreamSubscription = self._open_subscription(True, name, params, snapshot, changes, capacity, policy, filter)
+        sub: StreamSubscription = self._open_subscription(True, name, params, snapshot, changes, capacity, policy, filter, epoch)
         return sub
 
     async def subscribe_async(self, sql: str, *, params: _Params | None = None, snapshot: bool | None = None, changes: bool = False,
@@ -284,12 +291,12 @@ class Connection(_laminar.Connection):
         return AsyncSubscription(self._open_subscription(False, sql, params, snapshot, changes, capacity, policy, None))
 
     async def subscribe_stream_async(self, name: str, *, snapshot: bool = False, changes: bool = False, capacity: int | None = None,
-                                     policy: str = "block", filter: str | None = None,
-                                     params: _Params | None = None) -> AsyncStreamSubscription:
+                                     policy: str = "block", filter: str | None = None, params: _Params | None = None,
+                                     epoch: int | None = None) -> AsyncStreamSubscription:
         """subscribe_stream() for `async for`."""
         from ._aio import AsyncStreamSubscription
 
-        return AsyncStreamSubscription(self._open_subscription(True, name, params, snapshot, changes, capacity, policy, filter))
+        return AsyncStreamSubscription(self._open_subscription(True, name, params, snapshot, changes, capacity, policy, filter, epoch))
 
     def subscribe_callback(self, sql: str, on_data: Callable[[QueryResult], object], on_error: Callable[[str], object] | None = None, *,
                            params: _Params | None = None, snapshot: bool | None = None, changes: bool = False, capacity: int | None = None,
@@ -305,12 +312,12 @@ class Connection(_laminar.Connection):
     def subscribe_stream_callback(self, name: str, on_data: Callable[[QueryResult], object],
                                   on_error: Callable[[str], object] | None = None, *, snapshot: bool = False, changes: bool = False,
                                   capacity: int | None = None, policy: str = "block", filter: str | None = None,
-                                  params: _Params | None = None) -> CallbackSubscription:
+                                  params: _Params | None = None, epoch: int | None = None) -> CallbackSubscription:
         """subscribe_callback() for a stream by name."""
         from ._callback import CallbackSubscription, check_callbacks
 
         check_callbacks(on_data, on_error)
-        sub = self._open_subscription(True, name, params, snapshot, changes, capacity, policy, filter)
+        sub = self._open_subscription(True, name, params, snapshot, changes, capacity, policy, filter, epoch)
         return CallbackSubscription(sub, on_data, on_error)
 
     # --- Pipeline -----------------------------------------------------------------------------------------------------

@@ -717,16 +717,16 @@ static PyObject *connection_unregister(struct connection *self, PyObject *arg)
 
 PyDoc_STRVAR(
     subscribe_doc,
-    "_subscribe(is_stream, name_or_sql, snapshot, changes, policy, capacity, filter, params) -> Subscription\n\n"
-    "With params, name_or_sql is a statement: SELECT or SUBSCRIBE.");
+    "_subscribe(is_stream, name_or_sql, snapshot, changes, policy, capacity, filter, params, epoch) -> Subscription\n\n"
+    "With params, name_or_sql is a statement: SELECT or SUBSCRIBE. epoch: None, or the one to go on behind.");
 static PyObject *connection_subscribe(struct connection *self, PyObject *args)
 {
     CHECK_OPEN(self);
     int is_stream, with_snapshot, with_changes, policy;
     unsigned long long capacity;
-    PyObject *source, *filter, *params;
-    if (!PyArg_ParseTuple(args, "pOppiKOO", &is_stream, &source, &with_snapshot, &with_changes,
-                          &policy, &capacity, &filter, &params))
+    PyObject *source, *filter, *params, *epoch;
+    if (!PyArg_ParseTuple(args, "pOppiKOOO", &is_stream, &source, &with_snapshot, &with_changes,
+                          &policy, &capacity, &filter, &params, &epoch))
         return NULL;
     const char *text = utf8_argument(state, source,
                                      is_stream ? LAMINAR_TABLE_NOT_FOUND : LAMINAR_SQL_PARSE_ERROR,
@@ -741,7 +741,12 @@ static PyObject *connection_subscribe(struct connection *self, PyObject *args)
                                          .with_changes = with_changes,
                                          .policy = (laminar_overflow_policy)policy,
                                          .capacity_rows = capacity,
-                                         .filter = condition};
+                                         .filter = condition,
+                                         .has_epoch = epoch != Py_None};
+    if (options.has_epoch) {
+        options.epoch = PyLong_AsUnsignedLongLong(epoch);
+        if (PyErr_Occurred()) return NULL;
+    }
     laminar_error err = LAMINAR_ERROR_INIT;
     laminar_subscription *sub = NULL;
     laminar_statement *statement = NULL;

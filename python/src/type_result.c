@@ -272,6 +272,11 @@ static PyObject *result_num_batches(struct result_object *self, void *Py_UNUSED(
     return PyLong_FromSize_t(self->n_batches);
 }
 
+static PyObject *result_epoch(struct result_object *self, void *Py_UNUSED(closure))
+{
+    return PyLong_FromUnsignedLongLong(laminar_result_epoch(self->shared->result));
+}
+
 static PyObject *result_names(struct result_object *self,
                               const char *(*get)(const laminar_result *, size_t))
 {
@@ -479,6 +484,9 @@ static PyGetSetDef result_getset[] = {
     {"num_columns", (getter)result_num_columns, NULL, "Number of columns.", NULL},
     {"num_batches", (getter)result_num_batches, NULL,
      "Number of Arrow batches that the rows lie in.", NULL},
+    {"epoch", (getter)result_epoch, NULL,
+     "The epoch that a delivery ends with, or that a query's contents are of; 0 where that is not known.",
+     NULL},
     {"columns", (getter)result_columns, NULL, "Names of the columns.", NULL},
     {"column_types", (getter)result_column_types, NULL,
      "SQL types of the columns, such as 'DECIMAL(10,2)'.", NULL},

@@ -215,6 +215,11 @@ static PyObject *subscription_dropped_rows(struct subscription_object *self,
     return PyLong_FromUnsignedLongLong(laminar_subscription_dropped_rows(self->sub));
 }
 
+static PyObject *subscription_epoch(struct subscription_object *self, void *Py_UNUSED(closure))
+{
+    return PyLong_FromUnsignedLongLong(laminar_subscription_epoch(self->sub));
+}
+
 static PyObject *subscription_c_schema(struct subscription_object *self,
                                        PyObject *Py_UNUSED(ignored))
 {
@@ -277,6 +282,8 @@ static PyGetSetDef subscription_getset[] = {
     {"state", (getter)subscription_state, NULL, "'active', 'finished' or 'cancelled'.", NULL},
     {"dropped_rows", (getter)subscription_dropped_rows, NULL,
      "Rows dropped by the policy drop_oldest.", NULL},
+    {"epoch", (getter)subscription_epoch, NULL,
+     "The newest epoch that was delivered; before the first delivery, where it began.", NULL},
     {"schema", (getter)subscription_schema, NULL, "The columns as a pyarrow.Schema. Needs pyarrow.",
      NULL},
     {NULL, NULL, NULL, NULL, NULL},

@@ -82,6 +82,7 @@ size_t laminar_result_n_batches(const laminar_result *result)
 {
     return result->answer.rows.n_batches;
 }
+uint64_t laminar_result_epoch(const laminar_result *result) { return result->answer.rows.epoch; }
 size_t laminar_result_n_columns(const laminar_result *result)
 {
     return result->answer.rows.schema ? result->answer.rows.schema->n_columns : 0;

@@ -64,6 +64,11 @@ laminar_subscription_state laminar_subscription_get_state(const laminar_subscrip
     return sub ? subscription_state(sub->sub) : LAMINAR_SUBSCRIPTION_CANCELLED;
 }
 
+uint64_t laminar_subscription_epoch(const laminar_subscription *sub)
+{
+    return sub ? subscription_epoch(sub->sub) : 0;
+}
+
 uint64_t laminar_subscription_dropped_rows(const laminar_subscription *sub)
 {
     return sub ? subscription_dropped_rows(sub->sub) : 0;

@@ -49,6 +49,7 @@ struct relation *relation_create(enum relation_kind kind, const char *name, stru
     relation->schema = schema ? schema_ref(schema) : NULL;
     relation->time_col = -1;
     relation->retention = (struct retention){.kind = RETAIN_ROWS, .amount = RETENTION_DEFAULT_ROWS};
+    relation->history.kind = RETAIN_NONE;
     return relation;
 }
 

@@ -81,6 +81,7 @@ struct relation {
     /* a source that gives nothing for so long holds no other's watermark back; 0 = it always does */
     int64_t idle_timeout_us;
     struct retention retention;
+    struct retention history; /* of its changes; kind RETAIN_NONE = none are kept */
     enum emit_mode emit;
     int64_t emit_every_us;
     int64_t lateness_us; /* ALLOW LATENESS */

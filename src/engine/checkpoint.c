@@ -4,15 +4,18 @@
  * table (catalog, watermarks, counters, failures) is one piece, the head, object 0.
  *
  * Head, little-endian: u32 version, u32 relations, u64 step, i64 its time, u64 id of the next relation, settings that replaying depends on (count, then name and value),
- * then the relations in the order of their creation: id, time, CREATE statement, watermark, rows so far, failure; where it keeps rows; its operators: name,
- * watermarks, counters, time to wake, failure, number of states. A sink's offset in its file, or the position of a source's connector, comes before the statement.
- * Objects: relation id << 16, + 0 for the kept rows, + 1 ... for the states of its operators one after the other. */
+ * (2) lost epochs (count, then pairs), whether a crash may have lost steps that were given out,
+ * then the relations in the order of their creation: id, time, CREATE statement, watermark, rows so far, failure; where it keeps rows; (2) whether it has a history,
+ * and the two words of that; its operators: name, watermarks, counters, time to wake, failure, number of states. A sink's offset in its file, or the position of a
+ * source's connector, comes before the statement. What stands behind (2) is there since version 2.
+ * Objects: relation id << 16, + 0 for the kept rows, + 1 ... for the states of its operators one after the other, + 65535 for the history. */
 #include "base/error.h"
 #include "engine/durable_internal.h"
+#include "engine/history.h"
 #include "sql/parser.h"
 #include <string.h>
 
-enum { HEAD_VERSION = 1, POLL_MS = 500, STATES_PER_RELATION_MAX = 65535, TEXT_MAX = 1 << 24 };
+enum { HEAD_VERSION = 2, POLL_MS = 500, HISTORY_OBJECT = 65535, TEXT_MAX = 1 << 24 };
 
 struct frozen {
     uint64_t object;
@@ -95,11 +98,20 @@ static laminar_status freeze_relation(struct freeze *f, const struct relation *r
     }
     put_u64(&f->head, runtime->store != NULL);
     if (runtime->store) TRY(freeze_state(f, object, store_state(runtime->store), err));
+    put_u64(&f->head, runtime->history != NULL);
+    if (runtime->history) {
+        uint64_t words[HISTORY_WORDS];
+        history_describe(runtime->history, words);
+        put_bytes(&f->head, words, sizeof words);
+    }
     put_u64(&f->head, runtime->part.ops.n);
     for (size_t i = 0; i < runtime->part.ops.n; i++)
         TRY(freeze_op(f, runtime->part.ops.items[i], &object, err));
-    if ((object & STATES_PER_RELATION_MAX) < object - (relation->id << 16))
+    if (object - (relation->id << 16) >= HISTORY_OBJECT)
         TRY(error_internal(err, __FILE__, __LINE__, "too many states in a stream"));
+    if (runtime->history)
+        TRY(freeze_state(f, (relation->id << 16) + HISTORY_OBJECT, history_state(runtime->history),
+                         err));
 done:
     return status;
 }
@@ -131,6 +143,9 @@ static laminar_status freeze_all(struct database *db, struct freeze *f, struct l
         put_text(&f->head, replayed_settings[i]);
         put_text(&f->head, db->settings.text[settings_find(replayed_settings[i])]);
     }
+    put_u64(&f->head, db->lost_epochs.n);
+    put_bytes(&f->head, db->lost_epochs.items, db->lost_epochs.n * sizeof *db->lost_epochs.items);
+    put_u64(&f->head, db->durable && db->durable->is_unsure);
     for (size_t i = 0; (relation = catalog_next(&db->catalog, &i));)
         if (relation->runtime) TRY(freeze_relation(f, relation, err));
     if (f->head.failed) TRY(error_oom(err));
@@ -428,6 +443,8 @@ void *checkpointer_main(void *arg)
 struct reader {
     const uint8_t *at, *end;
     bool failed;
+    uint32_t version;
+    uint64_t step;
 };
 
 static uint64_t take_u64(struct reader *r)
@@ -529,6 +546,25 @@ done:
     return status;
 }
 
+static laminar_status restore_history(struct reader *r, struct checkpoint_reader *reader,
+                                      struct relation_runtime *runtime, struct laminar_error *err)
+{
+    struct history *history = runtime->history;
+    if (r->version < 2) { /* which kept none */
+        if (history) history_begin_at(history, r->step);
+        return LAMINAR_OK;
+    }
+    uint64_t words[HISTORY_WORDS], has_history = take_u64(r);
+    if (r->failed || has_history != (history != NULL))
+        return malformed("a relation keeps its history in another way", err);
+    if (!history) return LAMINAR_OK;
+    for (size_t i = 0; i < HISTORY_WORDS; i++) words[i] = take_u64(r);
+    if (r->failed) return malformed("its head is cut off", err);
+    history_described(history, words);
+    return restore_state(reader, (runtime->relation->id << 16) + HISTORY_OBJECT,
+                         history_state(history), err);
+}
+
 static laminar_status restore_relation(struct database *db, struct reader *r, struct arena *arena,
                                        struct checkpoint_reader *reader, struct laminar_error *err)
 {
@@ -565,6 +601,7 @@ static laminar_status restore_relation(struct database *db, struct reader *r, st
     if (r->failed || has_store != (runtime->store != NULL))
         return malformed("a relation keeps its rows in another way", err);
     if (runtime->store) TRY(restore_state(reader, object, store_state(runtime->store), err));
+    TRY(restore_history(r, reader, runtime, err));
     uint64_t n_ops = take_u64(r);
     if (r->failed || n_ops != runtime->part.ops.n)
         TRY(malformed("this version of the program plans a stream in another way", err));
@@ -574,6 +611,22 @@ done:
     return status;
 }
 
+static laminar_status restore_epochs(struct database *db, struct reader *r,
+                                     struct laminar_error *err)
+{
+    db->lost_epochs.n = 0;
+    if (r->version < 2) return LAMINAR_OK;
+    uint64_t n = take_u64(r);
+    for (uint64_t i = 0; i < n && !r->failed; i++) {
+        uint64_t after = take_u64(r), to = take_u64(r);
+        if (r->failed) break;
+        laminar_status status = epochs_lose(db, after, to, err);
+        if (status != LAMINAR_OK) return status;
+    }
+    db->durable->is_unsure = take_u64(r) != 0;
+    return LAMINAR_OK;
+}
+
 static laminar_status restore_head(struct database *db, struct reader *r,
                                    struct checkpoint_reader *reader, struct laminar_error *err)
 {
@@ -581,7 +634,10 @@ static laminar_status restore_head(struct database *db, struct reader *r,
     struct arena arena = {0};
     uint64_t words = take_u64(r), number = take_u64(r), time_us = take_u64(r),
              next_id = take_u64(r);
-    if ((uint32_t)words != HEAD_VERSION) return malformed("its head has an unknown version", err);
+    r->version = (uint32_t)words;
+    r->step = number;
+    if (r->version == 0 || r->version > HEAD_VERSION)
+        return malformed("its head has an unknown version", err);
     db->events_ingested = take_u64(r);
     db->events_emitted = take_u64(r);
     db->events_dropped = take_u64(r);
@@ -590,6 +646,7 @@ static laminar_status restore_head(struct database *db, struct reader *r,
         const char *name = take_text(r, &arena), *value = take_text(r, &arena);
         if (!r->failed) TRY(settings_set(&db->settings, name, value, err));
     }
+    TRY(restore_epochs(db, r, err));
     for (uint32_t i = 0; i < (uint32_t)(words >> 32); i++)
         TRY(restore_relation(db, r, &arena, reader, err));
     if (r->failed || r->at != r->end) TRY(malformed("its head has another size", err));
@@ -619,7 +676,8 @@ laminar_status checkpoint_restore(struct database *db, uint64_t id, struct lamin
     TRY(checkpoint_reader_next(reader, &kind, &page, &data, &size, err));
     put_bytes(&head, data, size);
     if (head.failed) TRY(error_oom(err));
-    struct reader r = {(const uint8_t *)head.data, (const uint8_t *)head.data + head.size, false};
+    struct reader r = {.at = (const uint8_t *)head.data,
+                       .end = (const uint8_t *)head.data + head.size};
     db->is_restoring = true;
     status = restore_head(db, &r, reader, err);
     db->is_restoring = false;

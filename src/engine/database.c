@@ -32,6 +32,8 @@ static void destroy(struct database *db)
         mem_free(entry);
     }
     ARRAY_DEINIT(&db->late);
+    ARRAY_DEINIT(&db->held);
+    ARRAY_DEINIT(&db->lost_epochs);
     ARRAY_DEINIT(&db->all_subs);
     spill_unref(db->spill);
     batch_pool_free(db->pool);

@@ -612,6 +612,29 @@ void durable_recover_sinks(struct database *db)
     }
 }
 
+/* More steps than a crash can have lost. */
+static const uint64_t LOST_STEPS_MAX = 1ULL << 32;
+
+/* A number of a step means one thing, also to a reader who got it before a crash that lost the step. */
+static laminar_status settle_epochs(struct database *db, struct laminar_error *err)
+{
+    struct durable *d = db->durable;
+    laminar_status status = LAMINAR_OK;
+    if (d->is_read_only) return LAMINAR_OK;
+    if (d->is_unsure) {
+        uint64_t words[2] = {db->step_number, db->step_number + LOST_STEPS_MAX};
+        struct record_parts parts = {.kind = RECORD_LOST, .head = words, .head_size = sizeof words};
+        TRY(durable_log_at_once(d, &parts, err));
+        TRY(durable_lose(db, words[0], words[1], err));
+    }
+    if (d->durability != DURABILITY_SYNC) {
+        TRY(durable_log_at_once(d, &(struct record_parts){.kind = RECORD_UNSURE}, err));
+        d->is_unsure = true;
+    }
+done:
+    return status;
+}
+
 static laminar_status recover(struct database *db, const char *log, struct laminar_error *err)
 {
     struct durable *d = db->durable;
@@ -646,6 +669,7 @@ static laminar_status recover(struct database *db, const char *log, struct lamin
     db->sink_start.is_held = true;
     d->logged_seq = wal_durable_seq(d->wal);
     d->is_dirty = d->logged_seq > log_seq;
+    TRY(settle_epochs(db, err));
     for (int i = 0; i < SETTING_COUNT; i++) { /* what the opener chose holds from here on */
         const char *name = setting_table[i].name;
         if (!is_replayed(name) || strcmp(chosen.text[i], db->settings.text[i]) == 0 ||
@@ -737,7 +761,7 @@ laminar_status durable_close(struct database *db, struct laminar_error *err)
             status = database_checkpoint(db, NULL, err);
         mutex_lock(&d->log);
         /* It says that everything before it was durable, so that damage to that is never taken for a torn tail. */
-        if (status == LAMINAR_OK && d->is_dirty && !d->ends_closed)
+        if (status == LAMINAR_OK && (d->is_dirty || d->is_unsure) && !d->ends_closed)
             status = log_at_once(d, &(struct record_parts){.kind = RECORD_CLOSED}, err);
         mutex_unlock(&d->log);
     }

@@ -6,10 +6,13 @@
  *   setting    u16 size of the name, name, value
  *   closed     nothing
  *   restored   u64 checkpoint, u64 step before it, u64 id of the next relation, i64 time of the step before it
+ *   unsure     nothing
+ *   lost       u64 after, u64 to: numbers of steps
  *   filled     u64 bytes of the text, a statement, a step
  * Bytes come from a file, so nothing is trusted. */
 #include "base/error.h"
 #include "engine/durable_internal.h"
+#include "engine/history.h"
 #include "exec/column_codec.h"
 #include "sql/parser.h"
 #include "vector/pack.h"
@@ -284,17 +287,37 @@ static laminar_status replay_restored(struct database *db, struct reader *r,
     return restore_replay(db, words, err);
 }
 
+static laminar_status replay_lost(struct database *db, struct reader *r, struct laminar_error *err)
+{
+    uint64_t after, to;
+    if (!take(r, &after, 8) || !take(r, &to, 8)) return malformed(r, "it is too short", err);
+    return durable_lose(db, after, to, err);
+}
+
+laminar_status durable_lose(struct database *db, uint64_t after, uint64_t to,
+                            struct laminar_error *err)
+{
+    laminar_status status = epochs_lose(db, after, to, err);
+    db->step_number = to;
+    db->durable->is_unsure = false;
+    return status;
+}
+
 laminar_status record_replay(void *ctx, const struct wal_record *record, struct laminar_error *err)
 {
     struct database *db = ctx;
     struct reader r = {record->data, record->data + record->size, record->seq};
     db->durable->ends_closed = record->kind == RECORD_CLOSED;
+    if (record->kind == RECORD_CLOSED) db->durable->is_unsure = false;
+    if (record->kind == RECORD_UNSURE) db->durable->is_unsure = true;
     switch (record->kind) {
     case RECORD_STEP: return replay_step(db, &r, err);
     case RECORD_STATEMENT:
         return replay_statement(db, &r, record->size - STATEMENT_HEAD_BYTES, err);
     case RECORD_SETTING: return replay_setting(db, &r, err);
-    case RECORD_CLOSED: return LAMINAR_OK;
+    case RECORD_CLOSED:
+    case RECORD_UNSURE: return LAMINAR_OK;
+    case RECORD_LOST: return replay_lost(db, &r, err);
     case RECORD_RESTORED: return replay_restored(db, &r, err);
     case RECORD_FILLED: return replay_filled(db, &r, err);
     default: return malformed(&r, "its kind is unknown", err);

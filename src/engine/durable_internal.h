@@ -11,8 +11,11 @@ enum record_kind {
     RECORD_STATEMENT = 2,
     RECORD_SETTING = 3,
     RECORD_CLOSED = 4,
-    RECORD_FILLED = 5,  /* a statement and the step after it */
-    RECORD_RESTORED = 6 /* back to a checkpoint */
+    RECORD_FILLED = 5,   /* a statement and the step after it */
+    RECORD_RESTORED = 6, /* back to a checkpoint */
+    /* from here on steps may run, and be given out, before they are in the log */
+    RECORD_UNSURE = 7,
+    RECORD_LOST = 8 /* such steps were lost: numbers go on behind what they can have had */
 };
 
 /* What a record says of the step besides its rows. */
@@ -63,6 +66,8 @@ struct durable {
     /* the end: a checkpoint that is being written goes as fast as it can */
     _Atomic bool is_hurried;
     _Atomic bool is_dirty; /* steps or statements since */
+    /* async, off: a crash now loses steps that readers may have seen */
+    bool is_unsure;
     /* the log ends with the record that says so: another one says nothing */
     _Atomic bool ends_closed;
 
@@ -106,6 +111,10 @@ laminar_status record_encode_step(struct strbuf *out, const struct step_head *he
 laminar_status record_replay(void *ctx /* struct database */, const struct wal_record *record,
                              struct laminar_error *err) must_check;
 void put_bytes(struct strbuf *out, const void *data, size_t size);
+
+/* What a record of that kind says. */
+laminar_status durable_lose(struct database *db, uint64_t after, uint64_t to,
+                            struct laminar_error *err) must_check;
 
 /* A record of up to three parts. */
 struct record_parts {

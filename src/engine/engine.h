@@ -117,6 +117,7 @@ int settings_find(const char *name); /* -1 = unknown */
 struct file_sink;
 struct feed;
 struct compactor;
+struct history;
 /* Zeros: a new sink of a database in memory. */
 struct file_sink_start {
     bool is_stored, is_dry;
@@ -133,12 +134,15 @@ struct relation_runtime {
     bool is_derived;
     enum store_kind store_kind;
     bool is_target;          /* SOURCE, TABLE: rows come from outside */
+    struct history *history; /* of its changes; NULL: it declares none */
     struct arena plan_arena; /* STREAM, VIEW, SINK: */
     struct plan *plan;
     struct circuit_part part;
     struct op *output;
     ARRAY_OF(struct op *) consumers;      /* SOURCE, TABLE: scans to push accepted rows into */
     ARRAY_OF(struct subscription *) subs; /* guarded by step */
+    /* of a step with several batches: its subscribers get them together, when it has them all */
+    ARRAY_OF(struct batch *) held;
     /* rows of this step, where somebody needs them as a batch */
     struct batch_builder *builder;
     struct file_sink *file;
@@ -157,6 +161,10 @@ struct relation_runtime {
 };
 
 /* --- The database ------------------------------------------------------------------------------------------------------------ */
+/* Steps in (after, to] may have been seen, and never were. */
+struct lost_epochs {
+    uint64_t after, to;
+};
 /* A batch, or a watermark alone, on its way into a relation. */
 struct pending {
     struct pending *next;
@@ -227,6 +235,10 @@ struct database {
     struct memory_spiller spiller;
     uint64_t step_number;
     ARRAY_OF(struct relation_runtime *) late; /* streams with rows in their `late` */
+    bool holds_deliveries;                    /* the step at hand has several batches: */
+    ARRAY_OF(struct relation_runtime *) held; /* those with something in their `held` */
+    /* of which a crash or RESTORE FROM CHECKPOINT left nothing; oldest first */
+    ARRAY_OF(struct lost_epochs) lost_epochs;
     struct laminar_error step_error;
     struct durable *durable; /* NULL: nothing is kept on a disk */
     int64_t last_time_us;    /* of the newest step */
@@ -435,8 +447,11 @@ laminar_status runtime_contents(struct relation_runtime *runtime, struct batch *
                                 struct laminar_error *err) must_check;
 /* rows that SELECT would read; the caller holds step */
 size_t runtime_n_rows(struct relation_runtime *runtime);
-/* A batch of new rows for the readers: subscribers. Step owner. */
-void runtime_deliver(struct relation_runtime *runtime, struct batch *batch);
+/* A batch of new rows for the readers: history, subscribers. Step owner. */
+laminar_status runtime_deliver(struct relation_runtime *runtime, struct batch *batch,
+                               struct laminar_error *err) must_check;
+/* The batches that came into sources and tables have all come: subscribers get what was held. */
+void runtime_deliver_held(struct database *db);
 
 /* --- Compaction (compact.c) --------------------------------------------------------------------------------------------------------- */
 bool compact_may_help(const struct plan *plan);
@@ -464,6 +479,7 @@ struct rows {
     size_t n_batches;
     size_t capacity;
     size_t n_rows;
+    uint64_t epoch; /* the step that they are of, or a subscription's last one; 0 = unknown */
 };
 void rows_deinit(struct rows *rows);
 laminar_status rows_add(struct rows *rows, struct batch *take_batch, struct laminar_error *err)
@@ -576,6 +592,8 @@ laminar_status engine_subscribe_script(struct database *db, const struct ast_scr
     must_check;
 /* A delivery from the step owner; shares the batch. */
 void subscription_push(struct subscription *sub, struct batch *batch);
+/* The same for several of one step, so that a reader who takes one takes all. */
+void subscription_push_all(struct subscription *sub, struct batch *const *batches, size_t n);
 /* No more will come: dropped relation, shutdown, close, or failure (err; else NULL). */
 void subscription_finish(struct subscription *sub, const struct laminar_error *err);
 /* Nothing is queued, and more may come. Without the lock, which whoever polls would keep from the step. */
@@ -590,6 +608,8 @@ void subscriptions_free_deferred(struct database *db);
 struct schema *subscription_schema(const struct subscription *sub); /* borrowed */
 laminar_subscription_state subscription_state(const struct subscription *sub);
 uint64_t subscription_dropped_rows(const struct subscription *sub);
+/* All up to this step has been handed out. @thread any */
+uint64_t subscription_epoch(const struct subscription *sub);
 uint64_t subscription_pending_rows(struct subscription *sub);
 /* Ends the unnamed streams that read `relation` (NULL: all). The caller holds control. */
 laminar_status subscriptions_uninstall_readers(struct database *db, const struct relation *relation,

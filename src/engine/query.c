@@ -316,10 +316,12 @@ laminar_status engine_run_plan_into(struct database *db, const struct plan *plan
     if (!inputs) TRY(error_oom(err));
     if (options->holds_step) {
         step.time_us = engine_step_time(db);
+        out->epoch = db->step_number;
         TRY(take_snapshots(db, &part, inputs, err));
     } else if (part.n_scans > 0) {
         engine_lock_step(db);
         step.time_us = engine_step_time(db);
+        out->epoch = db->step_number;
         holds_step = true;
         TRY(take_snapshots(db, &part, inputs, err));
     }

@@ -6,6 +6,7 @@
  * A sink's file goes back with its sink. @locks checkpointing, control, step. */
 #include "base/error.h"
 #include "engine/durable_internal.h"
+#include "engine/history.h"
 #include <string.h>
 
 /* All that the checkpoint needs, before anything is changed. */
@@ -40,7 +41,10 @@ done:
 laminar_status restore_replay(struct database *db, const uint64_t *words, struct laminar_error *err)
 {
     laminar_status status;
+    bool is_unsure = db->durable->is_unsure;
     TRY(go_back(db, words[0], err));
+    db->durable->is_unsure = is_unsure;
+    TRY(epochs_lose(db, db->step_number, words[1], err));
     db->step_number = words[1];
     db->catalog.next_id = words[2];
     db->last_time_us = (int64_t)words[3];

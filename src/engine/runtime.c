@@ -5,21 +5,55 @@
  *
  * @locks control for install and remove; both take step inside. Output call-backs run in the step. */
 #include "base/error.h"
-#include "engine/engine.h"
+#include "engine/history.h"
 #include <string.h>
 
 /* --- Delivery -------------------------------------------------------------------------------------------------------------- */
 
-void runtime_deliver(struct relation_runtime *runtime, struct batch *batch)
+static void push_held(struct relation_runtime *runtime)
 {
+    for (size_t i = 0; i < runtime->subs.n; i++)
+        subscription_push_all(runtime->subs.items[i], runtime->held.items, runtime->held.n);
+    for (size_t i = 0; i < runtime->held.n; i++) batch_unref(runtime->held.items[i]);
+    runtime->held.n = 0;
+}
+
+void runtime_deliver_held(struct database *db)
+{
+    for (size_t i = 0; i < db->held.n; i++) push_held(db->held.items[i]);
+    db->held.n = 0;
+}
+
+/* False: no memory to hold it with. */
+static bool hold(struct relation_runtime *runtime, struct batch *batch)
+{
+    struct database *db = runtime->db;
+    if (!ARRAY_RESERVE(&runtime->held, runtime->held.n + 1)) return false;
+    if (runtime->held.n == 0 && !ARRAY_PUSH(&db->held, runtime)) return false;
+    runtime->held.items[runtime->held.n++] = batch_ref(batch);
+    return true;
+}
+
+laminar_status runtime_deliver(struct relation_runtime *runtime, struct batch *batch,
+                               struct laminar_error *err)
+{
+    if (unlikely(runtime->history != NULL)) {
+        laminar_status status = history_append(runtime->history, batch, err);
+        if (status != LAMINAR_OK) return status;
+    }
+    if (unlikely(runtime->db->holds_deliveries) && runtime->subs.n > 0) {
+        if (hold(runtime, batch)) return LAMINAR_OK;
+        push_held(runtime); /* what came before comes first */
+    }
     for (size_t i = 0; i < runtime->subs.n; i++) subscription_push(runtime->subs.items[i], batch);
+    return LAMINAR_OK;
 }
 
 /* A file gets the changes of what retracts; a store applies them; else only readers of changes look at retracted rows. */
 static bool wants_retractions(void *ctx)
 {
     const struct relation_runtime *runtime = ctx;
-    if (runtime->store || runtime->file) return true;
+    if (runtime->store || runtime->file || runtime->history) return true;
     if (runtime->may_cancel && runtime->subs.n > 0) return true; /* to see what cancels */
     for (size_t i = 0; i < runtime->subs.n; i++)
         if (subscription_wants_changes(runtime->subs.items[i])) return true;
@@ -28,7 +62,7 @@ static bool wants_retractions(void *ctx)
 
 static bool wants_batches(const struct relation_runtime *runtime)
 {
-    return runtime->subs.n > 0 || runtime->file ||
+    return runtime->subs.n > 0 || runtime->file || runtime->history ||
            (runtime->store && runtime->store_kind == STORE_LOG);
 }
 
@@ -63,7 +97,7 @@ static laminar_status on_finish(void *ctx, struct step *step, int64_t watermark_
     if (runtime->store && runtime->store_kind == STORE_LOG)
         TRY(store_append(runtime->store, batch, step->err));
     if (runtime->file) TRY(file_sink_write(runtime->file, batch, step->err));
-    runtime_deliver(runtime, batch);
+    TRY(runtime_deliver(runtime, batch, step->err));
 done:
     batch_unref(batch);
     return status;
@@ -262,6 +296,8 @@ static laminar_status create_runtime(struct database *db, struct relation *relat
         TRY(store_create(runtime->store_kind, relation->schema, keys, n_keys, relation->retention,
                          &db->account, &runtime->store, err));
     TRY(batch_builder_create(relation->schema, db->pool, &runtime->builder, err));
+    if (relation->history.kind != RETAIN_NONE)
+        TRY(history_create(db, relation, db->step_number, &runtime->history, err));
     runtime->slice = mem_calloc(relation->schema->n_columns + 1, sizeof *runtime->slice);
     runtime->weights = mem_calloc(CHUNK_ROWS, sizeof *runtime->weights);
     if (!runtime->slice || !runtime->weights) TRY(error_oom(err));
@@ -288,12 +324,14 @@ void runtime_free(struct relation_runtime *runtime)
     feed_close(runtime->db, runtime->feed);
     batch_builder_free(runtime->late);
     store_free(runtime->store);
+    history_free(runtime->history);
     batch_builder_free(runtime->builder);
     compactor_free(runtime->compactor);
     mem_free(runtime->slice);
     mem_free(runtime->weights);
     ARRAY_DEINIT(&runtime->consumers);
     ARRAY_DEINIT(&runtime->subs);
+    ARRAY_DEINIT(&runtime->held);
     arena_deinit(&runtime->plan_arena);
     relation_unref(runtime->relation);
     mem_free(runtime);

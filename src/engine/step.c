@@ -104,7 +104,7 @@ struct delta_ctx {
 static laminar_status on_delta(void *ctx, const struct chunk *delta)
 {
     struct delta_ctx *c = ctx;
-    if (c->runtime->subs.n > 0) {
+    if (c->runtime->subs.n > 0 || c->runtime->history) {
         laminar_status status = batch_builder_append(c->runtime->builder, delta, c->step->err);
         if (status != LAMINAR_OK) return status;
     }
@@ -124,7 +124,7 @@ static laminar_status apply_log(struct relation_runtime *runtime, struct step *s
             TRY(push_to_consumers(runtime, step, &chunk));
         }
     }
-    runtime_deliver(runtime, batch);
+    TRY(runtime_deliver(runtime, batch, step->err));
 done:
     return status;
 }
@@ -154,7 +154,7 @@ static laminar_status apply_keyed(struct relation_runtime *runtime, struct step 
         delta->step = step->number;
         delta->time_us = step->time_us;
         status = compact_batch(&runtime->compactor, runtime->builder, &delta, step->err);
-        if (status == LAMINAR_OK && delta) runtime_deliver(runtime, delta);
+        if (status == LAMINAR_OK && delta) status = runtime_deliver(runtime, delta, step->err);
         batch_unref(delta);
     }
 done:
@@ -215,9 +215,14 @@ struct step engine_new_step(struct database *db, struct laminar_error *err)
 static laminar_status run_one_step(struct database *db, struct step *step, struct pending *list)
 {
     laminar_status result = LAMINAR_OK;
+    db->holds_deliveries = list && list->next;
     for (struct pending *p = list; p; p = p->next) {
         laminar_status status = apply_pending(db, step, p);
         if (status != LAMINAR_OK && result == LAMINAR_OK) result = status;
+    }
+    if (unlikely(db->holds_deliveries)) {
+        runtime_deliver_held(db);
+        db->holds_deliveries = false;
     }
     circuit_finish_step(db->circuit, step);
     timer_update(db);

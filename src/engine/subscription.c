@@ -5,11 +5,14 @@
  *
  * The ring grows to the most batches that ever waited and is kept: pushing allocates nothing in a steady state.
  *
+ * AS OF EPOCH n: what was delivered since is read out of a frozen history, by the reader too, before the ring. A delivery never ends within a step, so its
+ * epoch says all that its reader has seen.
+ *
  * Life: the user's handle and the runtime's list each hold one reference. cancel only marks and wakes; free takes it out of the runtime (under
  * the step lock).
  * @thread push, finish: step owner or registry holder; next: one reader at a time; cancel: any. */
 #include "base/error.h"
-#include "engine/engine.h"
+#include "engine/history.h"
 #include "sql/parser.h"
 #include "sql/printer.h"
 #include <errno.h>
@@ -38,6 +41,9 @@ struct subscription {
     int fd;
     bool fd_is_set;
     bool is_full; /* counted in db->n_full_subs */
+    /* what came before the ring; the reader's. Written under lock */
+    struct history_reader *backlog;
+    _Atomic uint64_t epoch; /* all up to it has been taken */
 
     _Alignas(64) struct cond ready; /* something came, or the end */
     struct cond room;               /* something was taken */
@@ -161,10 +167,10 @@ static bool end_locked(struct subscription *sub, laminar_subscription_state stat
     return true;
 }
 
-void subscription_push(struct subscription *sub, struct batch *batch)
+/* The caller holds lock; returns whether there is something now where nothing was. */
+static bool push_locked(struct subscription *sub, struct batch *batch)
 {
     bool turned_ready = false;
-    mutex_lock(&sub->lock);
     if (sub->state == LAMINAR_SUBSCRIPTION_ACTIVE) {
         if (sub->policy == LAMINAR_OVERFLOW_DROP_OLDEST) {
             while (sub->n > 0 && sub->n_rows + batch->n_rows > sub->capacity_rows) {
@@ -197,8 +203,26 @@ void subscription_push(struct subscription *sub, struct batch *batch)
             note_fullness(sub);
         }
     }
+    return turned_ready;
+}
+
+void subscription_push(struct subscription *sub, struct batch *batch)
+{
+    mutex_lock(&sub->lock);
+    bool turned_ready = push_locked(sub, batch);
     mutex_unlock(&sub->lock);
     announce(sub, batch);
+    if (turned_ready && sub->on_ready) sub->on_ready(sub->user_data);
+}
+
+void subscription_push_all(struct subscription *sub, struct batch *const *batches, size_t n)
+{
+    bool turned_ready = false;
+    if (n == 0) return;
+    mutex_lock(&sub->lock);
+    for (size_t i = 0; i < n; i++) turned_ready |= push_locked(sub, batches[i]);
+    mutex_unlock(&sub->lock);
+    announce(sub, batches[n - 1]);
     if (turned_ready && sub->on_ready) sub->on_ready(sub->user_data);
 }
 
@@ -442,6 +466,8 @@ static size_t take_queued(struct subscription *sub, struct batch **taken, size_t
     while (n < max && sub->n > 0) taken[n++] = ring_take(sub);
     if (sub->n == 0) atomic_store_explicit(&sub->may_have, false, memory_order_relaxed);
     if (n == 0) return 0;
+    if (taken[n - 1]->step)
+        atomic_store_explicit(&sub->epoch, taken[n - 1]->step, memory_order_relaxed);
     sub->progress++;
     sub->reader_thread = thread_self_id();
     bool was_full = sub->is_full;
@@ -472,35 +498,91 @@ bool subscription_is_idle(const struct subscription *sub)
            atomic_load_explicit(&sub->state, memory_order_acquire) == LAMINAR_SUBSCRIPTION_ACTIVE;
 }
 
+/* Shapes what was taken, and takes over the references. */
+static laminar_status add_batches(struct subscription *sub, struct batch **taken, size_t n,
+                                  struct rows *out, struct laminar_error *err)
+{
+    laminar_status status = LAMINAR_OK;
+    for (size_t i = 0; i < n; i++) {
+        struct batch *shaped = NULL;
+        if (status != LAMINAR_OK) {
+            batch_unref(taken[i]);
+            continue;
+        }
+        status = shape_batch(sub, taken[i], &shaped, err);
+        if (status == LAMINAR_OK && shaped) status = rows_add(out, shaped, err);
+    }
+    return status;
+}
+
+/* The history is read to its end, or nobody wants it: from here on the ring is read. */
+static void end_backlog(struct subscription *sub)
+{
+    mutex_lock(&sub->lock);
+    struct history_reader *backlog = sub->backlog;
+    sub->backlog = NULL;
+    if (sub->n == 0) atomic_store_explicit(&sub->may_have, false, memory_order_relaxed);
+    if (sub->n == 0 && sub->state == LAMINAR_SUBSCRIPTION_ACTIVE) clear_fd(sub);
+    mutex_unlock(&sub->lock);
+    history_reader_free(backlog);
+}
+
+enum { BACKLOG_ROWS = 65536 };
+
+/* Whole epochs of the history, until these are enough rows or it ends. A history that can't be read ends the subscription. */
+static laminar_status read_backlog(struct subscription *sub, struct rows *out,
+                                   struct laminar_error *err)
+{
+    laminar_status status = LAMINAR_OK;
+    while (status == LAMINAR_OK && out->n_rows < BACKLOG_ROWS) {
+        struct batch *batch = NULL;
+        struct laminar_error own = LAMINAR_ERROR_INIT;
+        if (subscription_state(sub) == LAMINAR_SUBSCRIPTION_CANCELLED) break;
+        status = history_reader_next(sub->backlog, &batch, &own);
+        if (status != LAMINAR_OK) {
+            subscription_finish(sub, &own);
+            if (err) *err = own;
+        }
+        if (!batch) break;
+        atomic_store_explicit(&sub->epoch, batch->step, memory_order_relaxed);
+        mutex_lock(&sub->lock);
+        sub->progress++;
+        sub->reader_thread = thread_self_id();
+        mutex_unlock(&sub->lock);
+        status = add_batches(sub, &batch, 1, out, err);
+    }
+    if (status != LAMINAR_OK || out->n_rows < BACKLOG_ROWS) end_backlog(sub);
+    return status;
+}
+
 laminar_status subscription_next(struct subscription *sub, int64_t timeout_ms, struct rows *out,
                                  struct laminar_error *err)
 {
     laminar_status status = LAMINAR_OK;
     struct batch *taken[TAKE_MAX];
     int64_t deadline = timeout_ms == 0 ? 0 : clock_deadline_us(timeout_ms);
+    bool is_cut = false; /* more of the last batch's step is queued */
+    if (unlikely(sub->backlog != NULL)) status = read_backlog(sub, out, err);
+    if (status != LAMINAR_OK) return status;
     prefetch_announced(sub);
-    while (out->n_rows == 0) {
+    while (out->n_rows == 0 || is_cut) {
         mutex_lock(&sub->lock);
-        status = wait_ready(sub, timeout_ms, deadline, err);
+        status = wait_ready(sub, is_cut ? 0 : timeout_ms, deadline, is_cut ? NULL : err);
         size_t n = status == LAMINAR_OK ? take_queued(sub, taken, TAKE_MAX) : 0;
         if (status == LAMINAR_OK && n == 0 && sub->failure.code != LAMINAR_OK &&
-            sub->state == LAMINAR_SUBSCRIPTION_FINISHED) {
+            sub->state == LAMINAR_SUBSCRIPTION_FINISHED && out->n_rows == 0) {
             if (err) *err = sub->failure;
             status = sub->failure.code;
         }
+        is_cut = n > 0 && sub->n > 0 && taken[n - 1]->step != 0 &&
+                 sub->ring[sub->head]->step == taken[n - 1]->step;
         mutex_unlock(&sub->lock);
-        if (n == 0) return status;
-        for (size_t i = 0; i < n; i++) {
-            struct batch *shaped = NULL;
-            if (status != LAMINAR_OK) {
-                batch_unref(taken[i]);
-                continue;
-            }
-            status = shape_batch(sub, taken[i], &shaped, err);
-            if (status == LAMINAR_OK && shaped) status = rows_add(out, shaped, err);
-        }
+        if (n == 0 && out->n_rows == 0) return status;
+        if (n == 0) break;
+        status = add_batches(sub, taken, n, out, err);
         if (status != LAMINAR_OK) return status;
     }
+    out->epoch = subscription_epoch(sub);
     if (!out->schema) out->schema = schema_ref(sub->schema);
     return LAMINAR_OK;
 }
@@ -587,6 +669,7 @@ void subscription_unref(struct subscription *sub)
 {
     if (!sub || atomic_fetch_sub_explicit(&sub->refs, 1, memory_order_acq_rel) != 1) return;
     drop_queued(sub);
+    history_reader_free(sub->backlog);
     mem_free(sub->ring);
     program_free(sub->filter);
     arena_deinit(&sub->arena);
@@ -619,8 +702,28 @@ static laminar_status push_snapshot(struct subscription *sub, struct relation_ru
     return status;
 }
 
+/* What came after the epoch, ahead of any change. The caller holds step. */
+static laminar_status push_history(struct subscription *sub, struct relation_runtime *runtime,
+                                   uint64_t epoch, struct laminar_error *err)
+{
+    const char *name = runtime->relation->name;
+    laminar_status status = LAMINAR_OK;
+    if (!runtime->history) {
+        error_set(err, LAMINAR_SUBSCRIPTION_FAILED, "'%s' keeps no history", name);
+        error_hint(err, "make it WITH (retain_history = '64mb'), or '1 hour', or '100000 rows'");
+        return LAMINAR_SUBSCRIPTION_FAILED;
+    }
+    TRY(epochs_check(runtime->db, epoch, err));
+    TRY(history_read(runtime->history, name, epoch, &sub->backlog, err));
+    atomic_store_explicit(&sub->epoch, epoch, memory_order_relaxed);
+    atomic_store_explicit(&sub->may_have, true, memory_order_release);
+done:
+    return status;
+}
+
 static laminar_status attach(struct subscription *sub, struct relation *relation,
-                             bool with_snapshot, struct laminar_error *err)
+                             const laminar_subscribe_options *options, bool with_snapshot,
+                             struct laminar_error *err)
 {
     laminar_status status = LAMINAR_OK;
     engine_lock_step(sub->db);
@@ -633,7 +736,11 @@ static laminar_status attach(struct subscription *sub, struct relation *relation
         if (err) *err = runtime->failure;
         TRY(runtime->failure.code);
     }
-    if (with_snapshot) TRY(push_snapshot(sub, runtime, err));
+    atomic_store_explicit(&sub->epoch, sub->db->step_number, memory_order_relaxed);
+    if (options->has_epoch)
+        TRY(push_history(sub, runtime, options->epoch, err));
+    else if (with_snapshot)
+        TRY(push_snapshot(sub, runtime, err));
     if (!ARRAY_PUSH(&runtime->subs, sub)) TRY(error_oom(err));
     atomic_fetch_add_explicit(&sub->refs, 1, memory_order_relaxed);
     sub->is_attached = true;
@@ -743,6 +850,14 @@ void subscriptions_free_deferred(struct database *db)
     }
 }
 
+static laminar_status refuse_query_epoch(struct laminar_error *err)
+{
+    error_set(err, LAMINAR_QUERY_UNSUPPORTED, "AS OF EPOCH needs a relation, not a query");
+    error_hint(err, "CREATE STREAM ... AS the query WITH (retain_history = '64mb'), and subscribe "
+                    "to that");
+    return LAMINAR_QUERY_UNSUPPORTED;
+}
+
 /* SELECT ...: a stream of its own, without a name, that keeps nothing. */
 static laminar_status create_anonymous(struct database *db, const struct ast_script *script,
                                        const struct ast_query *query,
@@ -757,6 +872,7 @@ static laminar_status create_anonymous(struct database *db, const struct ast_scr
     struct subscription *sub = NULL;
     struct plan *plan;
     struct plan_context ctx;
+    if (options->has_epoch) return refuse_query_epoch(err);
     mutex_lock(&db->control);
     engine_plan_context(db, &arena, script->sql, script->size, params, err, &ctx);
     ctx.is_stream = true;
@@ -828,7 +944,7 @@ static laminar_status subscribe_name(struct database *db, const char *name,
     TRY(subscription_create(db, relation, options, params, &sub, err));
     /* Before start() streams hold their rows for whoever subscribes: the contents come first. */
     bool is_created = atomic_load_explicit(&db->state, memory_order_acquire) == DB_CREATED;
-    TRY(attach(sub, relation,
+    TRY(attach(sub, relation, options,
                options->with_snapshot || (is_created && relation->kind != RELATION_TABLE), err));
     *out = sub;
     sub = NULL;
@@ -863,10 +979,8 @@ static laminar_status subscribe_script(struct database *db, const struct ast_scr
         TRY(LAMINAR_SUBSCRIPTION_FAILED);
     }
     const struct ast_subscribe *subscribe = statement->u.subscribe;
-    if (subscribe->has_epoch) {
-        error_set(err, LAMINAR_QUERY_UNSUPPORTED, "AS OF EPOCH is not supported yet");
-        error_position(err, script->sql, script->size, statement->span.start);
-        TRY(LAMINAR_QUERY_UNSUPPORTED);
+    if (subscribe->has_epoch && subscribe->query) {
+        TRY(refuse_query_epoch(err));
     }
     if (subscribe->query && !subscribe->where) {
         status = create_anonymous(db, script, subscribe->query, params, options, out, err);
@@ -876,6 +990,10 @@ static laminar_status subscribe_script(struct database *db, const struct ast_scr
         TRY(error_set(err, LAMINAR_QUERY_UNSUPPORTED,
                       "write the condition inside the query: SUBSCRIBE (SELECT ... WHERE ...)"));
     laminar_subscribe_options with_filter = *options;
+    if (subscribe->has_epoch) {
+        with_filter.has_epoch = true;
+        with_filter.epoch = subscribe->epoch;
+    }
     if (subscribe->where) {
         /* the statement's part first: its parameters keep their numbers */
         if (options->filter) strbuf_putc(&filter, '(');
@@ -886,7 +1004,7 @@ static laminar_status subscribe_script(struct database *db, const struct ast_scr
     }
     const char *name = ast_qname_last(&subscribe->name)->text;
     status = subscribe_name(db, name, params, &with_filter, out, err);
-    if (status == LAMINAR_TABLE_NOT_FOUND)
+    if (status == LAMINAR_TABLE_NOT_FOUND || (status != LAMINAR_OK && subscribe->has_epoch))
         error_position(err, script->sql, script->size, subscribe->name.span.start);
 done:
     strbuf_deinit(&filter);
@@ -979,6 +1097,11 @@ uint64_t subscription_dropped_rows(const struct subscription *sub)
     return atomic_load_explicit(&sub->dropped_rows, memory_order_relaxed);
 }
 
+uint64_t subscription_epoch(const struct subscription *sub)
+{
+    return atomic_load_explicit(&sub->epoch, memory_order_relaxed);
+}
+
 uint64_t subscription_pending_rows(struct subscription *sub)
 {
     mutex_lock(&sub->lock);
@@ -1009,7 +1132,7 @@ int subscription_fd(struct subscription *sub, struct laminar_error *err)
         if (sub->fd < 0)
             error_set(err, LAMINAR_SUBSCRIPTION_FAILED, "cannot make an event descriptor: %s",
                       strerror(errno));
-        else if (sub->n > 0 || sub->state != LAMINAR_SUBSCRIPTION_ACTIVE)
+        else if (sub->n > 0 || sub->backlog || sub->state != LAMINAR_SUBSCRIPTION_ACTIVE)
             set_fd(sub);
     }
     int fd = sub->fd;

@@ -455,6 +455,11 @@ size_t state_log_snapshot_n_rows(const struct state_snapshot *head)
     return (size_t)(snapshot->end_row - snapshot->first_row);
 }
 
+uint64_t state_log_snapshot_first_row(const struct state_snapshot *head)
+{
+    return CONTAINER_OF(head, struct log_snapshot, head)->first_row;
+}
+
 /* --- Spilled runs ------------------------------------------------------------------------------------------------------------------------ */
 
 static laminar_status read_spilled(struct log_snapshot *snapshot, const struct log_spilled *spilled,

@@ -35,6 +35,8 @@ laminar_status state_log_spill(struct state_log *log, struct spill *spill, size_
 /* Reading a frozen log: chunk after chunk from *cursor on (start with 0); n_rows = 0 at the end. The chunk's vectors live in `cols` (as many as the
  * schema has columns) and are valid until the next call; `scratch` (as many columns, initialised) holds rows that don't begin at a chunk's boundary. */
 size_t state_log_snapshot_n_rows(const struct state_snapshot *snapshot);
+/* The number of its oldest row: so many were dropped before it, ever. */
+uint64_t state_log_snapshot_first_row(const struct state_snapshot *snapshot);
 laminar_status state_log_snapshot_next(struct state_snapshot *snapshot, uint64_t *cursor,
                                        struct vector *cols, struct column *scratch,
                                        struct chunk *out, struct laminar_error *err) must_check;

@@ -14,8 +14,10 @@ struct known_option {
 /* Of the relation itself; a connector's own options are declared by it, and checked when it is
  * opened. */
 static const struct known_option known_options[] = {
-    {"retention", FOR_SOURCE | FOR_STREAM}, {"retain_history", FOR_SOURCE | FOR_STREAM},
-    {"idle_timeout", FOR_SOURCE},           {"connector", FOR_SOURCE | FOR_SINK},
+    {"retention", FOR_SOURCE | FOR_STREAM},
+    {"retain_history", FOR_SOURCE | FOR_STREAM | FOR_VIEW | FOR_TABLE},
+    {"idle_timeout", FOR_SOURCE},
+    {"connector", FOR_SOURCE | FOR_SINK},
     {"format", FOR_SOURCE | FOR_SINK},
 };
 
@@ -266,9 +268,10 @@ static laminar_status set_retention(struct ddl *d, const struct ast_option_list 
 {
     struct relation *relation = d->relation;
     static const char *const keys[] = {"retention", "retain_history"};
+    struct retention *const kept[] = {&relation->retention, &relation->history};
     for (size_t i = 0; i < ARRAY_LENGTH(keys); i++) {
         const char *text = relation_option(relation, keys[i]);
-        if (!text || parse_retention(text, &relation->retention)) continue;
+        if (!text || parse_retention(text, kept[i])) continue;
         plan_error(d->ctx, LAMINAR_INVALID_SCHEMA, option_position(options, keys[i], d->offset),
                    "'%s' is not a valid %s", text, keys[i]);
         error_object(d->ctx->err, relation->name);

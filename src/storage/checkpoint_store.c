@@ -107,7 +107,7 @@ laminar_status manifest_read(const char *path, struct manifest **out, struct lam
     TRY(file_read_all(path, MANIFEST_BYTES_MAX, &text, err));
     if (sscanf(text.data, "laminardb-checkpoint %u", &format) != 1)
         TRY(bad_manifest(path, "it is no manifest", err));
-    if (format != CHECKPOINT_FORMAT) {
+    if (format == 0 || format > CHECKPOINT_FORMAT) {
         error_set(err, LAMINAR_CONNECTION_FAILED,
                   "'%s' has format %u of checkpoints, and this program reads up to %d", path,
                   format, CHECKPOINT_FORMAT);

@@ -404,7 +404,7 @@ static const struct error_case errors[] = {
     {"CREATE STREAM x AS SELECT origin FROM flights WITH ('retention' = '0 rows')", 203, 1, 67,
      "'0 rows' is not a valid retention", "'all', 'none', '50000 rows', '1 hour' or '256mb'"},
     {"CREATE MATERIALIZED VIEW x AS SELECT origin FROM flights WITH ('retention' = 'all')", 203, 1,
-     64, "a MATERIALIZED VIEW has no option 'retention'", "it takes no options"},
+     64, "a MATERIALIZED VIEW has no option 'retention'", "there is 'retain_history'"},
     {"CREATE TABLE x (a INT, WATERMARK FOR a)", 203, 1, 24,
      "a TABLE has no watermark: its rows are the current state",
      "use CREATE SOURCE for events in time"},

@@ -274,9 +274,9 @@ static void older_formats_are_read_and_newer_ones_refused(void **state)
     assert_int_equal(reopen(1, &wal, &seen, NULL), LAMINAR_OK);
     assert_int_equal(seen.n, 4);
     wal_close(wal);
-    set_format(3);
+    set_format(4);
     assert_int_equal(reopen(1, &wal, &seen, &err), LAMINAR_CONNECTION_FAILED);
-    assert_non_null(strstr(err.message, "format 3"));
+    assert_non_null(strstr(err.message, "format 4"));
     sim_disk_free(disk);
     use(NULL);
 }
