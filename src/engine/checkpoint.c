@@ -8,14 +8,20 @@
  * then the relations in the order of their creation: id, time, CREATE statement, watermark, rows so far, failure; where it keeps rows; (2) whether it has a history,
  * and the two words of that; its operators: name, watermarks, counters, time to wake, failure, number of states. A sink's offset in its file, or the position of a
  * source's connector, comes before the statement. What stands behind (2) is there since version 2.
- * Objects: relation id << 16, + 0 for the kept rows, + 1 ... for the states of its operators one after the other, + 65535 for the history. */
+ * Objects: 1 (2) for the dead letters; relation id << 16, + 0 for the kept rows, + 1 ... for the states of its operators one after the other, + 65535 for the history. */
 #include "base/error.h"
 #include "engine/durable_internal.h"
 #include "engine/history.h"
 #include "sql/parser.h"
 #include <string.h>
 
-enum { HEAD_VERSION = 2, POLL_MS = 500, HISTORY_OBJECT = 65535, TEXT_MAX = 1 << 24 };
+enum {
+    HEAD_VERSION = 2,
+    POLL_MS = 500,
+    HISTORY_OBJECT = 65535,
+    DEAD_LETTERS_OBJECT = 1,
+    TEXT_MAX = 1 << 24
+};
 
 struct frozen {
     uint64_t object;
@@ -146,6 +152,7 @@ static laminar_status freeze_all(struct database *db, struct freeze *f, struct l
     put_u64(&f->head, db->lost_epochs.n);
     put_bytes(&f->head, db->lost_epochs.items, db->lost_epochs.n * sizeof *db->lost_epochs.items);
     put_u64(&f->head, db->durable && db->durable->is_unsure);
+    TRY(freeze_state(f, DEAD_LETTERS_OBJECT, dead_letters_state(db->dead_letters), err));
     for (size_t i = 0; (relation = catalog_next(&db->catalog, &i));)
         if (relation->runtime) TRY(freeze_relation(f, relation, err));
     if (f->head.failed) TRY(error_oom(err));
@@ -647,6 +654,9 @@ static laminar_status restore_head(struct database *db, struct reader *r,
         if (!r->failed) TRY(settings_set(&db->settings, name, value, err));
     }
     TRY(restore_epochs(db, r, err));
+    struct state *letters = dead_letters_state(db->dead_letters);
+    letters->cls->clear(letters);
+    if (r->version >= 2) TRY(restore_state(reader, DEAD_LETTERS_OBJECT, letters, err));
     for (uint32_t i = 0; i < (uint32_t)(words >> 32); i++)
         TRY(restore_relation(db, r, &arena, reader, err));
     if (r->failed || r->at != r->end) TRY(malformed("its head has another size", err));

@@ -31,6 +31,7 @@ static void destroy(struct database *db)
         mem_free(entry->sql);
         mem_free(entry);
     }
+    dead_letters_free(db->dead_letters);
     ARRAY_DEINIT(&db->late);
     ARRAY_DEINIT(&db->held);
     ARRAY_DEINIT(&db->lost_epochs);
@@ -138,6 +139,7 @@ laminar_status database_open(const char *path, const struct settings *settings,
     memory_limit_changed(db);
     TRY(circuit_create(&db->account, &db->circuit, err));
     circuit_set_spill(db->circuit, &db->spiller.base);
+    TRY(dead_letters_create(db, err));
     TRY(system_install(db, err));
     if (strcmp(path, ":memory:") != 0) {
         TRY(durable_open(db, path, err));

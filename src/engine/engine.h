@@ -117,7 +117,9 @@ int settings_find(const char *name); /* -1 = unknown */
 struct file_sink;
 struct feed;
 struct compactor;
+struct dead_letters;
 struct history;
+struct rowset;
 /* Zeros: a new sink of a database in memory. */
 struct file_sink_start {
     bool is_stored, is_dry;
@@ -239,6 +241,7 @@ struct database {
     ARRAY_OF(struct relation_runtime *) held; /* those with something in their `held` */
     /* of which a crash or RESTORE FROM CHECKPOINT left nothing; oldest first */
     ARRAY_OF(struct lost_epochs) lost_epochs;
+    struct dead_letters *dead_letters;
     struct laminar_error step_error;
     struct durable *durable; /* NULL: nothing is kept on a disk */
     int64_t last_time_us;    /* of the newest step */
@@ -573,6 +576,16 @@ laminar_status late_data_next(struct database *db, struct pending *out, struct l
     must_check;
 /* Late rows that no step has taken yet (of a backfill). The caller holds step. */
 laminar_status engine_run_late(struct database *db, struct laminar_error *err) must_check;
+
+/* --- Rows that streams have left out (dead_letters.c) ------------------------------------------------------------------------------------------------ */
+laminar_status dead_letters_create(struct database *db, struct laminar_error *err) must_check;
+/* NULL is fine */
+void dead_letters_free(struct dead_letters *letters);
+/* NULL is fine */
+const struct bad_row_taker *dead_letters_taker(const struct dead_letters *letters);
+struct state *dead_letters_state(struct dead_letters *letters);
+/* For system.dead_letters. The caller holds step. */
+void dead_letters_fill(struct database *db, struct rowset *set);
 
 /* --- System relations (system.c) ----------------------------------------------------------------------------------------------------------------- */
 laminar_status system_install(struct database *db, struct laminar_error *err) must_check;

@@ -461,6 +461,7 @@ static laminar_status install_operators(struct database *db, struct relation_run
     struct output_callbacks callbacks = {on_chunk, on_finish, on_failure, wants_retractions,
                                          runtime};
     TRY(circuit_add(db->circuit, runtime->plan, CIRCUIT_STREAM, &runtime->part, err));
+    for (size_t i = 0; i < runtime->part.ops.n; i++) runtime->part.ops.items[i]->owner = runtime;
     TRY(choose_keeping(db, runtime, err));
     TRY(circuit_add_output(db->circuit, runtime->part.root, &callbacks, &runtime->output, err));
     if (!ARRAY_PUSH(&runtime->part.ops, runtime->output)) TRY(error_oom(err));

@@ -207,6 +207,7 @@ struct step engine_new_step(struct database *db, struct laminar_error *err)
         .time_us = engine_step_time(db),
         .error_mode = (enum row_error_mode)db->settings.number[SETTING_ID_on_error],
         .zone = db->settings.text[SETTING_ID_time_zone],
+        .bad_rows = dead_letters_taker(db->dead_letters),
         .err = err};
 }
 

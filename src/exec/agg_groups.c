@@ -15,7 +15,8 @@ laminar_status groups_evaluate(struct agg_groups *g, struct step *step, const st
     struct eval_env env = rows_begin(step, &g->bad);
     laminar_status status = program_run(g->program, chunk, &env, g->results);
     if (likely(!env.n_bad_rows) || status) return status;
-    g->op->bad_rows += env.n_bad_rows;
+    status = op_leave_out(g->op, step, g->op->input, chunk, &env);
+    if (status) return status;
     size_t n = rows_good(&env, chunk->n_rows, g->sel);
     status = kernel_gather_chunk(chunk, g->sel, n, g->in_cols, g->weights, g->in_vecs, out,
                                  step->err);

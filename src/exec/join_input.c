@@ -27,7 +27,7 @@ laminar_status join_input_init(struct join_input *input, const struct plan *plan
     laminar_status status = LAMINAR_OK;
     uint32_t n_exprs = 0, n_max = n_keys + 1;
     *input = (struct join_input){
-        .n_cols = plan->n_cols, .n_keys = n_keys, .has_time = time != NULL};
+        .plan = plan, .n_cols = plan->n_cols, .n_keys = n_keys, .has_time = time != NULL};
     struct expr **exprs = mem_calloc(n_max, sizeof *exprs);
     if (!exprs) TRY(error_oom(err));
     TRY(allocate(input, plan, n_max, err));
@@ -98,8 +98,7 @@ static laminar_status compute(struct join_input *input, struct op *op, struct st
     memset(rows->bad_rows, 0, bitmap_bytes(chunk->n_rows));
     laminar_status status = program_run(input->program, chunk, &env, input->computed);
     *n_bad = env.n_bad_rows;
-    op->bad_rows += env.n_bad_rows;
-    return status;
+    return status ? status : op_leave_out(op, step, input->plan, chunk, &env);
 }
 
 laminar_status join_input_read(struct join_input *input, struct op *op, struct step *step,

@@ -8,7 +8,8 @@
 #include "exec/op.h"
 
 struct join_input {
-    uint32_t n_cols; /* of the input */
+    const struct plan *plan; /* of the input */
+    uint32_t n_cols;
     uint32_t n_keys;
     bool has_time;
     struct program *program; /* keys and time that aren't plain columns; NULL = all are */

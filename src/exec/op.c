@@ -53,6 +53,15 @@ struct eval_env step_eval_env(const struct step *step)
                              .sql_size = step->sql_size};
 }
 
+laminar_status op_leave_out(struct op *op, const struct step *step, const struct plan *input,
+                            const struct chunk *chunk, const struct eval_env *env)
+{
+    const struct bad_row_taker *taker = step->bad_rows;
+    op->bad_rows += env->n_bad_rows;
+    if (likely(!env->n_bad_rows) || !taker || !env->bad_rows) return LAMINAR_OK;
+    return taker->take(taker->ctx, op, step, input, chunk, env->bad_rows);
+}
+
 void op_mark(struct op *op) { circuit_mark(op->circuit, op->index); }
 
 static laminar_status check_guard(const struct step *step)

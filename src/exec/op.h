@@ -36,6 +36,15 @@ struct memory_guard {
     laminar_status (*check)(struct memory_guard *guard, struct laminar_error *err);
 };
 
+/* Takes the rows of `chunk` whose bit is set: `op` left them out because an expression failed for them (on_error = skip). Their columns have the names of
+ * `input`'s; those that nobody reads have no data. */
+struct step;
+struct bad_row_taker {
+    laminar_status (*take)(void *ctx, const struct op *op, const struct step *step,
+                           const struct plan *input, const struct chunk *chunk,
+                           const uint8_t *bits);
+    void *ctx;
+};
 struct step {
     uint64_t number;
     int64_t time_us; /* wall clock */
@@ -52,7 +61,8 @@ struct step {
     size_t sql_size;
     /* one-shot queries: set from another thread. NULL: nobody can */
     const _Atomic bool *is_cancelled;
-    struct memory_guard *guard; /* NULL: the step isn't stopped */
+    struct memory_guard *guard;           /* NULL: the step isn't stopped */
+    const struct bad_row_taker *bad_rows; /* NULL: they are only counted */
 };
 
 /* Operators that hold changes back give them out in this step, whatever the time. */
@@ -110,6 +120,7 @@ struct op {
     const struct plan *input; /* the plan node below; NULL for entries */
     /* left out because an expression failed for them (on_error = skip) */
     uint64_t bad_rows;
+    void *owner; /* the engine's: what it belongs to; NULL in one-shot queries */
     /* wall-clock time when finish_step wants to run without input; 0 = never. Set in finish_step */
     uint64_t wake_us;
     /* nothing has come for its source's idle_timeout: what reads other inputs too doesn't wait for its watermark */
@@ -136,6 +147,9 @@ laminar_status op_take_late(struct op *op, late_rows_taker take, void *ctx,
 /* Counts rows sel[0..n) of a chunk of the operator's input as late, and hands them on. */
 laminar_status op_late(struct op *op, struct step *step, const struct chunk *chunk,
                        const uint32_t *sel, size_t n) must_check;
+/* Counts and gives away the rows of the chunk that env->bad_rows names; there may be none. */
+laminar_status op_leave_out(struct op *op, const struct step *step, const struct plan *input,
+                            const struct chunk *chunk, const struct eval_env *env) must_check;
 /* What evaluating expressions in this step needs; env->scratch and env->bad_rows are the caller's to set. */
 struct eval_env step_eval_env(const struct step *step);
 /* The account that states are charged to. */

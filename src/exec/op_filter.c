@@ -29,7 +29,8 @@ static laminar_status filter_process(struct op *op, struct step *step, uint32_t 
     if (status) return status;
     if (unlikely(env.n_bad_rows)) {
         n = rows_drop_bad(&env, f->sel, n);
-        op->bad_rows += env.n_bad_rows;
+        status = op_leave_out(op, step, op->input, chunk, &env);
+        if (status) return status;
     }
     if (n == 0) return LAMINAR_OK;
     if (n == chunk->n_rows) return op_emit(op, step, chunk);

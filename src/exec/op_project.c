@@ -21,8 +21,23 @@ struct project {
     int64_t *weights;
 };
 
-/* Computes the expressions over `input` and emits. */
-static laminar_status project_rows(struct project *p, struct step *step, const struct chunk *input)
+/* `input` may be rows sel[0..n) of `whole`, of which only the columns that are read are there. */
+static laminar_status leave_out(struct project *p, const struct step *step,
+                                const struct chunk *input, const struct chunk *whole,
+                                const struct eval_env *env)
+{
+    uint8_t bits[CHUNK_ROWS / 8] = {0};
+    struct eval_env mapped = *env;
+    if (input == whole) return op_leave_out(&p->op, step, p->op.input, whole, env);
+    for (uint32_t i = 0; i < input->n_rows; i++)
+        if (bitmap_get(env->bad_rows, i)) bits[p->sel[i] / 8] |= (uint8_t)(1U << p->sel[i] % 8);
+    mapped.bad_rows = bits;
+    return op_leave_out(&p->op, step, p->op.input, whole, &mapped);
+}
+
+/* Computes the expressions over `input`, rows of `whole`, and emits. */
+static laminar_status project_rows(struct project *p, struct step *step, const struct chunk *input,
+                                   const struct chunk *whole)
 {
     struct eval_env env = rows_begin(step, &p->bad);
     laminar_status status = program_run(p->exprs, input, &env, p->out_vecs);
@@ -32,7 +47,8 @@ static laminar_status project_rows(struct project *p, struct step *step, const s
                         .cols = p->out_vecs,
                         .weights = input->weights};
     if (likely(!env.n_bad_rows)) return op_emit(&p->op, step, &out);
-    p->op.bad_rows += env.n_bad_rows;
+    status = leave_out(p, step, input, whole, &env);
+    if (status) return status;
     size_t n = rows_good(&env, input->n_rows, p->sel);
     struct chunk good;
     status = kernel_gather_chunk(&out, p->sel, n, p->out_cols, p->weights, p->out_vecs, &good,
@@ -44,7 +60,7 @@ static laminar_status project_process(struct op *op, struct step *step, uint32_t
                                       const struct chunk *chunk)
 {
     (void)port;
-    return project_rows((struct project *)op, step, chunk);
+    return project_rows((struct project *)op, step, chunk, chunk);
 }
 
 /* The rows sel[0..n) of the columns that are read. */
@@ -78,13 +94,14 @@ static laminar_status filter_project_process(struct op *op, struct step *step, u
     if (status) return status;
     if (unlikely(env.n_bad_rows)) {
         n = rows_drop_bad(&env, p->sel, n);
-        op->bad_rows += env.n_bad_rows;
+        status = op_leave_out(op, step, op->input, chunk, &env);
+        if (status) return status;
     }
     if (n == 0) return LAMINAR_OK;
-    if (n == chunk->n_rows) return project_rows(p, step, chunk);
+    if (n == chunk->n_rows) return project_rows(p, step, chunk, chunk);
     struct chunk rows;
     status = gather_read(p, chunk, n, &rows, step->err);
-    return status ? status : project_rows(p, step, &rows);
+    return status ? status : project_rows(p, step, &rows, chunk);
 }
 
 static void project_free(struct op *op)

@@ -214,10 +214,10 @@ static laminar_status read_moments(struct time_filter *f, struct step *step,
     for (uint32_t k = 0; k < f->n_bounds && !status; k++)
         status = apply_bound(f, step, &f->bounds[k], &f->value_vecs[k], chunk->n_rows);
     if (status || likely(!env.n_bad_rows)) return status;
-    f->op.bad_rows += env.n_bad_rows;
+    status = op_leave_out(&f->op, step, f->op.input, chunk, &env);
     for (size_t i = 0; i < chunk->n_rows; i++)
         if (bitmap_get(env.bad_rows, i)) f->leave[i] = INT64_MIN;
-    return LAMINAR_OK;
+    return status;
 }
 
 /* --- What is due ------------------------------------------------------------------------------------------------------------------ */

@@ -248,7 +248,7 @@ static laminar_status unnest_process(struct op *op, struct step *step, uint32_t 
     u->n = 0;
     laminar_status status = program_run(u->args, chunk, &env, u->arg_vecs);
     for (uint32_t i = 0; i < u->plan->n_pass; i++) u->pass_vecs[i] = chunk->cols[u->plan->pass[i]];
-    op->bad_rows += env.n_bad_rows;
+    if (!status) status = op_leave_out(op, step, op->input, chunk, &env);
     for (size_t row = 0; row < chunk->n_rows && !status; row++)
         if (!env.n_bad_rows || !bitmap_get(env.bad_rows, row))
             status = unnest_row(u, step, chunk, row);

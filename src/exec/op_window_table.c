@@ -60,7 +60,7 @@ static laminar_status window_table_process(struct op *op, struct step *step, uin
     op->late_rows += chunk->n_rows - n;
     if (env.n_bad_rows) {
         n = rows_drop_bad(&env, w->sel, n);
-        op->bad_rows += env.n_bad_rows;
+        status = op_leave_out(op, step, op->input, chunk, &env);
     }
     bool is_cumulate = spec->kind == WINDOW_CUMULATE;
     int64_t n_windows = (spec->size_us + spec->slide_us - 1) / spec->slide_us;
