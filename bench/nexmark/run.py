@@ -1,11 +1,12 @@
 """Runs Nexmark q0 to q22: ours, DuckDB once over the same events, PyPI's laminardb 0.17, Flink 2.3.
 
-  bench/nexmark/run.py [--events N] [--only q5,q7] [--no-peer] [--flink URL-OF-ITS-GATEWAY] [--rss-events N] [--equal-events N]
+  bench/nexmark/run.py [--events N] [--only q5,q7] [--all-cores] [--no-peer] [--flink URL-OF-ITS-GATEWAY] [--rss-events N] [--equal-events N]
                        [--out FILE] [--strict]
 
 Ours is fed 10,000 events at a time, an Arrow batch of each table that was made beforehand, and a subscriber takes every change. Events a second
 are of all three tables, and of processor time (user and system, all threads), so that a busy machine changes them little; an idle one shows the same by the clock. One
-process is one core's work: a database runs its steps one after the other, so more cores don't make one database faster yet. Flink and the peer are measured by the clock.
+process is one core's work: a database runs its steps one after the other, so more cores don't make one database faster yet. --all-cores runs one on each core at a
+time, over events of its own, and adds up what they do. Flink and the peer are measured by the clock.
 Then what each stream holds after a million events of the built-in source is compared with DuckDB's answer over the same, and resident memory is taken while it runs.
 Prints a table, and writes JSON with a description of the machine to bench/results/. A query without a result makes the exit status 1; a missed target is marked.
 """
@@ -13,6 +14,7 @@ Prints a table, and writes JSON with a description of the machine to bench/resul
 from __future__ import annotations
 
 import argparse
+import concurrent.futures
 import datetime
 import json
 import os
@@ -40,6 +42,19 @@ def worker(python, engine, query, events, environment, timeout):
     return bench.run_worker(command, timeout, environment)[-1]
 
 
+def all_cores(query, events, environment):
+    """A database on each core, at the same time."""
+    def one(cpu):
+        command = [bench.PYTHON, WORKER, "--engine", "laminardb", "--query", query, "--events", str(events), "--cpu", str(cpu)]
+        return bench.run_worker(command, 2 * TIMEOUT_S, environment)[-1]
+
+    cpus = sorted(os.sched_getaffinity(0))
+    with concurrent.futures.ThreadPoolExecutor(len(cpus)) as pool:
+        results = list(pool.map(one, cpus))
+    failed = [result for result in results if "error" in result]
+    return failed[0] if failed else {"processes": len(cpus), "events": events, "events_per_s": sum(result["events_per_s"] for result in results)}
+
+
 def million(result):
     if result is None:
         return "-"
@@ -52,7 +67,7 @@ def line(name, case):
     ours, target = case["laminardb"], TARGETS[name]
     verdict = "" if "error" in ours else "ok" if ours["events_per_s"] >= target else "MISS"
     return (f"{name:5} {million(ours):>10} {target / 1e6:>7.0f} {verdict:5} {million(case.get('duckdb')):>8} {million(case.get('peer')):>8} "
-            f"{million(case.get('flink')):>8}")
+            f"{million(case.get('flink')):>8} {million(case.get('all_cores')):>9}")
 
 
 def main():
@@ -65,6 +80,7 @@ def main():
     parser.add_argument("--rss-events", type=int, default=10_000_000, help="0: memory is not measured")
     parser.add_argument("--equal-events", type=int, default=1_000_000, help="0: results are not compared")
     parser.add_argument("--no-speed", action="store_true", help="only compare results, and measure memory")
+    parser.add_argument("--all-cores", action="store_true", help="also a database on each core at the same time")
     parser.add_argument("--strict", action="store_true", help="a missed target fails")
     parser.add_argument("--out", type=pathlib.Path)
     options = parser.parse_args()
@@ -74,9 +90,11 @@ def main():
     peer = None if options.no_peer else bench.peer_python()
     ours = bench.python_environment("laminardb")
     cases = {}
-    print(f"{'million events/s':16} {'target':>7} {'':5} {'DuckDB':>8} {'0.17':>8} {'Flink':>8}")
+    print(f"{'million events/s':16} {'target':>7} {'':5} {'DuckDB':>8} {'0.17':>8} {'Flink':>8} {'all cores':>9}")
     for name in names if not options.no_speed else ():
         case = cases[name] = {"laminardb": worker(bench.PYTHON, "laminardb", name, options.events, ours, TIMEOUT_S)}
+        if options.all_cores:
+            case["all_cores"] = all_cores(name, options.events, ours)
         if not options.no_duckdb:
             case["duckdb"] = worker(bench.PYTHON, "duckdb", name, options.events, ours, TIMEOUT_S)
         if peer:

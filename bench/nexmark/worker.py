@@ -20,8 +20,8 @@ PEER_DEADLINE_S = 20
 RSS_SAMPLES = 20
 
 
-def pin():
-    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+def pin(cpu):
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0)) if cpu is None else cpu})
 
 
 def read_rss_mib():
@@ -200,6 +200,7 @@ def main():
     parser.add_argument("--engine", required=True)
     parser.add_argument("--query", required=True)
     parser.add_argument("--events", type=int, required=True)
+    parser.add_argument("--cpu", type=int, help="to run on")
     parser.add_argument("--out")
     options = parser.parse_args()
     sys.path.insert(0, str(FOLDER))
@@ -209,7 +210,7 @@ def main():
             line |= make_for_peer(options.query, options.events, options.out)
         else:
             if options.engine not in ("rss", "equal"):
-                pin()
+                pin(options.cpu)
             engines = {"laminardb": run_ours, "duckdb": run_duckdb, "peer": run_peer, "rss": run_rss, "equal": run_equal}
             line |= engines[options.engine](options.query, options.events)
     except Exception as error:  # the table shows it; the run goes on with the next query
