@@ -37,6 +37,10 @@ def test_it_opens_and_goes_on(kept, tmp_path):
     check = run("check", folder)
     assert check.returncode == 0, check.stdout + check.stderr
     assert answers(folder) == expected
+    since_2 = kept / "answers_since_2.csv"
+    if since_2.exists():
+        done = run("--read-only", "--changes", "--timeout", "1", "-d", folder, "-m", "csv", DATA / "questions_since_2.sql")
+        assert done.stdout == since_2.read_text(), done.stderr
     # Opened for writing it is the same, also once this program has written a checkpoint of its own.
     assert run("-d", folder, "-c", "CHECKPOINT").returncode == 0
     assert answers(folder) == expected
