@@ -53,11 +53,7 @@ static bool is_same(const struct expr *a, const struct expr *b)
         (a->fn->kernel != b->fn->kernel || a->fn->function != b->fn->function ||
          strcmp(a->fn->name, b->fn->name) != 0))
         return false;
-    if (a->kind == EXPR_CONST && !kernel_equal(&a->value, 0, &b->value, 0)) return false;
-    /* NOTE: 0.0 and -0.0 are equal but print differently */
-    if (a->kind == EXPR_CONST && type_is_float(a->type) && vector_is_valid(&a->value, 0) &&
-        memcmp(a->value.data, b->value.data, type_width(a->type)) != 0)
-        return false;
+    if (a->kind == EXPR_CONST && !expr_const_identical(a, b)) return false;
     for (uint32_t i = 0; i < a->n_args; i++)
         if (!is_same(a->args[i], b->args[i])) return false;
     return true;

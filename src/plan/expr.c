@@ -3,6 +3,7 @@
  * Trees are as deep as the parser allows (AST_MAX_DEPTH, plus a cast a level), and ANDs and ORs
  * are flat: plain recursion is fine. */
 #include "plan/plan_internal.h"
+#include <string.h>
 
 struct expr *expr_new(struct arena *arena, enum expr_kind kind, struct data_type type,
                       uint32_t n_args)
@@ -102,11 +103,39 @@ static bool same_function(const struct bound_function *a, const struct bound_fun
            strcmp(a->name, b->name) == 0;
 }
 
-static bool const_equal(const struct expr *a, const struct expr *b)
+static bool is_identical(const struct vector *a, size_t i, const struct vector *b, size_t k)
 {
-    bool is_null = expr_is_const_null(a);
-    if (is_null != expr_is_const_null(b)) return false;
-    return is_null || kernel_equal(&a->value, 0, &b->value, 0);
+    bool is_valid = vector_is_valid(a, i);
+    if (is_valid != vector_is_valid(b, k)) return false;
+    if (!is_valid) return true;
+    enum phys_type phys = type_phys(a->type);
+    if (phys == PHYS_INTERVAL || phys == PHYS_F32 || phys == PHYS_F64) {
+        size_t width = phys_width(phys);
+        return memcmp((const char *)a->data + i * width, (const char *)b->data + k * width,
+                      width) == 0;
+    }
+    if (phys == PHYS_LIST) {
+        struct list_entry x = ((const struct list_entry *)a->data)[i],
+                          y = ((const struct list_entry *)b->data)[k];
+        bool same = x.length == y.length;
+        for (uint32_t c = 0; same && c < a->n_children; c++)
+            for (uint32_t n = 0; same && n < x.length; n++)
+                same = is_identical(&a->children[c], x.offset + n, &b->children[c], y.offset + n);
+        return same;
+    }
+    if (phys == PHYS_STRUCT) {
+        bool same = true;
+        for (uint32_t c = 0; same && c < a->n_children; c++)
+            same = is_identical(&a->children[c], vector_struct_row(a, i), &b->children[c],
+                                vector_struct_row(b, k));
+        return same;
+    }
+    return kernel_equal(a, i, b, k);
+}
+
+bool expr_const_identical(const struct expr *a, const struct expr *b)
+{
+    return type_equal(a->type, b->type) && is_identical(&a->value, 0, &b->value, 0);
 }
 
 bool expr_equal(const struct expr *a, const struct expr *b)
@@ -117,7 +146,7 @@ bool expr_equal(const struct expr *a, const struct expr *b)
     switch (a->kind) {
     case EXPR_COLUMN: return a->column == b->column;
     case EXPR_OUTER: return a->column == b->column && a->depth == b->depth;
-    case EXPR_CONST: return const_equal(a, b);
+    case EXPR_CONST: return expr_const_identical(a, b);
     case EXPR_SUBQUERY: return a->subquery == b->subquery;
     case EXPR_CALL:
         if (!same_function(a->fn, b->fn) || (a->fn->flags & FN_VOLATILE)) return false;

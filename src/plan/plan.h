@@ -54,7 +54,10 @@ struct expr *expr_const(struct arena *arena, const struct vector *v, size_t row)
 bool expr_is_const(const struct expr *e);
 /* A tree of its own: no expression node is ever shared by two places of a plan. NULL: no memory. */
 struct expr *expr_copy(struct arena *arena, const struct expr *e);
+/* Whether one may stand for the other everywhere. */
 bool expr_equal(const struct expr *a, const struct expr *b);
+/* The same for two constants, which is more than comparing equal: a month equals 30 days, and 0.0 equals -0.0, but not when added to a date or divided by. */
+bool expr_const_identical(const struct expr *a, const struct expr *b);
 /* Calls visit on every column index in e (pre-order); visit may change it. */
 void expr_map_columns(struct expr *e, uint32_t (*map)(void *ctx, uint32_t column), void *ctx);
 bool expr_is_volatile(const struct expr *e); /* FN_VOLATILE or FN_STEP_STABLE somewhere */

@@ -385,3 +385,19 @@ def test_connection_can_be_referenced_weakly(db):
     db.execute("CREATE SOURCE t (a BIGINT)")
     writer = db.writer("t")
     assert weakref.ref(writer)() is writer
+
+
+def test_constants_that_compare_equal_are_not_the_same_expression(db):
+    """A month compares equal to 30 days, and 0.0 to -0.0; neither stands for the other in GROUP BY."""
+    db.execute("CREATE SOURCE d (ts TIMESTAMP, x DOUBLE)")
+    db.execute("INSERT INTO d VALUES ('2026-01-31 00:00:00', 1.0), ('2026-02-10 00:00:00', 2.0)")
+    rows = db.query("SELECT ts + INTERVAL '1' MONTH AS m, count(*) FROM d GROUP BY ts + INTERVAL '1' MONTH ORDER BY m").fetchall()
+    assert rows == [(dt.datetime(2026, 2, 28), 1), (dt.datetime(2026, 3, 10), 1)]
+    with pytest.raises(QueryError, match="GROUP BY"):
+        db.query("SELECT ts + INTERVAL '30' DAY, count(*) FROM d GROUP BY ts + INTERVAL '1' MONTH")
+    rows = db.query("SELECT max(ts + INTERVAL '30' DAY) AS a, max(ts + INTERVAL '1' MONTH) AS b FROM d").fetchall()
+    assert rows == [(dt.datetime(2026, 3, 12), dt.datetime(2026, 3, 10))]
+    rows = db.query("SELECT x * CAST('0.0' AS DOUBLE), x * CAST('-0.0' AS DOUBLE) FROM d LIMIT 1").fetchall()
+    assert str(rows) == "[(0.0, -0.0)]"
+    rows = db.query("SELECT [INTERVAL '30' DAY] AS a, [INTERVAL '1' MONTH] AS b FROM d LIMIT 1").fetchall()
+    assert str(rows[0][0]) != str(rows[0][1])
