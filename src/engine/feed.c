@@ -192,7 +192,10 @@ laminar_status feeder_start(struct database *db, struct laminar_error *err)
     laminar_status status = LAMINAR_OK;
     mutex_lock(&feeder->lock);
     bool is_running = atomic_load_explicit(&db->state, memory_order_acquire) == DB_RUNNING;
-    if (is_running && feeder->feeds.n > 0 && !feeder->is_started && !feeder->is_stopping) {
+    /* a reader takes nothing in: it sees what has been stored */
+    bool is_read_only = db->settings.number[SETTING_ID_read_only] != 0;
+    if (is_running && !is_read_only && feeder->feeds.n > 0 && !feeder->is_started &&
+        !feeder->is_stopping) {
         database_ref(db);
         status = thread_start(&feeder->thread, "laminar-feed", feeder_main, db, err);
         feeder->is_started = status == LAMINAR_OK;

@@ -158,6 +158,20 @@ def test_drop_and_close_while_it_flows():
         wait_until(lambda: state(db)[2] > 0)
 
 
+def test_a_reader_takes_nothing_in(tmp_path):
+    """A read-only opener sees what was stored of a source that has not come to its end, and does not wait for the rest."""
+    with laminardb.open(tmp_path / "db") as db:
+        db.execute(bids(events=1_000_000_000, retention="1000"))
+        db.execute("CREATE STREAM n AS SELECT count(*) AS n FROM bid")
+        db.start()
+        wait_until(lambda: db.query("SELECT total_rows FROM system.sources WHERE name = 'bid'").fetchone()[0] > 0)
+    with laminardb.open(tmp_path / "db", config=laminardb.LaminarConfig(read_only=True)) as db:
+        db.start()
+        rows = db.query("SELECT n FROM n").fetchone()[0]
+        assert rows > 0 and state(db)[1:] == (None, rows)
+        assert db.query("SELECT n FROM n").fetchone()[0] == rows
+
+
 @pytest.mark.parametrize(
     "sql",
     [
