@@ -21,6 +21,14 @@ static inline laminar_db *open_db(void)
     return db;
 }
 
+static inline laminar_db *open_folder(const char *folder)
+{
+    laminar_db *db = NULL;
+    laminar_error err = LAMINAR_ERROR_INIT;
+    if (laminar_open(folder, NULL, &db, &err)) fail_msg("%s", err.message);
+    return db;
+}
+
 static inline void run(laminar_db *db, const char *sql)
 {
     laminar_error err = LAMINAR_ERROR_INIT;

@@ -64,14 +64,6 @@ static void they_are_bounded(void **state)
     laminar_db_free(db);
 }
 
-static laminar_db *open_folder(const char *folder)
-{
-    laminar_db *db = NULL;
-    laminar_error err = LAMINAR_ERROR_INIT;
-    if (laminar_open(folder, NULL, &db, &err)) fail_msg("%s", err.message);
-    return db;
-}
-
 static void they_survive(void **state)
 {
     (void)state;

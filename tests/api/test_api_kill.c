@@ -33,7 +33,7 @@ static double now_s(void)
     return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
 }
 
-static laminar_db *open_folder(laminar_error *err)
+static laminar_db *open_database(laminar_error *err)
 {
     laminar_config *config = NULL;
     laminar_db *db = NULL;
@@ -66,7 +66,7 @@ static void run_writers(struct shared *shared)
     pthread_t threads[N_WRITERS];
     struct writer writers[N_WRITERS];
     laminar_error err = LAMINAR_ERROR_INIT;
-    laminar_db *db = open_folder(&err);
+    laminar_db *db = open_database(&err);
     if (!db) _exit(2);
     atomic_store(&shared->is_open, 1);
     for (int i = 0; i < N_WRITERS; i++) {
@@ -121,7 +121,7 @@ static void kill_round(struct shared *shared, int round)
     assert_int_equal(kill(child, SIGKILL), 0);
     assert_int_equal(waitpid(child, &state, 0), child);
     if (!WIFSIGNALED(state)) fail_msg("round %d: the writers ended with %d", round, state);
-    laminar_db *db = open_folder(&err);
+    laminar_db *db = open_database(&err);
     if (!db) fail_msg("round %d: %s", round, err.message);
     check_rows(db, shared, round);
     /* few rows make quick rounds */
@@ -145,7 +145,7 @@ static void kill_9_loses_nothing_that_was_acknowledged(void **state)
     struct shared *shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE,
                                  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     assert_true(shared != MAP_FAILED);
-    laminar_db *db = open_folder(NULL);
+    laminar_db *db = open_database(NULL);
     assert_non_null(db);
     run(db, "CREATE SOURCE s (w BIGINT, n BIGINT) WITH ('retention' = 'all')");
     run(db, "CREATE STREAM g AS SELECT w, count(*) AS c FROM s GROUP BY w");

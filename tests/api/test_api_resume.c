@@ -224,14 +224,6 @@ static void a_long_history_comes_in_parts(void **state)
     laminar_db_free(db);
 }
 
-static laminar_db *open_folder(const char *folder)
-{
-    laminar_db *db = NULL;
-    laminar_error err = LAMINAR_ERROR_INIT;
-    if (laminar_open(folder, NULL, &db, &err)) fail_msg("%s", err.message);
-    return db;
-}
-
 /* What a database went back behind has been seen by somebody. */
 static void given_up_epochs_are_refused(void **state)
 {

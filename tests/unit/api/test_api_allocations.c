@@ -1,7 +1,6 @@
 /* test_api_allocations.c - statements of all sorts with each allocation failing in turn: they fail with LAMINAR_OUT_OF_MEMORY and change nothing, and the
  * database goes on. Leaks are the sanitizer's to find. */
-#include "../../api/api_test.h"
-#include "base/mem.h"
+#include "allocations.h"
 
 static const char *const queries[] = {
     "SELECT x FROM t INTERSECT ALL SELECT a FROM u",
@@ -36,24 +35,6 @@ static laminar_db *open_tables(void)
         "INSERT INTO t VALUES (1, 1, 'a'), (2, NULL, 'a text that is not inline'), (3, 2, NULL)");
     run(db, "INSERT INTO u VALUES (1, 2), (2, 3), (1, 2), (NULL, 1)");
     return db;
-}
-
-/* Fails allocation after allocation until the statement succeeds. */
-static void survive(laminar_db *db, const char *sql)
-{
-    for (uint64_t n = 1;; n++) {
-        laminar_result *result = NULL;
-        laminar_error err = LAMINAR_ERROR_INIT;
-        mem_fail_after(n, false);
-        laminar_status status = laminar_execute(db, sql, &result, &err);
-        mem_fail_after(0, false);
-        laminar_result_free(result);
-        if (status == LAMINAR_OK) return;
-        if (status != LAMINAR_OUT_OF_MEMORY)
-            fail_msg("%s\nallocation %llu: %d %s", sql, (unsigned long long)n, (int)status,
-                     err.message);
-        if (n > 20000) fail_msg("%s\nstill fails", sql);
-    }
 }
 
 static void test_queries(void **state)

@@ -1,10 +1,7 @@
 /* test_api_user_allocations.c - functions and aggregates of the program's own with each allocation failing in turn: registering them, queries and streams with
  * them, and what streams do with changes. Failures are LAMINAR_OUT_OF_MEMORY; each state that was made is freed, each definition is given back once. */
-#include "../../api/api_test.h"
-#include "base/mem.h"
+#include "allocations.h"
 #include <laminar/udf.h>
-
-enum { TRIES_MAX = 20000 };
 
 struct counts {
     int64_t n_states;
@@ -160,29 +157,6 @@ static laminar_db *open_tables(struct counts *counts)
 
 /* --- Tests ---------------------------------------------------------------------------------------------------- */
 
-static void check(laminar_status status, const laminar_error *err, const char *what, uint64_t n)
-{
-    if (status != LAMINAR_OUT_OF_MEMORY)
-        fail_msg("%s\nallocation %llu: %d %s", what, (unsigned long long)n, (int)status,
-                 err->message);
-    if (n > TRIES_MAX) fail_msg("%s\nstill fails", what);
-}
-
-/* Fails allocation after allocation until the statement succeeds. */
-static void survive(laminar_db *db, const char *sql)
-{
-    for (uint64_t n = 1;; n++) {
-        laminar_result *result = NULL;
-        laminar_error err = LAMINAR_ERROR_INIT;
-        mem_fail_after(n, false);
-        laminar_status status = laminar_execute(db, sql, &result, &err);
-        mem_fail_after(0, false);
-        laminar_result_free(result);
-        if (status == LAMINAR_OK) return;
-        check(status, &err, sql, n);
-    }
-}
-
 static void test_registering(void **state)
 {
     (void)state;
@@ -196,7 +170,7 @@ static void test_registering(void **state)
         status = laminar_register_function(db, &f, &err);
         mem_fail_after(0, false);
         is_done = status == LAMINAR_OK;
-        if (!is_done) check(status, &err, "register_function", n);
+        if (!is_done) check_out_of_memory(status, &err, "register_function", n);
     }
     for (uint64_t n = 1, is_done = 0; !is_done; n++) {
         laminar_error err = LAMINAR_ERROR_INIT;
@@ -205,7 +179,7 @@ static void test_registering(void **state)
         status = laminar_register_aggregate(db, &a, &err);
         mem_fail_after(0, false);
         is_done = status == LAMINAR_OK;
-        if (!is_done) check(status, &err, "register_aggregate", n);
+        if (!is_done) check_out_of_memory(status, &err, "register_aggregate", n);
     }
     assert_int_equal(counts.n_destroyed, 0); /* what was refused stays the program's */
     expect_rows(db, "SELECT plus(1, 2), total(5)", "3,5");
@@ -275,14 +249,14 @@ static uint64_t change(size_t i, uint64_t n)
     laminar_status status = laminar_execute(db, changes[i], NULL, &err);
     mem_fail_after(0, false);
     uint64_t n_allocations = mem_allocation_count() - before;
-    if (status != LAMINAR_OK) check(status, &err, changes[i], n);
+    if (status != LAMINAR_OK) check_out_of_memory(status, &err, changes[i], n);
     if (n == 0) {
         assert_int_equal(status, LAMINAR_OK);
         expect_rows(db, "SELECT count(*) FROM system.streams WHERE error IS NOT NULL", "0");
     }
     /* A step that failed stops its stream, which says why; all else goes on. */
     status = laminar_execute(db, "SELECT * FROM st_sums", &result, &err);
-    if (status != LAMINAR_OK) check(status, &err, "SELECT * FROM st_sums", n);
+    if (status != LAMINAR_OK) check_out_of_memory(status, &err, "SELECT * FROM st_sums", n);
     laminar_result_free(result);
     run(db, "SELECT plus(1, 2), count(*) FROM t");
     laminar_db_free(db);
