@@ -1,4 +1,4 @@
-"""Every case of the law, with fixed seeds, and with fresh ones for LAW_SECONDS seconds (the seed is printed; LAW_SEED repeats it).
+"""Every case of the law, with fixed seeds. The cases share nothing, and may run side by side; fresh seeds are drawn in test_fresh_seeds.py.
 
 Cases are the CASES of cases.py and of every cases_<area>.py beside it.
 """
@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import importlib
 import os
-import random
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -39,18 +37,3 @@ def test_law_with_groups_in_a_file(case: law.Case, tmp_path: Path) -> None:
     """All groups leave memory after every chunk, and are read back when they are wanted."""
     for seed in range((int(os.environ.get("LAW_RUNS", "6")) + 5) // 6):
         law.run(case, 1000 + seed, str(tmp_path))
-
-
-def test_law_fresh_seeds(capsys: pytest.CaptureFixture[str]) -> None:
-    seconds = float(os.environ.get("LAW_SECONDS", "10"))
-    seed = int(os.environ.get("LAW_SEED", "0")) or random.SystemRandom().randrange(1 << 40)
-    with capsys.disabled():
-        print(f" LAW_SEED={seed} ", end="", flush=True)
-    rng = random.Random(seed)
-    end = time.monotonic() + seconds
-    n = 0
-    while time.monotonic() < end:
-        law.run(rng.choice(CASES), rng.randrange(1 << 40))
-        n += 1
-    print(f"{n} streams")
-    assert n > 0
