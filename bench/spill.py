@@ -1,6 +1,6 @@
 """GROUP BY with more keys than memory: a stream over KEYS keys without a limit, and with a memory_limit of a part of what that took.
 
-  bench/bench_spill.py [--keys N] [--parts 2,4,8] [--folder DIR] [--out FILE]
+  bench/spill.py [--keys N] [--parts 2,4,8] [--folder DIR] [--out FILE]
 
 BUILD names the build tree (build). Each run is a process of its own: it inserts every key once, in batches of 10,000 rows, then changes a quarter of them in the order
 in which they came, then random ones (a sixteenth as many rows), and compares the sums with what they must be. Prints rows a second, the resident memory that the inserts added, and what is in the file;
