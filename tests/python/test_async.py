@@ -52,7 +52,8 @@ def test_a_thousand_subscriptions(feed, loop):
         got = [[] for _ in subs]
         tasks = [asyncio.create_task(reader(sub, rows)) for sub, rows in zip(subs, got, strict=True)]
         await asyncio.sleep(0)
-        assert n_threads() == before, "a subscription has no thread"
+        # Not more: a thread that an earlier test left behind may end meanwhile.
+        assert n_threads() <= before, "a subscription has no thread"
         feed.insert("t", {"k": 1, "v": 2})
         await asyncio.sleep(0.05)
         feed.insert("t", [{"k": 1, "v": 3}, {"k": 1, "v": 4}])
