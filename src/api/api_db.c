@@ -172,11 +172,7 @@ laminar_status laminar_execute(laminar_db *db, const char *sql, laminar_result *
                                       NULL,   &answer, err};
         TRY(engine_execute(&call));
     }
-    if (out) {
-        laminar_result *taken = reserved;
-        reserved = NULL;
-        TRY(result_finish(&answer, taken, out, err));
-    }
+    if (out) TRY(result_finish(&answer, &reserved, out, err));
 done:
     mem_free(reserved);
     statement_result_deinit(&answer);

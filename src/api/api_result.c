@@ -38,17 +38,16 @@ laminar_status result_reserve(laminar_result **out, struct laminar_error *err)
     return LAMINAR_OK;
 }
 
-laminar_status result_finish(struct statement_result *take_answer, laminar_result *take_reserved,
+laminar_status result_finish(struct statement_result *take_answer, laminar_result **take_reserved,
                              laminar_result **out, struct laminar_error *err)
 {
-    if (take_reserved && !take_answer->rows.schema && take_answer->rows.n_batches == 0) {
-        take_reserved->answer = *take_answer;
-        *take_answer = (struct statement_result){0};
-        *out = take_reserved;
-        return LAMINAR_OK;
-    }
-    mem_free(take_reserved);
-    return result_create(take_answer, out, err);
+    if (take_answer->rows.schema || take_answer->rows.n_batches > 0)
+        return result_create(take_answer, out, err);
+    *out = *take_reserved;
+    *take_reserved = NULL;
+    (*out)->answer = *take_answer;
+    *take_answer = (struct statement_result){0};
+    return LAMINAR_OK;
 }
 
 void laminar_result_free(laminar_result *result)

@@ -237,11 +237,7 @@ laminar_status laminar_statement_execute(laminar_statement *statement, laminar_r
                                   &answer,
                                   err};
     TRY(engine_execute(&call));
-    if (out) {
-        laminar_result *taken = reserved;
-        reserved = NULL;
-        TRY(result_finish(&answer, taken, out, err));
-    }
+    if (out) TRY(result_finish(&answer, &reserved, out, err));
 done:
     mem_free(reserved);
     statement_result_deinit(&answer);

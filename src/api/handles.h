@@ -23,8 +23,9 @@ laminar_status result_create(struct statement_result *take_answer, laminar_resul
                              struct laminar_error *err) must_check;
 /* A result without rows, made before the statement runs: one that changed something must not fail for want of memory to say so. */
 laminar_status result_reserve(laminar_result **out, struct laminar_error *err) must_check;
-/* Moves the answer into what was reserved where it has no rows, else into a new result. Frees or uses take_reserved, which may be NULL. */
-laminar_status result_finish(struct statement_result *take_answer, laminar_result *take_reserved,
+/* Moves the answer into what was reserved where it has no rows, else into a new result. Uses *take_reserved or leaves it;
+ * it is NULL when it was used. */
+laminar_status result_finish(struct statement_result *take_answer, laminar_result **take_reserved,
                              laminar_result **out, struct laminar_error *err) must_check;
 
 struct laminar_subscription {

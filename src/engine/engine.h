@@ -440,12 +440,12 @@ laminar_status runtime_install_anonymous(struct database *db, struct relation *r
 /* leaves the catalog alone */
 void runtime_uninstall(struct database *db, struct relation *relation);
 void runtime_free(struct relation_runtime *runtime);
-/* All rows that the relation holds, as one batch; *out is NULL when there are none. For derived ones, and for snapshots of readers. The caller holds step. */
 /* What it holds is read from its operators, of which parts are in a file: as one batch it might be larger than memory. */
 bool runtime_reads_in_pieces(struct relation_runtime *runtime);
 /* Pushes what it holds into `scan`, a chunk at a time. Step owner, until the end. */
 laminar_status runtime_push_contents(struct relation_runtime *runtime, struct step *step,
                                      struct circuit *circuit, struct op *scan) must_check;
+/* All rows that the relation holds, as one batch; *out is NULL when there are none. For derived ones, and for snapshots of readers. The caller holds step. */
 laminar_status runtime_contents(struct relation_runtime *runtime, struct batch **out,
                                 struct laminar_error *err) must_check;
 /* rows that SELECT would read; the caller holds step */
