@@ -75,8 +75,10 @@ static void announce(struct subscription *sub, const struct batch *batch)
 {
     atomic_store_explicit(&sub->newest, batch, memory_order_relaxed);
     atomic_store_explicit(&sub->newest_cols, batch->cols, memory_order_relaxed);
-    atomic_store_explicit(&sub->newest_data, batch->n_cols ? batch->cols[0].data : NULL,
-                          memory_order_relaxed);
+    /* another subscriber's reader may be at it: batch_make_strings */
+    const void *data = batch->n_cols ? __atomic_load_n(&batch->cols[0].data, __ATOMIC_RELAXED)
+                                     : NULL;
+    atomic_store_explicit(&sub->newest_data, data, memory_order_relaxed);
     atomic_store_explicit(&sub->may_have, true, memory_order_release);
 }
 

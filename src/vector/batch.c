@@ -62,7 +62,8 @@ void batch_make_strings(const struct batch *batch, uint32_t column)
         thread_yield(); /* another reader is at it: microseconds */
     }
     strings_make_views(pending, batch->n_rows);
-    batch->cols[column].data = pending->views;
+    /* a step that is still handing it to others looks at the pointer, for prefetching */
+    __atomic_store_n(&batch->cols[column].data, (void *)pending->views, __ATOMIC_RELAXED);
     atomic_store_explicit(&pending->state, STRINGS_DONE, memory_order_release);
 }
 
