@@ -17,7 +17,8 @@ BID = """CREATE TEMPORARY TABLE bid (
     url AS CONCAT('https://www.nexmark.com/abcde/fghij/klmno/item.htm?query=1&channel_id=', CAST(channel_no AS STRING)),
     date_time AS TO_TIMESTAMP_LTZ(1436918400000 + n / {per_ms}, 3),
     WATERMARK FOR date_time AS date_time - INTERVAL '2' SECOND
-) WITH ('connector' = 'datagen', 'number-of-rows' = '{rows}', 'fields.n.kind' = 'sequence', 'fields.n.start' = '0', 'fields.n.end' = '{rows}',
+) WITH ('connector' = 'datagen', 'number-of-rows' = '{rows}', 'rows-per-second' = '1000000000',
+    'fields.n.kind' = 'sequence', 'fields.n.start' = '0', 'fields.n.end' = '{rows}',
     'fields.auction.min' = '1000', 'fields.auction.max' = '{auctions}', 'fields.bidder.min' = '1000', 'fields.bidder.max' = '{people}',
     'fields.price.min' = '100', 'fields.price.max' = '100000000', 'fields.channel_no.min' = '0', 'fields.channel_no.max' = '10000',
     'fields.extra.length' = '47')"""
