@@ -168,13 +168,40 @@ static bool parse_optional_expr(struct parser *p, enum sql_keyword keyword, stru
     return *out != NULL;
 }
 
+static bool parse_from_clause(struct parser *p, struct ast_select *select)
+{
+    if (!accept_keyword(p, SQL_KW_FROM)) return true;
+    if (!parse_from_list(p, &select->from, &select->n_from)) return false;
+    parser_expected(p, "',', a join or the next clause");
+    return true;
+}
+
+/* What FROM t without SELECT selects. */
+static bool select_all(struct parser *p, struct ast_select *select)
+{
+    uint32_t place = parser_token(p)->start;
+    struct ast_expr *star = new_expr(p, AST_EXPR_STAR, place);
+    if (!star || !(select->items = NEW(p, struct ast_select_item))) return false;
+    star->span.end = place;
+    select->items[0] = (struct ast_select_item){.expr = star, .span = star->span};
+    select->n_items = 1;
+    return true;
+}
+
+/* SELECT ... [FROM ...], or FROM ... [SELECT ...], and what follows both. */
 static bool parse_select_clauses(struct parser *p, struct ast_select *select)
 {
-    parser_advance(p);
-    if (!parse_distinct(p, select) || !parse_select_list(p, select)) return false;
-    if (accept_keyword(p, SQL_KW_FROM)) {
-        if (!parse_from_list(p, &select->from, &select->n_from)) return false;
-        parser_expected(p, "',', a join or the next clause");
+    bool is_from_first = at_keyword(p, SQL_KW_FROM);
+    if (is_from_first && !parse_from_clause(p, select)) return false;
+    if (is_from_first && !at_keyword(p, SQL_KW_SELECT)) {
+        if (!select_all(p, select)) return false;
+    } else {
+        parser_advance(p);
+        if (!parse_distinct(p, select) || !parse_select_list(p, select)) return false;
+        if (is_from_first)
+            parser_expected(p, "',' or the next clause");
+        else if (!parse_from_clause(p, select))
+            return false;
     }
     if (!parse_optional_expr(p, SQL_KW_WHERE, &select->where)) return false;
     if (!parse_group_by(p, select) || !parse_optional_expr(p, SQL_KW_HAVING, &select->having))
@@ -243,7 +270,7 @@ static struct ast_query_body *body_of(struct parser *p, struct ast_query *query)
 
 static struct ast_query_body *parse_operand(struct parser *p)
 {
-    if (at_keyword(p, SQL_KW_SELECT)) return parse_select(p);
+    if (at_keyword(p, SQL_KW_SELECT) || at_keyword(p, SQL_KW_FROM)) return parse_select(p);
     if (at_keyword(p, SQL_KW_VALUES)) return parse_values(p);
     uint32_t open = parser_token(p)->start;
     if (!at(p, SQL_TOKEN_LPAREN)) return parser_unexpected(p, "SELECT, VALUES or '('"), NULL;

@@ -338,7 +338,7 @@ static bool parse_simple(struct parser *p, struct ast_statement *statement,
 static bool parse_by_first_word(struct parser *p, struct ast_statement *statement)
 {
     if (at(p, SQL_TOKEN_LPAREN) || at_keyword(p, SQL_KW_SELECT) || at_keyword(p, SQL_KW_WITH) ||
-        at_keyword(p, SQL_KW_VALUES)) {
+        at_keyword(p, SQL_KW_VALUES) || at_keyword(p, SQL_KW_FROM)) {
         statement->kind = AST_STMT_QUERY;
         return (statement->u.query = parse_query(p)) != NULL;
     }

@@ -102,6 +102,7 @@ bool at_name(struct parser *p)
 bool at_query_start(struct parser *p, size_t n)
 {
     return peek_is_keyword(p, n, SQL_KW_SELECT) || peek_is_keyword(p, n, SQL_KW_WITH) ||
+           peek_is_keyword(p, n, SQL_KW_FROM) ||
            (peek_is_keyword(p, n, SQL_KW_VALUES) && n + 1 < PARSER_WINDOW &&
             peek_is(p, n + 1, SQL_TOKEN_LPAREN));
 }

@@ -75,7 +75,8 @@ bool expect_close(struct parser *p, enum sql_token_kind kind, uint32_t open);
 /* The current token may begin an expression / is an unreserved or quoted name. */
 bool at_expr_start(struct parser *p);
 bool at_name(struct parser *p);
-bool at_query_start(struct parser *p, size_t n); /* the n-th token is SELECT, WITH or VALUES ( */
+/* the n-th token is SELECT, FROM, WITH or VALUES ( */
+bool at_query_start(struct parser *p, size_t n);
 
 /* --- Errors (parser_error.c) ---------------------------------------------------------------------------------------- */
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from shell_session import SHELL, Terminal
+from shell_session import ENVIRONMENT, SHELL, Terminal
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -19,7 +18,7 @@ def run(tmp_path: Path) -> Run:
     """Runs the shell without a terminal: run("-c", "SELECT 1", input="…")."""
 
     def call(*arguments: str, input: str = "", **env: Any) -> subprocess.CompletedProcess[str]:
-        env = {**os.environ, "LAMINAR_HISTORY": "", **env}
+        env = {**ENVIRONMENT, "LAMINAR_HISTORY": "", **env}
         return subprocess.run([SHELL, *arguments], input=input, text=True, capture_output=True, timeout=30, cwd=tmp_path, env=env)
 
     return call

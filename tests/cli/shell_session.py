@@ -15,6 +15,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / os.environ.get("BUILD", "build")
+# The width is the terminal's, whatever the tests themselves run in.
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
 SHELL = BUILD / "laminar"
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[=>]|\r")
 
@@ -30,7 +32,7 @@ class Terminal:
         self.fd, side = pty.openpty()
         ioctl(side, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
         self.process = subprocess.Popen(
-            ["setsid", "--ctty", str(SHELL), *arguments], cwd=cwd, env={**os.environ, "TERM": "xterm", **env}, stdin=side, stdout=side, stderr=side
+            ["setsid", "--ctty", str(SHELL), *arguments], cwd=cwd, env={**ENVIRONMENT, "TERM": "xterm", **env}, stdin=side, stdout=side, stderr=side
         )
         os.close(side)
 

@@ -48,6 +48,8 @@ CASES = [
          "coalesce(v, -1) AS v, CASE WHEN v <> 0 THEN 10 / v END AS q FROM s", duck="SELECT id, CASE WHEN v > 0 THEN 'pos' "
          "WHEN v < 0 THEN 'neg' ELSE 'zero' END AS c, coalesce(v, -1) AS v, CASE WHEN v <> 0 THEN 10 // v END AS q FROM s"),
     Case("in_between", [bids()], "SELECT id FROM s WHERE v IN (1, 2, 3) OR v BETWEEN -3 AND -2 OR w IN ('a', 'zebra')"),
+    Case("from_first", [bids()], "FROM (FROM s WHERE v > 0) SELECT k, count(*) AS n, sum(v) AS sv GROUP BY ALL"),
+    Case("from_alone", [bids()], "FROM s WHERE v > 0"),
     Case("group", [bids()], "SELECT k, count(*) AS n, count(v) AS nv, sum(v) AS sv, avg(d) AS ad, min(v) AS lo, max(w) AS hi FROM s GROUP BY k"),
     Case("group_two", [bids()], "SELECT k, w, count(*) AS n, sum(m) AS sm, min(ts) AS t0, max(m) AS m1 FROM s GROUP BY k, w"),
     Case("group_none", [bids()], "SELECT count(*) AS n, sum(v) AS sv, avg(v) AS av, min(w) AS lo, max(d) AS hi FROM s"),
