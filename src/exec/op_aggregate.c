@@ -77,13 +77,15 @@ static laminar_status aggregate_finish(struct op *op, struct step *step)
     struct aggregate *a = (struct aggregate *)op;
     struct agg_groups *g = &a->g;
     laminar_status status = LAMINAR_OK;
-    op->watermark_out = op->watermark_in;
     if (g->is_global && state_hash_base(g->table)->n_rows == 0) {
         status = find_global(a, step->err);
         if (!status && g->options.is_stream) status = groups_touch(g, 1, NULL, step->err);
         if (status) return status;
     }
-    if (g->options.is_stream) return groups_emit_touched(g, step, false);
+    if (g->options.is_stream) status = groups_emit_touched(g, step, false);
+    /* groups by time that are held back must not be late when they come out */
+    if (g->touched.n == 0) op->watermark_out = op->watermark_in;
+    if (status || g->options.is_stream) return status;
     return step->is_last ? emit_all(g, step) : LAMINAR_OK;
 }
 

@@ -132,9 +132,17 @@ static laminar_status fold_visit(struct expr_visitor *visitor, struct expr **e, 
     return rewrite_fold_expr(visitor->ctx, e);
 }
 
+/* What nobody reads is not computed. In a stream whose input has a watermark the filter stays: what reads the stream may wait for it. */
 static laminar_status no_rows(struct plan_context *ctx, struct plan **plan)
 {
-    struct plan *empty;
+    struct plan *empty, *filter = *plan;
+    if (ctx->is_stream) {
+        CHECK(plan_compute_properties(ctx, filter->inputs[0]));
+        if (filter->inputs[0]->props.time_col >= 0) {
+            ALLOC_OR_FAIL(ctx, filter->predicate, const_bool(ctx->arena, false));
+            return LAMINAR_OK;
+        }
+    }
     CHECK(plan_new(ctx, PLAN_VALUES, 0, (*plan)->n_cols, &empty));
     memcpy(empty->cols, (*plan)->cols, (*plan)->n_cols * sizeof *empty->cols);
     empty->sql_offset = (*plan)->sql_offset;
