@@ -1,11 +1,14 @@
-"""Cases of the law: watermarks through streams that have nothing to say."""
+"""Cases of the law: watermarks through streams that have nothing to say, conditions on keys, one row a key."""
 
 from __future__ import annotations
 
 from law import Case, Relation
 
 COLUMNS = {"id": "id", "k": "key", "v": "small", "w": "word", "ts": "time"}
+ROWS = Relation("s", COLUMNS)
+SKEWED = Relation("s", COLUMNS, skew_s=25)
 MARKED = Relation("s", COLUMNS, skew_s=25, delay_s=30, watermark="ts")
+KEYED = Relation("s", {"k": "key", "g": "small", "v": "small", "w": "word", "d": "double"}, key=("k",))
 
 TEN = "TUMBLE(ts, INTERVAL '10' SECOND)"
 COUNTS = f"SELECT {TEN} AS b, count(*) AS n, sum(v) AS sv FROM {{}} GROUP BY {TEN}"
@@ -51,4 +54,52 @@ def watermarks() -> list[Case]:
     return found
 
 
-CASES = watermarks()
+def having() -> list[Case]:
+    """Conditions of HAVING on keys, on values and on both."""
+    found = []
+    conditions = {
+        "key": "k > 3",
+        "key_null": "k IS NOT NULL AND k < 9",
+        "keys": "k % 2 = 0 AND w <> 'a'",
+        "both": "k > 3 AND count(*) > 1",
+        "either": "k > 8 OR sum(v) > 2",
+        "guarded": "k <> 0 AND 12 // k > 2",
+    }
+    for name, condition in conditions.items():
+        ours = condition.replace("//", "/")
+        for relation in (ROWS, KEYED):
+            which = "keyed" if relation.key else "rows"
+            group = "SELECT {}k, w, count(*) AS n, sum(v) AS sv FROM s GROUP BY {}k, w HAVING {}"
+            found.append(Case(f"having_{name}_{which}", [relation], group.format("", "", ours), duck=group.format("", "", condition)))
+        found.append(Case(f"having_{name}_window", [MARKED], group.format(f"{TEN} AS b, ", f"{TEN}, ", ours), at_end_only=True,
+                          duck=group.format(f"{TEN} AS b, ", f"{TEN}, ", condition)))
+        found.append(Case(f"having_{name}_window_update", [MARKED], group.format(f"{TEN} AS b, ", f"{TEN}, ", ours), emit="EMIT ON UPDATE",
+                          duck=group.format(f"{TEN} AS b, ", f"{TEN}, ", condition)))
+    found.append(Case("having_window_start", [MARKED], f"SELECT {TEN} AS b, k, count(*) AS n FROM s GROUP BY {TEN}, k HAVING {TEN} > TIMESTAMP '2026-01-01 00:00:20' AND k < 6",
+                      at_end_only=True))
+    return found
+
+
+def one_row_a_key() -> list[Case]:
+    """The first and the last row of each key."""
+    found = []
+    orders = {
+        "first": "ts, id",
+        "last": "ts DESC, id DESC",
+        "least": "v NULLS LAST, id DESC",
+        "nulls": "w DESC NULLS FIRST, id",
+    }
+    for name, order in orders.items():
+        subquery = f"SELECT id, k, v, w, ts FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY k ORDER BY {order}) AS rn FROM s) q WHERE rn = 1"
+        for relation in (SKEWED, MARKED):
+            which = "marked" if relation.watermark else "rows"
+            found.append(Case(f"dedup_{name}_{which}", [relation], subquery))
+        found.append(Case(f"dedup_{name}_on", [SKEWED], f"SELECT DISTINCT ON (k) k, id, v, w FROM s ORDER BY k, {order}"))
+        found.append(Case(f"dedup_{name}_two", [SKEWED], f"SELECT DISTINCT ON (k, w) k, w, id FROM s ORDER BY k, w, {order}"))
+        found.append(Case(f"dedup_{name}_counted", [SKEWED], f"SELECT w, count(*) AS n, sum(v) AS sv FROM ({subquery}) q GROUP BY w",
+                          setup=(f"CREATE STREAM st AS {subquery}",), stream="SELECT w, count(*) AS n, sum(v) AS sv FROM st GROUP BY w"))
+    found.append(Case("dedup_keyed", [KEYED], "SELECT g, k, v FROM s QUALIFY ROW_NUMBER() OVER (PARTITION BY g ORDER BY v NULLS LAST, k) = 1"))
+    return found
+
+
+CASES = watermarks() + having() + one_row_a_key()
