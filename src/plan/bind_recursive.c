@@ -111,6 +111,9 @@ static laminar_status check_shape(struct plan_context *ctx, const struct cte *ct
                    cte->ast->name.text, cte->ast->name.text);
         return LAMINAR_QUERY_FAILED;
     }
+    if (query->body->u.set.is_by_name)
+        return plan_unsupported(ctx, offset, "UNION BY NAME of a recursive query is not supported",
+                                "write the columns of both parts in the same order");
     if (query->order_by.n || query->order_by_all || query->limit || query->offset)
         return plan_unsupported(ctx, offset,
                                 "ORDER BY and LIMIT of a recursive query are not supported",

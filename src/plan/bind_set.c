@@ -1,5 +1,6 @@
 /* bind_set.c - UNION, INTERSECT and EXCEPT: columns go by position and take the type that all inputs
- * have in common; names are the first input's.
+ * have in common; names are the first input's. UNION BY NAME has the columns of all its inputs, each where its name
+ * comes first; an input that doesn't have one gives null for it.
  *
  * UNION is DISTINCT over UNION ALL. A chain of INTERSECT or EXCEPT is a tree of two-sided nodes,
  * from left to right. */
@@ -50,6 +51,64 @@ static laminar_status unify_inputs(struct plan_context *ctx, const char *op, str
     return LAMINAR_OK;
 }
 
+static int32_t find_named(const struct plan_column *cols, uint32_t n, const char *name)
+{
+    for (uint32_t i = 0; i < n; i++)
+        if (strcmp(cols[i].name, name) == 0) return (int32_t)i;
+    return -1;
+}
+
+/* The columns of all inputs, in the order in which their names come first. */
+static laminar_status all_names(struct plan_context *ctx, struct plan *const *inputs, size_t n,
+                                uint32_t offset, struct plan_column **out, uint32_t *n_out)
+{
+    uint32_t n_max = 0;
+    for (size_t i = 0; i < n; i++) n_max += inputs[i]->n_cols;
+    ALLOC_OR_FAIL(ctx, *out, ARENA_ARRAY(ctx->arena, struct plan_column, n_max + 1));
+    *n_out = 0;
+    for (size_t i = 0; i < n; i++) {
+        const struct plan_column *cols = inputs[i]->cols;
+        for (uint32_t c = 0; c < inputs[i]->n_cols; c++) {
+            if (find_named(cols, c, cols[c].name) >= 0) {
+                plan_error(ctx, LAMINAR_QUERY_FAILED, offset,
+                           "a query of UNION BY NAME has two columns \"%s\"", cols[c].name);
+                error_hint(ctx->err, "name one of them differently, with AS");
+                return LAMINAR_QUERY_FAILED;
+            }
+            if (find_named(*out, *n_out, cols[c].name) < 0) (*out)[(*n_out)++] = cols[c];
+        }
+    }
+    return LAMINAR_OK;
+}
+
+/* Projects each input on the columns of all. */
+static laminar_status align_by_name(struct plan_context *ctx, struct plan **inputs, size_t n,
+                                    uint32_t offset)
+{
+    struct plan_column *cols;
+    uint32_t n_cols = 0;
+    CHECK(all_names(ctx, inputs, n, offset, &cols, &n_cols));
+    for (size_t i = 0; i < n; i++) {
+        struct expr **exprs;
+        const char **names;
+        bool differs = inputs[i]->n_cols != n_cols;
+        ALLOC_OR_FAIL(ctx, exprs, ARENA_ARRAY(ctx->arena, struct expr *, n_cols + 1));
+        ALLOC_OR_FAIL(ctx, names, ARENA_ARRAY(ctx->arena, const char *, n_cols + 1));
+        for (uint32_t c = 0; c < n_cols; c++) {
+            int32_t at = find_named(inputs[i]->cols, inputs[i]->n_cols, cols[c].name);
+            const struct plan_column *col = at < 0 ? NULL : &inputs[i]->cols[at];
+            differs |= at != (int32_t)c;
+            names[c] = cols[c].name;
+            ALLOC_OR_FAIL(ctx, exprs[c],
+                          col ? expr_column(ctx->arena, (uint32_t)at, col->type, col->is_nullable)
+                              : const_null(ctx->arena, cols[c].type));
+            exprs[c]->sql_offset = offset;
+        }
+        if (differs) CHECK(plan_make_project(ctx, inputs[i], exprs, names, n_cols, &inputs[i]));
+    }
+    return LAMINAR_OK;
+}
+
 static laminar_status make_set_node(struct plan_context *ctx, enum plan_kind kind,
                                     struct plan *const *inputs, uint32_t n, uint32_t offset,
                                     struct plan **out)
@@ -80,6 +139,8 @@ laminar_status bind_set_operation(struct binder *b, struct select_block *parent,
     struct plan **inputs, *plan;
     ALLOC_OR_FAIL(ctx, inputs, ARENA_ARRAY(ctx->arena, struct plan *, n));
     for (size_t i = 0; i < n; i++) CHECK(bind_body(b, parent, body->u.set.operands[i], &inputs[i]));
+    if (body->u.set.is_by_name)
+        CHECK(align_by_name(ctx, inputs, n, body->u.set.operands[1]->span.start));
     CHECK(unify_inputs(ctx, names[body->u.set.op], inputs, n, body->u.set.operands[1]->span.start));
     if (body->u.set.op == AST_SET_UNION) {
         CHECK(make_set_node(ctx, PLAN_UNION_ALL, inputs, (uint32_t)n, offset, &plan));

@@ -555,6 +555,7 @@ struct ast_query_body {
         struct {
             enum ast_set_op op;
             bool is_all;
+            bool is_by_name; /* of UNION alone */
             struct ast_query_body **operands;
             size_t n;
         } set;

@@ -287,15 +287,37 @@ static unsigned set_precedence(struct parser *p, enum ast_set_op *op)
     return 0;
 }
 
+/* What stands between two operands. */
+struct set_word {
+    enum ast_set_op op;
+    bool is_all;
+    bool is_by_name;
+};
+
+static bool is_same_word(struct set_word a, struct set_word b)
+{
+    return a.op == b.op && a.is_all == b.is_all && a.is_by_name == b.is_by_name;
+}
+
+/* [ALL | DISTINCT] [BY NAME], behind the first word. */
+static struct set_word parse_set_word(struct parser *p, enum ast_set_op op)
+{
+    struct set_word word = {.op = op, .is_all = accept_keyword(p, SQL_KW_ALL)};
+    if (!word.is_all) accept_keyword(p, SQL_KW_DISTINCT);
+    word.is_by_name = op == AST_SET_UNION && accept_keywords(p, SQL_KW_BY, SQL_KW_NAME);
+    return word;
+}
+
 /* The operands so far become one node. */
-static struct ast_query_body *finish_chain(struct parser *p, enum ast_set_op op, bool is_all,
+static struct ast_query_body *finish_chain(struct parser *p, struct set_word word,
                                            const struct list *operands)
 {
     struct ast_query_body *first = ((struct ast_query_body **)operands->items)[0];
     struct ast_query_body *body = new_body(p, AST_BODY_SET_OPERATION, first->span.start);
     if (!body || !grow(p)) return NULL;
-    body->u.set.op = op;
-    body->u.set.is_all = is_all;
+    body->u.set.op = word.op;
+    body->u.set.is_all = word.is_all;
+    body->u.set.is_by_name = word.is_by_name;
     body->u.set.operands = operands->items;
     body->u.set.n = operands->n;
     body->span.end = p->prev_end;
@@ -304,11 +326,12 @@ static struct ast_query_body *finish_chain(struct parser *p, enum ast_set_op op,
 
 /* Starts a chain with its left side; one of the same kind is continued. */
 static bool start_chain(struct parser *p, struct list *operands, struct ast_query_body *left,
-                        enum ast_set_op op, bool is_all)
+                        struct set_word word)
 {
     *operands = (struct list){0};
-    bool is_same = left->kind == AST_BODY_SET_OPERATION && left->u.set.op == op &&
-                   left->u.set.is_all == is_all;
+    bool is_same = left->kind == AST_BODY_SET_OPERATION &&
+                   is_same_word(word, (struct set_word){left->u.set.op, left->u.set.is_all,
+                                                        left->u.set.is_by_name});
     if (!is_same) return PUSH(p, operands, left);
     for (size_t i = 0; i < left->u.set.n; i++)
         if (!PUSH(p, operands, left->u.set.operands[i])) return false;
@@ -319,26 +342,24 @@ static struct ast_query_body *parse_set_operations(struct parser *p, struct ast_
                                                    unsigned precedence)
 {
     struct list operands = {0};
-    enum ast_set_op op = AST_SET_UNION, next_op;
-    bool is_all = false;
+    struct set_word word = {0};
+    enum ast_set_op op;
     for (;;) {
-        unsigned next_precedence = set_precedence(p, &next_op);
+        unsigned next_precedence = set_precedence(p, &op);
         if (next_precedence == 0 || next_precedence < precedence) break;
         parser_advance(p);
-        bool next_is_all = accept_keyword(p, SQL_KW_ALL);
-        if (!next_is_all) accept_keyword(p, SQL_KW_DISTINCT);
-        if (operands.n && (next_op != op || next_is_all != is_all)) {
-            left = finish_chain(p, op, is_all, &operands);
+        struct set_word next = parse_set_word(p, op);
+        if (operands.n && !is_same_word(next, word)) {
+            left = finish_chain(p, word, &operands);
             operands.n = 0;
         }
-        op = next_op;
-        is_all = next_is_all;
-        if (!left || (operands.n == 0 && !start_chain(p, &operands, left, op, is_all))) return NULL;
+        word = next;
+        if (!left || (operands.n == 0 && !start_chain(p, &operands, left, word))) return NULL;
         struct ast_query_body *right = parse_operand(p);
         if (right) right = parse_set_operations(p, right, next_precedence + 1);
         if (!right || !PUSH(p, &operands, right)) return NULL;
     }
-    return operands.n ? finish_chain(p, op, is_all, &operands) : left;
+    return operands.n ? finish_chain(p, word, &operands) : left;
 }
 
 /* --- ORDER BY ... EMIT ------------------------------------------------------------------------------------------------ */

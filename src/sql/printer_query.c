@@ -354,6 +354,7 @@ static void print_set_operation(struct printer *pr, const struct ast_query_body 
                                  set_precedence_of(operand) < set_precedence_of(body) + (i > 0);
         if (i) print_text(pr, words[body->u.set.op]);
         if (i && body->u.set.is_all) print_text(pr, "ALL ");
+        if (i && body->u.set.is_by_name) print_text(pr, "BY NAME ");
         if (needs_parentheses) print_text(pr, "(");
         print_body(pr, operand);
         if (needs_parentheses) print_text(pr, ")");

@@ -1,4 +1,4 @@
-"""Cases of the law: watermarks through streams that have nothing to say, conditions on keys, one row a key."""
+"""Cases of the law: watermarks through streams that have nothing to say, conditions on keys, one row a key, columns by name."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ COLUMNS = {"id": "id", "k": "key", "v": "small", "w": "word", "ts": "time"}
 ROWS = Relation("s", COLUMNS)
 SKEWED = Relation("s", COLUMNS, skew_s=25)
 MARKED = Relation("s", COLUMNS, skew_s=25, delay_s=30, watermark="ts")
+OTHER = Relation("r", {"k": "key", "x": "small", "w": "long_word", "ts": "time"}, skew_s=25, delay_s=30, watermark="ts")
 KEYED = Relation("s", {"k": "key", "g": "small", "v": "small", "w": "word", "d": "double"}, key=("k",))
+TABLE = Relation("t", {"k": "key", "x": "small", "w": "long_word"}, key=("k",), kind="TABLE")
 
 TEN = "TUMBLE(ts, INTERVAL '10' SECOND)"
 COUNTS = f"SELECT {TEN} AS b, count(*) AS n, sum(v) AS sv FROM {{}} GROUP BY {TEN}"
@@ -102,4 +104,28 @@ def one_row_a_key() -> list[Case]:
     return found
 
 
-CASES = watermarks() + having() + one_row_a_key()
+def by_name() -> list[Case]:
+    found = []
+    queries = {
+        "plain": "SELECT id, k, v FROM s UNION{} BY NAME SELECT v, k, id FROM s WHERE v > 0",
+        "missing": "SELECT id, v, w FROM s UNION{} BY NAME SELECT x, w, k FROM r",
+        "types": "SELECT v, k FROM s UNION{} BY NAME SELECT x * 1.5 AS v, w AS u FROM r",
+        "three": "SELECT k FROM s UNION{0} BY NAME SELECT x FROM r UNION{0} BY NAME SELECT w, x, k FROM r",
+        "mixed": "SELECT k, v FROM s UNION{} BY NAME SELECT x, k FROM r UNION ALL SELECT 1, 2, 3",
+        "none": "SELECT k FROM s UNION{} BY NAME SELECT x FROM r",
+        "inner": "SELECT w, count(*) AS n, sum(x) AS sx FROM (SELECT w, k FROM s UNION{} BY NAME SELECT x, w FROM r) q GROUP BY w",
+    }
+    for name, sql in queries.items():
+        for word in (" ALL", ""):
+            which = "all" if word else "once"
+            found.append(Case(f"by_name_{name}_{which}", [ROWS, OTHER], sql.format(word)))
+            found.append(Case(f"by_name_{name}_{which}_keyed", [Relation("s", {**KEYED.columns, "id": "id"}, key=("k",)), Relation("r", TABLE.columns, key=("k",), kind="TABLE")],
+                              sql.format(word)))
+    rows = "SELECT ts, v FROM s UNION ALL BY NAME SELECT w, x AS v, ts FROM r"
+    found.append(Case("by_name_window", [MARKED, OTHER], COUNTS.format(f"({rows}) q"), emit=CLOSE, at_end_only=True))
+    found.append(Case("by_name_stacked", [MARKED, OTHER], COUNTS.format(f"({rows}) q"), emit=CLOSE, at_end_only=True,
+                      setup=(f"CREATE STREAM st AS {rows}",), stream=COUNTS.format("st")))
+    return found
+
+
+CASES = watermarks() + having() + one_row_a_key() + by_name()

@@ -63,6 +63,12 @@ static const struct plan_case projection[] = {
      "   └─ Union all  2 inputs   [retracts]\n"
      "      ├─ Scan  flights (source)  columns: origin   [append-only]\n"
      "      └─ Scan  airports (table)  columns: faa   [retracts, key (faa)]\n"},
+    {"SELECT origin, flight FROM flights UNION ALL BY NAME SELECT lat, faa AS origin FROM airports",
+     "Union all  2 inputs   [retracts]\n"
+     "├─ Project  origin, flight, NULL AS lat   [append-only]\n"
+     "│  └─ Scan  flights (source)  columns: origin, flight   [append-only]\n"
+     "└─ Project  faa AS origin, NULL AS flight, lat   [retracts, key (origin)]\n"
+     "   └─ Scan  airports (table)  columns: faa, lat   [retracts, key (faa)]\n"},
     {"SELECT flight FROM flights UNION ALL SELECT n FROM clicks UNION ALL VALUES (1.5)",
      "Union all  3 inputs   [append-only]\n"
      "├─ Project  flight::DECIMAL(11,1) AS flight   [append-only]\n"
