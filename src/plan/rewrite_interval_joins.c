@@ -2,21 +2,32 @@
  * times, b.ts BETWEEN a.ts - x AND a.ts + y, keeps only rows that can still find a partner:
  * strategy INTERVAL. One bound alone lets the rows of one side go. Recognised only where both
  * times carry a watermark that their sides' retractions keep to as well; otherwise the
- * comparisons stay an ordinary condition. So is an equality of the bounds of two streams' windows. Needs the properties of the inputs. */
+ * comparisons stay an ordinary condition. So is an equality of the bounds of two streams' windows. Needs the properties of the inputs.
+ *
+ * Times of different types are compared in the finer unit, at most microseconds: watermarks have no more. Nanoseconds lose less than one by that, so the
+ * bounds are a microsecond wider each and the comparisons stay as the join's condition. */
 #include "plan/plan_internal.h"
 
 struct bound {
     bool right_first; /* the right side's time is on the left of the operator */
     int64_t delta_us; /* right_time op left_time + delta, once turned so */
-    bool is_lower, is_upper, is_strict;
+    bool is_lower, is_upper;
+    bool is_wide; /* the interval is wider than the comparison says */
+    struct data_type type;
     const struct expr *left_time, *right_time; /* columns over left ++ right */
 };
 
-/* A time column, plus or minus a constant. Casts between units of timestamps are looked through. */
+/* Does a cast leave the point in time as it is? */
+static bool keeps_time(struct data_type from, struct data_type to)
+{
+    if (from.id == LAMINAR_TYPE_DATE) return to.id == LAMINAR_TYPE_TIMESTAMP;
+    return from.id == to.id && type_is_timestamp(to) && from.unit <= to.unit;
+}
+
+/* A time column, plus or minus a constant. Casts to finer units are looked through. */
 static bool split_time(const struct expr *e, const struct expr **column, int64_t *offset_us)
 {
-    while (e->kind == EXPR_CALL && e->is_cast && type_is_timestamp(e->type) &&
-           type_is_timestamp(e->args[0]->type))
+    while (e->kind == EXPR_CALL && e->is_cast && keeps_time(e->args[0]->type, e->type))
         e = e->args[0];
     if (e->kind == EXPR_COLUMN) {
         *column = e;
@@ -43,6 +54,26 @@ static bool split_time(const struct expr *e, const struct expr **column, int64_t
     return !__builtin_add_overflow(*offset_us, is_plus ? value : -value, offset_us);
 }
 
+/* The type in which times of both are kept; false: there is none. */
+static bool common_time(struct data_type a, struct data_type b, struct data_type *out)
+{
+    if (a.id == LAMINAR_TYPE_DATE || (type_is_timestamp(b) && a.unit < b.unit && a.id == b.id)) {
+        struct data_type swap = a;
+        a = b;
+        b = swap;
+    }
+    *out = a;
+    if (type_equal(a, b) && a.unit != UNIT_NANO) return true;
+    if (!keeps_time(b, a)) return false;
+    if (out->unit == UNIT_NANO) out->unit = UNIT_MICRO;
+    return true;
+}
+
+static bool is_nanos(const struct expr *e)
+{
+    return type_is_timestamp(e->type) && e->type.unit == UNIT_NANO;
+}
+
 static bool read_bound(const struct expr *e, const struct plan *join, struct bound *out)
 {
     static const char *const ops[] = {"<", "<=", ">", ">="};
@@ -64,17 +95,20 @@ static bool read_bound(const struct expr *e, const struct plan *join, struct bou
         y = swap, offset_y = swap_offset;
         is_less = !is_less;
     }
-    if (!type_equal(x->type, y->type) || (type_is_timestamp(x->type) && x->type.unit == UNIT_NANO))
-        return false;
+    if (!common_time(x->type, y->type, &out->type)) return false;
     if ((int32_t)y->column != join->inputs[0]->props.time_col ||
         (int32_t)(x->column - n_left) != join->inputs[1]->props.time_col)
         return false;
-    *out = (struct bound){.is_lower = !is_less,
+    *out = (struct bound){.type = out->type,
+                          .is_wide = is_nanos(x) || is_nanos(y),
+                          .is_lower = !is_less,
                           .is_upper = is_less,
-                          .is_strict = op == 0 || op == 2,
                           .left_time = y,
                           .right_time = x};
-    return !__builtin_sub_overflow(offset_y, offset_x, &out->delta_us);
+    bool is_strict = op == 0 || op == 2;
+    int64_t outwards = is_less ? 1 : -1, more = out->is_wide ? outwards : is_strict ? -outwards : 0;
+    return !__builtin_sub_overflow(offset_y, offset_x, &out->delta_us) &&
+           !__builtin_add_overflow(out->delta_us, more, &out->delta_us);
 }
 
 /* The event time of windows' results: a bound of the window. Windows close in order, so no row of them is late. */
@@ -102,10 +136,19 @@ static laminar_status recognise_windows(struct plan_context *ctx, struct plan *j
     return LAMINAR_OK;
 }
 
+static laminar_status make_time(struct plan_context *ctx, const struct expr *column,
+                                uint32_t n_left, struct data_type type, struct expr **out)
+{
+    ALLOC_OR_FAIL(ctx, *out, expr_copy(ctx->arena, column));
+    (*out)->column -= n_left;
+    return make_cast(ctx, *out, type, CAST_EXPLICIT, out);
+}
+
 static laminar_status recognise(struct plan_context *ctx, struct plan *join)
 {
     struct expr_list parts = {0}, rest = {0};
     const struct expr *left_time = NULL, *right_time = NULL;
+    struct data_type type = {0};
     int64_t lower = INT64_MIN, upper = INT64_MAX;
     if (!join->predicate) return recognise_windows(ctx, join);
     CHECK(expr_split_and(ctx, join->predicate, &parts));
@@ -117,19 +160,16 @@ static laminar_status recognise(struct plan_context *ctx, struct plan *join)
         }
         left_time = b.left_time;
         right_time = b.right_time;
-        if (b.is_lower) {
-            int64_t value = b.is_strict ? b.delta_us + 1 : b.delta_us;
-            lower = lower > value ? lower : value;
-        } else {
-            int64_t value = b.is_strict ? b.delta_us - 1 : b.delta_us;
-            upper = upper < value ? upper : value;
-        }
+        type = b.type;
+        if (b.is_wide) CHECK(expr_list_push(ctx, &rest, parts.items[i]));
+        if (b.is_lower)
+            lower = lower > b.delta_us ? lower : b.delta_us;
+        else
+            upper = upper < b.delta_us ? upper : b.delta_us;
     }
     if (!left_time) return recognise_windows(ctx, join);
-    uint32_t n_left = join->inputs[0]->n_cols;
-    ALLOC_OR_FAIL(ctx, join->left_time, expr_copy(ctx->arena, left_time));
-    ALLOC_OR_FAIL(ctx, join->right_time, expr_copy(ctx->arena, right_time));
-    join->right_time->column -= n_left;
+    CHECK(make_time(ctx, left_time, 0, type, &join->left_time));
+    CHECK(make_time(ctx, right_time, join->inputs[0]->n_cols, type, &join->right_time));
     join->strategy = STRATEGY_INTERVAL;
     join->lower_us = lower;
     join->upper_us = upper;

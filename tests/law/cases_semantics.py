@@ -1,4 +1,5 @@
-"""Cases of the law: watermarks through streams that have nothing to say, conditions on keys, one row a key, columns by name."""
+"""Cases of the law: watermarks through streams that have nothing to say, conditions on keys, one row a key, columns by name,
+interval joins of times of different types."""
 
 from __future__ import annotations
 
@@ -128,4 +129,31 @@ def by_name() -> list[Case]:
     return found
 
 
-CASES = watermarks() + having() + one_row_a_key() + by_name()
+def mixed_times() -> list[Case]:
+    """Interval joins of times in different units: what is a nanosecond too far has no partner."""
+    found = []
+    pairs = [("edge", "nanos"), ("nanos", "edge"), ("nanos", "nanos"), ("ms", "edge"), ("edge", "seconds"), ("seconds", "nanos"), ("ms", "nanos"), ("date", "edge")]
+    bounds = {
+        "between": ("r.ts BETWEEN s.ts - INTERVAL '1' SECOND AND s.ts + INTERVAL '4' SECOND", "{r} BETWEEN {s} - 1000000000 AND {s} + 4000000000"),
+        "strict": ("r.ts > s.ts - INTERVAL '3' SECOND AND r.ts < s.ts", "{r} > {s} - 3000000000 AND {r} < {s}"),
+    }
+    joins = {"inner": "SELECT s.id, r.rid FROM s JOIN r", "left": "SELECT s.id, r.rid FROM s LEFT JOIN r", "full": "SELECT s.id, r.rid FROM s FULL JOIN r"}
+    for left, right in pairs:
+        days = 86400 * 20000 if left == "date" else 30
+        a = Relation("s", {"id": "id", "k": "key", "ts": left}, skew_s=25, delay_s=days, watermark="ts")
+        b = Relation("r", {"rid": "id", "k": "key", "ts": right}, skew_s=25, delay_s=30, watermark="ts")
+        for bound, (ours, theirs) in bounds.items():
+            if left == "date":
+                ours = ours.replace("SECOND", "DAY")
+                theirs = theirs.replace("000000000", "000000000::BIGINT * 86400")
+            theirs = theirs.format(s="epoch_ns(s.ts)", r="epoch_ns(r.ts)")
+            for join, sql in joins.items():
+                found.append(Case(f"mixed_{left}_{right}_{bound}_{join}", [a, b], f"{sql} ON s.k = r.k AND {ours}", duck=f"{sql} ON s.k = r.k AND {theirs}",
+                                  at_end_only=join != "inner"))
+    edges = [Relation(n, {i: "id", "k": "key", "ts": "edge"}, skew_s=25, delay_s=30, watermark="ts") for n, i in (("s", "id"), ("r", "rid"))]
+    found.append(Case("mixed_cast_to_seconds", edges, "SELECT id, rid FROM s JOIN r ON s.k = r.k AND CAST(r.ts AS TIMESTAMP(0)) <= s.ts AND r.ts > s.ts - INTERVAL '2' SECOND",
+                      duck="SELECT id, rid FROM s JOIN r ON s.k = r.k AND date_trunc('second', r.ts) <= s.ts AND r.ts > s.ts - INTERVAL '2' SECOND"))
+    return found
+
+
+CASES = watermarks() + having() + one_row_a_key() + by_name() + mixed_times()

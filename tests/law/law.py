@@ -72,6 +72,9 @@ SQL_TYPES = {
     "time": "TIMESTAMP",
     "ms": "TIMESTAMP(3)",
     "old_time": "TIMESTAMP",
+    "seconds": "TIMESTAMP(0)",
+    "edge": "TIMESTAMP",
+    "nanos": "TIMESTAMP(9)",
     "epoch_ms": "BIGINT",
     "id": "BIGINT",
     "list": "BIGINT[]",
@@ -84,7 +87,7 @@ SQL_TYPES = {
     "clock": "TIME",
 }
 
-DUCK_TYPES = {"struct": "STRUCT(a BIGINT, b VARCHAR)", "unsigned": "USMALLINT"}
+DUCK_TYPES = {"seconds": "TIMESTAMP_S", "nanos": "TIMESTAMP_NS", "struct": "STRUCT(a BIGINT, b VARCHAR)", "unsigned": "USMALLINT"}
 
 EPOCH = dt.datetime(2026, 1, 1)
 
@@ -109,6 +112,12 @@ class Generator:
             back = rng.randrange(skew_s + 1) if skew_s else 0
             micros = rng.randrange(1000) * (1000 if kind == "ms" else 1001)
             return EPOCH + dt.timedelta(seconds=self.clock - back, microseconds=micros)
+        if kind in ("seconds", "edge", "nanos"):  # often a whole second apart, and often the least that is more or less
+            self.clock += rng.randrange(3)
+            second = EPOCH + dt.timedelta(seconds=self.clock - (rng.randrange(skew_s + 1) if skew_s else 0))
+            if kind == "nanos":
+                return f"{second}.{rng.choice(['000000000', '000000001', '000000999', '000001000', '999999999', '999999000'])}"
+            return second + dt.timedelta(microseconds=rng.choice([0, 0, 1, 999_999]) if kind == "edge" else 0)
         if kind == "old_time":  # around 1970
             self.clock += rng.randrange(3)
             return dt.datetime(1969, 12, 31, 23, 58) + dt.timedelta(seconds=self.clock, microseconds=rng.randrange(10**6))
