@@ -91,6 +91,34 @@ static laminar_status bind_version(struct select_block *q, const struct ast_expr
     return set_times(ctx, join, at, time, version->span.start);
 }
 
+/* LEFT: a version for which `holds` isn't true is none. */
+static laminar_status null_versions(struct plan_context *ctx, struct plan *join,
+                                    const struct expr *holds, struct plan **out)
+{
+    uint32_t n_left = join->inputs[0]->n_cols;
+    struct expr **exprs;
+    const char **names;
+    ALLOC_OR_FAIL(ctx, exprs, ARENA_ARRAY(ctx->arena, struct expr *, join->n_cols + 1));
+    ALLOC_OR_FAIL(ctx, names, ARENA_ARRAY(ctx->arena, const char *, join->n_cols + 1));
+    for (uint32_t c = 0; c < join->n_cols; c++) {
+        const struct plan_column *col = &join->cols[c];
+        struct expr *e;
+        names[c] = col->name;
+        ALLOC_OR_FAIL(ctx, exprs[c], expr_column(ctx->arena, c, col->type, col->is_nullable));
+        if (c < n_left) continue;
+        ALLOC_OR_FAIL(ctx, e, expr_new(ctx->arena, EXPR_CASE, col->type, 3));
+        ALLOC_OR_FAIL(ctx, e->args[0], expr_copy(ctx->arena, holds));
+        e->args[1] = exprs[c];
+        ALLOC_OR_FAIL(ctx, e->args[2], const_null(ctx->arena, col->type));
+        e->is_nullable = true;
+        e->sql_offset = holds->sql_offset;
+        exprs[c] = e;
+    }
+    CHECK(plan_make_project(ctx, join, exprs, names, join->n_cols, out));
+    for (uint32_t c = 0; c < join->n_cols; c++) (*out)->cols[c].table = join->cols[c].table;
+    return LAMINAR_OK;
+}
+
 laminar_status bind_system_time(struct select_block *q, const struct ast_join *ast,
                                 const struct from_item *left, struct plan **node)
 {
@@ -123,12 +151,9 @@ laminar_status bind_system_time(struct select_block *q, const struct ast_join *a
     CHECK(bind_version(q, version, left, join));
     if (!join->predicate) return LAMINAR_OK;
     /* What else must hold is asked of the version found. */
-    if (join->join_kind == JOIN_LEFT)
-        return plan_unsupported(ctx, join->predicate->sql_offset,
-                                "further conditions of a LEFT JOIN FOR SYSTEM_TIME AS OF",
-                                "it takes equalities; put conditions on the left side into WHERE");
     struct expr *rest = join->predicate;
     join->predicate = NULL;
+    if (join->join_kind == JOIN_LEFT) return null_versions(ctx, join, rest, node);
     return plan_make_filter(ctx, join, rest, node);
 }
 

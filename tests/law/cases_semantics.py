@@ -1,5 +1,5 @@
 """Cases of the law: watermarks through streams that have nothing to say, conditions on keys, one row a key, columns by name,
-interval joins of times of different types."""
+interval joins of times of different types, versions that must also satisfy a condition."""
 
 from __future__ import annotations
 
@@ -156,4 +156,31 @@ def mixed_times() -> list[Case]:
     return found
 
 
-CASES = watermarks() + having() + one_row_a_key() + by_name() + mixed_times()
+def left_versions() -> list[Case]:
+    """LEFT JOIN ... FOR SYSTEM_TIME AS OF: the version valid then, or none where it does not satisfy the rest of ON."""
+    a = Relation("s", {"id": "id", "k": "key", "g": "small", "ts": "time"}, skew_s=8, delay_s=9, watermark="ts")
+    b = Relation("r", {"x": "id", "k2": "key", "h": "small", "w": "long_word", "since": "time"}, skew_s=8, delay_s=9, watermark="since")
+    rates = Relation("r", {"k2": "key", "since": "time", "h": "small", "x": "small", "w": "word"}, key=("k2", "since"), watermark="since", skew_s=8, delay_s=9)
+    conditions = {
+        "right": "v.h > 0",
+        "both": "v.h > s.g",
+        "left": "s.g > 0",
+        "null": "v.w IS NULL",
+        "several": "v.h > -3 AND s.g < 4 AND v.w <> 'b'",
+    }
+    found = []
+    for name, condition in conditions.items():
+        for which, right in (("rows", b), ("table", rates)):
+            order = "ORDER BY since DESC" + ("" if right.key else ", x DESC")
+            ours = f"SELECT s.id, v.x, v.h, v.w FROM s LEFT JOIN r FOR SYSTEM_TIME AS OF s.ts AS v ON s.k = v.k2 AND {condition}"
+            duck = (f"SELECT s.id, CASE WHEN {condition} THEN v.x END, CASE WHEN {condition} THEN v.h END, CASE WHEN {condition} THEN v.w END FROM s "
+                    f"LEFT JOIN LATERAL (SELECT * FROM r WHERE r.k2 = s.k AND r.since <= s.ts {order} LIMIT 1) v ON TRUE")
+            found.append(Case(f"left_version_{name}_{which}", [a, right], ours, duck=duck))
+    sql = f"SELECT {TEN} AS b, count(*) AS n, count(x) AS nx FROM (SELECT s.ts, v.x FROM s LEFT JOIN r FOR SYSTEM_TIME AS OF s.ts AS v ON s.k = v.k2 AND v.h > s.g) q GROUP BY {TEN}"
+    duck = (f"SELECT {TEN} AS b, count(*), count(CASE WHEN v.h > s.g THEN v.x END) FROM s LEFT JOIN LATERAL "
+            f"(SELECT * FROM r WHERE r.k2 = s.k AND r.since <= s.ts ORDER BY since DESC, x DESC LIMIT 1) v ON TRUE GROUP BY 1")
+    found.append(Case("left_version_window", [a, b], sql, duck=duck, emit=CLOSE, at_end_only=True))
+    return found
+
+
+CASES = watermarks() + having() + one_row_a_key() + by_name() + mixed_times() + left_versions()
