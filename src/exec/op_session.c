@@ -10,7 +10,7 @@
  * State: "groups" (a row a pane, and the children of agg_set.h), "progress" (W of the last step), with a retracting input "times" (twice, rising and
  * falling). Two heaps follow from the panes: timers (when a session may be due) and starts (for the watermark). A session's panes go when W passes
  * end + lateness; nothing bounds the state without event time.
- * watermark_out: the start of the earliest session that is open, or that a row to come may begin.
+ * watermark_out: not above the start of any session that is open, at most a gap below the earliest, or of one that a row to come may begin.
  * Cost: a row as for TUMBLE; closing, and with the modes that emit changes each step that touches a session: its panes. */
 #include "base/error.h"
 #include "exec/ops.h"
@@ -367,14 +367,14 @@ static int64_t output_watermark(struct session_aggregate *w)
         const struct session_pane *pane = session_pane(state_hash_row(w->g.table, first.slot));
         bool is_there = pane && pane_has_rows(w, pane) &&
                         floor_to(pane->min_us, w->gap_us, 0) == first.at;
-        if (is_there && pane->min_us < bound) bound = pane->min_us;
-        /* one that retractions emptied and that may get rows again: its stretch is what is known */
-        if (pane && w->g.is_retracting && !pane_has_rows(w, pane) && first.at < bound)
-            bound = first.at;
-        else if (!is_there) {
+        /* retractions emptied it, and it may get rows again */
+        bool may_be_there = pane && w->g.is_retracting && !pane_has_rows(w, pane);
+        if (!is_there && !may_be_there) {
             timer_pop(&w->earliest);
             continue;
         }
+        /* not the pane's first time: other groups have panes of this stretch too */
+        if (first.at < bound) bound = first.at;
         break;
     }
     return floor_ms(bound) * 1000;
