@@ -257,6 +257,11 @@ static int64_t least_watermark(const struct op *op, bool skips_idle)
 static int64_t input_watermark(const struct op *op, const struct step *step)
 {
     if (step->is_last) return WATERMARK_END;
+    if (op->is_clocked) {
+        /* rows to come have this time, or a later one */
+        int64_t now = step->time_us - step->time_us % 1000;
+        return now > op->watermark_in ? now : op->watermark_in;
+    }
     int64_t least = least_watermark(op, true);
     if (least == WATERMARK_NONE && op->is_idle) least = least_watermark(op, false);
     return least > op->watermark_in ? least : op->watermark_in;

@@ -127,6 +127,8 @@ struct op {
     bool is_idle;
     /* the output carries a watermark (props.time_col); inputs without one don't hold watermark_in back */
     bool has_time;
+    /* windows over PROCTIME(): the step's time is its watermark, to the millisecond */
+    bool is_clocked;
     /* its output is a function of its input's rows, each by itself: contents pass through it */
     bool is_pure;
     /* the circuit's: on its list of operators that have asked to be woken */

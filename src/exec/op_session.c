@@ -405,6 +405,7 @@ static laminar_status session_finish(struct op *op, struct step *step)
     int64_t watermark = op->watermark_in;
     laminar_status status;
     op->watermark_out = watermark;
+    op->wake_us = 0;
     TRY(refresh_touched(w, step->err));
     if (w->is_one_shot) {
         if (step->is_last) TRY(emit_all_sessions(w, step));
@@ -426,6 +427,11 @@ static laminar_status session_finish(struct op *op, struct step *step)
         w->earliest.items.n > 2 * n_panes + CHUNK_ROWS)
         TRY(rebuild_heaps(w, step->err));
     op->watermark_out = output_watermark(w);
+    /* over the clock sessions close without input */
+    if (op->is_clocked && w->timers.items.n) {
+        uint64_t due = (uint64_t)w->timers.items.items[0].at;
+        if (!op->wake_us || due < op->wake_us) op->wake_us = due;
+    }
 done:
     return status;
 }
@@ -584,6 +590,7 @@ laminar_status op_session_create(struct circuit *circuit, const struct plan *pla
     w->corrects = w->can_close && w->emit == EMIT_AFTER_WATERMARK && w->lateness_us > 0;
     w->time_col = plan->props.time_col;
     TRY(op_init(&w->op, &session_class, circuit, plan, 1, err));
+    w->op.is_clocked = plan->window.is_clock && !w->is_one_shot;
     struct agg_groups_options options = {
         .plan = plan,
         .n_lead_keys = 1,

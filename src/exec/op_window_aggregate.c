@@ -232,6 +232,26 @@ static laminar_status emit_all_groups(struct window_aggregate *w, struct step *s
     return status;
 }
 
+/* Windows over the clock close without input: when the next one ends. */
+static void wake_at_close(struct window_aggregate *w)
+{
+    const struct window_spec *spec = &w->window;
+    if (w->evict.starts.n == 0) return;
+    bool is_cumulate = spec->kind == WINDOW_CUMULATE;
+    int64_t first_end = is_cumulate ? 0 : spec->size_us; /* ends repeat after the slide */
+    int64_t end = floor_to(w->op.watermark_in - first_end, spec->slide_us, spec->offset_us) +
+                  spec->slide_us + first_end;
+    if (!w->op.wake_us || (uint64_t)end < w->op.wake_us) w->op.wake_us = (uint64_t)end;
+}
+
+static laminar_status close_due(struct window_aggregate *w, struct step *step, int64_t watermark)
+{
+    if (watermark == WATERMARK_NONE || watermark <= window_closed_us(w)) return LAMINAR_OK;
+    laminar_status status = w->is_sliced ? window_close_sliced(w, step, watermark)
+                                         : close_direct(w, step, watermark);
+    return status ? status : window_set_closed(w, watermark, step->err);
+}
+
 static laminar_status window_aggregate_finish(struct op *op, struct step *step)
 {
     struct window_aggregate *w = (struct window_aggregate *)op;
@@ -240,14 +260,14 @@ static laminar_status window_aggregate_finish(struct op *op, struct step *step)
     op->watermark_out = w->can_close ? output_watermark(w) : watermark;
     bool is_closing = w->can_close && w->evict.starts.n &&
                       is_closed(w, window_end(w, w->evict.starts.items[0]), watermark);
+    op->wake_us = 0;
     if ((status = groups_emit_touched(&w->g, step, is_closing))) return status;
     if (w->is_one_shot && !step->is_last) return LAMINAR_OK;
     if (w->is_one_shot && w->is_sliced) return window_close_sliced(w, step, WATERMARK_END);
     if (!w->can_close) return w->is_one_shot ? emit_all_groups(w, step) : LAMINAR_OK;
-    if (watermark == WATERMARK_NONE || watermark <= window_closed_us(w)) return LAMINAR_OK;
-    status = w->is_sliced ? window_close_sliced(w, step, watermark)
-                          : close_direct(w, step, watermark);
-    return status ? status : window_set_closed(w, watermark, step->err);
+    status = close_due(w, step, watermark);
+    if (op->is_clocked && !status) wake_at_close(w);
+    return status;
 }
 
 /* --- Creation ---------------------------------------------------------------------------------------------------------------------------------------- */
@@ -398,6 +418,7 @@ laminar_status op_window_aggregate_create(struct circuit *circuit, const struct 
     w->can_close = plan->window.is_event_time && !w->is_one_shot;
     w->time_col = plan->props.time_col;
     TRY(op_init(&w->op, &window_aggregate_class, circuit, plan, 1, err));
+    w->op.is_clocked = plan->window.is_clock && !w->is_one_shot;
     struct agg_groups_options options = {
         .plan = plan,
         .n_lead_keys = 1,

@@ -133,10 +133,8 @@ static laminar_status bind_sizes(struct select_block *q, const struct window_fun
 static laminar_status note_event_time(struct select_block *q, struct plan *input,
                                       struct window_spec *spec)
 {
-    if (expr_is_call(spec->time, "proctime"))
-        return plan_unsupported(q->ctx, spec->time->sql_offset,
-                                "windows over PROCTIME() are not supported yet",
-                                "use a time column of the rows");
+    spec->is_clock = spec->is_event_time = expr_is_call(spec->time, "proctime");
+    if (spec->is_clock) return LAMINAR_OK;
     CHECK(plan_compute_properties(q->ctx, input));
     const struct plan_properties *props = &input->props;
     spec->is_event_time = spec->time->kind == EXPR_COLUMN && props->time_col >= 0 &&

@@ -79,6 +79,14 @@ static laminar_status no_watermark(struct emit *e, const struct plan *aggregate,
     return LAMINAR_QUERY_FAILED;
 }
 
+static laminar_status never_late(struct emit *e, const char *what, uint32_t offset)
+{
+    plan_error(e->ctx, LAMINAR_QUERY_FAILED, offset,
+               "%s has nothing to do: no row is late for a window over PROCTIME()", what);
+    error_hint(e->ctx->err, "leave it out, or use a window over a time of the rows");
+    return LAMINAR_QUERY_FAILED;
+}
+
 /* Interval joins that say which rows found no partner: by default once none can come any more, so
  * that nothing is taken back. */
 static void resolve_join(struct emit *e, struct plan *plan)
@@ -106,6 +114,8 @@ static laminar_status resolve(struct emit *e, struct plan *plan)
         e->n_windows++;
         e->window = plan;
         bool is_event_time = plan->window.is_event_time;
+        if (plan->window.is_clock && e->lateness_us > 0)
+            return never_late(e, "ALLOW LATENESS", e->query->lateness->span.start);
         if (needs_watermark(e->mode) && !is_event_time) {
             CHECK(no_watermark(e, plan, emit_text(e->query->emit.kind), e->query->emit.span.start));
         }
@@ -136,6 +146,7 @@ static laminar_status late_data(struct emit *e)
         return plan_unsupported(ctx, qname->span.start,
                                 "LATE DATA TO can't tell which of several time windows is meant",
                                 "make a stream of the inner window first");
+    if (e->window->window.is_clock) return never_late(e, "LATE DATA TO", qname->span.start);
     if (!e->window->window.is_event_time)
         return no_watermark(e, e->window, "LATE DATA TO", qname->span.start);
     if (!ctx->is_stream) return LAMINAR_OK; /* nothing is late when all is there */

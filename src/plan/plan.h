@@ -109,6 +109,8 @@ struct window_spec {
     /* the plan above reads window_end but not window_start: the end carries the watermark */
     bool end_is_time;
     bool is_event_time; /* `time` carries the input's watermark: windows can close */
+    /* with is_event_time: `time` is PROCTIME(), and the clock is the watermark */
+    bool is_clock;
 };
 
 struct aggregate_call {

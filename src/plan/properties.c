@@ -157,9 +157,10 @@ static laminar_status aggregate_state(struct plan_context *ctx, struct plan *pla
     for (uint32_t i = 0; i < plan->n_aggs; i++)
         values |= keeps_values(&plan->aggs[i], input_retracts);
     if (plan->window.kind != WINDOW_NONE && plan->window.is_event_time) {
-        props->state = STATE_WATERMARK;
-        props->state_note = values ? "values until the watermark passes the window's end"
-                                   : "until the watermark passes the window's end";
+        props->state = plan->window.is_clock ? STATE_CLOCK : STATE_WATERMARK;
+        props->state_note = plan->window.is_clock ? "until the window's end"
+                            : values ? "values until the watermark passes the window's end"
+                                     : "until the watermark passes the window's end";
         return LAMINAR_OK;
     }
     if (values) {
@@ -208,7 +209,9 @@ static laminar_status aggregate_properties(struct plan_context *ctx, struct plan
         props->window_start = plan->window.kind == WINDOW_CUMULATE ? 0 : 1;
         props->window_end = 2;
     }
-    if (is_windowed && plan->window.is_event_time) props->time_col = plan->window.end_is_time;
+    /* The clock goes on without input, and what is above learns of it only when a window closes: no watermark for it. */
+    if (is_windowed && plan->window.is_event_time && !plan->window.is_clock)
+        props->time_col = plan->window.end_is_time;
     if (!is_windowed) group_times(plan);
     return aggregate_state(ctx, plan, !input_appends);
 }
