@@ -3,7 +3,12 @@
  *
  * The conditions are read from the syntax tree, because their form matters: equalities are keys;
  * one inequality between the sides is the match (a.ts >= b.ts takes the latest b at or before
- * a); an inequality with a constant offset is a tolerance (a.ts - b.ts <= INTERVAL ...). */
+ * a); an inequality with a constant offset is a tolerance (a.ts - b.ts <= INTERVAL ...).
+ *
+ * RIGHT and FULL have the right rows too that are no left row's match:
+ *   right EXCEPT ALL (SELECT DISTINCT right columns FROM left ASOF JOIN right)
+ * with nulls for the left. So of several equal rows one is the match, and the others are none. The join is in the plan twice; the operator
+ * needs to know of no other kinds. */
 #include "plan/bind.h"
 
 struct asof {
@@ -259,17 +264,94 @@ static laminar_status set_tolerance(struct asof *a)
     return LAMINAR_OK;
 }
 
+static laminar_status find_volatile(struct expr_visitor *visitor, struct expr **e, unused int side)
+{
+    bool *is_volatile = visitor->data;
+    *is_volatile |= expr_is_volatile(*e);
+    return LAMINAR_OK;
+}
+
+/* A copy of the plan must have the same rows. */
+static laminar_status check_repeatable(struct plan_context *ctx, struct plan *plan, uint32_t offset)
+{
+    bool is_volatile = false;
+    struct expr_visitor visitor = {.visit = find_volatile, .ctx = ctx, .data = &is_volatile};
+    for (uint32_t i = 0; i < plan->n_inputs; i++)
+        CHECK(check_repeatable(ctx, plan->inputs[i], offset));
+    CHECK(plan_visit_exprs(plan, &visitor));
+    if (!is_volatile) return LAMINAR_OK;
+    return plan_unsupported(
+        ctx, offset, "a RIGHT or FULL ASOF JOIN of a query that has another value at each call",
+        "store the query's rows first");
+}
+
+/* The right rows that are no match, each padded with nulls on the left. */
+static laminar_status make_unmatched(struct plan_context *ctx, const struct plan *join,
+                                     struct plan **out)
+{
+    uint32_t n_left = join->inputs[0]->n_cols, n_right = join->n_cols - n_left, *columns;
+    struct plan *found, *set;
+    struct expr **exprs;
+    const char **names;
+    ALLOC_OR_FAIL(ctx, columns, ARENA_ARRAY(ctx->arena, uint32_t, n_right + 1));
+    ALLOC_OR_FAIL(ctx, exprs, ARENA_ARRAY(ctx->arena, struct expr *, join->n_cols + 1));
+    ALLOC_OR_FAIL(ctx, names, ARENA_ARRAY(ctx->arena, const char *, join->n_cols + 1));
+    CHECK(plan_copy(ctx, join, &found));
+    found->join_kind = JOIN_INNER;
+    for (uint32_t c = 0; c < n_right; c++) columns[c] = n_left + c;
+    CHECK(plan_make_selection(ctx, found, columns, n_right, &found));
+    CHECK(plan_make_distinct(ctx, found, &found));
+    CHECK(plan_new(ctx, PLAN_SET, 2, n_right, &set));
+    CHECK(plan_copy(ctx, join->inputs[1], &set->inputs[0]));
+    set->inputs[1] = found;
+    set->set_kind = SET_EXCEPT;
+    set->is_set_all = true;
+    set->sql_offset = join->sql_offset;
+    memcpy(set->cols, join->inputs[1]->cols, n_right * sizeof *set->cols);
+    for (uint32_t c = 0; c < join->n_cols; c++) {
+        const struct plan_column *col = &join->cols[c];
+        names[c] = col->name;
+        ALLOC_OR_FAIL(ctx, exprs[c],
+                      c < n_left ? const_null(ctx->arena, col->type)
+                                 : expr_column(ctx->arena, c - n_left, col->type,
+                                               set->cols[c - n_left].is_nullable));
+        exprs[c]->sql_offset = join->sql_offset;
+    }
+    return plan_make_project(ctx, set, exprs, names, join->n_cols, out);
+}
+
+static laminar_status add_unmatched(struct plan_context *ctx, struct plan *join, struct plan **out)
+{
+    struct plan *all;
+    CHECK(check_repeatable(ctx, join, join->sql_offset));
+    CHECK(plan_new(ctx, PLAN_UNION_ALL, 2, join->n_cols, &all));
+    all->inputs[0] = join;
+    CHECK(make_unmatched(ctx, join, &all->inputs[1]));
+    memcpy(all->cols, join->cols, join->n_cols * sizeof *all->cols);
+    for (uint32_t c = 0; c < join->n_cols; c++)
+        all->cols[c].is_nullable |= all->inputs[1]->cols[c].is_nullable;
+    all->sql_offset = join->sql_offset;
+    *out = all;
+    return LAMINAR_OK;
+}
+
 laminar_status bind_asof(struct select_block *q, const struct ast_table_ref *ref,
                          struct from_item *left, struct from_item *right, struct from_item *out)
 {
     struct plan_context *ctx = q->ctx;
     const struct ast_join *ast = ref->u.join;
-    if (ast->kind != AST_JOIN_INNER && ast->kind != AST_JOIN_LEFT)
-        return plan_unsupported(ctx, ast->keyword_span.start, "an ASOF JOIN is INNER or LEFT",
-                                NULL);
+    bool keeps_left = ast->kind == AST_JOIN_LEFT || ast->kind == AST_JOIN_FULL,
+         keeps_right = ast->kind == AST_JOIN_RIGHT || ast->kind == AST_JOIN_FULL;
+    if (ast->kind != AST_JOIN_INNER && !keeps_left && !keeps_right)
+        return plan_unsupported(ctx, ast->keyword_span.start,
+                                "an ASOF JOIN is INNER, LEFT, RIGHT or FULL", NULL);
+    if (keeps_right && ast->using_columns.n)
+        return plan_unsupported(ctx, ast->using_columns.items[0].span.start,
+                                "USING in a RIGHT or FULL ASOF JOIN",
+                                "write the condition with ON, and coalesce(a.k, b.k)");
     struct asof a = {.n_left = left->plan->n_cols};
-    CHECK(plan_make_join(ctx, ast->kind == AST_JOIN_LEFT ? JOIN_LEFT : JOIN_INNER, left->plan,
-                         right->plan, &a.join));
+    CHECK(
+        plan_make_join(ctx, keeps_left ? JOIN_LEFT : JOIN_INNER, left->plan, right->plan, &a.join));
     a.join->strategy = STRATEGY_ASOF;
     a.join->sql_offset = ast->keyword_span.start;
     a.on = (struct select_block){.b = q->b,
@@ -294,5 +376,5 @@ laminar_status bind_asof(struct select_block *q, const struct ast_table_ref *ref
                                 "an equality of an ASOF JOIN must be between the two sides",
                                 "filter one side in a subquery first");
     *out = (struct from_item){a.join, a.on.scope};
-    return LAMINAR_OK;
+    return keeps_right ? add_unmatched(ctx, a.join, &out->plan) : LAMINAR_OK;
 }

@@ -225,8 +225,9 @@ static bool parse_join_words(struct parser *p, struct join_words *out)
     } else if (accept_keyword(p, SQL_KW_ASOF)) {
         out->flavour = AST_JOIN_ASOF;
         out->kind = parse_side(p);
-        if (out->kind != AST_JOIN_INNER && out->kind != AST_JOIN_LEFT)
-            return parser_fail(p, start, "an ASOF join is inner or LEFT");
+        if (out->kind != AST_JOIN_INNER && out->kind != AST_JOIN_LEFT &&
+            out->kind != AST_JOIN_RIGHT && out->kind != AST_JOIN_FULL)
+            return parser_fail(p, start, "an ASOF join is inner, LEFT, RIGHT or FULL");
     } else {
         out->is_natural = accept_keyword(p, SQL_KW_NATURAL);
         out->kind = parse_side(p);

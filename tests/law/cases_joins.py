@@ -127,6 +127,17 @@ def nearest_in_duck(columns: str, left: str, sign: str, tolerance: str = "", key
             f"ORDER BY r.ts2 {direction}, r.x DESC LIMIT 1) r ON TRUE")
 
 
+def outer_in_duck(kind: str, sign: str, tolerance: str = "", columns: str = "s.id, r.x, r.ts2", key: str = "r.k2 = s.k", least: str = "x") -> str:
+    """Rows of r are told apart by a number of their own, so that of equal ones one is the match."""
+    where, direction = ORDER[sign]
+    nulls = ", ".join("NULL" if c.startswith("s.") else c for c in columns.split(", "))
+    matched = (f"SELECT {columns}, r.number FROM s {'LEFT' if kind == 'FULL' else 'INNER'} JOIN LATERAL (SELECT * FROM r WHERE {key} AND r.ts2 {where} s.ts {tolerance} "
+               f"ORDER BY r.ts2 {direction}, r.{least} DESC, r.number LIMIT 1) r ON TRUE")
+    names = ", ".join(f"c{i}" for i in range(len(columns.split(", "))))
+    return (f"WITH r AS (SELECT *, row_number() OVER (ORDER BY rowid) AS number FROM r), m({names}, number) AS ({matched}) "
+            f"SELECT {names} FROM m UNION ALL SELECT {nulls} FROM r WHERE number NOT IN (SELECT number FROM m WHERE number IS NOT NULL)")
+
+
 def asofs() -> list[Case]:
     """On sources with watermarks, without, and on keyed ones whose old rows are replaced."""
     cases = []
@@ -141,6 +152,16 @@ def asofs() -> list[Case]:
             keyed_text = f"SELECT s.k, r.k2, r.h FROM s ASOF {left} JOIN r ON s.g = r.h AND s.ts {sign} r.ts2"
             cases.append(Case(f"asof_{name}{left.lower()}_keyed", events(key=True), keyed_text,
                               duck=nearest_in_duck("s.k, r.k2, r.h", left or "INNER", sign, key="r.h = s.g").replace("r.x DESC", "r.k2 DESC")))
+            if left:  # RIGHT and FULL: the right rows too that are nobody's match
+                for kind in ("RIGHT", "FULL"):
+                    cases.append(Case(f"asof_{name}{kind.lower()}_watermark", events(),
+                                      f"SELECT s.id, r.x, r.ts2 FROM s ASOF {kind} JOIN r ON s.k = r.k2 AND s.ts {sign} r.ts2",
+                                      duck=outer_in_duck(kind, sign)))
+                    cases.append(Case(f"asof_{name}{kind.lower()}_tolerance", events(),
+                                      f"SELECT s.id, r.x, r.ts2 FROM s ASOF {kind} JOIN r ON s.k = r.k2 AND s.ts {sign} r.ts2 AND {far} <= INTERVAL '5' SECOND",
+                                      duck=outer_in_duck(kind, sign, f"AND {far} <= INTERVAL '5' SECOND")))
+                    cases.append(Case(f"asof_{name}{kind.lower()}_keyed", events(key=True), f"SELECT s.k, r.k2, r.h FROM s ASOF {kind} JOIN r ON s.g = r.h AND s.ts {sign} r.ts2",
+                                      duck=outer_in_duck(kind, sign, columns="s.k, r.k2, r.h", key="r.h = s.g", least="k2")))
     near = ("SELECT {c} FROM s LEFT JOIN LATERAL (SELECT * FROM r WHERE {k} ORDER BY abs(epoch_us(r.ts2) - epoch_us(s.ts)), r.ts2, {x} DESC LIMIT 1) r ON TRUE")
     cases.append(Case("asof_nearest_watermark", events(), "SELECT s.id, r.x FROM s ASOF LEFT JOIN r MATCH_CONDITION (NEAREST(s.ts, r.ts2)) ON s.k = r.k2",
                       duck=near.format(c="s.id, r.x", k="r.k2 = s.k", x="r.x")))

@@ -80,6 +80,8 @@ CONSTRUCTS: dict[str, Construct] = {
     "interval left join": c("join", 0.5, "SELECT s.id, r.x FROM s LEFT JOIN r ON s.k = r.k AND s.ts BETWEEN r.ts - INTERVAL '5' SECOND AND r.ts"),
     "asof join": c("join", 0.7, "SELECT s.id, r.x FROM s ASOF JOIN r ON s.k = r.k AND s.ts >= r.ts"),
     "asof left join": c("join", 0.7, "SELECT s.id, r.x FROM s ASOF LEFT JOIN r ON s.k = r.k AND s.ts > r.ts"),
+    "asof right join": c("join", 0.3, "SELECT s.id, r.x FROM s ASOF RIGHT JOIN r ON s.k = r.k AND s.ts >= r.ts"),
+    "asof full join": c("join", 0.3, "SELECT s.id, r.x FROM s ASOF FULL JOIN r ON s.k = r.k AND s.ts <= r.ts"),
     "asof nearest join": c("join", 0.3, "SELECT s.id, r.x FROM s ASOF LEFT JOIN r MATCH_CONDITION (NEAREST(s.ts, r.ts)) ON s.k = r.k"),
     "temporal join": c("join", 0.5, "SELECT s.id, v.x FROM s JOIN r FOR SYSTEM_TIME AS OF s.ts AS v ON s.k = v.k"),
     "temporal left join": c("join", 0.5, "SELECT s.id, v.x FROM s LEFT JOIN r FOR SYSTEM_TIME AS OF s.ts AS v ON s.k = v.k"),

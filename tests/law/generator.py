@@ -496,9 +496,10 @@ class Generator:
             word = self.rng.choice(["ASOF JOIN", "ASOF LEFT JOIN"])
             return Source(Join(word, left.node, right.node, on, match=f"MATCH_CONDITION (NEAREST({a.sql(SHOT)}, {b.sql(SHOT)}))"), both, left.size, False)
         if kind.startswith("asof"):
-            word = "ASOF LEFT JOIN" if "left" in kind else "ASOF JOIN"
+            word = kind.upper()
             on = make(on, "{0} AND {1} " + self.rng.choice([">=", ">", "<=", "<"]) + " {2}", on, a, b)
-            return Source(Join(word, left.node, right.node, on), both, left.size, False)
+            size = left.size + (right.size if kind in ("asof right join", "asof full join") else 0)
+            return Source(Join(word, left.node, right.node, on), both, size, False)
         word = "LEFT JOIN" if "left" in kind else "JOIN"
         low, high = self.rng.choice([(5, 5), (0, 8), (3, 0), (10, -2)])
         upper = f"+ INTERVAL '{high}' SECOND" if high >= 0 else f"- INTERVAL '{-high}' SECOND"

@@ -212,10 +212,14 @@ def other_answers(script: Script) -> Iterator[tuple[str, list[Row] | duckdb.Erro
             yield without or "at all", error
 
 
+END_OF_TIME_MS = 1798761600000
+
+
 @dataclass
 class Runner:
     script: Script
     net: Counter[Row] = field(default_factory=Counter)
+    waits: bool = False  # a join of the stream holds rows back until the watermark says that they find no partner
 
     def run(self) -> None:
         self.conn = laminardb.open(":memory:")
@@ -228,12 +232,22 @@ class Runner:
                 self.step(step)
                 if self.sub is not None:
                     self.drain()
-                    self.compare_stream(step)
+                    self.compare_stream(step, step is self.script.steps[-1])
+            if self.waits and self.sub is not None and self.script.steps[-1].kind != "watermark":
+                self.end_of_time()
             self.compare_end()
         finally:
             if self.sub is not None:
                 self.sub.cancel()
             self.conn.close()
+
+    def end_of_time(self) -> None:
+        """Rows that wait come out: none that could be their partner may come any more."""
+        for table in self.script.tables:
+            if "WATERMARK FOR" in table.ddl:
+                self.step(Step("watermark", table.name, END_OF_TIME_MS))
+        self.drain()
+        self.compare_stream(Step("watermark", "all", END_OF_TIME_MS), True)
 
     def step(self, step: Step) -> None:
         if step.kind == "sql":
@@ -247,6 +261,8 @@ class Runner:
                 return
             try:
                 self.conn.execute(step.text)
+                plan = self.conn.query(f"EXPLAIN {step.text}").fetchall()
+                self.waits |= any("join  interval" in line and "emit: ON WINDOW CLOSE" in line for (line,) in plan)
             except laminardb.LaminarError as error:
                 if error.code != UNSUPPORTED:
                     self.refuse_or_fail(error)
@@ -325,9 +341,10 @@ class Runner:
             self.shot(self.script.shot)  # a row error there, too, is no difference
             raise Difference("the stream stopped", str(error)) from error
 
-    def compare_stream(self, step: Step) -> None:
-        is_last = step is self.script.steps[-1]
+    def compare_stream(self, step: Step, is_last: bool) -> None:
         if step.expect == "-" or (self.script.at_end_only and not is_last and not step.expect):
+            return
+        if self.waits and not step.expect and not (is_last and step.kind == "watermark"):
             return
         shot = self.shot(step.expect or self.script.shot)
         net = Counter({r: n for r, n in self.net.items() if n != 0})

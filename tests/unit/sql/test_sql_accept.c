@@ -380,6 +380,8 @@ static void tables_and_joins(void **state)
         {"SELECT * FROM trades t ASOF JOIN quotes q ON t.k = q.k AND t.ts >= q.ts",
          "SELECT * FROM trades AS t ASOF JOIN quotes AS q ON t.k = q.k AND t.ts >= q.ts"},
         {"SELECT * FROM a ASOF LEFT JOIN b MATCH_CONDITION (a.ts >= b.ts) ON a.k = b.k", "="},
+        {"SELECT * FROM a ASOF RIGHT JOIN b ON a.k = b.k AND a.ts >= b.ts", "="},
+        {"SELECT * FROM a ASOF FULL JOIN b ON a.k = b.k AND a.ts >= b.ts", "="},
         {"SELECT * FROM a ASOF JOIN b MATCH_CONDITION (nearest(a.ts, b.ts)) USING (k)", "="},
         {"SELECT * FROM a ASOF JOIN b MATCH_CONDITION (a.ts > b.ts AND a.ts - b.ts <= INTERVAL '1' MINUTE)",
          "="},
