@@ -12,6 +12,7 @@
 
 enum {
     POOL_LISTS = 64,
+    SIZE_CLASS_MAX = 12,
     POOL_BODIES_MAX = 4096,
     POOL_BYTES_MAX = 256 << 20, /* and one body at most a quarter of it */
     WASTE_BYTES_MIN = 64 << 10, /* a body below this is never too large for its rows */
@@ -105,7 +106,7 @@ struct chunk batch_chunk_needed(const struct batch *batch, size_t offset, struct
 static unsigned size_class(size_t n_rows)
 {
     unsigned class = 0;
-    for (n_rows /= 16; n_rows && class < 12; n_rows /= 4) class ++;
+    for (n_rows /= 16; n_rows && class < SIZE_CLASS_MAX; n_rows /= 4) class ++;
     return class;
 }
 
@@ -257,6 +258,10 @@ static struct batch_body *pool_pop(struct batch_pool *pool, struct schema *schem
     /* Sizes that swing around a border between classes: a body somewhat larger, or one that has yet to grow. */
     if (!found) found = list_take(pool, schema, class + 1);
     if (!found && class > 0) found = list_take(pool, schema, class - 1);
+    /* Who begins with a whole chunk does not know yet how many rows come. */
+    if (n_rows >= CHUNK_ROWS)
+        for (unsigned more = class + 2; !found && more <= SIZE_CLASS_MAX; more++)
+            found = list_take(pool, schema, more);
     pool->n_out++;
     mutex_unlock(&pool->lock);
     return found;
@@ -503,7 +508,7 @@ struct batch_builder {
     struct batch_pool *pool;
     struct batch_body *body; /* NULL while there are no rows and none is left over */
     size_t n_rows;
-    size_t n_rows_expected; /* as many as last time */
+    size_t n_rows_expected; /* as many as last time; 0 before */
     bool has_weights;
 };
 
@@ -574,8 +579,8 @@ laminar_status batch_builder_append_sel(struct batch_builder *builder, const str
     ENSURE(chunk->n_cols == n_cols, err);
     if (n == 0) return LAMINAR_OK;
     if (!builder->body) {
-        status = batch_body_take(builder->pool, builder->schema, builder->n_rows_expected,
-                                 &builder->body, err);
+        size_t n_expected = n > builder->n_rows_expected ? n : builder->n_rows_expected;
+        status = batch_body_take(builder->pool, builder->schema, n_expected, &builder->body, err);
         if (status) return status;
     }
     struct column *columns = builder->body->columns;

@@ -215,6 +215,35 @@ static void steady_batches_allocate_nothing(void **state)
     source_deinit(&src);
 }
 
+/* One query after the other, each with a builder of its own that knows nothing of the last one. */
+static void new_builders_take_what_the_last_one_gave_back(void **state)
+{
+    (void)state;
+    struct source src;
+    source_init(&src, CHUNK_ROWS, 10);
+    static const size_t sizes[] = {3, 100, 500, CHUNK_ROWS, 20 * CHUNK_ROWS};
+    for (size_t s = 0; s < ARRAY_LENGTH(sizes); s++) {
+        struct batch_pool *pool = batch_pool_create();
+        size_t free_bytes = 0;
+        for (int query = 0; query < 5; query++) {
+            struct batch_builder *builder;
+            struct batch *batch;
+            assert_int_equal(batch_builder_create(src.schema, pool, &builder, NULL), 0);
+            src.chunk.n_rows = (uint32_t)(sizes[s] < CHUNK_ROWS ? sizes[s] : CHUNK_ROWS);
+            for (size_t n = 0; n < sizes[s]; n += src.chunk.n_rows)
+                assert_int_equal(batch_builder_append(builder, &src.chunk, NULL), 0);
+            assert_int_equal(batch_builder_finish(builder, &batch, NULL), 0);
+            batch_builder_free(builder);
+            batch_unref(batch);
+            if (query == 0) free_bytes = batch_pool_free_bytes(pool);
+            /* not a second body; texts may take larger pieces than at first */
+            assert_true(batch_pool_free_bytes(pool) < free_bytes + free_bytes / 2);
+        }
+        batch_pool_free(pool);
+    }
+    source_deinit(&src);
+}
+
 static void small_batches_keep_little_alive(void **state)
 {
     (void)state;
@@ -296,6 +325,7 @@ int main(void)
         cmocka_unit_test(accounts_are_charged),
         cmocka_unit_test(batches_hold_what_was_appended),
         cmocka_unit_test(steady_batches_allocate_nothing),
+        cmocka_unit_test(new_builders_take_what_the_last_one_gave_back),
         cmocka_unit_test(small_batches_keep_little_alive),
         cmocka_unit_test(memory_may_run_out_anywhere),
     };
