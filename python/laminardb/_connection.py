@@ -260,6 +260,8 @@ class Connection(_laminar.Connection):
             # What is no query is taken for a name: text that cannot be one gets the parser's error.
             if not is_stream and not source.isidentifier():
                 self.query("EXPLAIN " + source)
+                _laminar._raise(codes.SUBSCRIPTION_FAILED, "only a query can be subscribed to, and this is another statement",
+                                "give a SELECT or the name of a relation")
             raise
 
     def subscribe(self, sql: str, *, params: _Params | None = None, snapshot: bool | None = None, changes: bool = False,

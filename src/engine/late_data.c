@@ -67,22 +67,24 @@ laminar_status late_data_check(const struct relation *relation, const struct pla
                                const struct relation *target, struct laminar_error *err)
 {
     const char *why = NULL;
+    laminar_status code = LAMINAR_QUERY_FAILED;
     if (target->kind != RELATION_SOURCE || target->connector)
         why = "it is no source of this database that rows are inserted into";
     else if (target->n_key_cols || !target->is_append_only)
         why = "it has a key, and late rows are only added";
-    else if (!has_columns(target, window->inputs[0]))
+    else if (!has_columns(target, window->inputs[0])) {
         why = "its columns are not those of the rows that are windowed";
-    else if (reads(relation, target))
+        code = LAMINAR_SCHEMA_MISMATCH;
+    } else if (reads(relation, target))
         why = "the stream reads it, or rows that were late for another one";
     if (!why) return LAMINAR_OK;
     struct strbuf ddl = {0};
     laminar_status status = late_data_ddl(window, &ddl, NULL);
-    error_set(err, LAMINAR_QUERY_FAILED, "late rows can't go to '%s': %s", target->name, why);
+    error_set(err, code, "late rows can't go to '%s': %s", target->name, why);
     error_object(err, target->name);
     error_hint(err, "a name that is not in use makes one: %.400s", status ? "" : ddl.data);
     strbuf_deinit(&ddl);
-    return LAMINAR_QUERY_FAILED;
+    return code;
 }
 
 laminar_status late_data_depend(struct relation *relation, struct relation *target,

@@ -7,17 +7,21 @@
 #include "plan/bind_ddl.h"
 #include "sql/parser.h"
 
-static laminar_status invalid(struct ddl *d, uint32_t offset, const char *format, ...)
-    printf_like(3, 4);
-static laminar_status invalid(struct ddl *d, uint32_t offset, const char *format, ...)
+static laminar_status refuse(struct ddl *d, laminar_status code, uint32_t offset,
+                             const char *format, ...) printf_like(4, 5);
+static laminar_status refuse(struct ddl *d, laminar_status code, uint32_t offset,
+                             const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    error_set_v(d->ctx->err, LAMINAR_INVALID_SCHEMA, format, args);
+    error_set_v(d->ctx->err, code, format, args);
     va_end(args);
     if (d->relation) error_object(d->ctx->err, d->relation->name);
-    return plan_located(d->ctx, LAMINAR_INVALID_SCHEMA, offset);
+    return plan_located(d->ctx, code, offset);
 }
+
+#define invalid(d, offset, ...) refuse(d, LAMINAR_INVALID_SCHEMA, offset, __VA_ARGS__)
+#define mismatch(d, offset, ...) refuse(d, LAMINAR_SCHEMA_MISMATCH, offset, __VA_ARGS__)
 
 static laminar_status start(struct ddl *d, enum relation_kind kind, const struct ast_qname *name)
 {
@@ -86,17 +90,17 @@ static laminar_status check_shape(struct ddl *d, const struct ast_column_def *de
     int32_t at = find_column(shape->columns, shape->n_columns, column->name);
     if (at >= 0 && type_equal(shape->columns[at].type, column->type)) return LAMINAR_OK;
     if (at >= 0)
-        return invalid(d, def->span.start, "column \"%s\" of the connector %s is %s, not %s",
-                       column->name, d->relation->connector, TYPE_TEXT(shape->columns[at].type),
-                       TYPE_TEXT(column->type));
+        return mismatch(d, def->span.start, "column \"%s\" of the connector %s is %s, not %s",
+                        column->name, d->relation->connector, TYPE_TEXT(shape->columns[at].type),
+                        TYPE_TEXT(column->type));
     for (uint32_t i = 0; i < shape->n_columns; i++) nearest_offer(&nearest, shape->columns[i].name);
-    invalid(d, def->span.start, "the connector %s has no column \"%s\"", d->relation->connector,
-            column->name);
+    mismatch(d, def->span.start, "the connector %s has no column \"%s\"", d->relation->connector,
+             column->name);
     if (nearest.best)
         error_hint(d->ctx->err, "did you mean \"%s\"?", nearest.best);
     else
         error_hint(d->ctx->err, "without a list of columns the source has all that there are");
-    return LAMINAR_INVALID_SCHEMA;
+    return LAMINAR_SCHEMA_MISMATCH;
 }
 
 static laminar_status bind_columns(struct ddl *d, const struct ast_create_relation *ast,
