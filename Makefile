@@ -5,6 +5,7 @@ PY := $(VENV)/bin/python
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 CMAKE_FLAGS ?=
 FUZZ_SECONDS ?= 60
+THREAD_SECONDS ?= 5
 SHELL := /bin/bash
 .DEFAULT_GOAL := build
 
@@ -57,19 +58,22 @@ bench-durability: build
 sanitize: bootstrap
 	@scripts/sanitize
 
-# The concurrent C tests under ThreadSanitizer.
+# The concurrent C tests under ThreadSanitizer; then the module's thread stress, in an interpreter whose GIL ThreadSanitizer sees as the lock that it is.
 tsan: bootstrap
-	@TARGETS=concurrent_tests scripts/build build-tsan -DLAMINAR_SANITIZE=thread -DLAMINAR_PYTHON=OFF
+	@TARGETS="concurrent_tests _laminar" scripts/build build-tsan -DLAMINAR_SANITIZE=thread
 	@TSAN_OPTIONS=halt_on_error=1 ctest --test-dir build-tsan --output-on-failure -L tsan --no-tests=error
+	@PYTHONPATH=$(CURDIR)/build-tsan/python LD_PRELOAD="$$(cc -print-file-name=libtsan.so)" TSAN_OPTIONS=halt_on_error=1:exitcode=66 \
+		$(PY) tests/python/thread_stress.py $(THREAD_SECONDS)
 
 # mypy, pyright and the stub test; installs what scripts/bootstrap leaves out.
 types: build
 	@$(PY) -m pip install -q --disable-pip-version-check -r requirements/types.txt
 	@scripts/pytest tests/python/test_typing.py
 
-# Threads at once on a Python without the GIL, which the first run builds.
+# Threads at once on a Python without the GIL, which the first run builds; then once more with all of it under ThreadSanitizer.
 freethreaded:
 	@scripts/freethreaded
+	@scripts/freethreaded --tsan
 
 fuzz:
 	@scripts/bootstrap --ci

@@ -1,5 +1,5 @@
-"""Inserts, queries, subscriptions, cancels, writers, DDL and closes from many threads at once, for so many seconds: a program of its own,
-so that scripts/freethreaded can run it on a Python without the GIL, where nothing else is installed.
+"""Inserts, queries, subscriptions, cancels, writers, transactions, functions, DDL and closes from many threads at once, for so many seconds: a
+program of its own, so that scripts/freethreaded can run it on a Python without the GIL, where nothing else is installed.
 
     python tests/python/thread_stress.py [seconds]
 """
@@ -25,7 +25,7 @@ class Stress:
     def __init__(self) -> None:
         self.stop = threading.Event()
         self.failures: list[BaseException] = []
-        self.calls = 0
+        self.calls: list[int] = []  # of each thread, when it ends
         self.rows = [dict(ROW) for _ in range(20)]  # changed by one thread while others insert it
         self.columns = {name: [value] * 20 for name, value in ROW.items()}
         self.reopen()
@@ -43,19 +43,21 @@ class Stress:
 
     def guarded(self, work) -> None:
         refused = {101, 301, 500, 501, 502, 901, 200, 400, 402, 302, 300}
+        calls = 0
         while not self.stop.is_set():
             try:
                 work()
-                self.calls += 1
+                calls += 1
             except LaminarError as error:
                 if error.code not in refused:
                     self.failures.append(error)
-                    return
+                    break
             except (RuntimeError, StopIteration):
                 pass  # a list or dict that changed its size, a cancelled subscription's schema
             except BaseException as error:  # noqa: BLE001
                 self.failures.append(error)
-                return
+                break
+        self.calls.append(calls)
 
     # --- Work ------------------------------------------------------------------------------------
 
@@ -113,6 +115,27 @@ class Stress:
         self.writer.insert(ROW)
         self.writer.flush()
 
+    def transact(self) -> None:
+        with self.db.transaction() as tx:
+            tx.insert("t", ROW)
+            tx.insert("t", self.columns)
+
+    def call_back(self) -> None:
+        got = threading.Event()
+        sub = self.db.subscribe_stream_callback("st", lambda result: got.set(), lambda error: None, policy="drop_oldest")
+        self.db.insert("t", ROW)
+        got.wait(0.01)
+        sub.cancel()
+        sub.wait()
+
+    def function(self) -> None:
+        self.db.register_function("plus", lambda a: a + 1, ["BIGINT"], "BIGINT", replace=True)
+        self.db.query("SELECT sum(plus(a)) FROM t").fetchone()
+
+    def export(self) -> None:
+        self.result.__arrow_c_stream__()
+        self.sub.__arrow_c_schema__()
+
     def ddl(self) -> None:
         name = f"n{random.randrange(1000)}"
         self.db.execute(f"CREATE STREAM {name} AS SELECT a FROM t")
@@ -131,7 +154,7 @@ class Stress:
 
     def run(self, seconds: float) -> None:
         kinds = [self.insert_row, self.insert_row, self.insert_shared, self.change_shared, self.query, self.share_result, self.renew_result, self.subscribe,
-                 self.read_shared, self.cancel, self.write, self.ddl, self.look, self.close]
+                 self.read_shared, self.cancel, self.write, self.transact, self.call_back, self.function, self.export, self.ddl, self.look, self.close]
         threads = [threading.Thread(target=self.guarded, args=(kind,)) for kind in kinds]
         for thread in threads:
             thread.start()
@@ -143,7 +166,7 @@ class Stress:
         self.db.close()
         if self.failures:
             raise self.failures[0]
-        assert self.calls > 20, self.calls
+        assert len(self.calls) == len(kinds) and sum(self.calls) > 20, self.calls
 
 
 if __name__ == "__main__":
@@ -153,4 +176,4 @@ if __name__ == "__main__":
     stress.run(duration)
     still = getattr(sys, "_is_gil_enabled", lambda: True)()
     assert has_gil == still, "the module switched the GIL on"
-    print(f"{stress.calls} calls from 14 threads in {duration:g} s, {'with' if still else 'without'} the GIL")
+    print(f"{sum(stress.calls)} calls from {len(stress.calls)} threads in {duration:g} s, {'with' if still else 'without'} the GIL")
