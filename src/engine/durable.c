@@ -6,8 +6,7 @@
 
 enum {
     /* below: system relations, of which a later version may have more */
-    FIRST_USER_RELATION = 1024,
-    RETRY_MS = 100
+    FIRST_USER_RELATION = 1024
 };
 
 /* --- Refusals ------------------------------------------------------------------------------------------------------------------------ */
@@ -91,8 +90,8 @@ static laminar_status flush_or_discard(struct durable *d, struct laminar_error *
     return status;
 }
 
-static laminar_status append_step(struct durable *d, const struct step_head *head,
-                                  const struct pending *list, struct laminar_error *err)
+laminar_status durable_append_step(struct durable *d, const struct step_head *head,
+                                   const struct pending *list, struct laminar_error *err)
 {
     struct strbuf *out = wal_begin(d->wal);
     if (!out) return error_oom(err);
@@ -115,119 +114,10 @@ static laminar_status log_sync(struct durable *d, const struct step *step,
 {
     struct step_head head = head_of(step);
     mutex_lock(&d->log);
-    laminar_status status = append_step(d, &head, list, err);
+    laminar_status status = durable_append_step(d, &head, list, err);
     if (status == LAMINAR_OK) status = flush_or_discard(d, err);
     if (status == LAMINAR_OK) d->logged_seq = wal_durable_seq(d->wal);
     mutex_unlock(&d->log);
-    return status;
-}
-
-static void free_item(struct log_item *item)
-{
-    if (!item) return;
-    for (struct pending *p = item->list, *next; p; p = next) {
-        next = p->next;
-        batch_unref(p->batch);
-        relation_unref(p->relation);
-        mem_free(p);
-    }
-    strbuf_deinit(&item->small);
-    mem_free(item);
-}
-
-/* Puts `item` at the end of the queue, or nothing where that was done, of which `bytes` are new. The caller holds lock. */
-static void enqueue(struct durable *d, struct log_item *item, size_t bytes)
-{
-    if (item && d->tail)
-        d->tail->next = item;
-    else if (item)
-        d->head = item;
-    if (item) d->tail = item;
-    uint64_t before = atomic_fetch_add_explicit(&d->queued_bytes, bytes, memory_order_relaxed);
-    uint64_t full = LOG_QUEUE_BYTES_MAX / 4;
-    if (before == 0 || (before < full && before + bytes >= full)) cond_signal(&d->changed);
-}
-
-static laminar_status log_by_reference(struct durable *d, const struct step_head *head,
-                                       const struct pending *list, struct laminar_error *err)
-{
-    struct log_item *item = mem_calloc(1, sizeof *item);
-    if (!item) return error_oom(err);
-    item->head = *head;
-    item->bytes = sizeof *item;
-    struct pending **link = &item->list;
-    for (const struct pending *p = list; p; p = p->next) {
-        struct pending *copy = mem_alloc(sizeof *copy);
-        if (!copy) {
-            free_item(item);
-            return error_oom(err);
-        }
-        *copy = *p;
-        copy->next = NULL;
-        relation_ref(copy->relation);
-        if (copy->batch) batch_ref(copy->batch);
-        item->bytes += sizeof *copy + (copy->batch ? copy->batch->bytes : 0);
-        *link = copy;
-        link = &copy->next;
-    }
-    mutex_lock(&d->lock);
-    enqueue(d, item, item->bytes);
-    mutex_unlock(&d->lock);
-    return LAMINAR_OK;
-}
-
-/* An item for small steps that has room. The caller holds lock. NULL: no memory. */
-static struct log_item *small_item(struct durable *d, bool *is_new)
-{
-    struct log_item *item = d->tail;
-    *is_new = !item || item->list || item->small.size == 0 || item->small.size >= LOG_SMALL_BYTES;
-    if (!*is_new) return item;
-    item = d->spare;
-    d->spare = NULL;
-    return item ? item : mem_calloc(1, sizeof *item);
-}
-
-static laminar_status log_as_bytes(struct durable *d, const struct step_head *head,
-                                   const struct pending *list, struct laminar_error *err)
-{
-    strbuf_clear(&d->encoded);
-    laminar_status status = record_encode_step(&d->encoded, head, list, err);
-    if (status != LAMINAR_OK) return status;
-    uint32_t size = (uint32_t)d->encoded.size;
-    bool is_new;
-    mutex_lock(&d->lock);
-    struct log_item *item = small_item(d, &is_new);
-    size_t before = item ? item->small.size : 0;
-    if (item) put_bytes(&item->small, &size, 4);
-    if (item) put_bytes(&item->small, d->encoded.data, size);
-    if (!item || item->small.failed) {
-        if (item) {
-            item->small.size = before;
-            item->small.failed = false;
-        }
-        if (item && is_new) d->spare = item;
-        status = error_oom(err);
-    } else {
-        item->bytes += item->small.size - before;
-        enqueue(d, is_new ? item : NULL, item->small.size - before);
-    }
-    mutex_unlock(&d->lock);
-    return status;
-}
-
-static laminar_status log_async(struct durable *d, const struct step *step,
-                                const struct pending *list, struct laminar_error *err)
-{
-    struct step_head head = head_of(step);
-    uint64_t n_rows = 0;
-    bool is_small = true; /* strings may be long */
-    for (const struct pending *p = list; p && is_small; p = p->next) {
-        n_rows += 1 + (p->batch ? p->batch->n_rows : 0);
-        is_small = n_rows < LOG_SMALL_ROWS && (!p->batch || p->batch->bytes < LOG_SMALL_BYTES);
-    }
-    laminar_status status = is_small ? log_as_bytes(d, &head, list, err)
-                                     : log_by_reference(d, &head, list, err);
-    if (status == LAMINAR_OK) d->logged_seq++;
     return status;
 }
 
@@ -242,150 +132,13 @@ laminar_status durable_log_step(struct database *db, const struct step *step,
     d->ends_closed = false;
     switch (d->durability) {
     case DURABILITY_SYNC: return log_sync(d, step, list, err);
-    case DURABILITY_ASYNC: return log_async(d, step, list, err);
+    case DURABILITY_ASYNC: {
+        struct step_head head = head_of(step);
+        return durable_queue_step(d, &head, list, err);
+    }
     case DURABILITY_OFF: return LAMINAR_OK;
     }
     return LAMINAR_OK;
-}
-
-static struct log_item *take_items(struct durable *d)
-{
-    mutex_lock(&d->lock);
-    struct log_item *items = d->head;
-    d->head = d->tail = NULL;
-    mutex_unlock(&d->lock);
-    return items;
-}
-
-static void put_back(struct durable *d, struct log_item *items)
-{
-    if (!items) return;
-    struct log_item *last = items;
-    while (last->next) last = last->next;
-    mutex_lock(&d->lock);
-    last->next = d->head;
-    d->head = items;
-    if (!d->tail) d->tail = last;
-    mutex_unlock(&d->lock);
-}
-
-/* The log has all of it. */
-static void item_done(struct durable *d, struct log_item *item)
-{
-    bool is_kept = false;
-    mutex_lock(&d->lock);
-    atomic_fetch_sub_explicit(&d->queued_bytes, item->bytes, memory_order_relaxed);
-    cond_broadcast(&d->room);
-    if (!d->spare && !item->list && item->small.capacity <= 2 * LOG_SMALL_BYTES) {
-        strbuf_clear(&item->small);
-        *item = (struct log_item){.small = item->small};
-        d->spare = item;
-        is_kept = true;
-    }
-    mutex_unlock(&d->lock);
-    if (!is_kept) free_item(item);
-}
-
-static laminar_status append_small(struct durable *d, struct log_item *item,
-                                   struct laminar_error *err)
-{
-    while (item->at < item->small.size) {
-        uint32_t size;
-        memcpy(&size, item->small.data + item->at, 4);
-        struct strbuf *out = wal_begin(d->wal);
-        if (!out) return error_oom(err);
-        strbuf_append(out, item->small.data + item->at + 4, size);
-        laminar_status status = wal_end(d->wal, RECORD_STEP, NULL, err);
-        if (status != LAMINAR_OK) return status;
-        item->at += 4 + (size_t)size;
-    }
-    return LAMINAR_OK;
-}
-
-static laminar_status flush_log(struct durable *d, struct laminar_error *err)
-{
-    laminar_status status = wal_flush(d->wal, err);
-    if (status == LAMINAR_OK) d->synced_us = clock_mono_us();
-    return status;
-}
-
-/* Much that waits is brought to the disk in between, so that the disk works while the next records are made, and memory stays small. */
-static laminar_status write_much(struct durable *d, struct laminar_error *err)
-{
-    int64_t interval_us = 1000 * d->db->settings.number[SETTING_ID_flush_interval_ms];
-    if (wal_pending_bytes(d->wal) >= LOG_SYNC_BYTES ||
-        (wal_pending_bytes(d->wal) >= LOG_WRITE_BYTES &&
-         clock_mono_us() - d->synced_us > interval_us))
-        return flush_log(d, err);
-    if (wal_unwritten_bytes(d->wal) >= LOG_WRITE_BYTES) return wal_write(d->wal, err);
-    return LAMINAR_OK;
-}
-
-/* Encodes what the steps have queued. The caller holds log. What fails leaves the rest queued. */
-static laminar_status encode_queue(struct durable *d, struct laminar_error *err)
-{
-    laminar_status status = LAMINAR_OK;
-    struct log_item *items;
-    while (status == LAMINAR_OK && (items = take_items(d))) {
-        while (items && status == LAMINAR_OK) {
-            struct log_item *item = items;
-            status = item->list || item->small.size == 0
-                         ? append_step(d, &item->head, item->list, err)
-                         : append_small(d, item, err);
-            if (status != LAMINAR_OK) break;
-            items = item->next;
-            item_done(d, item);
-            status = write_much(d, err);
-        }
-        put_back(d, items);
-    }
-    return status;
-}
-
-laminar_status durable_flush(struct durable *d, struct laminar_error *err)
-{
-    mutex_lock(&d->log);
-    laminar_status status = encode_queue(d, err);
-    if (status == LAMINAR_OK) status = flush_log(d, err);
-    mutex_unlock(&d->log);
-    return status;
-}
-
-/* The caller holds lock. */
-static void note_outcome(struct durable *d, laminar_status status, const struct laminar_error *err)
-{
-    if (status != LAMINAR_OK) {
-        d->failure = *err;
-        d->failure.is_retriable = true;
-    }
-    atomic_store_explicit(&d->is_failing, status != LAMINAR_OK, memory_order_relaxed);
-}
-
-static void *flusher_main(void *arg)
-{
-    struct database *db = arg;
-    struct durable *d = db->durable;
-    bool is_behind = false; /* what was encoded has not been written */
-    mutex_lock(&d->lock);
-    while (!d->is_stopping) {
-        if (!d->head && !is_behind) {
-            cond_wait_until(&d->changed, &d->lock, CLOCK_NO_DEADLINE);
-            continue;
-        }
-        /* Rows gather for a while; when many have, or at the end, it goes faster. */
-        int64_t deadline = clock_deadline_us(
-            is_behind ? RETRY_MS : db->settings.number[SETTING_ID_flush_interval_ms]);
-        while (!d->is_stopping && d->queued_bytes < LOG_QUEUE_BYTES_MAX / 4 &&
-               cond_wait_until(&d->changed, &d->lock, deadline)) {}
-        mutex_unlock(&d->lock);
-        struct laminar_error err = LAMINAR_ERROR_INIT;
-        laminar_status status = durable_flush(d, &err);
-        mutex_lock(&d->lock);
-        note_outcome(d, status, &err);
-        is_behind = status != LAMINAR_OK;
-    }
-    mutex_unlock(&d->lock);
-    return NULL;
 }
 
 /* --- Statements ---------------------------------------------------------------------------------------------------------------------- */
@@ -421,7 +174,7 @@ static laminar_status log_at_once(struct durable *d, const struct record_parts *
                                   struct laminar_error *err)
 {
     laminar_status status = LAMINAR_OK;
-    TRY(encode_queue(d, err));
+    TRY(durable_encode_queue(d, err));
     /* Steps that have been accepted stay, whatever comes of the statement: they go first. */
     TRY(wal_flush(d->wal, err));
     struct strbuf *out = wal_begin(d->wal);
@@ -701,6 +454,8 @@ laminar_status durable_open(struct database *db, const char *folder, struct lami
     cond_init(&d->changed);
     cond_init(&d->room);
     cond_init(&d->stopping);
+    cond_init(&d->packing);
+    cond_init(&d->packed);
     d->durability = (enum durability)db->settings.number[SETTING_ID_durability];
     d->is_read_only = db->settings.number[SETTING_ID_read_only] != 0;
     d->checkpoint_us = clock_mono_us();
@@ -716,10 +471,7 @@ laminar_status durable_open(struct database *db, const char *folder, struct lami
     checkpoint_list(d);
     d->is_closed = false;
     TRY(recover(db, log, err));
-    if (!d->is_read_only && d->durability == DURABILITY_ASYNC) {
-        TRY(thread_start(&d->flusher, "laminar-log", flusher_main, db, err));
-        d->has_flusher = true;
-    }
+    if (!d->is_read_only && d->durability == DURABILITY_ASYNC) TRY(durable_queue_start(db, err));
     if (!d->is_read_only) {
         TRY(thread_start(&d->checkpointer, "laminar-ckpt", checkpointer_main, db, err));
         d->has_checkpointer = true;
@@ -739,11 +491,13 @@ static void stop_threads(struct durable *d)
     d->is_stopping = true;
     atomic_store_explicit(&d->is_hurried, true, memory_order_relaxed);
     cond_broadcast(&d->changed);
+    cond_broadcast(&d->packing);
     cond_broadcast(&d->stopping);
     mutex_unlock(&d->lock);
+    if (d->has_packer) thread_join(&d->packer);
     if (d->has_flusher) thread_join(&d->flusher);
     if (d->has_checkpointer) thread_join(&d->checkpointer);
-    d->has_flusher = d->has_checkpointer = false;
+    d->has_packer = d->has_flusher = d->has_checkpointer = false;
 }
 
 laminar_status durable_close(struct database *db, struct laminar_error *err)
@@ -774,16 +528,12 @@ void durable_free(struct durable *d)
 {
     if (!d) return;
     stop_threads(d);
-    while (d->head) {
-        struct log_item *item = d->head;
-        d->head = item->next;
-        free_item(item);
-    }
-    free_item(d->spare);
-    strbuf_deinit(&d->encoded);
+    durable_queue_deinit(d);
     wal_close(d->wal);
     checkpoint_store_close(d->checkpoints);
     file_close(&d->lock_file, NULL);
+    cond_deinit(&d->packed);
+    cond_deinit(&d->packing);
     cond_deinit(&d->stopping);
     cond_deinit(&d->room);
     cond_deinit(&d->changed);

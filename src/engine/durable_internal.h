@@ -30,10 +30,11 @@ enum step_flags {
     STEP_GIVES_ALL = 2, /* at a shutdown: step.gives_all */
     STEP_FLAGS = 3
 };
-/* On its way to the log's thread (async): a large step as references to its batches, or small ones in a row as they go to the log, each behind its size
+/* On its way to the log (async): a large step as references to its batches until it is packed, or bytes: small steps in a row as they go to the log, each behind its size
  * (u32). A row costs its writer a copy then, and no allocation. */
 struct log_item {
     struct log_item *next;
+    bool is_packing; /* not to be touched */
     size_t bytes;
     struct step_head head;
     struct pending *list; /* copies with references */
@@ -42,10 +43,13 @@ struct log_item {
 };
 enum {
     LOG_QUEUE_BYTES_MAX = 64 << 20,
-    LOG_SMALL_ROWS = 256,        /* below: small */
-    LOG_SMALL_BYTES = 256 << 10, /* of steps that share an item */
-    LOG_WRITE_BYTES = 1 << 20,   /* encoded and not written: written */
-    LOG_SYNC_BYTES = 8 << 20     /* written and not synced: synced */
+    LOG_SMALL_ROWS = 256,         /* below: small */
+    LOG_SMALL_BYTES = 256 << 10,  /* of steps that share an item */
+    LOG_SPARE_MAX = 8,            /* items kept for the next bytes */
+    LOG_PACK_BYTES = 4 << 20,     /* from how many on the packer is woken */
+    LOG_PACKED_BYTES = 512 << 10, /* and the flusher, when it waits for the packer */
+    LOG_WRITE_BYTES = 1 << 20,    /* encoded and not written: written */
+    LOG_SYNC_BYTES = 8 << 20      /* written and not synced: synced */
 };
 
 struct durable {
@@ -91,18 +95,38 @@ struct durable {
     struct cond room;
     struct cond stopping; /* for the checkpointer */
     struct log_item *head, *tail;
-    struct log_item *spare; /* of small steps, empty, for the next ones */
-    struct strbuf encoded;  /* a small step; step owner */
-    int64_t synced_us;      /* when the log was last known to be on the disk; log */
+    struct log_item *unpacked; /* the first that the packer has not looked at */
+    uint64_t unpacked_bytes;   /* from there on */
+    struct cond packing;       /* for the packer: there is enough */
+    struct cond packed;        /* some have their bytes */
+    uint64_t packed_bytes;     /* since that was said */
+    bool is_packer_waiting;
+    struct log_item *spare; /* empty ones with memory for bytes */
+    size_t n_spare;
+    struct strbuf encoded; /* a small step; step owner */
+    int64_t synced_us;     /* when the log was last known to be on the disk; log */
     _Atomic uint64_t queued_bytes;
-    struct thread flusher;
-    bool has_flusher, is_stopping;
+    struct thread flusher, packer;
+    bool has_flusher, has_packer, is_stopping;
     _Atomic bool is_failing; /* async: the disk does not take the log */
     struct laminar_error failure;
 };
 
-/* durable.c: all that was accepted so far is on the disk, or the error. */
+/* durable.c: into the log, not flushed. The caller holds log. */
+laminar_status durable_append_step(struct durable *d, const struct step_head *head,
+                                   const struct pending *list, struct laminar_error *err)
+    must_check;
+
+/* durable_queue.c: what waits for the log with durability = async. */
+laminar_status durable_queue_step(struct durable *d, const struct step_head *head,
+                                  const struct pending *list, struct laminar_error *err) must_check;
+/* Into the log what the steps have queued. The caller holds log. What fails leaves the rest queued. */
+laminar_status durable_encode_queue(struct durable *d, struct laminar_error *err) must_check;
+/* All that was accepted so far is on the disk, or the error. */
 laminar_status durable_flush(struct durable *d, struct laminar_error *err) must_check;
+/* The threads. durable.c ends them. */
+laminar_status durable_queue_start(struct database *db, struct laminar_error *err) must_check;
+void durable_queue_deinit(struct durable *d);
 
 /* durable_codec.c */
 laminar_status record_encode_step(struct strbuf *out, const struct step_head *head,

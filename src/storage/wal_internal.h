@@ -10,9 +10,9 @@
 #include "storage/wal.h"
 
 enum {
-    WAL_FORMAT = 3,               /* 2: columns of steps may be packed; 3: records of lost steps */
-    WAL_FORMAT_FIRST = 1,         /* the oldest that is read */
-    WAL_DIRECT_BYTES = 256 << 10, /* written at once past the system's cache */
+    WAL_FORMAT = 3,             /* 2: columns of steps may be packed; 3: records of lost steps */
+    WAL_FORMAT_FIRST = 1,       /* the oldest that is read */
+    WAL_DIRECT_BYTES = 1 << 20, /* written at once past the system's cache */
     WAL_BLOCK = 4096,
     WAL_HEAD_BYTES = 48,
     WAL_HEAD_COPY = 512, /* offset of the second copy */

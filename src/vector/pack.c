@@ -1,4 +1,5 @@
-/* pack.c - see pack.h. Each block is first spread out as 1,024 words, so that the loops over it have fixed ends and no cases: the compiler makes vectors of them. */
+/* pack.c - see pack.h. Loops go over 1,024 words, so that they have fixed ends and no cases: the compiler makes vectors of them. A whole block of words is taken
+ * where it stands, anything else is first spread out as one. */
 #include "vector/pack.h"
 #include "base/compiler.h"
 #include "vector/vector.h"
@@ -10,11 +11,18 @@ enum { HEAD_BYTES = 4, MODE_RAW = 0, MODE_DIFFERENCES = 1, MODE_DECIMAL = 2, DIG
 #define ROUNDER 0x1.8p52
 static const double powers[DIGITS_MAX + 1] = {1, 10, 100, 1000, 10000};
 
+/* Values of any type of 8 bytes, where they stand. */
+typedef uint64_t __attribute__((may_alias)) any_word;
+/* Half the lanes, at any place. */
+typedef uint64_t half __attribute__((vector_size(64), aligned(1), may_alias));
+
 struct block {
-    uint64_t words[PACK_BLOCK];
+    const any_word *words; /* PACK_BLOCK of them: the caller's, or `room` */
     int64_t min;
-    uint64_t range;  /* largest difference */
-    uint64_t common; /* all bits that occur in differences */
+    uint64_t range; /* largest difference */
+    /* bits in which values differ: as many zeros at the end as all differences have */
+    uint64_t common;
+    uint64_t room[PACK_BLOCK];
 };
 
 /* --- Packing ------------------------------------------------------------------------------------------------------------------------------ */
@@ -23,66 +31,62 @@ struct block {
 static void spread(enum pack_type type, size_t width, const void *values, size_t n,
                    struct block *out)
 {
+    uint64_t *words = out->room;
+    out->words = words;
     switch (width) {
-    case 8: memcpy(out->words, values, n * 8); break;
+    case 8: memcpy(words, values, n * 8); break;
     case 4:
         if (type == PACK_INTEGER)
             for (size_t i = 0; i < n; i++)
-                out->words[i] = (uint64_t)(int64_t)((const int32_t *)values)[i];
+                words[i] = (uint64_t)(int64_t)((const int32_t *)values)[i];
         else
-            for (size_t i = 0; i < n; i++) out->words[i] = ((const uint32_t *)values)[i];
+            for (size_t i = 0; i < n; i++) words[i] = ((const uint32_t *)values)[i];
         break;
     default:
         if (type == PACK_INTEGER)
             for (size_t i = 0; i < n; i++)
-                out->words[i] = (uint64_t)(int64_t)((const int16_t *)values)[i];
+                words[i] = (uint64_t)(int64_t)((const int16_t *)values)[i];
         else
-            for (size_t i = 0; i < n; i++) out->words[i] = ((const uint16_t *)values)[i];
+            for (size_t i = 0; i < n; i++) words[i] = ((const uint16_t *)values)[i];
         break;
     }
-    for (size_t i = n; i < PACK_BLOCK; i++) out->words[i] = out->words[0];
+    for (size_t i = n; i < PACK_BLOCK; i++) words[i] = words[0];
 }
 
-/* What stands under nulls becomes a value that is there. False: there is none. */
-static bool fill_nulls(struct block *block, const uint8_t *validity, size_t from, size_t n)
+/* What stands under nulls becomes a value that is there, or zero where there is none. The block has been spread. */
+static void fill_nulls(struct block *block, const uint8_t *validity, size_t from, size_t n)
 {
+    uint64_t *words = block->room;
     size_t first = 0;
     while (first < n && !bitmap_get(validity, from + first)) first++;
-    if (first == n) return false;
-    uint64_t value = block->words[first];
+    if (first == n) {
+        memset(words, 0, sizeof block->room);
+        return;
+    }
+    uint64_t value = words[first];
     for (size_t i = 0; i < n; i++)
-        if (!bitmap_get(validity, from + i)) block->words[i] = value;
-    for (size_t i = n; i < PACK_BLOCK; i++) block->words[i] = value;
-    return true;
+        if (!bitmap_get(validity, from + i)) words[i] = value;
+    for (size_t i = n; i < PACK_BLOCK; i++) words[i] = value;
 }
 
 MULTI_TARGET static void measure(struct block *block)
 {
-    int64_t min[PACK_LANES], max[PACK_LANES];
-    uint64_t common[PACK_LANES] = {0};
-    const int64_t *values = (const int64_t *)block->words;
-    for (size_t j = 0; j < PACK_LANES; j++) min[j] = max[j] = values[j];
-    for (size_t i = 0; i < PACK_BLOCK; i += PACK_LANES)
-        for (size_t j = 0; j < PACK_LANES; j++) {
-            int64_t v = values[i + j];
-            min[j] = v < min[j] ? v : min[j];
-            max[j] = v > max[j] ? v : max[j];
-        }
-    int64_t lowest = min[0], highest = max[0];
-    for (size_t j = 1; j < PACK_LANES; j++) {
-        lowest = min[j] < lowest ? min[j] : lowest;
-        highest = max[j] > highest ? max[j] : highest;
+    const any_word *words = block->words;
+    uint64_t first = words[0], differing = 0;
+    int64_t lowest = (int64_t)first, highest = (int64_t)first;
+    for (size_t i = 0; i < PACK_BLOCK; i++) {
+        int64_t v = (int64_t)words[i];
+        lowest = v < lowest ? v : lowest;
+        highest = v > highest ? v : highest;
+        differing |= words[i] ^ first;
     }
-    for (size_t i = 0; i < PACK_BLOCK; i += PACK_LANES)
-        for (size_t j = 0; j < PACK_LANES; j++) common[j] |= block->words[i + j] - (uint64_t)lowest;
-    block->common = 0;
-    for (size_t j = 0; j < PACK_LANES; j++) block->common |= common[j];
+    block->common = differing;
     block->min = lowest;
     block->range = (uint64_t)highest - (uint64_t)lowest;
 }
 
-/* The doubles of the block times a power of ten, where that gives integers that give them back. */
-MULTI_TARGET static bool scale(const uint64_t *doubles, size_t n, double power, uint64_t *out)
+/* The doubles times a power of ten, where that gives integers that give them back. */
+MULTI_TARGET static bool scale(const any_word *doubles, size_t n, double power, uint64_t *out)
 {
     uint64_t wrong = 0;
     double rounder = ROUNDER;
@@ -90,17 +94,51 @@ MULTI_TARGET static bool scale(const uint64_t *doubles, size_t n, double power, 
     memcpy(&origin, &rounder, 8);
     for (size_t i = 0; i < n; i++) {
         double value, back;
-        uint64_t bits;
-        memcpy(&value, &doubles[i], 8);
+        uint64_t word = doubles[i], bits, again;
+        memcpy(&value, &word, 8);
         double rounded = value * power + ROUNDER;
         memcpy(&bits, &rounded, 8);
         back = (rounded - ROUNDER) / power;
-        memcpy(&out[i], &back, 8);
-        wrong |= out[i] ^ doubles[i];
+        memcpy(&again, &back, 8);
         out[i] = bits - origin;
+        wrong |= (again ^ word) | (out[i] + (1ULL << 50)) >> 51;
+    }
+    return wrong == 0;
+}
+
+/* The same answer without divisions, which take most of the time: integer / power rounds to the value just when value * power is off the integer by less
+ * than half a unit of the value's last place times the power. fma() says how far it is off, exactly enough, where the machine has it. (In the middle between two doubles
+ * it can't be; at a power of two, below which the units are smaller, it is off by nothing or by far more. Of the zeros only +0 is one.) */
+MULTI_TARGET static bool scale_fused(const any_word *doubles, size_t n, double power, uint64_t *out)
+{
+    uint64_t wrong = 0;
+    double rounder = ROUNDER, half_unit = power * 0x1p-53;
+    uint64_t origin;
+    memcpy(&origin, &rounder, 8);
+    for (size_t i = 0; i < n; i++) {
+        double value, unit;
+        uint64_t word = doubles[i], exponent = word & 0x7ff0000000000000, bits;
+        memcpy(&value, &word, 8);
+        memcpy(&unit, &exponent, 8);
+        double rounded = value * power + ROUNDER;
+        memcpy(&bits, &rounded, 8);
+        double off = __builtin_fabs(__builtin_fma(-value, power, rounded - ROUNDER));
+        out[i] = bits - origin;
+        wrong |= (uint64_t) !((off < unit * half_unit) | (word == 0));
         wrong |= (out[i] + (1ULL << 50)) >> 51;
     }
     return wrong == 0;
+}
+
+static bool has_fma(void)
+{
+#if defined(FP_FAST_FMA)
+    return true;
+#elif defined(__x86_64__) && !defined(LAMINAR_NO_TARGET_CLONES)
+    return __builtin_cpu_supports("fma") && __builtin_cpu_supports("avx2");
+#else
+    return false;
+#endif
 }
 
 /* The fewest digits that will do for some of the values, then tried on all. */
@@ -108,10 +146,13 @@ static bool to_decimal(struct block *block, uint8_t *digits)
 {
     enum { SAMPLE = 32 };
     uint64_t scaled[PACK_BLOCK];
+    bool (*try_power)(const any_word *, size_t, double, uint64_t *) = has_fma() ? scale_fused
+                                                                                : scale;
     for (int d = 0; d <= DIGITS_MAX; d++) {
-        if (!scale(block->words, SAMPLE, powers[d], scaled)) continue;
-        if (!scale(block->words, PACK_BLOCK, powers[d], scaled)) continue;
-        memcpy(block->words, scaled, sizeof scaled);
+        if (!try_power(block->words, SAMPLE, powers[d], scaled)) continue;
+        if (!try_power(block->words, PACK_BLOCK, powers[d], scaled)) continue;
+        memcpy(block->room, scaled, sizeof scaled);
+        block->words = block->room;
         *digits = (uint8_t)d;
         return true;
     }
@@ -128,22 +169,27 @@ static size_t words_of(size_t n, unsigned bits)
 MULTI_TARGET static void put_words(const struct block *block, size_t n, unsigned bits,
                                    unsigned shift, uint8_t *out)
 {
-    uint64_t gathered[PACK_LANES] = {0}, base = (uint64_t)block->min;
+    uint64_t base = (uint64_t)block->min;
     unsigned filled = 0;
-    size_t end = (n + PACK_LANES - 1) & ~(size_t)(PACK_LANES - 1);
-    for (size_t i = 0; i < end; i += PACK_LANES) {
-        const uint64_t *row = block->words + i;
-        for (size_t j = 0; j < PACK_LANES; j++) gathered[j] |= ((row[j] - base) >> shift) << filled;
+    half low = {0}, high = {0};
+    for (size_t i = 0; i < n; i += PACK_LANES) {
+        half a = (*(const half *)(block->words + i) - base) >> shift;
+        half b = (*(const half *)(block->words + i + PACK_LANES / 2) - base) >> shift;
+        low |= a << filled;
+        high |= b << filled;
         filled += bits;
         if (filled < 64) continue;
-        memcpy(out, gathered, sizeof gathered);
-        out += sizeof gathered;
+        *(half *)(void *)out = low;
+        *(half *)(void *)(out + sizeof low) = high;
+        out += 2 * sizeof low;
         filled -= 64;
-        unsigned used = bits - filled; /* 1 ... 63 or all bits, and then filled = 0 */
-        for (size_t j = 0; j < PACK_LANES; j++)
-            gathered[j] = filled ? ((row[j] - base) >> shift) >> used : 0;
+        unsigned used = bits - filled; /* 1 ... 63, or all bits, and then filled = 0 */
+        low = a >> used;
+        high = b >> used;
     }
-    if (filled > 0) memcpy(out, gathered, sizeof gathered);
+    if (filled == 0) return;
+    *(half *)(void *)out = low;
+    *(half *)(void *)(out + sizeof low) = high;
 }
 
 static void put_raw(size_t width, const void *values, size_t n, struct strbuf *out)
@@ -170,8 +216,11 @@ void pack_values(enum pack_type type, size_t width, const void *values, const ui
         const char *from = (const char *)values + at * width;
         uint8_t head[HEAD_BYTES] = {MODE_DIFFERENCES};
         unsigned shift = 0;
-        spread(type, width, from, some, &block);
-        if (validity && !fill_nulls(&block, validity, at, some)) memset(&block, 0, sizeof block);
+        if (width == 8 && some == PACK_BLOCK && !validity)
+            block.words = (const any_word *)(const void *)from;
+        else
+            spread(type, width, from, some, &block);
+        if (validity) fill_nulls(&block, validity, at, some);
         if (type == PACK_DOUBLE && width == 8 && to_decimal(&block, &head[3]))
             head[0] = MODE_DECIMAL;
         measure(&block);

@@ -99,6 +99,27 @@ static void doubles_come_back_bit_by_bit(void **state)
     check(PACK_DOUBLE, 8, values, NULL, N_MAX);
 }
 
+/* Decimals of every size become small, those next to them stay what they are. */
+static void decimals_are_told_from_their_neighbours(void **state)
+{
+    (void)state;
+    static double values[2 * PACK_BLOCK];
+    static const double powers[] = {1, 10, 100, 1000, 10000};
+    for (uint64_t seed = 0; seed < 600; seed++) {
+        unsigned bits = 1 + (unsigned)(seed % 45);
+        double power = powers[seed / 45 % ARRAY_LENGTH(powers)];
+        for (size_t i = 0; i < ARRAY_LENGTH(values); i++) {
+            uint64_t m = hash_u64(seed * 10000 + i) & ((1ULL << bits) - 1);
+            values[i] = (i % 3 ? 1.0 : -1.0) * ((double)(m + 1) / power);
+        }
+        size_t size = check(PACK_DOUBLE, 8, values, NULL, ARRAY_LENGTH(values));
+        assert_true(size <= ARRAY_LENGTH(values) * (bits + 3) / 8 + 600);
+        size_t at = hash_u64(seed) % ARRAY_LENGTH(values);
+        values[at] = nextafter(values[at], seed % 2 ? INFINITY : -INFINITY);
+        check(PACK_DOUBLE, 8, values, NULL, ARRAY_LENGTH(values));
+    }
+}
+
 static void what_stands_under_nulls_costs_nothing(void **state)
 {
     (void)state;
@@ -139,6 +160,7 @@ int main(void)
         cmocka_unit_test(integers_of_every_range_come_back),
         cmocka_unit_test(what_repeats_or_counts_is_small),
         cmocka_unit_test(doubles_come_back_bit_by_bit),
+        cmocka_unit_test(decimals_are_told_from_their_neighbours),
         cmocka_unit_test(what_stands_under_nulls_costs_nothing),
         cmocka_unit_test(malformed_bytes_are_refused_or_read),
     };
