@@ -61,6 +61,11 @@ static int dump(const char *folder, const char *target)
     return copy_with(folder, target, laminar_dump);
 }
 
+static int dump_with_secrets(const char *folder, const char *target)
+{
+    return copy_with(folder, target, laminar_dump_with_secrets);
+}
+
 static int backup(const char *folder, const char *target)
 {
     return copy_with(folder, target, laminar_backup);
@@ -73,7 +78,7 @@ static const struct folder_command {
     int (*run)(const char *folder, const char *target);
 } commands[] = {
     {"check", 1, "laminar check DIR", check},
-    {"dump", 2, "laminar dump DIR OUT", dump},
+    {"dump", 2, "laminar dump DIR OUT [--secrets]", dump},
     {"backup", 2, "laminar backup DIR OUT", backup},
 };
 enum { N_COMMANDS = sizeof commands / sizeof *commands };
@@ -90,6 +95,8 @@ bool is_folder_command(int argc, char **argv) { return argc > 1 && find(argv[1])
 int run_folder_command(int argc, char **argv)
 {
     const struct folder_command *command = find(argv[1]);
+    if (command->run == dump && argc == 5 && strcmp(argv[4], "--secrets") == 0)
+        return dump_with_secrets(argv[2], argv[3]);
     if (argc - 2 != command->n_arguments) {
         fprintf(stderr, "usage: %s\n", command->usage);
         return EXIT_CODE_USAGE;

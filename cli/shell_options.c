@@ -9,7 +9,7 @@ const char *shell_options_help(void)
 {
     return "usage: laminar [options] [DIR] [FILE.sql ...]\n"
            "       laminar top DIR\n"
-           "       laminar check DIR | dump DIR OUT | backup DIR OUT\n"
+           "       laminar check DIR | dump DIR OUT [--secrets] | backup DIR OUT\n"
            "\n"
            "Runs the files and -c texts in order; without any, reads statements from standard input, or from you.\n"
            "DIR is an existing directory: the database. check looks for damage in it, dump writes SQL and Arrow files, backup copies it;\n"

@@ -436,9 +436,13 @@ LAMINAR_API laminar_status laminar_checkpoint(laminar_db *db, uint64_t *out_id, 
 LAMINAR_API LAMINAR_MUST_CHECK laminar_status laminar_backup(laminar_db *db, const char *folder,
                                                              laminar_error *err);
 /* Writes dump.sql and an Arrow file for each relation that keeps rows into a folder that does not exist yet, or is empty. dump.sql, run in that folder on an
- * empty database, makes it again. Inserts wait meanwhile. Options are written as they were given, with their passwords. */
+ * empty database, makes it again. All files are of one moment; inserts go on while they are written. Passwords in options are left out: "***" stands for them. */
 LAMINAR_API LAMINAR_MUST_CHECK laminar_status laminar_dump(laminar_db *db, const char *folder,
                                                            laminar_error *err);
+/* The same with the passwords as they were given: dump.sql makes all connectors again, and is to be kept like a password. */
+LAMINAR_API LAMINAR_MUST_CHECK laminar_status laminar_dump_with_secrets(laminar_db *db,
+                                                                        const char *folder,
+                                                                        laminar_error *err);
 /* Looks at every byte in the folder of a database that nobody has open for writing, and changes nothing: checksums, manifests, the chain of the log; then restores it in
  * memory. `found` (may be NULL) gets a line for each thing it says; `*out_n_problems` of them (may be NULL) are wrong. An error means that it could
  * not look: LAMINAR_CONNECTION_IN_USE, or a newer format. */

@@ -192,7 +192,7 @@ static PyObject *connection_shutdown(struct connection *self, PyObject *Py_UNUSE
     Py_RETURN_NONE;
 }
 
-/* laminar_backup and laminar_dump */
+/* laminar_backup and laminar_dump... */
 static PyObject *copy_to(struct connection *self, PyObject *arg,
                          laminar_status (*copy)(laminar_db *db, const char *folder,
                                                 laminar_error *err))
@@ -217,11 +217,18 @@ static PyObject *connection_backup(struct connection *self, PyObject *arg)
     return copy_to(self, arg, laminar_backup);
 }
 
-PyDoc_STRVAR(dump_doc, "dump(path)\n\nWrites dump.sql and an Arrow file for each relation that "
-                       "keeps rows into a new folder.");
-static PyObject *connection_dump(struct connection *self, PyObject *arg)
+PyDoc_STRVAR(
+    dump_doc,
+    "dump(path, /, *, secrets=False)\n\nWrites dump.sql and an Arrow file for each relation "
+    "that keeps rows into a new folder. Passwords in options are written only with secrets.");
+static PyObject *connection_dump(struct connection *self, PyObject *args, PyObject *kwargs)
 {
-    return copy_to(self, arg, laminar_dump);
+    static char *names[] = {"", "secrets", NULL};
+    PyObject *path = NULL;
+    int has_secrets = 0;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|$p:dump", names, &path, &has_secrets))
+        return NULL;
+    return copy_to(self, path, has_secrets ? laminar_dump_with_secrets : laminar_dump);
 }
 
 /* --- Statements ---------------------------------------------------------------------------------------------------- */
@@ -778,7 +785,7 @@ static PyMethodDef connection_methods[] = {
     {"start", METHOD(connection_start), METH_NOARGS, start_doc},
     {"shutdown", METHOD(connection_shutdown), METH_NOARGS, shutdown_doc},
     {"backup", METHOD(connection_backup), METH_O, backup_doc},
-    {"dump", METHOD(connection_dump), METH_O, dump_doc},
+    {"dump", METHOD(connection_dump), METH_VARARGS | METH_KEYWORDS, dump_doc},
     {"close", METHOD(connection_close), METH_NOARGS, close_doc},
     {"_execute", METHOD(connection_execute), METH_VARARGS, execute_doc},
     {"_subscribe", METHOD(connection_subscribe), METH_VARARGS, subscribe_doc},

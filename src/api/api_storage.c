@@ -12,7 +12,13 @@ laminar_status laminar_backup(laminar_db *db, const char *folder, laminar_error 
 laminar_status laminar_dump(laminar_db *db, const char *folder, laminar_error *err)
 {
     if (!db || !folder) return api_null(!db ? "db" : "folder", err);
-    return database_dump(db->db, folder, err);
+    return database_dump(db->db, folder, false, err);
+}
+
+laminar_status laminar_dump_with_secrets(laminar_db *db, const char *folder, laminar_error *err)
+{
+    if (!db || !folder) return api_null(!db ? "db" : "folder", err);
+    return database_dump(db->db, folder, true, err);
 }
 
 laminar_status laminar_check(const char *folder, laminar_check_function found, void *user_data,

@@ -1,9 +1,13 @@
 /* dump.c - a database as files that anything can read: dump.sql, and an Arrow file for each relation that keeps rows.
  *
  * dump.sql, run in its folder on an empty database, makes the same relations with the same rows: sources and tables, COPY of what they keep, then the streams, which
- * compute theirs again from that. Sinks are in it as comments, for they would write to the outside. All files are of one step: the steps wait meanwhile.
- * Options are written as they were given, passwords included: the dump is the database. */
+ * compute theirs again from that. Sinks are in it as comments, for they would write to the outside. Passwords in options are left out unless they are asked for.
+ *
+ * All files are of one step. It is held while references to the rows are taken, as queries take them; the files are written beside the steps that follow. Rows that are
+ * worked out from a state (streams that keep groups) are worked out under the step, into memory; when such states have been spilled, which says that memory is short, they
+ * go to their file at once. */
 #include "base/error.h"
+#include "base/secret.h"
 #include "engine/durable.h"
 #include "format/arrow_file.h"
 #include "sql/parser.h"
@@ -11,11 +15,21 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { NAME_BYTES_MAX = 64 };
+enum { NAME_BYTES_MAX = 64, FILE_BATCH_ROWS = 122880 };
 
+/* Rows of one relation that are to be written. */
+struct dump_rows {
+    struct relation *relation; /* referenced */
+    struct store_snapshot *snapshot;
+    struct batch *batch; /* or these; NULL with no snapshot: none */
+    char file[NAME_BYTES_MAX + 32];
+};
 struct dump {
     struct database *db;
     const char *folder;
+    bool has_secrets; /* they are written, too */
+    bool is_masked;   /* some are not */
+    ARRAY_OF(struct dump_rows) rows;
     struct strbuf sql, copies, streams, sinks;
     size_t n_files;
 };
@@ -34,44 +48,144 @@ static void file_name(struct dump *dump, const char *name, char *out, size_t siz
     snprintf(out, size, "%03zu-%s.arrow", ++dump->n_files, letters);
 }
 
-static laminar_status write_rows(struct dump *dump, const struct relation *relation,
-                                 const char *name, struct laminar_error *err)
+static const char *sql_of(struct dump *dump, const struct relation *relation)
+{
+    if (dump->has_secrets) return relation->sql;
+    dump->is_masked |= strcmp(relation->sql, relation->shown_sql) != 0;
+    return relation->shown_sql;
+}
+
+static laminar_status open_file(const struct dump *dump, const struct relation *relation,
+                                const char *name, struct arrow_file_writer **out,
+                                struct laminar_error *err)
+{
+    struct strbuf path = {0};
+    strbuf_printf(&path, "%s/%s", dump->folder, name);
+    laminar_status status = path.failed ? error_oom(err)
+                                        : arrow_file_create(path.data, relation->schema, out, err);
+    strbuf_deinit(&path);
+    return status;
+}
+
+/* Rows on their way to a file. */
+struct row_writer {
+    struct batch_builder *builder;
+    struct arrow_file_writer *file;
+};
+
+static laminar_status flush_rows(struct row_writer *to, struct laminar_error *err)
+{
+    struct batch *batch = NULL;
+    if (batch_builder_n_rows(to->builder) == 0) return LAMINAR_OK;
+    laminar_status status = batch_builder_finish(to->builder, &batch, err);
+    if (status == LAMINAR_OK) status = arrow_file_write(to->file, batch, err);
+    batch_unref(batch);
+    return status;
+}
+
+/* A row of weight n stands n times. */
+static laminar_status add_chunk(struct row_writer *to, const struct chunk *chunk,
+                                struct laminar_error *err)
 {
     laminar_status status = LAMINAR_OK;
-    struct arena arena = {0};
-    struct strbuf sql = {0}, path = {0};
-    struct ast_script *script;
-    struct rows rows = {0};
-    struct arrow_file_writer *writer = NULL;
-    struct plan_context ctx;
-    struct plan *plan;
-    strbuf_puts(&sql, "SELECT * FROM ");
-    sql_print_name(&sql, relation->name, strlen(relation->name));
-    strbuf_printf(&path, "%s/%s", dump->folder, name);
-    if (sql.failed || path.failed) TRY(error_oom(err));
-    TRY(sql_parse(&arena, sql.data, sql.size, &script, err));
-    /* Not as a query of a user: it would wait for connectors, which wait for the step. */
-    engine_plan_context(dump->db, &arena, sql.data, sql.size, NULL, err, &ctx);
-    TRY(plan_query(&ctx, script->statements[0]->u.query, &plan));
-    struct run_options options = {.sql = sql.data, .sql_size = sql.size};
-    TRY(engine_run_plan_into(dump->db, plan, &options, &rows, err));
-    TRY(arrow_file_create(path.data, rows.schema ? rows.schema : relation->schema, &writer, err));
-    for (size_t i = 0; i < rows.n_batches; i++) TRY(arrow_file_write(writer, rows.batches[i], err));
-    struct arrow_file_writer *finished = writer;
-    writer = NULL;
+    struct chunk plain = *chunk;
+    plain.weights = NULL;
+    if (!chunk->weights) TRY(batch_builder_append(to->builder, &plain, err));
+    for (uint32_t i = 0; chunk->weights && i < chunk->n_rows; i++)
+        for (int64_t w = chunk->weights[i]; w > 0; w--)
+            TRY(batch_builder_append_sel(to->builder, &plain, &i, 1, err));
+    if (batch_builder_n_rows(to->builder) >= FILE_BATCH_ROWS) TRY(flush_rows(to, err));
+done:
+    return status;
+}
+
+static laminar_status write_file(const struct dump *dump, struct dump_rows *rows,
+                                 struct laminar_error *err)
+{
+    laminar_status status = LAMINAR_OK;
+    struct row_writer to = {0};
+    TRY(batch_builder_create(rows->relation->schema, dump->db->pool, &to.builder, err));
+    TRY(open_file(dump, rows->relation, rows->file, &to.file, err));
+    if (rows->batch) TRY(arrow_file_write(to.file, rows->batch, err));
+    while (rows->snapshot) {
+        struct chunk chunk;
+        TRY(database_check_open(dump->db, err));
+        TRY(store_snapshot_next(rows->snapshot, &chunk, err));
+        if (chunk.n_rows == 0) break;
+        TRY(add_chunk(&to, &chunk, err));
+    }
+    TRY(flush_rows(&to, err));
+    struct arrow_file_writer *finished = to.file;
+    to.file = NULL;
     TRY(arrow_file_finish(finished, err));
 done:
-    arrow_file_abort(writer);
-    rows_deinit(&rows);
-    strbuf_deinit(&sql);
-    strbuf_deinit(&path);
-    arena_deinit(&arena);
+    arrow_file_abort(to.file);
+    batch_builder_free(to.builder);
+    return status;
+}
+
+static laminar_status write_piece(void *ctx, struct step *step, const struct chunk *chunk)
+{
+    return add_chunk(ctx, chunk, step->err);
+}
+
+/* What is too large for memory. The caller holds step. */
+static laminar_status write_in_pieces(const struct dump *dump, const struct relation *relation,
+                                      const char *name, struct laminar_error *err)
+{
+    laminar_status status = LAMINAR_OK;
+    struct row_writer to = {0};
+    TRY(batch_builder_create(relation->schema, dump->db->pool, &to.builder, err));
+    TRY(open_file(dump, relation, name, &to.file, err));
+    TRY(runtime_read_contents(relation->runtime, write_piece, &to, err));
+    TRY(flush_rows(&to, err));
+    struct arrow_file_writer *finished = to.file;
+    to.file = NULL;
+    TRY(arrow_file_finish(finished, err));
+done:
+    arrow_file_abort(to.file);
+    batch_builder_free(to.builder);
+    return status;
+}
+
+/* The caller holds step. */
+static laminar_status take_rows(struct dump *dump, struct relation *relation, const char *name,
+                                struct laminar_error *err)
+{
+    struct relation_runtime *runtime = relation->runtime;
+    if (runtime_reads_in_pieces(runtime)) return write_in_pieces(dump, relation, name, err);
+    struct dump_rows rows = {0};
+    snprintf(rows.file, sizeof rows.file, "%s", name);
+    laminar_status status = runtime->is_derived
+                                ? runtime_contents(runtime, &rows.batch, err)
+                                : store_snapshot_create(runtime->store, &rows.snapshot, err);
+    if (status != LAMINAR_OK) return status;
+    rows.relation = relation_ref(relation);
+    if (ARRAY_PUSH(&dump->rows, rows)) return LAMINAR_OK;
+    store_snapshot_release(rows.snapshot);
+    batch_unref(rows.batch);
+    relation_unref(relation);
+    return error_oom(err);
+}
+
+static laminar_status write_files(struct dump *dump, struct laminar_error *err)
+{
+    laminar_status status = LAMINAR_OK;
+    for (size_t i = 0; i < dump->rows.n; i++) {
+        struct dump_rows *rows = &dump->rows.items[i];
+        TRY(write_file(dump, rows, err));
+        store_snapshot_release(rows->snapshot); /* its pages need not be copied any more */
+        batch_unref(rows->batch);
+        rows->snapshot = NULL;
+        rows->batch = NULL;
+    }
+done:
     return status;
 }
 
 /* CREATE TABLE ... AS made its rows once: here it is a table with these columns. */
-static laminar_status print_table(const struct relation *relation, struct strbuf *out,
-                                  struct laminar_error *err)
+static laminar_status print_table(struct dump *dump, const struct relation *relation,
+                                  struct strbuf *out, struct laminar_error *err)
 {
     struct arena arena = {0};
     struct ast_script *script;
@@ -80,7 +194,7 @@ static laminar_status print_table(const struct relation *relation, struct strbuf
     bool is_plain = script->n != 1 || script->statements[0]->kind != AST_STMT_CREATE_TABLE ||
                     !script->statements[0]->u.create_relation->query;
     if (is_plain) {
-        strbuf_printf(out, "%s;\n", relation->sql);
+        strbuf_printf(out, "%s;\n", sql_of(dump, relation));
         goto done;
     }
     strbuf_puts(out, "CREATE TABLE ");
@@ -107,7 +221,7 @@ done:
 static laminar_status dump_target(struct dump *dump, const struct relation *relation,
                                   const char *file, struct laminar_error *err)
 {
-    laminar_status status = print_table(relation, &dump->sql, err);
+    laminar_status status = print_table(dump, relation, &dump->sql, err);
     if (status != LAMINAR_OK) return status;
     strbuf_puts(&dump->copies, "COPY ");
     sql_print_name(&dump->copies, relation->name, strlen(relation->name));
@@ -118,14 +232,14 @@ static laminar_status dump_target(struct dump *dump, const struct relation *rela
 static void dump_sink(struct dump *dump, const struct relation *relation)
 {
     strbuf_puts(&dump->sinks, "-- ");
-    for (const char *c = relation->sql; *c; c++) {
+    for (const char *c = sql_of(dump, relation); *c; c++) {
         strbuf_putc(&dump->sinks, *c);
         if (*c == '\n') strbuf_puts(&dump->sinks, "-- ");
     }
     strbuf_puts(&dump->sinks, ";\n");
 }
 
-static laminar_status dump_relation(struct dump *dump, const struct relation *relation,
+static laminar_status dump_relation(struct dump *dump, struct relation *relation,
                                     struct laminar_error *err)
 {
     const struct relation_runtime *runtime = relation->runtime;
@@ -139,14 +253,14 @@ static laminar_status dump_relation(struct dump *dump, const struct relation *re
     bool has_rows = (runtime->store || runtime->is_derived) && !runtime->has_failed;
     if (has_rows) {
         file_name(dump, relation->name, file, sizeof file);
-        TRY(write_rows(dump, relation, file, err));
+        TRY(take_rows(dump, relation, file, err));
     }
     if (!runtime->is_target)
-        strbuf_printf(&dump->streams, "%s;\n", relation->sql);
+        strbuf_printf(&dump->streams, "%s;\n", sql_of(dump, relation));
     else if (has_rows && !runtime->feed) /* a connector brings its rows itself */
         TRY(dump_target(dump, relation, file, err));
     else
-        strbuf_printf(&dump->sql, "%s;\n", relation->sql);
+        strbuf_printf(&dump->sql, "%s;\n", sql_of(dump, relation));
 done:
     return status;
 }
@@ -160,31 +274,57 @@ static laminar_status refuse_name(void *ctx, const char *name, struct laminar_er
 }
 
 /* The caller holds control and step. */
-static laminar_status dump_all(struct dump *dump, struct laminar_error *err)
+static laminar_status take_all(struct dump *dump, struct laminar_error *err)
 {
     laminar_status status = LAMINAR_OK;
     struct relation *relation;
-    struct strbuf path = {0};
-    strbuf_puts(&dump->sql, "-- Run in this folder, on an empty database.\n");
     for (size_t i = 0; (relation = catalog_next(&dump->db->catalog, &i));)
         TRY(dump_relation(dump, relation, err));
-    strbuf_append(&dump->sql, dump->copies.data, dump->copies.size);
-    strbuf_append(&dump->sql, dump->streams.data, dump->streams.size);
-    if (dump->sinks.size) strbuf_puts(&dump->sql, "-- Sinks write to the outside:\n");
-    strbuf_append(&dump->sql, dump->sinks.data, dump->sinks.size);
+done:
+    return status;
+}
+
+static laminar_status write_sql(struct dump *dump, struct laminar_error *err)
+{
+    laminar_status status = LAMINAR_OK;
+    struct strbuf path = {0}, text = {0};
+    strbuf_puts(&text, "-- Run in this folder, on an empty database.\n");
+    if (dump->is_masked)
+        strbuf_puts(&text, "-- Passwords are left out: put them where " SECRET_MASK " stands.\n");
+    strbuf_append(&text, dump->sql.data, dump->sql.size);
+    strbuf_append(&text, dump->copies.data, dump->copies.size);
+    strbuf_append(&text, dump->streams.data, dump->streams.size);
+    if (dump->sinks.size) strbuf_puts(&text, "-- Sinks write to the outside:\n");
+    strbuf_append(&text, dump->sinks.data, dump->sinks.size);
     strbuf_printf(&path, "%s/dump.sql", dump->folder);
     if (dump->sql.failed || dump->copies.failed || dump->streams.failed || dump->sinks.failed ||
-        path.failed)
+        path.failed || text.failed)
         TRY(error_oom(err));
-    TRY(file_replace(path.data, dump->sql.data, dump->sql.size, err));
+    TRY(file_replace(path.data, text.data, text.size, err));
 done:
+    strbuf_deinit(&text);
     strbuf_deinit(&path);
     return status;
 }
 
-laminar_status database_dump(struct database *db, const char *folder, struct laminar_error *err)
+static void dump_deinit(struct dump *dump)
 {
-    struct dump dump = {.db = db, .folder = folder};
+    for (size_t i = 0; i < dump->rows.n; i++) {
+        store_snapshot_release(dump->rows.items[i].snapshot);
+        batch_unref(dump->rows.items[i].batch);
+        relation_unref(dump->rows.items[i].relation);
+    }
+    ARRAY_DEINIT(&dump->rows);
+    strbuf_deinit(&dump->sql);
+    strbuf_deinit(&dump->copies);
+    strbuf_deinit(&dump->streams);
+    strbuf_deinit(&dump->sinks);
+}
+
+laminar_status database_dump(struct database *db, const char *folder, bool has_secrets,
+                             struct laminar_error *err)
+{
+    struct dump dump = {.db = db, .folder = folder, .has_secrets = has_secrets};
     laminar_status status = database_check_open(db, err);
     if (status != LAMINAR_OK) return status;
     if (!folder || !*folder)
@@ -193,13 +333,12 @@ laminar_status database_dump(struct database *db, const char *folder, struct lam
     TRY(folder_list(folder, refuse_name, (void *)(uintptr_t)folder, err));
     engine_hold_control(db);
     engine_lock_statement(db);
-    status = dump_all(&dump, err);
+    status = take_all(&dump, err);
     engine_unlock_statement(db);
     engine_release_control(db);
+    if (status == LAMINAR_OK) status = write_files(&dump, err);
+    if (status == LAMINAR_OK) status = write_sql(&dump, err);
 done:
-    strbuf_deinit(&dump.sql);
-    strbuf_deinit(&dump.copies);
-    strbuf_deinit(&dump.streams);
-    strbuf_deinit(&dump.sinks);
+    dump_deinit(&dump);
     return status;
 }

@@ -77,8 +77,8 @@ laminar_status database_restore(struct database *db, uint64_t id, struct laminar
 laminar_status database_backup(struct database *db, const char *folder, struct laminar_error *err)
     must_check;
 /* SQL and Arrow files in a new or empty folder (dump.c). */
-laminar_status database_dump(struct database *db, const char *folder, struct laminar_error *err)
-    must_check;
+laminar_status database_dump(struct database *db, const char *folder, bool has_secrets,
+                             struct laminar_error *err) must_check;
 /* Looks at everything in a folder that nobody has open (check.c): `found` gets a line for each thing it says; *n_problems are wrong. An error: it could not look. */
 struct check_report {
     void (*found)(void *ctx, bool is_problem, const char *text);

@@ -442,6 +442,11 @@ void runtime_uninstall(struct database *db, struct relation *relation);
 void runtime_free(struct relation_runtime *runtime);
 /* What it holds is read from its operators, of which parts are in a file: as one batch it might be larger than memory. */
 bool runtime_reads_in_pieces(struct relation_runtime *runtime);
+/* Gives what it holds to `take`, a chunk at a time. Step owner, until the end. */
+laminar_status runtime_read_contents(struct relation_runtime *runtime,
+                                     laminar_status (*take)(void *ctx, struct step *step,
+                                                            const struct chunk *chunk),
+                                     void *ctx, struct laminar_error *err) must_check;
 /* Pushes what it holds into `scan`, a chunk at a time. Step owner, until the end. */
 laminar_status runtime_push_contents(struct relation_runtime *runtime, struct step *step,
                                      struct circuit *circuit, struct op *scan) must_check;

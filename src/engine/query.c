@@ -3,6 +3,7 @@
  * The step lock is held only while the snapshots are taken (references to batches and frozen pages); the query itself runs beside the
  * steps. Every running query is in the registry, from where it can be cancelled; it looks at the flag between chunks. */
 #include "base/error.h"
+#include "base/secret.h"
 #include "engine/engine.h"
 #include <stdlib.h>
 #include <string.h>
@@ -40,6 +41,7 @@ struct query_entry *query_register(struct database *db, const char *sql, size_t 
         mem_free(entry);
         return NULL;
     }
+    secret_mask_window(sql, size, 0, entry->sql, size); /* everybody sees it */
     entry->is_active = true;
     entry->is_subscription = is_subscription;
     mutex_lock(&db->registry);

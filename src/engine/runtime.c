@@ -171,16 +171,24 @@ bool runtime_reads_in_pieces(struct relation_runtime *runtime)
     return runtime->is_derived && memory_spilled_bytes(runtime->db) > 0;
 }
 
+laminar_status runtime_read_contents(struct relation_runtime *runtime,
+                                     laminar_status (*take)(void *ctx, struct step *step,
+                                                            const struct chunk *chunk),
+                                     void *ctx, struct laminar_error *err)
+{
+    _Atomic bool *is_strict = &runtime->db->spiller.is_strict;
+    bool was_strict = atomic_load_explicit(is_strict, memory_order_relaxed);
+    atomic_store_explicit(is_strict, true, memory_order_relaxed);
+    laminar_status status = read_derived(runtime, take, ctx, err);
+    atomic_store_explicit(is_strict, was_strict, memory_order_relaxed);
+    return status;
+}
+
 laminar_status runtime_push_contents(struct relation_runtime *runtime, struct step *step,
                                      struct circuit *circuit, struct op *scan)
 {
     struct contents_push to = {step, circuit, scan};
-    _Atomic bool *is_strict = &runtime->db->spiller.is_strict;
-    bool was_strict = atomic_load_explicit(is_strict, memory_order_relaxed);
-    atomic_store_explicit(is_strict, true, memory_order_relaxed);
-    laminar_status status = read_derived(runtime, push_contents, &to, step->err);
-    atomic_store_explicit(is_strict, was_strict, memory_order_relaxed);
-    return status;
+    return runtime_read_contents(runtime, push_contents, &to, step->err);
 }
 
 static laminar_status read_store(struct store *store, struct batch_builder *builder,

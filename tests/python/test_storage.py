@@ -207,6 +207,60 @@ def test_dump_and_load(tmp_path):
         os.chdir(folder)
 
 
+def test_dump_leaves_out_passwords_unless_asked(tmp_path):
+    with laminardb.open(str(tmp_path / "db")) as db:
+        db.execute("CREATE SOURCE s (k BIGINT)")
+        db.execute(f"CREATE SINK out FROM s INTO file (path = '{tmp_path / 'out.csv'}', 'sasl.password' = 'hunter2')")
+        db.dump(tmp_path / "plain")
+        db.dump(tmp_path / "full", secrets=True)
+    plain, full = ((tmp_path / name / "dump.sql").read_text() for name in ("plain", "full"))
+    assert "hunter2" not in plain and "***" in plain and "Passwords are left out" in plain
+    assert "hunter2" in full and "***" not in full
+
+
+def test_dump_is_of_one_moment_while_inserts_go_on(tmp_path):
+    pytest.importorskip("pyarrow")
+    ipc = pytest.importorskip("pyarrow.ipc")
+    stop = threading.Event()
+    with laminardb.open(str(tmp_path / "db"), config=laminardb.LaminarConfig(durability="async")) as db:
+        db.execute("CREATE SOURCE s (k BIGINT)")
+        db.execute("CREATE TABLE t (k BIGINT)")
+        db.execute("CREATE STREAM n AS SELECT count(*) AS n, sum(k) AS total FROM s")
+        db.execute("CREATE MATERIALIZED VIEW kept AS SELECT k FROM s")
+
+        def insert():
+            i = 0
+            while not stop.is_set():
+                i += 1
+                db.insert("s", [{"k": i}] * 10)
+
+        thread = threading.Thread(target=insert)
+        thread.start()
+        try:
+            for i in range(5):
+                db.dump(tmp_path / f"dump{i}")
+        finally:
+            stop.set()
+            thread.join()
+    for i in range(5):
+        files = {p.name.split("-", 1)[1]: p for p in (tmp_path / f"dump{i}").glob("*.arrow")}
+        tables = {name: ipc.open_file(str(path)).read_all() for name, path in files.items()}
+        n, total = tables["n.arrow"].column("n")[0].as_py(), tables["n.arrow"].column("total")[0].as_py()
+        for name in ("s.arrow", "kept.arrow"):
+            keys = tables[name].column("k").to_pylist()
+            assert len(keys) == n
+            assert sum(keys) == (total or 0)
+        assert n % 10 == 0
+        assert tables["t.arrow"].num_rows == 0
+
+
+def test_queries_show_no_passwords(db):
+    db.query("SELECT 'postgres://me:hunter2@host/db' AS url")
+    shown = db.query("SELECT sql FROM system.queries").fetchall()
+    assert any("postgres://me:" in sql for (sql,) in shown)
+    assert not any("hunter2" in sql for (sql,) in shown)
+
+
 def test_restore_from_a_checkpoint(tmp_path):
     path = str(tmp_path / "db")
     with laminardb.open(path) as db:
