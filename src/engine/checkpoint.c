@@ -122,7 +122,8 @@ done:
     return status;
 }
 
-static const char *const replayed_settings[] = {"on_error", "time_zone", "retention_rows", "clock"};
+static const char *const replayed_settings[] = {"on_error", "time_zone", "retention_rows", "clock",
+                                                "memory_limit"};
 
 /* The caller holds control and step. */
 static laminar_status freeze_all(struct database *db, struct freeze *f, struct laminar_error *err)
@@ -651,7 +652,7 @@ static laminar_status restore_head(struct database *db, struct reader *r,
     uint64_t n_settings = take_u64(r);
     for (uint64_t i = 0; i < n_settings && !r->failed; i++) {
         const char *name = take_text(r, &arena), *value = take_text(r, &arena);
-        if (!r->failed) TRY(settings_set(&db->settings, name, value, err));
+        if (!r->failed) TRY(durable_restore_setting(db, name, value, err));
     }
     TRY(restore_epochs(db, r, err));
     struct state *letters = dead_letters_state(db->dead_letters);

@@ -275,10 +275,27 @@ static bool is_replayed(const char *name)
            strcmp(name, "retention_rows") == 0 || strcmp(name, "clock") == 0;
 }
 
+/* Steps come out the same whatever it is, but it belongs to the data, which may need it. */
+static bool is_kept(const char *name)
+{
+    return is_replayed(name) || strcmp(name, "memory_limit") == 0;
+}
+
+laminar_status durable_restore_setting(struct database *db, const char *name, const char *value,
+                                       struct laminar_error *err)
+{
+    struct durable *d = db->durable;
+    if (!is_replayed(name) && d->keeps_memory_limit) {
+        if (d->is_recovering) snprintf(d->stored_limit, sizeof d->stored_limit, "%s", value);
+        return LAMINAR_OK;
+    }
+    return settings_set(&db->settings, name, value, err);
+}
+
 laminar_status durable_log_setting(struct database *db, const char *name, struct laminar_error *err)
 {
     struct durable *d = db->durable;
-    if (!d || durable_is_replaying(d) || d->is_closed || d->is_read_only || !is_replayed(name))
+    if (!d || durable_is_replaying(d) || d->is_closed || d->is_read_only || !is_kept(name))
         return LAMINAR_OK;
     const char *value = db->settings.text[settings_find(name)];
     char head[66];
@@ -396,6 +413,8 @@ static laminar_status recover(struct database *db, const char *log, struct lamin
     struct settings chosen = db->settings;
     /* nobody else has the database yet: statements take control themselves */
     d->is_recovering = true;
+    d->keeps_memory_limit = strcmp(chosen.text[SETTING_ID_memory_limit],
+                                   setting_table[SETTING_ID_memory_limit].value) != 0;
     if (db->catalog.next_id < FIRST_USER_RELATION) db->catalog.next_id = FIRST_USER_RELATION;
     db->sink_start = (struct file_sink_start){
         .is_stored = true, .is_dry = d->is_read_only, .goes_on = true};
@@ -431,7 +450,11 @@ static laminar_status recover(struct database *db, const char *log, struct lamin
         TRY(settings_set(&db->settings, name, chosen.text[i], err));
         TRY(durable_log_setting(db, name, err));
     }
+    if (d->keeps_memory_limit &&
+        strcmp(d->stored_limit, db->settings.text[SETTING_ID_memory_limit]) != 0)
+        TRY(durable_log_setting(db, "memory_limit", err));
 done:
+    d->keeps_memory_limit = true; /* RESTORE leaves it */
     d->is_recovering = false;
     return status;
 }

@@ -276,7 +276,7 @@ static laminar_status replay_setting(struct database *db, struct reader *r,
     if (n >= sizeof value) return malformed(r, "it is too long", err);
     memcpy(value, r->at, n);
     value[n] = 0;
-    return settings_set(&db->settings, name, value, err);
+    return durable_restore_setting(db, name, value, err);
 }
 
 static laminar_status replay_restored(struct database *db, struct reader *r,

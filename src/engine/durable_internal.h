@@ -77,6 +77,9 @@ struct durable {
 
     /* thread_self_id of RESTORE FROM CHECKPOINT, to which things look as in a recovery; 0 = none */
     _Atomic uint64_t restorer;
+    /* what the log and checkpoints say of it doesn't count: the opener has chosen */
+    bool keeps_memory_limit;
+    char stored_limit[SETTING_TEXT_MAX]; /* what they say */
     uint64_t restored_id; /* the checkpoint that the log went back to last; 0 = none */
 
     /* the statement that is being done; step owner */
@@ -156,6 +159,9 @@ laminar_status durable_check_writable(const struct database *db, struct laminar_
     must_check;
 /* Statements are done again: for everybody, or for this thread. */
 bool durable_is_replaying(const struct durable *d);
+/* A setting as a checkpoint or a record says that it was. */
+laminar_status durable_restore_setting(struct database *db, const char *name, const char *value,
+                                       struct laminar_error *err) must_check;
 /* What sinks wrote behind the point that was restored goes. */
 void durable_recover_sinks(struct database *db);
 

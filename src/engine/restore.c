@@ -26,12 +26,14 @@ static laminar_status check_whole(struct durable *d, uint64_t id, struct laminar
 static laminar_status go_back(struct database *db, uint64_t id, struct laminar_error *err)
 {
     laminar_status status;
-    bool was_held = db->sink_start.is_held;
+    bool was_held = db->sink_start.is_held, kept_limit = db->durable->keeps_memory_limit;
     int64_t replay_time_us = db->replay_time_us;
     TRY(database_remove_relations(db, err));
     db->sink_start.goes_on = true;
     db->sink_start.is_held = false;
+    db->durable->keeps_memory_limit = true; /* how large the machine is has nothing to do with it */
     status = checkpoint_restore(db, id, err);
+    db->durable->keeps_memory_limit = kept_limit;
     db->sink_start.is_held = was_held;
     db->replay_time_us = replay_time_us;
 done:

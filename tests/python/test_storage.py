@@ -261,6 +261,32 @@ def test_queries_show_no_passwords(db):
     assert not any("hunter2" in sql for (sql,) in shown)
 
 
+def test_memory_limit_is_remembered(tmp_path):
+    path = str(tmp_path / "db")
+
+    def limit(db):
+        return db.query("SHOW memory_limit").fetchone()[0]
+
+    with laminardb.open(path) as db:
+        db.execute("SET memory_limit = '300mb'")
+    with laminardb.open(path) as db:  # out of the log
+        assert limit(db) == "300mb"
+        first = int(db.checkpoint())
+    with laminardb.open(path, config=LaminarConfig(memory_limit="400mb")) as db:  # out of the checkpoint, and the opener's goes first
+        assert limit(db) == "400mb"
+    with laminardb.open(path, config=LaminarConfig(read_only=True)) as db:
+        assert limit(db) == "400mb"
+    with laminardb.open(path) as db:
+        assert limit(db) == "400mb"
+        db.execute(f"RESTORE FROM CHECKPOINT {first}")
+        assert limit(db) == "400mb"
+    with laminardb.open(path) as db:
+        assert limit(db) == "400mb"
+        db.execute("RESET memory_limit")
+    with laminardb.open(path) as db:
+        assert limit(db) == "0"
+
+
 def test_restore_from_a_checkpoint(tmp_path):
     path = str(tmp_path / "db")
     with laminardb.open(path) as db:
