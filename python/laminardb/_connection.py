@@ -401,10 +401,14 @@ class Connection(_laminar.Connection):
         """The graph of sources, streams and sinks."""
         from ._info import PipelineEdge, PipelineNode, PipelineTopology
 
+        shared: dict[str, set[str]] = {}
+        for name, others in self.query("SELECT DISTINCT relation, shared_with FROM system.operators WHERE shared_with IS NOT NULL"):
+            shared.setdefault(name, set()).update(others.split(", "))
         nodes = []
         for kind, node_type in (("sources", "source"), ("tables", "source"), ("streams", "stream"), ("sinks", "sink")):
             for name, sql in self.query(f"SELECT name, sql FROM system.{kind}"):
-                nodes.append(PipelineNode(name, node_type, self._schema(name), sql if node_type != "source" else None))
+                text = sql if node_type != "source" else None
+                nodes.append(PipelineNode(name, node_type, self._schema(name), text, sorted(shared.get(name, ()))))
         names = {node.name for node in nodes}
         edges = [PipelineEdge(*row) for row in self.query("SELECT from_relation, to_relation FROM system.edges")
                  if row[0] in names and row[1] in names]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 
@@ -108,15 +109,17 @@ class QueryInfo(_Described):
 
 
 class PipelineNode(_Described):
-    """A node of the topology; node_type is "source", "stream" or "sink"."""
+    """A node of the topology; node_type is "source", "stream" or "sink". shared_with names the streams and sinks that compute a part of
+    their queries with the same operators."""
 
-    __slots__ = ("name", "node_type", "_schema", "sql")
+    __slots__ = ("name", "node_type", "_schema", "sql", "shared_with")
 
-    def __init__(self, name: str, node_type: str, schema: Any, sql: str | None) -> None:
+    def __init__(self, name: str, node_type: str, schema: Any, sql: str | None, shared_with: Sequence[str] = ()) -> None:
         self.name = name
         self.node_type = node_type
         self._schema = _Schema(schema)
         self.sql = sql
+        self.shared_with = list(shared_with)
 
     @property
     def schema(self) -> Any:

@@ -5,10 +5,12 @@
  *
  * Head, little-endian: u32 version, u32 relations, u64 step, i64 its time, u64 id of the next relation, settings that replaying depends on (count, then name and value),
  * (2) lost epochs (count, then pairs), whether a crash may have lost steps that were given out,
- * then the relations in the order of their creation: id, time, CREATE statement, watermark, rows so far, failure; where it keeps rows; (2) whether it has a history,
- * and the two words of that; its operators: name, watermarks, counters, time to wake, failure, number of states. A sink's offset in its file, or the position of a
- * source's connector, comes before the statement. What stands behind (2) is there since version 2.
- * Objects: 1 (2) for the dead letters; relation id << 16, + 0 for the kept rows, + 1 ... for the states of its operators one after the other, + 65535 for the history. */
+ * then the relations in the order of their creation: id, time, (3) whether equal parts of its plan have each their own operators, CREATE statement, watermark, rows so far, failure; where it keeps rows; (2) whether it has a history,
+ * and the two words of that; its operators: (3) u64 0 and u64 the object of its first state, or the number (from 1, in the head) of the operator that it shares with
+ * a relation before, and nothing else; name, watermarks, counters, time to wake, failure, (3) whether settings were changed under it, number of states. A sink's
+ * offset in its file, or the position of a source's connector, comes before the statement. What stands behind (2) or (3) is there since that version.
+ * Objects: 1 (2) for the dead letters; relation id << 16, + 0 for the kept rows, + 1 ... for the states of its operators one after the other, + 65535 for the history;
+ * an operator keeps its numbers when that relation goes and another one uses it on. */
 #include "base/error.h"
 #include "engine/durable_internal.h"
 #include "engine/history.h"
@@ -16,7 +18,7 @@
 #include <string.h>
 
 enum {
-    HEAD_VERSION = 2,
+    HEAD_VERSION = 3,
     POLL_MS = 500,
     HISTORY_OBJECT = 65535,
     DEAD_LETTERS_OBJECT = 1,
@@ -31,6 +33,7 @@ struct freeze {
     struct strbuf head;
     ARRAY_OF(struct frozen) states;
     ARRAY_OF(char *) sink_paths;
+    uint32_t n_ops; /* in the head */
     uint64_t step, log_seq;
     uint64_t record_bytes; /* of the log; async: those that are queued come after */
     int64_t pause_us;
@@ -57,10 +60,18 @@ static laminar_status freeze_state(struct freeze *f, uint64_t object, struct sta
     return status;
 }
 
-static laminar_status freeze_op(struct freeze *f, const struct op *op, uint64_t *object,
+/* `next` is the relation's next object: one behind those of its own operators that have theirs. */
+static laminar_status freeze_op(struct freeze *f, struct op *op, uint64_t *next,
                                 struct laminar_error *err)
 {
     laminar_status status = LAMINAR_OK;
+    put_u64(&f->head, op->ordinal);
+    if (op->ordinal) return LAMINAR_OK; /* it is in the head already */
+    op->ordinal = ++f->n_ops;
+    if (!op->first_object) op->first_object = *next;
+    if (op->first_object >> 16 == *next >> 16 && *next < op->first_object + op->states.n)
+        *next = op->first_object + op->states.n;
+    put_u64(&f->head, op->first_object);
     put_text(&f->head, op->cls->name);
     put_u64(&f->head, (uint64_t)op->watermark_in);
     put_u64(&f->head, (uint64_t)op->watermark_out);
@@ -70,9 +81,10 @@ static laminar_status freeze_op(struct freeze *f, const struct op *op, uint64_t 
     put_u64(&f->head, op->bad_rows);
     put_u64(&f->head, op->wake_us);
     put_u64(&f->head, op->has_failed);
+    put_u64(&f->head, op->is_mixed);
     put_u64(&f->head, op->states.n);
     for (size_t i = 0; i < op->states.n; i++)
-        TRY(freeze_state(f, ++*object, op->states.items[i], err));
+        TRY(freeze_state(f, op->first_object + i, op->states.items[i], err));
 done:
     return status;
 }
@@ -82,9 +94,10 @@ static laminar_status freeze_relation(struct freeze *f, const struct relation *r
 {
     laminar_status status = LAMINAR_OK;
     const struct relation_runtime *runtime = relation->runtime;
-    uint64_t object = relation->id << 16;
+    uint64_t object = relation->id << 16, next = object + 1;
     put_u64(&f->head, relation->id);
     put_u64(&f->head, (uint64_t)relation->created_us);
+    put_u64(&f->head, runtime->part.is_apart);
     put_u64(&f->head, runtime->file ? file_sink_offset(runtime->file) : runtime->position);
     put_text(&f->head, relation->sql);
     if (runtime->file && !runtime->has_failed) {
@@ -112,8 +125,8 @@ static laminar_status freeze_relation(struct freeze *f, const struct relation *r
     }
     put_u64(&f->head, runtime->part.ops.n);
     for (size_t i = 0; i < runtime->part.ops.n; i++)
-        TRY(freeze_op(f, runtime->part.ops.items[i], &object, err));
-    if (object - (relation->id << 16) >= HISTORY_OBJECT)
+        TRY(freeze_op(f, runtime->part.ops.items[i], &next, err));
+    if (next > object + HISTORY_OBJECT)
         TRY(error_internal(err, __FILE__, __LINE__, "too many states in a stream"));
     if (runtime->history)
         TRY(freeze_state(f, (relation->id << 16) + HISTORY_OBJECT, history_state(runtime->history),
@@ -131,8 +144,12 @@ static laminar_status freeze_all(struct database *db, struct freeze *f, struct l
     laminar_status status = LAMINAR_OK;
     struct relation *relation;
     uint32_t words[2] = {HEAD_VERSION, 0};
-    for (size_t i = 0; (relation = catalog_next(&db->catalog, &i));)
-        words[1] += relation->runtime != NULL;
+    for (size_t i = 0; (relation = catalog_next(&db->catalog, &i));) {
+        const struct relation_runtime *runtime = relation->runtime;
+        words[1] += runtime != NULL;
+        for (size_t k = 0; runtime && k < runtime->part.ops.n; k++)
+            runtime->part.ops.items[k]->ordinal = 0;
+    }
     f->step = db->step_number;
     if (db->durable && db->durable->wal) {
         f->log_seq = db->durable->logged_seq;
@@ -523,19 +540,22 @@ done:
 }
 
 static laminar_status restore_op(struct reader *r, struct arena *arena,
-                                 struct checkpoint_reader *reader, struct op *op, uint64_t *object,
+                                 struct checkpoint_reader *reader, struct op *op, uint64_t *next,
                                  struct laminar_error *err)
 {
     laminar_status status = LAMINAR_OK;
+    uint64_t object = r->version < 3 ? *next : take_u64(r);
     const char *name = take_text(r, arena);
-    uint64_t values[9];
+    uint64_t values[8];
     for (size_t i = 0; i < ARRAY_LENGTH(values); i++) values[i] = take_u64(r);
+    uint64_t is_mixed = r->version < 3 || take_u64(r); /* before, nobody noted it */
+    uint64_t n_states = take_u64(r);
     if (r->failed) return malformed("its head is cut off", err);
-    if (strcmp(name, op->cls->name) != 0 || values[8] != op->states.n) {
+    if (strcmp(name, op->cls->name) != 0 || n_states != op->states.n) {
         error_set(err, LAMINAR_CHECKPOINT_FAILED,
                   "the checkpoint can't be restored: this version of the program plans a stream in "
                   "another way (%s with %zu states instead of %s with %llu)",
-                  op->cls->name, op->states.n, name, (unsigned long long)values[8]);
+                  op->cls->name, op->states.n, name, (unsigned long long)n_states);
         error_hint(err, "open it with the version that wrote it");
         return LAMINAR_CHECKPOINT_FAILED;
     }
@@ -547,9 +567,12 @@ static laminar_status restore_op(struct reader *r, struct arena *arena,
     op->bad_rows = values[5];
     op->wake_us = values[6];
     for (size_t i = 0; i < op->states.n; i++)
-        TRY(restore_state(reader, ++*object, op->states.items[i], err));
+        TRY(restore_state(reader, object + i, op->states.items[i], err));
     if (op->cls->restored) TRY(op->cls->restored(op, err));
+    op->first_object = object;
     op->has_failed = values[7] != 0;
+    op->is_mixed = is_mixed != 0;
+    *next = object + op->states.n;
 done:
     return status;
 }
@@ -573,18 +596,67 @@ static laminar_status restore_history(struct reader *r, struct checkpoint_reader
                          history_state(history), err);
 }
 
+/* Operators in the order of their records. */
+struct restored_ops {
+    ARRAY_OF(struct op *) list;
+};
+
+/* What the relation shares with those before it takes the place of its own. */
+static laminar_status adopt_restored(struct relation_runtime *runtime, const struct op_pairs *pairs,
+                                     struct laminar_error *err)
+{
+    for (size_t i = 0; i < pairs->list.n; i++) {
+        const struct op *own = pairs->list.items[i].own, *other = pairs->list.items[i].other;
+        if (!own->plan || !other->plan || !plan_equal(own->plan, other->plan))
+            return malformed("streams share what is not equal", err);
+        for (uint32_t k = 0; k < runtime->part.n_scans; k++)
+            if (runtime->part.scans[k] == own) runtime_disconnect_scan(runtime, k);
+    }
+    return sharing_adopt(runtime, pairs, err);
+}
+
+static laminar_status restore_ops(struct reader *r, struct arena *arena,
+                                  struct checkpoint_reader *reader, struct restored_ops *restored,
+                                  struct relation_runtime *runtime, struct laminar_error *err)
+{
+    laminar_status status = LAMINAR_OK;
+    struct op_pairs pairs = {0};
+    uint64_t n_ops = take_u64(r), next = (runtime->relation->id << 16) + 1;
+    if (r->failed || n_ops != runtime->part.ops.n)
+        TRY(malformed("this version of the program plans a stream in another way", err));
+    for (size_t i = 0; i < runtime->part.ops.n; i++) {
+        struct op *op = runtime->part.ops.items[i];
+        uint64_t ordinal = r->version < 3 ? 0 : take_u64(r);
+        if (ordinal > restored->list.n) TRY(malformed("it names an operator too early", err));
+        if (ordinal) {
+            struct op_pair pair = {op, restored->list.items[ordinal - 1]};
+            if (!ARRAY_PUSH(&pairs.list, pair)) TRY(error_oom(err));
+        } else {
+            TRY(restore_op(r, arena, reader, op, &next, err));
+            if (!ARRAY_PUSH(&restored->list, op)) TRY(error_oom(err));
+        }
+    }
+    TRY(adopt_restored(runtime, &pairs, err));
+done:
+    ARRAY_DEINIT(&pairs.list);
+    return status;
+}
+
 static laminar_status restore_relation(struct database *db, struct reader *r, struct arena *arena,
-                                       struct checkpoint_reader *reader, struct laminar_error *err)
+                                       struct checkpoint_reader *reader,
+                                       struct restored_ops *restored, struct laminar_error *err)
 {
     laminar_status status = LAMINAR_OK;
     uint64_t id = take_u64(r), created_us = take_u64(r), object = id << 16;
-    uint64_t position = take_u64(r);
+    uint64_t is_apart = r->version < 3 || take_u64(r), position = take_u64(r);
     db->sink_start.offset = position;
     const char *sql = take_text(r, arena);
     if (r->failed) return malformed("its head is cut off", err);
     db->catalog.next_id = id;
     db->replay_time_us = (int64_t)created_us;
+    circuit_build_apart(db->circuit, is_apart);
     status = create_again(db, arena, sql, err);
+    circuit_build_apart(db->circuit, false);
     db->replay_time_us = 0;
     if (status != LAMINAR_OK) return status;
     struct relation *relation = db->catalog.order.n
@@ -610,11 +682,7 @@ static laminar_status restore_relation(struct database *db, struct reader *r, st
         return malformed("a relation keeps its rows in another way", err);
     if (runtime->store) TRY(restore_state(reader, object, store_state(runtime->store), err));
     TRY(restore_history(r, reader, runtime, err));
-    uint64_t n_ops = take_u64(r);
-    if (r->failed || n_ops != runtime->part.ops.n)
-        TRY(malformed("this version of the program plans a stream in another way", err));
-    for (size_t i = 0; i < runtime->part.ops.n; i++)
-        TRY(restore_op(r, arena, reader, runtime->part.ops.items[i], &object, err));
+    TRY(restore_ops(r, arena, reader, restored, runtime, err));
 done:
     return status;
 }
@@ -640,6 +708,7 @@ static laminar_status restore_head(struct database *db, struct reader *r,
 {
     laminar_status status = LAMINAR_OK;
     struct arena arena = {0};
+    struct restored_ops restored = {0};
     uint64_t words = take_u64(r), number = take_u64(r), time_us = take_u64(r),
              next_id = take_u64(r);
     r->version = (uint32_t)words;
@@ -659,7 +728,7 @@ static laminar_status restore_head(struct database *db, struct reader *r,
     letters->cls->clear(letters);
     if (r->version >= 2) TRY(restore_state(reader, DEAD_LETTERS_OBJECT, letters, err));
     for (uint32_t i = 0; i < (uint32_t)(words >> 32); i++)
-        TRY(restore_relation(db, r, &arena, reader, err));
+        TRY(restore_relation(db, r, &arena, reader, &restored, err));
     if (r->failed || r->at != r->end) TRY(malformed("its head has another size", err));
     db->catalog.next_id = next_id;
     db->step_number = number - (number > 0);
@@ -669,6 +738,7 @@ static laminar_status restore_head(struct database *db, struct reader *r,
     db->replay_time_us = 0;
     TRY(circuit_restored(db->circuit, &step));
 done:
+    ARRAY_DEINIT(&restored.list);
     arena_deinit(&arena);
     return status;
 }

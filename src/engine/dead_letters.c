@@ -1,7 +1,8 @@
 /* dead_letters.c - the rows that streams have left out (on_error = skip), for system.dead_letters: the newest ones, in a state_log, so that they are in checkpoints
  * and come again out of the log's replay like everything else.
  *
- * A letter shows the columns that the stream's operator had: those that its query uses. Cost: only rows that fail pay.
+ * A letter shows the columns that the stream's operator had: those that its query uses. Where streams share the operator, each of them has left the row out, and has
+ * its letter. Cost: only rows that fail pay.
  * @thread the step owner. */
 #include "base/error.h"
 #include "engine/engine.h"
@@ -52,12 +53,23 @@ static void print_row(struct strbuf *out, const struct plan *input, const struct
     strbuf_putc(out, '}');
 }
 
+static void add_letter(struct rowset *set, const struct op *op, const struct step *step,
+                       const struct relation_runtime *runtime, int64_t weight, const char *row)
+{
+    rowset_int(set, (int64_t)step->number);
+    rowset_int(set, step->time_us / 1000);
+    rowset_text(set, runtime ? runtime->relation->name : NULL);
+    rowset_text(set, op->cls->name);
+    rowset_int(set, weight);
+    rowset_text(set, row);
+}
+
 static laminar_status take_rows(void *ctx, const struct op *op, const struct step *step,
                                 const struct plan *input, const struct chunk *chunk,
                                 const uint8_t *bits)
 {
     struct dead_letters *letters = ctx;
-    const struct relation_runtime *runtime = op->owner;
+    const struct relation_runtime *first = sharing_next_user(op, NULL);
     laminar_status status;
     struct strbuf text = {0};
     struct batch *batch = NULL;
@@ -67,12 +79,11 @@ static laminar_status take_rows(void *ctx, const struct op *op, const struct ste
         if (!bitmap_get(bits, row)) continue;
         print_row(&text, input, chunk, row);
         if (text.failed) TRY(error_oom(step->err));
-        rowset_int(&set, (int64_t)step->number);
-        rowset_int(&set, step->time_us / 1000);
-        rowset_text(&set, runtime ? runtime->relation->name : NULL);
-        rowset_text(&set, op->cls->name);
-        rowset_int(&set, chunk->weights ? chunk->weights[row] : 1);
-        rowset_text(&set, text.data);
+        int64_t weight = chunk->weights ? chunk->weights[row] : 1;
+        const struct relation_runtime *runtime = first;
+        do {
+            add_letter(&set, op, step, runtime, weight, text.data);
+        } while (op->n_parts > 1 && (runtime = sharing_next_user(op, runtime)));
     }
     TRY(rowset_finish(&set, &batch, step->err));
     batch->time_us = step->time_us;

@@ -448,6 +448,7 @@ static laminar_status recover(struct database *db, const char *log, struct lamin
             strcmp(chosen.text[i], setting_table[i].value) == 0)
             continue;
         TRY(settings_set(&db->settings, name, chosen.text[i], err));
+        sharing_setting_changed(db, name);
         TRY(durable_log_setting(db, name, err));
     }
     if (d->keeps_memory_limit &&

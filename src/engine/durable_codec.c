@@ -276,6 +276,7 @@ static laminar_status replay_setting(struct database *db, struct reader *r,
     if (n >= sizeof value) return malformed(r, "it is too long", err);
     memcpy(value, r->at, n);
     value[n] = 0;
+    sharing_setting_changed(db, name);
     return durable_restore_setting(db, name, value, err);
 }
 

@@ -128,6 +128,12 @@ struct file_sink_start {
     bool is_copy; /* of a sink that may go on elsewhere: this one stands still */
     uint64_t offset;
 };
+/* The memory of a plan: lives as long as a stream uses operators that were made from it. */
+struct plan_home {
+    _Atomic uint32_t refs;
+    struct arena arena;
+    ARRAY_OF(struct relation_runtime *) users; /* in the order in which they were made; step */
+};
 struct relation_runtime {
     struct relation *relation; /* referenced */
     struct database *db;
@@ -137,8 +143,9 @@ struct relation_runtime {
     enum store_kind store_kind;
     bool is_target;          /* SOURCE, TABLE: rows come from outside */
     struct history *history; /* of its changes; NULL: it declares none */
-    struct arena plan_arena; /* STREAM, VIEW, SINK: */
+    struct plan_home *home;  /* STREAM, VIEW, SINK: */
     struct plan *plan;
+    ARRAY_OF(struct plan_home *) borrowed; /* of the operators that it shares */
     struct circuit_part part;
     struct op *output;
     ARRAY_OF(struct op *) consumers;      /* SOURCE, TABLE: scans to push accepted rows into */
@@ -437,6 +444,8 @@ laminar_status runtime_install_anonymous(struct database *db, struct relation *r
                                          struct plan *plan, struct arena *take_plan_arena,
                                          struct subscription *sub, struct laminar_error *err)
     must_check;
+/* Takes an entry that another one is to replace off its input. */
+void runtime_disconnect_scan(struct relation_runtime *runtime, uint32_t i);
 /* leaves the catalog alone */
 void runtime_uninstall(struct database *db, struct relation *relation);
 void runtime_free(struct relation_runtime *runtime);
@@ -521,6 +530,28 @@ laminar_status engine_run_plan_into(struct database *db, const struct plan *plan
                                     struct laminar_error *err) must_check;
 /* Schema of a plan's answer. */
 struct schema *plan_schema(const struct plan *plan);
+
+/* --- Sharing (sharing.c). The caller holds step. --------------------------------------------------------------------------------------------------- */
+struct plan_home *plan_home_create(struct relation_runtime *runtime); /* NULL: no memory */
+void plan_home_unref(struct plan_home *home);
+/* A stream that has been backfilled and isn't connected yet gives up operators that another one has too. */
+laminar_status sharing_join(struct relation_runtime *runtime, bool is_named,
+                            struct laminar_error *err) must_check;
+/* The runtime's operators are replaced, in pairs. */
+laminar_status sharing_adopt(struct relation_runtime *runtime, const struct op_pairs *pairs,
+                             struct laminar_error *err) must_check;
+/* The runtime's operators have been taken out. */
+void sharing_leave(struct relation_runtime *runtime);
+/* The user of the operator behind `last` (NULL: the first one), in the order in which they were made; NULL: no more. */
+struct relation_runtime *sharing_next_user(const struct op *op,
+                                           const struct relation_runtime *last);
+/* A setting has another value: what there is isn't shared from now on, if values depend on it. */
+void sharing_setting_changed(struct database *db, const char *name);
+/* Appends the names of the relations that use the operator, but for `except`; nothing where it is not shared. */
+void sharing_names(const struct op *op, const struct relation *except, struct strbuf *out);
+/* EXPLAIN of a stream's plan, with what would be shared. */
+void sharing_explain(struct database *db, const struct plan *plan, bool as_json,
+                     struct strbuf *out);
 
 /* --- Statements (statement*.c) ----------------------------------------------------------------------------------------------------------------- */
 struct statement_result {

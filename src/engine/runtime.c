@@ -308,7 +308,8 @@ static laminar_status create_runtime(struct database *db, struct relation *relat
         TRY(history_create(db, relation, db->step_number, &runtime->history, err));
     runtime->slice = mem_calloc(relation->schema->n_columns + 1, sizeof *runtime->slice);
     runtime->weights = mem_calloc(CHUNK_ROWS, sizeof *runtime->weights);
-    if (!runtime->slice || !runtime->weights) TRY(error_oom(err));
+    runtime->home = plan_home_create(runtime);
+    if (!runtime->slice || !runtime->weights || !runtime->home) TRY(error_oom(err));
     if (relation->kind == RELATION_SINK && relation->connector)
         TRY(file_sink_open(relation, &db->sink_start, &runtime->file, err));
     if (relation->kind == RELATION_SOURCE && relation->connector)
@@ -316,11 +317,7 @@ static laminar_status create_runtime(struct database *db, struct relation *relat
     *out = runtime;
     runtime = NULL;
 done:
-    if (runtime) {
-        struct arena none = {0};
-        runtime->plan_arena = none; /* still the caller's */
-        runtime_free(runtime);
-    }
+    runtime_free(runtime);
     return status;
 }
 
@@ -340,7 +337,9 @@ void runtime_free(struct relation_runtime *runtime)
     ARRAY_DEINIT(&runtime->consumers);
     ARRAY_DEINIT(&runtime->subs);
     ARRAY_DEINIT(&runtime->held);
-    arena_deinit(&runtime->plan_arena);
+    plan_home_unref(runtime->home);
+    for (size_t i = 0; i < runtime->borrowed.n; i++) plan_home_unref(runtime->borrowed.items[i]);
+    ARRAY_DEINIT(&runtime->borrowed);
     relation_unref(runtime->relation);
     mem_free(runtime);
 }
@@ -390,6 +389,7 @@ static laminar_status connect_inputs(struct database *db, struct relation_runtim
 {
     for (uint32_t i = 0; i < runtime->part.n_scans; i++) {
         struct relation_runtime *input = runtime->part.relations[i]->runtime;
+        if (runtime->part.scans[i]->n_parts > 1) continue; /* another's: it is */
         if (input->is_target) {
             if (!ARRAY_PUSH(&input->consumers, runtime->part.scans[i])) return error_oom(err);
             feed_want(db, input->feed);
@@ -402,21 +402,25 @@ static laminar_status connect_inputs(struct database *db, struct relation_runtim
     return LAMINAR_OK;
 }
 
-static void disconnect_inputs(struct database *db, struct relation_runtime *runtime)
+void runtime_disconnect_scan(struct relation_runtime *runtime, uint32_t i)
 {
-    for (uint32_t i = 0; i < runtime->part.n_scans; i++) {
-        struct relation_runtime *input = runtime->part.relations[i]->runtime;
-        if (!input) continue;
-        if (!input->is_target) {
-            circuit_disconnect(db->circuit, input->part.root, runtime->part.scans[i]);
-            continue;
-        }
-        size_t n = 0;
-        for (size_t j = 0; j < input->consumers.n; j++)
-            if (input->consumers.items[j] != runtime->part.scans[i])
-                input->consumers.items[n++] = input->consumers.items[j];
-        input->consumers.n = n;
+    struct relation_runtime *input = runtime->part.relations[i]->runtime;
+    struct op *scan = runtime->part.scans[i];
+    if (!input || scan->n_parts > 1) return; /* others go on reading */
+    if (!input->is_target) {
+        circuit_disconnect(runtime->db->circuit, input->part.root, scan);
+        return;
     }
+    size_t n = 0;
+    for (size_t j = 0; j < input->consumers.n; j++)
+        if (input->consumers.items[j] != scan)
+            input->consumers.items[n++] = input->consumers.items[j];
+    input->consumers.n = n;
+}
+
+static void disconnect_inputs(struct relation_runtime *runtime)
+{
+    for (uint32_t i = 0; i < runtime->part.n_scans; i++) runtime_disconnect_scan(runtime, i);
 }
 
 static laminar_status check_inputs(const struct plan *plan, struct arena *arena,
@@ -463,18 +467,23 @@ static laminar_status choose_keeping(struct database *db, struct relation_runtim
 
 /* The caller holds step. */
 static laminar_status install_operators(struct database *db, struct relation_runtime *runtime,
-                                        struct laminar_error *err)
+                                        bool is_named, struct laminar_error *err)
 {
     laminar_status status;
     struct output_callbacks callbacks = {on_chunk, on_finish, on_failure, wants_retractions,
                                          runtime};
     TRY(circuit_add(db->circuit, runtime->plan, CIRCUIT_STREAM, &runtime->part, err));
-    for (size_t i = 0; i < runtime->part.ops.n; i++) runtime->part.ops.items[i]->owner = runtime;
+    for (size_t i = 0; i < runtime->part.ops.n; i++)
+        runtime->part.ops.items[i]->home = runtime->home;
+    if (is_named) circuit_make_lasting(&runtime->part);
     TRY(choose_keeping(db, runtime, err));
     TRY(circuit_add_output(db->circuit, runtime->part.root, &callbacks, &runtime->output, err));
     if (!ARRAY_PUSH(&runtime->part.ops, runtime->output)) TRY(error_oom(err));
     TRY(late_data_connect(runtime, err));
-    if (!db->is_restoring) TRY(backfill(db, runtime, err));
+    if (!db->is_restoring) {
+        TRY(backfill(db, runtime, err));
+        TRY(sharing_join(runtime, is_named, err));
+    }
     TRY(connect_inputs(db, runtime, err));
     TRY(engine_run_late(db, err));
 done:
@@ -489,21 +498,21 @@ laminar_status runtime_install_anonymous(struct database *db, struct relation *r
     struct relation_runtime *runtime = NULL;
     if (plan) TRY(check_inputs(plan, take_plan_arena, err));
     TRY(create_runtime(db, relation, plan, &runtime, err));
-    runtime->plan_arena = *take_plan_arena;
     engine_lock_step(db);
     if (sub && !ARRAY_PUSH(&runtime->subs, sub)) status = error_oom(err);
-    if (status == LAMINAR_OK && plan) status = install_operators(db, runtime, err);
+    if (status == LAMINAR_OK && plan) status = install_operators(db, runtime, sub == NULL, err);
     if (status == LAMINAR_OK) {
         relation->runtime = runtime;
         feed_installed(db, runtime->feed);
+        runtime->home->arena = *take_plan_arena;
         *take_plan_arena = (struct arena){0};
     } else {
         if (plan) {
-            disconnect_inputs(db, runtime);
+            disconnect_inputs(runtime);
             circuit_remove(db->circuit, &runtime->part);
+            sharing_leave(runtime);
             late_data_forget(runtime);
         }
-        runtime->plan_arena = (struct arena){0}; /* the caller's still */
     }
     engine_unlock_step(db);
     if (status != LAMINAR_OK) runtime_free(runtime);
@@ -527,8 +536,9 @@ void runtime_uninstall(struct database *db, struct relation *relation)
     struct relation_runtime *runtime = relation->runtime;
     if (!runtime) return;
     engine_lock_step(db);
-    disconnect_inputs(db, runtime);
+    disconnect_inputs(runtime);
     circuit_remove(db->circuit, &runtime->part);
+    sharing_leave(runtime);
     late_data_forget(runtime);
     for (size_t i = 0; i < runtime->subs.n; i++) subscription_finish(runtime->subs.items[i], NULL);
     subscriptions_forget(runtime);

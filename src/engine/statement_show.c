@@ -404,7 +404,10 @@ static laminar_status explain(struct statement_call *call)
     const struct schema_column column = {"plan", TYPE(VARCHAR), false};
     engine_plan_context(call->db, &arena, call->sql, call->sql_size, call->params, call->err, &ctx);
     TRY(plan_to_explain(call, &ctx, explain->statement, &plan));
-    plan_explain(plan, explain->format == AST_EXPLAIN_JSON, &text);
+    if (ctx.is_stream)
+        sharing_explain(call->db, plan, explain->format == AST_EXPLAIN_JSON, &text);
+    else
+        plan_explain(plan, explain->format == AST_EXPLAIN_JSON, &text);
     if (text.failed) TRY(error_oom(call->err));
     TRY(start_rows(call, &column, 1, &set));
     put_lines(&set, text.data, explain->format == AST_EXPLAIN_JSON);
@@ -494,7 +497,10 @@ static laminar_status set_setting(struct statement_call *call)
     if (status == LAMINAR_OK)
         status = settings_set(&db->settings, name, set->is_reset ? NULL : value, call->err);
     mutex_unlock(&db->spilling);
-    if (status == LAMINAR_OK) status = durable_log_setting(db, name, call->err);
+    if (status == LAMINAR_OK) {
+        sharing_setting_changed(db, name);
+        status = durable_log_setting(db, name, call->err);
+    }
     engine_unlock_step(db);
     if (status == LAMINAR_OK && settings_find(name) == SETTING_ID_memory_limit)
         memory_limit_changed(db);

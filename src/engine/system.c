@@ -225,6 +225,10 @@ static void fill_operators(struct database *db, struct rowset *set)
             rowset_int(set, bytes);
             put_optional(set, to_ms(op->watermark_out), WATERMARK_NONE);
             rowset_int(set, spilled);
+            struct strbuf names = {0};
+            if (op->n_lasting > 1) sharing_names(op, relation, &names);
+            rowset_text(set, names.size ? names.data : NULL);
+            strbuf_deinit(&names);
         }
     }
 }
@@ -406,7 +410,7 @@ static const struct system_table tables[] = {
     {"system.operators",
      {TEXT("relation"), INTEGER("id"), TEXT("operator"), INTEGER("rows_in"), INTEGER("rows_out"),
       INTEGER("late_rows"), INTEGER("state_rows"), INTEGER("state_bytes"), INTEGER("watermark_ms"),
-      INTEGER("spilled_bytes")},
+      INTEGER("spilled_bytes"), TEXT("shared_with")},
      fill_operators},
     {"system.metrics", {TEXT("name"), INTEGER("value")}, fill_metrics},
     {"system.functions",

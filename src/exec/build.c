@@ -3,6 +3,7 @@
  * One operator a plan node, children first, and of a join the right child before the left one: so the scans come out in the order in which a one-shot
  * query has to feed them (the side that is built before the side that probes), and blocking operators of a build side finish first.
  * Recursion is as deep as the plan, which the parser bounds. */
+#include "exec/circuit_internal.h"
 #include "exec/ops.h"
 
 struct building {
@@ -10,6 +11,7 @@ struct building {
     enum circuit_mode mode;
     struct circuit_part *part;
     size_t n_scans_max;
+    bool shares; /* equal parts are built once */
     struct laminar_error *err;
 };
 
@@ -104,8 +106,20 @@ static bool is_pure(const struct plan *plan)
     return false;
 }
 
+/* An operator of this plan that computes the same already; NULL: there is none. */
+static struct op *find_equal(const struct building *b, const struct plan *plan)
+{
+    if (!b->shares || b->part->ops.n == 0 || !plan_is_shareable(plan)) return NULL;
+    for (size_t i = 0; i < b->part->ops.n; i++) {
+        struct op *op = b->part->ops.items[i];
+        if (op->plan && plan_equal(op->plan, plan)) return op;
+    }
+    return NULL;
+}
+
 static laminar_status build(struct building *b, const struct plan *plan, struct op **out)
 {
+    if ((*out = find_equal(b, plan))) return LAMINAR_OK;
     struct op **inputs = mem_calloc(plan->n_inputs, sizeof *inputs);
     laminar_status status = LAMINAR_OK;
     struct op *op = NULL;
@@ -123,6 +137,7 @@ static laminar_status build(struct building *b, const struct plan *plan, struct 
     op->is_pure = is_pure(plan);
     TRY(circuit_add_op(b->circuit, op, plan->n_inputs ? inputs : NULL, b->err));
     b->part->ops.items[b->part->ops.n++] = op;
+    op->n_parts = 1;
     if (plan->kind == PLAN_SCAN || plan->kind == PLAN_WORKING) {
         assert(b->part->n_scans < b->n_scans_max);
         b->part->scans[b->part->n_scans] = op;
@@ -137,11 +152,13 @@ done:
 laminar_status circuit_add(struct circuit *circuit, const struct plan *plan, enum circuit_mode mode,
                            struct circuit_part *out, struct laminar_error *err)
 {
-    struct circuit_part part = {0};
+    struct circuit_part part = {.is_apart = circuit->builds_apart};
     struct building b = {.circuit = circuit,
                          .mode = mode,
                          .part = &part,
                          .n_scans_max = count_scans(plan),
+                         .shares = mode == CIRCUIT_STREAM && !circuit->builds_apart &&
+                                   !plan_has_lookup(plan),
                          .err = err};
     laminar_status status = LAMINAR_OK;
     part.scans = mem_calloc(b.n_scans_max, sizeof(struct op *));

@@ -80,7 +80,7 @@ static void renumber(struct circuit *circuit, struct op *const *ops, size_t n_op
     circuit->ops.n = n_ops;
 }
 
-static void unlink_edge(struct op *from, struct op *to, uint32_t port)
+void circuit_unlink(struct op *from, struct op *to, uint32_t port)
 {
     for (size_t i = 0; i < from->outputs.n; i++) {
         if (from->outputs.items[i].to != to || from->outputs.items[i].port != port) continue;
@@ -111,7 +111,7 @@ laminar_status circuit_add_op(struct circuit *circuit, struct op *take_op, struc
         if (inputs[i]) is_ok = link_edge(inputs[i], op, i);
     if (!is_ok) {
         for (uint32_t i = 0; i < op->n_ports; i++)
-            if (op->inputs[i]) unlink_edge(op->inputs[i], op, i);
+            if (op->inputs[i]) circuit_unlink(op->inputs[i], op, i);
         op->cls->free(op);
         return error_oom(err);
     }
@@ -170,7 +170,7 @@ laminar_status circuit_connect(struct circuit *circuit, struct op *from, struct 
     if (from->index >= to->index) {
         laminar_status status = sort_again(circuit, err);
         if (status != LAMINAR_OK) {
-            unlink_edge(from, to, port);
+            circuit_unlink(from, to, port);
             return status;
         }
     }
@@ -182,14 +182,14 @@ void circuit_disconnect(struct circuit *circuit, struct op *from, struct op *to)
 {
     (void)circuit;
     for (uint32_t port = 0; port < to->n_ports; port++)
-        if (to->inputs[port] == from) unlink_edge(from, to, port);
+        if (to->inputs[port] == from) circuit_unlink(from, to, port);
 }
 
-static void remove_op(struct circuit *circuit, struct op *op)
+void circuit_remove_op(struct circuit *circuit, struct op *op)
 {
     for (uint32_t port = 0; port < op->n_ports; port++)
-        if (op->inputs[port]) unlink_edge(op->inputs[port], op, port);
-    while (op->outputs.n) unlink_edge(op, op->outputs.items[0].to, op->outputs.items[0].port);
+        if (op->inputs[port]) circuit_unlink(op->inputs[port], op, port);
+    while (op->outputs.n) circuit_unlink(op, op->outputs.items[0].to, op->outputs.items[0].port);
     for (size_t i = 0; i < circuit->wakers.n; i++)
         if (circuit->wakers.items[i] == op)
             circuit->wakers.items[i--] = circuit->wakers.items[--circuit->wakers.n];
@@ -210,7 +210,14 @@ static void remove_op(struct circuit *circuit, struct op *op)
 
 void circuit_remove(struct circuit *circuit, struct circuit_part *part)
 {
-    for (size_t i = part->ops.n; i-- > 0;) remove_op(circuit, part->ops.items[i]);
+    for (size_t i = part->ops.n; i-- > 0;) {
+        struct op *op = part->ops.items[i];
+        op->n_lasting -= part->is_lasting;
+        if (op->n_parts > 1)
+            op->n_parts--;
+        else
+            circuit_remove_op(circuit, op);
+    }
     ARRAY_DEINIT(&part->ops);
     mem_free(part->scans);
     mem_free(part->relations);

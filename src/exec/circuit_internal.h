@@ -15,6 +15,7 @@ struct circuit {
     size_t last_dirty;            /* no word above it has a bit */
     ARRAY_OF(struct op *) wakers; /* operators that have ever asked to be woken */
     struct laminar_error err;     /* for steps that come without one */
+    bool builds_apart;            /* circuit_build_apart */
 };
 
 static inline void circuit_mark(struct circuit *circuit, uint32_t index)
@@ -42,5 +43,9 @@ void circuit_fail(struct circuit *circuit, struct op *op, struct step *step, lam
 void op_output_failed(struct op *op, const struct laminar_error *err);
 
 void op_late_free(struct op *op);
+/* Takes an edge away. */
+void circuit_unlink(struct op *from, struct op *to, uint32_t port);
+/* Takes one operator out and frees it, whoever lists it. */
+void circuit_remove_op(struct circuit *circuit, struct op *op);
 
 #endif

@@ -120,7 +120,6 @@ struct op {
     const struct plan *input; /* the plan node below; NULL for entries */
     /* left out because an expression failed for them (on_error = skip) */
     uint64_t bad_rows;
-    void *owner; /* the engine's: what it belongs to; NULL in one-shot queries */
     /* wall-clock time when finish_step wants to run without input; 0 = never. Set in finish_step */
     uint64_t wake_us;
     /* nothing has come for its source's idle_timeout: what reads other inputs too doesn't wait for its watermark */
@@ -133,6 +132,14 @@ struct op {
     bool is_pure;
     /* the circuit's: on its list of operators that have asked to be woken */
     bool is_waker;
+    /* settings that values depend on were changed since it was made: its state may have come about in two ways */
+    bool is_mixed;
+    uint32_t n_parts;   /* that list it */
+    uint32_t n_lasting; /* of them those that are lasting */
+    /* the engine's: what keeps the plan alive, and knows whose operator it is; NULL in one-shot queries */
+    void *home;
+    uint64_t first_object; /* of a checkpoint: its first state's number; 0 = not in one yet */
+    uint32_t ordinal;      /* scratch of a checkpoint's head */
 };
 /* For constructors: fills the head from the plan node (`cols`, n_cols, has_time) and makes the port array. op_deinit undoes it and frees the
  * states added; it is the last thing but mem_free in an operator's `free`, and safe on a zeroed struct. */
@@ -186,11 +193,13 @@ struct circuit_part {
     struct op **scans;
     struct relation **relations; /* of each scan */
     uint32_t n_scans;
-    ARRAY_OF(struct op *) ops;
+    ARRAY_OF(struct op *) ops; /* children first; other parts may list some of them too */
+    bool is_lasting;           /* of a relation with a name */
+    bool is_apart;             /* its plan's equal parts have each their own operators */
 };
 laminar_status circuit_add(struct circuit *circuit, const struct plan *plan, enum circuit_mode mode,
                            struct circuit_part *out, struct laminar_error *err) must_check;
-/* Takes the part's operators out and frees them. Nothing else may consume its root any more. */
+/* Takes the part's operators out, and frees those that no other part lists. Nothing else may consume its root any more, unless another part lists it. */
 void circuit_remove(struct circuit *circuit, struct circuit_part *part);
 /* Puts one operator into the circuit behind `inputs` (one a port; NULL: none yet). It is taken over: on failure it is freed. What circuit_add is
  * made of; for tests of single operators too. */
@@ -223,6 +232,29 @@ laminar_status circuit_contents(struct op *op, struct step *step,
 laminar_status circuit_connect(struct circuit *circuit, struct op *from, struct op *to,
                                uint32_t port, struct laminar_error *err) must_check;
 void circuit_disconnect(struct circuit *circuit, struct op *from, struct op *to);
+
+/* --- Sharing (share.c) --- */
+/* The first operator of the circuit that matches; NULL: none. */
+struct op *circuit_find_op(const struct circuit *circuit, bool (*matches)(void *ctx, struct op *op),
+                           void *ctx);
+struct op_pair {
+    struct op *own, *other;
+};
+struct op_pairs {
+    ARRAY_OF(struct op_pair) list;
+};
+/* Which operators below `own` and `other`, of equal plans, correspond; *fits is false where they don't one by one. `pairs` is emptied first. */
+laminar_status circuit_pair_up(struct op *own, struct op *other, struct op_pairs *pairs, bool *fits,
+                               struct laminar_error *err) must_check;
+/* Does something read the pair's own operator that is not itself replaced? */
+bool op_pair_has_exit(const struct op_pairs *pairs, const struct op_pair *pair);
+/* The part gives up its own operators for the others. On failure it has to be taken out. */
+laminar_status circuit_adopt(struct circuit *circuit, struct circuit_part *part,
+                             const struct op_pairs *pairs, struct laminar_error *err) must_check;
+/* From now on equal parts of one plan are built apart, or once: as a checkpoint has them. Once, if nobody says so. */
+void circuit_build_apart(struct circuit *circuit, bool is_apart);
+/* The part is a relation's with a name: once, when it is whole. */
+void circuit_make_lasting(struct circuit_part *part);
 
 /* A step: push chunks into entries (whole relation rows: the scan projects), set entries' watermarks, then finish. */
 laminar_status circuit_push(struct circuit *circuit, struct step *step, struct op *scan,

@@ -80,6 +80,7 @@ laminar_status circuit_add_output(struct circuit *circuit, struct op *from,
     output->base.n_cols = from->n_cols;
     output->base.cols = from->cols;
     output->base.has_time = from->has_time;
+    output->base.n_parts = 1;
     output->callbacks = *callbacks;
     status = circuit_add_op(circuit, &output->base, &from, err);
     if (status == LAMINAR_OK) *out = &output->base;

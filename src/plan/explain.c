@@ -523,7 +523,14 @@ static void print_properties(const struct plan *plan, struct strbuf *out)
 static void print_cost(const struct plan *plan, const struct plan_costs *costs, struct strbuf *out)
 {
     struct plan_node_cost cost;
-    if (!costs) return;
+    if (costs && costs->note) {
+        struct strbuf note = {0};
+        costs->note(costs->ctx, plan, &note);
+        if (note.size) strbuf_printf(out, "   (%s)", note.data);
+        if (note.failed) out->failed = true;
+        strbuf_deinit(&note);
+    }
+    if (!costs || !costs->find) return;
     if (!costs->find(costs->ctx, plan, &cost)) {
         strbuf_puts(out, "   (in the node above)");
         return;
@@ -646,7 +653,18 @@ static void print_json(const struct plan *plan, const struct plan_costs *costs, 
     json_columns(plan, out);
     strbuf_puts(out, ", ");
     json_properties(plan, out);
-    if (costs && costs->find(costs->ctx, plan, &cost))
+    if (costs && costs->note) {
+        struct strbuf note = {0};
+        costs->note(costs->ctx, plan, &note);
+        strbuf_puts(out, ", \"shared\": ");
+        if (note.size)
+            json_string(out, note.data, note.size);
+        else
+            strbuf_puts(out, "null");
+        if (note.failed) out->failed = true;
+        strbuf_deinit(&note);
+    }
+    if (costs && costs->find && costs->find(costs->ctx, plan, &cost))
         strbuf_printf(out, ", \"rows_in\": %llu, \"rows_out\": %llu, \"time_us\": %lld",
                       (unsigned long long)cost.rows_in, (unsigned long long)cost.rows_out,
                       (long long)cost.time_us);

@@ -440,7 +440,10 @@ struct plan_node_cost {
     int64_t time_us;
 };
 struct plan_costs {
+    /* may be NULL */
     bool (*find)(void *ctx, const struct plan *node, struct plan_node_cost *out);
+    /* Something to say of a node, in the order in which they are shown; nothing is appended for most. May be NULL */
+    void (*note)(void *ctx, const struct plan *node, struct strbuf *out);
     void *ctx;
 };
 void plan_explain_costs(const struct plan *plan, bool as_json, const struct plan_costs *costs,
@@ -458,6 +461,12 @@ struct plan_function {
     const char *name, *kind, *signature, *help;
 };
 const struct plan_function *plan_function_at(size_t i);
+/* --- Sharing (plan_equal.c) -------------------------------------------------------------------- */
+/* Do they compute the same rows in every step, to the last bit? Names don't count. */
+bool plan_equal(const struct plan *a, const struct plan *b);
+/* Does one set of operators do for all plans with an equal part: it keeps state, and depends on nothing but its input's rows? */
+bool plan_is_shareable(const struct plan *plan);
+bool plan_has_lookup(const struct plan *plan);
 /* Relations that the plan reads, each once: an array in the arena (NULL for none). */
 laminar_status plan_inputs(const struct plan *plan, struct arena *arena, struct relation ***out,
                            uint32_t *n_out) must_check;

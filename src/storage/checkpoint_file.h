@@ -12,7 +12,7 @@
 #include "base/array.h"
 #include "base/file.h"
 
-enum { CHECKPOINT_FORMAT = 2, CHECKPOINT_PIECE_BYTES_MAX = 1 << 30 };
+enum { CHECKPOINT_FORMAT = 3, CHECKPOINT_PIECE_BYTES_MAX = 1 << 30 };
 
 /* What a manifest says. */
 struct checkpoint_info {

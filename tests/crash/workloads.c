@@ -63,14 +63,12 @@ static const char *const windows[] = {
     ROWS1,
     "CREATE STREAM updating AS SELECT TUMBLE_START(ts, INTERVAL '10' SECOND) AS w, count(*) AS n FROM s "
     "GROUP BY TUMBLE(ts, INTERVAL '10' SECOND) EMIT ON UPDATE",
-    ROWS2,
-    "CHECKPOINT",
-    ROWS3,
-    ROWS4,
-    "CHECKPOINT",
+    /* shares the operators of the one before, which goes first */
+    "CREATE STREAM shared AS SELECT w, n + 1 AS n1 FROM (SELECT TUMBLE_START(ts, INTERVAL '10' SECOND) AS w, count(*) AS n FROM s "
+    "GROUP BY TUMBLE(ts, INTERVAL '10' SECOND)) x EMIT ON UPDATE",
+    ROWS2, "CHECKPOINT", ROWS3, "DROP STREAM updating", ROWS4, "CHECKPOINT",
     "INSERT INTO s VALUES (9, 1, 1, 'late', '2026-01-01 00:00:01')",
-    "INSERT INTO s VALUES (10, 2, 3, 'last', '2026-01-01 00:02:01')",
-    NULL};
+    "INSERT INTO s VALUES (10, 2, 3, 'last', '2026-01-01 00:02:01')", NULL};
 
 static const char *const joins[] = {
     SOURCE,

@@ -6,6 +6,8 @@ query. `run` makes the stream, feeds random rows in random cuts (inserts, upsert
 * after every step: what a subscriber with `changes=True` has accumulated, what `SELECT * FROM stream` reads, and the query run one-shot;
 * at the end: the one-shot answer with DuckDB's over the same rows.
 
+In a third of the runs a second stream of the same text is made while rows come, which shares the operators of the first, and one of the two is dropped later.
+
 Streams that emit on window close are compared at the end, after the watermark has passed everything.
 """
 
@@ -240,8 +242,8 @@ class Run:
             self.conn.execute(f"SET temp_directory = '{spill_folder}'")
             self.conn.execute("SET spill_always = true")
         self.mirrors = {r.name: Mirror(r) for r in case.relations}
-        self.net: Counter[Row] = Counter()
-        self.log: list[str] = []
+        self.nets: dict[str, Counter[Row]] = {}
+        self.subs: dict[str, Any] = {}
         self.now = EPOCH
 
     def set_clock(self) -> None:
@@ -269,22 +271,42 @@ class Run:
         self.conn.insert(relation.name, rows)
         mirror.insert(rows)
 
-    def drain(self, sub: Any) -> None:
-        while True:
-            result = sub.try_next()
-            if result is None:
-                return
-            for row in result.fetchall():
-                self.net[tuple(canonical(v) for v in row[:-1])] += row[-1]
-        
+    def create(self, name: str) -> None:
+        case = self.case
+        self.conn.execute(f"CREATE STREAM {name} AS {case.stream or case.sql} {case.emit}")
+        self.nets[name] = Counter()
+
+    def subscribe(self, name: str) -> None:
+        self.subs[name] = self.conn.subscribe_stream(name, changes=True, snapshot=True)
+
+    def drop(self, name: str) -> None:
+        self.conn.execute(f"DROP STREAM {name}")
+        del self.nets[name], self.subs[name]
+
+    def twin(self) -> tuple[int, int, str]:
+        """The steps before which the twin is made and one of the two is dropped, and which; -1 for never. Drawn apart, so that rows don't depend on it."""
+        rng = random.Random(f"{self.case.name} {self.seed}")
+        if rng.random() >= 1 / 3:
+            return -1, -1, ""
+        made = rng.randrange(self.case.steps // 2)
+        return made, rng.randrange(made, self.case.steps), rng.choice(["the_stream", "the_twin"])
+
+    def drain(self) -> None:
+        for name, sub in self.subs.items():
+            net = self.nets[name]
+            while (result := sub.try_next()) is not None:
+                for row in result.fetchall():
+                    net[tuple(canonical(v) for v in row[:-1])] += row[-1]
+
     def compare_stream(self) -> None:
         one_shot = bag(self.conn.query(self.case.sql).fetchall())
-        net = Counter({r: n for r, n in self.net.items() if n != 0})
-        if net != one_shot:
-            self.fail("the subscriber's net differs from the one-shot query", difference(net, one_shot, ("net", "one-shot")))
-        read = bag(self.conn.query("SELECT * FROM the_stream").fetchall())
-        if read != one_shot:
-            self.fail("SELECT * FROM the stream differs from the one-shot query", difference(read, one_shot, ("read", "one-shot")))
+        for name, changes in self.nets.items():
+            net = Counter({r: n for r, n in changes.items() if n != 0})
+            if net != one_shot:
+                self.fail(f"the net of a subscriber of {name} differs from the one-shot query", difference(net, one_shot, ("net", "one-shot")))
+            read = bag(self.conn.query(f"SELECT * FROM {name}").fetchall())
+            if read != one_shot:
+                self.fail(f"SELECT * FROM {name} differs from the one-shot query", difference(read, one_shot, ("read", "one-shot")))
 
     def compare_duckdb(self) -> None:
         duck = duckdb.connect()
@@ -324,17 +346,23 @@ class Run:
         moving = [relation for relation in case.relations if not relation.is_fed_first]
         for statement in case.setup:
             self.conn.execute(statement)
-        self.conn.execute(f"CREATE STREAM the_stream AS {case.stream or case.sql} {case.emit}")
+        made, dropped, first = self.twin()
+        self.create("the_stream")
         self.conn.start()
-        sub = self.conn.subscribe_stream("the_stream", changes=True, snapshot=True)
-        for _ in range(case.steps):
+        self.subscribe("the_stream")
+        for step in range(case.steps):
+            if step == made:
+                self.create("the_twin")
+                self.subscribe("the_twin")
+            if step == dropped:
+                self.drop(first)
             self.feed(self.rng.choice(moving))
-            self.drain(sub)
+            self.drain()
             if not case.at_end_only:
                 self.compare_stream()
             if case.has_clock and self.rng.random() < 0.5:  # time alone
                 self.set_clock()
-                self.drain(sub)
+                self.drain()
                 if not case.at_end_only:
                     self.compare_stream()
         if case.at_end_only:
@@ -345,10 +373,11 @@ class Run:
                 if relation.watermark:
                     with self.conn.writer(relation.name) as writer:
                         writer.watermark(int((EPOCH + dt.timedelta(days=400)).timestamp() * 1000))
-            self.drain(sub)
+            self.drain()
             self.compare_stream()
         self.compare_duckdb()
-        sub.cancel()
+        for sub in self.subs.values():
+            sub.cancel()
         self.conn.close()
 
 

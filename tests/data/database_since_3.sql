@@ -1,0 +1,14 @@
+CREATE SOURCE g (k BIGINT, v BIGINT);
+CREATE STREAM first AS SELECT k, count(*) AS n, sum(v) AS total FROM g GROUP BY k;
+CREATE STREAM second AS SELECT n, total FROM (SELECT k, count(*) AS n, sum(v) AS total FROM g GROUP BY k) x WHERE n > 1;
+CREATE STREAM most AS SELECT a.k, a.n FROM (SELECT k, count(*) AS n FROM g GROUP BY k) a JOIN (SELECT max(n) AS m FROM (SELECT k, count(*) AS n FROM g GROUP BY k) x) b ON a.n = b.m;
+INSERT INTO g VALUES (1, 10), (2, 20), (2, 5);
+CHECKPOINT;
+DROP STREAM first;
+CREATE STREAM third AS SELECT max(n) AS most FROM (SELECT k, count(*) AS n, sum(v) AS total FROM g GROUP BY k) x;
+CREATE STREAM fourth AS SELECT max(n) AS most FROM (SELECT k, count(*) AS n, sum(v) AS total FROM g GROUP BY k) x;
+INSERT INTO g VALUES (1, 1), (3, 30);
+CHECKPOINT;
+INSERT INTO g VALUES (2, -1);
+CREATE STREAM fifth AS SELECT k, count(*) AS n, sum(v) AS total FROM g GROUP BY k;
+INSERT INTO g VALUES (3, -30), (4, NULL);
