@@ -100,7 +100,8 @@ static bool same_window(const struct window_spec *a, const struct window_spec *b
 {
     return a->kind == b->kind && same_expr(a->time, b->time) && a->size_us == b->size_us &&
            a->slide_us == b->slide_us && a->offset_us == b->offset_us &&
-           a->end_is_time == b->end_is_time && a->is_event_time == b->is_event_time;
+           a->end_is_time == b->end_is_time && a->is_event_time == b->is_event_time &&
+           a->is_clock == b->is_clock;
 }
 
 static bool same_grouping(const struct plan *a, const struct plan *b)
@@ -253,6 +254,7 @@ static bool is_repeatable(const struct plan *plan)
         plan->kind == PLAN_TIME_FILTER)
         return false;
     if (plan->late_data || plan->emit_every_us || plan->emit == EMIT_EVERY) return false;
+    if (plan->window.is_clock) return false; /* panes depend on when the rows came */
     if (plan->kind == PLAN_JOIN && plan->strategy == STRATEGY_LOOKUP) return false;
     if (has_registered_aggregate(plan)) return false;
     /* The visitor changes nothing, so the plan stays const in truth. */

@@ -163,6 +163,7 @@ def shell(*arguments: str) -> str:
 def test_options_and_commands_of_the_shell_are_those_of_its_help():
     page = (ROOT / "docs/guide/shell.md").read_text()
     known = set(re.findall(r"--[a-z-]+", shell("--help")))
-    assert set(re.findall(r"--[a-z-]+", "".join(row[0] for row in rows_of("docs/guide/shell.md", "| option |")))) == known
+    rows = rows_of("docs/guide/shell.md", "| command |") + rows_of("docs/guide/shell.md", "| option |")
+    assert set(re.findall(r"--[a-z-]+", "".join(row[0] for row in rows))) == known
     known = set(re.findall(r"^ *(\.[a-z]+)", shell("-c", ".help"), re.M))
     assert known and {name for name in known if f"`{name}" not in page} == set()
