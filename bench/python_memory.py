@@ -1,7 +1,8 @@
 """Resident memory over a million calls of each kind: the calls of tests/python/test_memory.py, one process after the other for each.
 
-  bench/python_memory.py [--calls N] [--only TEXT] [--out FILE]
+  bench/python_memory.py [--calls N] [--only KIND,KIND ...] [--out FILE]
 
+All kinds take two hours or so; those that are run replace their results in FILE, the others keep theirs.
 A call that keeps its rows keeps 500 of them, and pools are bounded, so that memory has to be flat once they are full: from the third tenth
 of the calls on. What is recorded is how much it grew from there to the last call, and the same per call; a tenth of LEAK_BYTES a call,
 or less than SLACK_BYTES at all, is flat.
@@ -11,7 +12,7 @@ import datetime
 import json
 import os
 import pathlib
-import subprocess
+import re
 import sys
 import time
 
@@ -44,7 +45,7 @@ def measure(kind, calls):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--calls", type=int, default=1_000_000)
-    parser.add_argument("--only", default="", help="kinds whose name contains this")
+    parser.add_argument("--only", default="", help="kinds, separated by commas; default: all")
     parser.add_argument("--out", type=pathlib.Path, default=OUT)
     parser.add_argument("--kind", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -55,18 +56,25 @@ def main():
     import run
     import test_memory as memory
 
+    wanted = [kind for kind in options.only.split(",") if kind] or list(memory.CALLS)
+    if unknown := set(wanted) - set(memory.CALLS):
+        parser.error(f"no such kind: {', '.join(sorted(unknown))}")
     described = run.machine()
-    kinds = {}
+    commit = described.pop("commit")
+    kinds = json.loads(options.out.read_text())["kinds"] if options.out.exists() else {}
     environment = dict(os.environ, MALLOC_ARENA_MAX="2")
-    for kind in memory.CALLS:
-        if options.only not in kind:
-            continue
-        lines = run.run_worker([sys.executable, __file__, "--kind", kind, "--calls", options.calls], 7200, environment)
-        kinds[kind] = lines[-1]
-        print(f"{kind:20} {lines[-1]}", flush=True)
+    ok = True
+    for kind in wanted:
+        result = run.run_worker([sys.executable, __file__, "--kind", kind, "--calls", options.calls], 7200, environment)[-1]
         now = datetime.datetime.now(datetime.timezone.utc)
-        options.out.write_text(json.dumps({"when": now.isoformat(timespec="seconds"), "machine": described, "kinds": kinds}, indent=1) + "\n")
-    return 0 if all(result.get("is_flat") for result in kinds.values()) else 1
+        kinds[kind] = {"when": now.isoformat(timespec="seconds"), "commit": commit, **result}
+        ok = ok and bool(result.get("is_flat"))
+        print(f"{kind:20} {result}", flush=True)
+        ordered = {name: kinds[name] for name in memory.CALLS if name in kinds}
+        # A list of numbers on one line: the file is for readers too.
+        text = json.dumps({"machine": described, "kinds": ordered}, indent=1)
+        options.out.write_text(re.sub(r"\[[\d\s.,]+\]", lambda found: " ".join(found[0].split()), text) + "\n")
+    return 0 if ok else 1
 
 
 if __name__ == "__main__":
