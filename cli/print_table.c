@@ -68,9 +68,12 @@ static void cell_text(const laminar_result *result, size_t row, size_t column, s
 
 static void type_text(const laminar_result *result, size_t column, struct buffer *out)
 {
+    bool is_quoted = false; /* the name of a field */
     buffer_clear(out);
-    for (const char *name = laminar_result_column_type_name(result, column); *name; name++)
-        buffer_putc(out, (char)tolower((unsigned char)*name));
+    for (const char *name = laminar_result_column_type_name(result, column); *name; name++) {
+        is_quoted ^= *name == '"';
+        buffer_putc(out, is_quoted ? *name : (char)tolower((unsigned char)*name));
+    }
 }
 
 /* One cell with its blanks: at most `width` cells of text, cut with …; longer ones push the line where nothing may be cut. */

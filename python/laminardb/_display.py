@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 import shutil
 import sys
 import unicodedata
@@ -26,6 +27,11 @@ def _clean(text: str | None) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else _ESCAPES.get(c, f"\\x{ord(c):02x}") for c in text)
+
+
+def _type(name: str) -> str:
+    """A type as tables show it, here and in the shell: in small letters but for the names of fields, which are quoted."""
+    return _clean("".join(part if i % 2 else part.lower() for i, part in enumerate(re.split(r'("[^"]*")', name))))
 
 
 def _cut(text: str, width: int) -> str:
@@ -82,13 +88,13 @@ def table_text(result: Any, max_rows: int, terminal: int) -> str:
         return "(no columns)\n"
     first, last = _edges(result, max_rows)
     names = [_clean(name) for name in result.columns]
-    types = list(result.column_types)
+    kinds = list(result.column_types)
+    types = [_type(kind) for kind in kinds]
     cells = [[_clean(cell) for cell in row] for row in [*first, *last]]
     widths = []
     for i, name in enumerate(names):
         longest = max((_width(row[i]) for row in cells), default=0)
-        widths.append(max(_width(name), len(types[i]), min(longest, CELL_WIDTH_MAX), 1))
-        widths[i] = min(widths[i], max(CELL_WIDTH_MAX, len(types[i])))
+        widths.append(min(max(_width(name), _width(types[i]), longest, 1), CELL_WIDTH_MAX))
     shown = _columns_that_fit(widths, terminal)
 
     def line(values: list[str], sides: list[str]) -> str:
@@ -99,7 +105,7 @@ def table_text(result: Any, max_rows: int, terminal: int) -> str:
         return begin + middle.join("─" * ((1 if i is None else widths[i]) + 2) for i in shown) + end
 
     center = ["center"] * len(names)
-    sides = ["right" if kind.split("(")[0].split()[0] in _NUMERIC else "left" for kind in types]
+    sides = ["right" if kind.split("(")[0].split()[0] in _NUMERIC else "left" for kind in kinds]
     lines = [rule("┌", "┬", "┐"), line(names, center), line(types, center), rule("├", "┼", "┤")]
     lines += [line(row, sides) for row in cells[: len(first)]]
     if last:
@@ -135,7 +141,7 @@ def write(text: str) -> None:
 def repr_html(result: Any, max_rows: int = HTML_ROWS_MAX) -> str:
     """An HTML table with names, types and the number of rows."""
     first, last = _edges(result, max_rows)
-    heads = "".join(f"<th>{html.escape(name)}<br><small>{html.escape(kind)}</small></th>"
+    heads = "".join(f"<th>{html.escape(name)}<br><small>{html.escape(_type(kind))}</small></th>"
                     for name, kind in zip(result.columns, result.column_types, strict=True))
 
     def rows(part: list[Any]) -> str:
@@ -144,4 +150,4 @@ def repr_html(result: Any, max_rows: int = HTML_ROWS_MAX) -> str:
 
     middle = f'<tr><td colspan="{result.num_columns}">…</td></tr>' if last else ""
     return (f'<table class="laminardb"><thead><tr>{heads}</tr></thead><tbody>{rows(first)}{middle}{rows(last)}</tbody></table>'
-            f"<small>{_rows_text(result.num_rows)}, {result.num_columns} columns</small>")
+            f"<small>{_rows_text(result.num_rows)}, {result.num_columns} {'column' if result.num_columns == 1 else 'columns'}</small>")

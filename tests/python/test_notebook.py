@@ -62,7 +62,7 @@ def test_boxes_do_not_overlap_whatever_the_graph():
 def test_results_schemas_and_plans(db):
     db.insert("trades", [{"sym": "<b>", "price": None}, {"sym": "x", "price": 1.5}])
     shown = db.query("SELECT * FROM trades")._repr_html_()
-    assert "&lt;b&gt;" in shown and "<b>" not in shown and "<em>NULL</em>" in shown and "DOUBLE" in shown and "2 rows" in shown
+    assert "&lt;b&gt;" in shown and "<b>" not in shown and "<em>NULL</em>" in shown and "<small>double</small>" in shown and "2 rows" in shown
     schema = types.Schema(db.schema("trades"))._repr_html_()
     assert ElementTree.fromstring(f"<p>{schema}</p>") is not None
     assert "NOT NULL" in schema and "<code>double</code>" in schema and "2 columns" in schema

@@ -171,7 +171,7 @@ def test_show(db, capsys):
     assert shown(capsys, db.query("SELECT * FROM t")) == (
         "┌─────────┬────────┐\n"
         "│  name   │   n    │\n"
-        "│ VARCHAR │ BIGINT │\n"
+        "│ varchar │ bigint │\n"
         "├─────────┼────────┤\n"
         "│ a       │      1 │\n"
         "│ NULL    │     22 │\n"
@@ -201,6 +201,16 @@ def test_show_of_odd_text(db, capsys):
     assert len({sum(2 if c in "日本" else 1 for c in line) for line in out.splitlines()[:-1]}) == 1
 
 
+def test_show_of_types(db, capsys):
+    """In small letters as in the shell, the quoted names of fields as they are; neither they nor a long type get out of hand."""
+    fields = ", ".join(f"'field_{i}': {i}" for i in range(40))
+    result = db.query(f"SELECT {{'A b': 1, 'c\"D': 'x'}} AS s, {{'\x1b[31m': 1}} AS t, {{{fields}}} AS u, 1.5 AS d")
+    out = shown(capsys, result)
+    assert 'struct<"A b" bigint, "c""D" varchar>' in out and "decimal(2,1)" in out and "\x1b" not in out and "\\x1b[31m" in out
+    assert all(len(line) < 200 for line in out.splitlines()) and "…" in out
+    assert "struct&lt;&quot;A b&quot; bigint" in result._repr_html_()
+
+
 def test_show_where_boxes_cannot_be_printed(db, monkeypatch):
     import io
 
@@ -216,7 +226,7 @@ def test_html(db):
     db.insert("t", [{"a": i, "v": None if i else "<script>&"} for i in range(100)])
     html = db.query("SELECT * FROM t")._repr_html_()
     assert "&lt;script&gt;&amp;" in html and "<script>" not in html
-    assert "BIGINT" in html and "100 rows, 2 columns" in html and html.count("<tr>") == 52
+    assert "<small>bigint</small>" in html and "100 rows, 2 columns" in html and html.count("<tr>") == 52
 
 
 # --- Streams of batches ----------------------------------------------------------------------------------------------------
