@@ -55,9 +55,13 @@ def stub_signatures() -> dict[str, str]:
         arguments = re.sub(r"^(self|cls)(, |$)", "", arguments)
         arguments = re.sub(r"(, )?/(?=,|$)", "", arguments)
         returns = f" -> {ast.unparse(function.returns)}" if function.returns else ""
+        # `Any` in the stubs stands for types of libraries that need not be there; a comment behind it names them.
+        if returns == " -> Any" and "  # " in lines[(function.end_lineno or 1) - 1]:
+            returns = f" -> {lines[(function.end_lineno or 1) - 1].split('  # ')[1]}"
         found[prefix + function.name] = f"({arguments}){returns}"
 
-    for node in ast.parse(STUBS.read_text()).body:
+    lines = STUBS.read_text().split("\n")
+    for node in ast.parse("\n".join(lines)).body:
         if isinstance(node, ast.FunctionDef):
             add("", node)
         elif isinstance(node, ast.ClassDef):
@@ -77,10 +81,7 @@ def tidied(signature: str) -> str:
 def signature_of(value: Any, key: str, stubs: dict[str, str]) -> str:
     """With the parentheses; empty where there is none to be had."""
     if key in stubs:
-        # `Any` in the stubs stands for types of libraries that need not be there; the docstring names them.
-        returns = re.match(r"\w+\(.*\) -> (.*)\n", inspect.getdoc(value) or "")
-        shown = stubs[key]
-        return tidied(shown.removesuffix("Any") + returns[1] if returns and shown.endswith("-> Any") else shown)
+        return tidied(stubs[key])
     try:
         signature = inspect.signature(value)
     except (TypeError, ValueError):
@@ -92,8 +93,6 @@ def signature_of(value: Any, key: str, stubs: dict[str, str]) -> str:
 def text_of(value: Any) -> str:
     """A docstring as Markdown: what is indented in it is code."""
     doc = inspect.getdoc(value) or ""
-    # The extension's begin with the call, which the heading has.
-    doc = re.sub(r"^\w+\(.*\)(?: -> .*)?\n\n", "", doc)
     out: list[str] = []
     code: list[str] = []
     for line in [*doc.split("\n"), "."]:

@@ -28,7 +28,7 @@ extern "C" {
     X(CONNECTION_CLOSED, 101, "Connection closed")                                                 \
     X(CONNECTION_IN_USE, 102, "Connection in use")                                                 \
     X(TABLE_NOT_FOUND, 200, "Table not found")                                                     \
-    X(TABLE_EXISTS, 201, "Table already exists")                                                   \
+    X(TABLE_EXISTS, 201, "Table exists")                                                           \
     X(SCHEMA_MISMATCH, 202, "Schema mismatch")                                                     \
     X(INVALID_SCHEMA, 203, "Invalid schema")                                                       \
     X(INGESTION_FAILED, 300, "Ingestion failed")                                                   \
@@ -44,7 +44,7 @@ extern "C" {
     X(CONNECTOR_FAILED, 600, "Connector failed")                                                   \
     X(CHECKPOINT_FAILED, 700, "Checkpoint failed")                                                 \
     X(INTERNAL_ERROR, 900, "Internal error")                                                       \
-    X(SHUTDOWN, 901, "Shut down")                                                                  \
+    X(SHUTDOWN, 901, "Shutdown")                                                                   \
     X(OUT_OF_MEMORY, 902, "Out of memory")                                                         \
     X(INVALID_ARGUMENT, 903, "Invalid argument")                                                   \
     X(IO_ERROR, 904, "I/O error")

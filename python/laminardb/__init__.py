@@ -143,11 +143,13 @@ def execute(query: str, params: _Params | None = None) -> ExecuteResult:
     return _default_connection().execute(query, params)
 
 
-def mv(conn: Connection, name: str, sql: str | None = None) -> MaterializedView:
-    """A handle of a stream or materialized view; with `sql` it is made first, unless it is there."""
+def mv(conn: Connection, name: str, sql: str | None = None, *, sql_def: str | None = None) -> MaterializedView:
+    """A handle of a stream or materialized view; with `sql` it is made first, unless it is there. `sql_def` is another name of `sql`."""
     from .types import MaterializedView
 
-    return MaterializedView(conn, name, sql)
+    if sql is not None and sql_def is not None:
+        raise TypeError("mv() was given both sql and sql_def, which are the same")
+    return MaterializedView(conn, name, sql_def if sql is None else sql)
 
 
 def load_ipython_extension(ipython: Any) -> None:

@@ -51,7 +51,8 @@ class CallbackSubscription:
             self._thread.join(timeout)
 
     def __repr__(self) -> str:
-        return f"CallbackSubscription({'active' if self.is_active else 'finished'})"
+        kind = "stream" if isinstance(self._sub, StreamSubscription) else "query"
+        return f"CallbackSubscription({kind}, {'active' if self.is_active else 'finished'})"
 
 
 def _failed(error: BaseException, on_error: Callable[[str], object] | None) -> bool:

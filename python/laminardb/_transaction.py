@@ -38,15 +38,15 @@ class Transaction:
         with self._lock:
             self._writer(table).insert(data)
 
-    def insert_json(self, table: str, text: str | bytes) -> None:
+    def insert_json(self, table: str, data: str | bytes) -> None:
         """Collects rows of JSON: what Connection.insert_json takes."""
         with self._lock:
-            self._writer(table).insert_json(text)
+            self._writer(table).insert_json(data)
 
-    def insert_csv(self, table: str, text: str | bytes) -> None:
+    def insert_csv(self, table: str, data: str | bytes) -> None:
         """Collects rows of CSV: what Connection.insert_csv takes."""
         with self._lock:
-            self._writer(table).insert_csv(text)
+            self._writer(table).insert_csv(data)
 
     def _writer(self, table: str) -> _laminar.Writer:
         self._check()

@@ -126,7 +126,7 @@ class Metrics:
         return self._metrics.state
 
     def __repr__(self) -> str:
-        return f"Metrics(state={self.state}, events={self.total_events}, events_per_second={self.events_per_second:.1f})"
+        return f"Metrics(state={self.state!r}, eps={self.events_per_second:.1f}, uptime={self.uptime_secs:.1f}s)"
 
 
 class ChangeRow:
@@ -159,7 +159,7 @@ class ChangeRow:
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        return f"ChangeRow({self.op}, {self._data!r})"
+        return f"ChangeRow(op={self.op!r}, {self._data!r})"
 
 
 class ChangeEvent:
@@ -199,7 +199,7 @@ class ChangeEvent:
         return self._result.arrow()
 
     def __repr__(self) -> str:
-        return f"ChangeEvent(op={self._op}, rows={len(self)})"
+        return f"ChangeEvent(rows={len(self)}, op={self._op!r})"
 
 
 class MaterializedView:

@@ -53,6 +53,35 @@ PyObject *adapt_call(const char *name, PyObject *arg1, PyObject *arg2)
     return result;
 }
 
+int arguments_by_name(const char *function, const char *const *names, Py_ssize_t n,
+                      PyObject *const *args, Py_ssize_t n_args, PyObject *keywords, PyObject **out)
+{
+    if (n_args > n) {
+        PyErr_Format(PyExc_TypeError, "%s() takes %zd arguments, and was given %zd", function, n,
+                     n_args);
+        return -1;
+    }
+    for (Py_ssize_t i = 0; i < n; i++) out[i] = i < n_args ? args[i] : NULL;
+    for (Py_ssize_t i = 0; keywords && i < PyTuple_GET_SIZE(keywords); i++) {
+        PyObject *keyword = PyTuple_GET_ITEM(keywords, i);
+        Py_ssize_t at = 0;
+        while (at < n && PyUnicode_CompareWithASCIIString(keyword, names[at])) at++;
+        if (at == n || out[at]) {
+            PyErr_Format(PyExc_TypeError,
+                         at == n ? "%s() has no argument '%U'" : "%s() was given '%U' twice",
+                         function, keyword);
+            return -1;
+        }
+        out[at] = args[n_args + i];
+    }
+    for (Py_ssize_t i = 0; i < n; i++) {
+        if (out[i]) continue;
+        PyErr_Format(PyExc_TypeError, "%s() needs the argument '%s'", function, names[i]);
+        return -1;
+    }
+    return 0;
+}
+
 struct module_state *state_of(PyObject *object)
 {
     /* the interpreter ends, and took the subclass apart before its last object */
@@ -72,7 +101,7 @@ static PyObject *after_fork(PyObject *module, PyObject *Py_UNUSED(ignored))
 }
 
 PyDoc_STRVAR(is_incomplete_doc,
-             "is_incomplete(text) -> bool\n\n"
+             "is_incomplete($module, text, /)\n--\n\n"
              "True when the text ends inside a statement: a shell asks for another line.");
 static PyObject *is_incomplete(PyObject *module, PyObject *arg)
 {
@@ -83,8 +112,9 @@ static PyObject *is_incomplete(PyObject *module, PyObject *arg)
     return PyBool_FromLong(laminar_is_incomplete(text, (size_t)size));
 }
 
-PyDoc_STRVAR(status_title_doc,
-             "status_title(code) -> str\n\nThe title of a status code: 'Table not found' for 200.");
+PyDoc_STRVAR(
+    status_title_doc,
+    "status_title($module, code, /)\n--\n\nThe title of a status code: 'Table not found' for 200.");
 static PyObject *status_title(PyObject *Py_UNUSED(module), PyObject *arg)
 {
     long code = PyLong_AsLong(arg);
@@ -92,8 +122,9 @@ static PyObject *status_title(PyObject *Py_UNUSED(module), PyObject *arg)
     return PyUnicode_FromString(laminar_status_title((laminar_status)code));
 }
 
-PyDoc_STRVAR(raise_doc,
-             "_raise(code, message, hint=None)\n\nRaises the exception of a status code.");
+PyDoc_STRVAR(
+    raise_doc,
+    "_raise($module, code, message, hint=None, /)\n--\n\nRaises the exception of a status code.");
 static PyObject *raise_status(PyObject *module, PyObject *args)
 {
     int code;
@@ -104,7 +135,7 @@ static PyObject *raise_status(PyObject *module, PyObject *args)
 
 PyDoc_STRVAR(
     text_array_doc,
-    "_text_array(values) -> (schema, array) | None\n\n"
+    "_text_array($module, values, /)\n--\n\n"
     "Capsules of a text array with a numpy array's objects: str, and None or NaN for null. "
     "None where there are others.");
 static PyObject *text_array(PyObject *Py_UNUSED(module), PyObject *values)

@@ -128,6 +128,24 @@ struct module_state *state_of(PyObject *object);
 int types_load(struct module_state *state);
 /* laminardb._adapt.<name>(...): the slow ways that are written in Python. */
 PyObject *adapt_call(const char *name, PyObject *arg1, PyObject *arg2);
+/* The arguments of a function that is called with METH_FASTCALL | METH_KEYWORDS: all n are needed, by place or by name. Borrowed. */
+int arguments_by_name(const char *function, const char *const *names, Py_ssize_t n,
+                      PyObject *const *args, Py_ssize_t n_args, PyObject *keywords, PyObject **out);
+static inline int arguments(const char *function, const char *const *names, Py_ssize_t n,
+                            PyObject *const *args, Py_ssize_t n_args, PyObject *keywords,
+                            PyObject **out)
+{
+    if (keywords || n_args != n)
+        return arguments_by_name(function, names, n, args, n_args, keywords, out);
+    for (Py_ssize_t i = 0; i < n; i++) out[i] = args[i];
+    return 0;
+}
+
+static inline int one_argument(const char *function, const char *name, PyObject *const *args,
+                               Py_ssize_t n_args, PyObject *keywords, PyObject **out)
+{
+    return arguments(function, &name, 1, args, n_args, keywords, out);
+}
 
 /* --- Errors (errors.c) ---------------------------------------------------------------------- */
 int errors_init(PyObject *module, struct module_state *state);

@@ -144,7 +144,7 @@ static void connection_dealloc(struct connection *self)
 
 PyDoc_STRVAR(
     close_doc,
-    "close()\n\nEnds subscriptions and running statements, and closes the database. Twice is fine.");
+    "close($self, /)\n--\n\nEnds subscriptions and running statements, and closes the database. Twice is fine.");
 static PyObject *connection_close(struct connection *self, PyObject *Py_UNUSED(ignored))
 {
     struct module_state *state = state_of((PyObject *)self);
@@ -168,7 +168,7 @@ static PyObject *connection_repr(struct connection *self)
     return PyUnicode_FromFormat("Connection(%s)", laminar_is_closed(self->db) ? "closed" : "open");
 }
 
-PyDoc_STRVAR(start_doc, "start()\n\nStarts connectors and timers. Twice is fine.");
+PyDoc_STRVAR(start_doc, "start($self, /)\n--\n\nStarts connectors and timers. Twice is fine.");
 static PyObject *connection_start(struct connection *self, PyObject *Py_UNUSED(ignored))
 {
     CHECK_OPEN(self);
@@ -181,7 +181,7 @@ static PyObject *connection_start(struct connection *self, PyObject *Py_UNUSED(i
 
 PyDoc_STRVAR(
     shutdown_doc,
-    "shutdown()\n\nStops for good: subscriptions finish, and later statements raise LaminarError 901.");
+    "shutdown($self, /)\n--\n\nStops for good: subscriptions finish, and later statements raise LaminarError 901.");
 static PyObject *connection_shutdown(struct connection *self, PyObject *Py_UNUSED(ignored))
 {
     CHECK_OPEN(self);
@@ -209,9 +209,10 @@ static PyObject *copy_to(struct connection *self, PyObject *arg,
     Py_RETURN_NONE;
 }
 
-PyDoc_STRVAR(backup_doc,
-             "backup(path)\n\nCopies the database into a new folder while it runs: all that was "
-             "inserted before. The copy opens as any database.");
+PyDoc_STRVAR(
+    backup_doc,
+    "backup($self, path, /)\n--\n\nCopies the database into a new folder while it runs: all that was "
+    "inserted before. The copy opens as any database.");
 static PyObject *connection_backup(struct connection *self, PyObject *arg)
 {
     return copy_to(self, arg, laminar_backup);
@@ -219,7 +220,7 @@ static PyObject *connection_backup(struct connection *self, PyObject *arg)
 
 PyDoc_STRVAR(
     dump_doc,
-    "dump(path, /, *, secrets=False)\n\nWrites dump.sql and an Arrow file for each relation "
+    "dump($self, path, /, *, secrets=False)\n--\n\nWrites dump.sql and an Arrow file for each relation "
     "that keeps rows into a new folder. Passwords in options are written only with secrets.");
 static PyObject *connection_dump(struct connection *self, PyObject *args, PyObject *kwargs)
 {
@@ -284,7 +285,7 @@ static PyObject *optional_text(const char *text)
 
 PyDoc_STRVAR(
     execute_doc,
-    "_execute(sql, params=None) -> (kind, rows_affected, ddl_type, ddl_object, QueryResult | None)");
+    "_execute($self, sql, params=None, /)\n--\n\nGives (kind, rows_affected, ddl_type, ddl_object, QueryResult or None).");
 static PyObject *connection_execute(struct connection *self, PyObject *args)
 {
     CHECK_OPEN(self);
@@ -309,31 +310,36 @@ static PyObject *connection_execute(struct connection *self, PyObject *args)
 }
 
 static PyObject *run_query(struct connection *self, PyObject *args, PyObject *kwargs,
-                           const char *format)
+                           const char *format, char *name)
 {
     CHECK_OPEN(self);
-    static char *names[] = {"sql", "params", NULL};
+    char *names[] = {name, "params", NULL};
     PyObject *sql, *params = NULL;
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, format, names, &sql, &params)) return NULL;
     laminar_result *result = run(state, self, sql, params);
     return result ? result_object(state, result) : NULL;
 }
 
-PyDoc_STRVAR(
-    query_doc,
-    "query(sql, params=None) -> QueryResult\n\n"
-    "Runs a statement and gives its rows. params: a list or tuple for $1 and ?, a dict for :name.");
+#define QUERY_TEXT                                                                                 \
+    "Runs a statement and gives its rows. params: a list or tuple for $1 and ?, a dict for :name."
+PyDoc_STRVAR(query_doc, "query($self, sql, params=None)\n--\n\n" QUERY_TEXT);
 static PyObject *connection_query(struct connection *self, PyObject *args, PyObject *kwargs)
 {
-    return run_query(self, args, kwargs, "O|O:query");
+    return run_query(self, args, kwargs, "O|O:query", "sql");
+}
+
+PyDoc_STRVAR(sql_doc, "sql($self, query, params=None)\n--\n\n" QUERY_TEXT);
+static PyObject *connection_sql(struct connection *self, PyObject *args, PyObject *kwargs)
+{
+    return run_query(self, args, kwargs, "O|O:sql", "query");
 }
 
 PyDoc_STRVAR(
     stream_doc,
-    "stream(sql, params=None) -> QueryStream\n\nRuns a query and gives its rows batch by batch.");
+    "stream($self, sql, params=None)\n--\n\nRuns a query and gives its rows batch by batch.");
 static PyObject *connection_stream(struct connection *self, PyObject *args, PyObject *kwargs)
 {
-    PyObject *result = run_query(self, args, kwargs, "O|O:stream");
+    PyObject *result = run_query(self, args, kwargs, "O|O:stream", "sql");
     PyObject *stream = result ? query_stream_object(state_of((PyObject *)self), result) : NULL;
     Py_XDECREF(result);
     return stream;
@@ -341,11 +347,15 @@ static PyObject *connection_stream(struct connection *self, PyObject *args, PyOb
 
 PyDoc_STRVAR(
     cancel_query_doc,
-    "cancel_query(query_id)\n\nEnds a running query or subscription by the id that queries() shows.");
-static PyObject *connection_cancel_query(struct connection *self, PyObject *arg)
+    "cancel_query($self, query_id)\n--\n\nEnds a running query or subscription by the id that queries() shows.");
+static PyObject *connection_cancel_query(struct connection *self, PyObject *const *args,
+                                         Py_ssize_t n_args, PyObject *keywords)
 {
     CHECK_OPEN(self);
-    unsigned long long id = PyLong_AsUnsignedLongLong(arg);
+    PyObject *query_id;
+    if (one_argument("cancel_query", "query_id", args, n_args, keywords, &query_id) < 0)
+        return NULL;
+    unsigned long long id = PyLong_AsUnsignedLongLong(query_id);
     if (PyErr_Occurred()) {
         if (!PyErr_ExceptionMatches(PyExc_OverflowError)) return NULL;
         PyErr_Clear();
@@ -485,25 +495,23 @@ static int insert_numpy(struct module_state *state, struct connection *self, con
 
 PyDoc_STRVAR(
     insert_doc,
-    "insert(table, data) -> int\n\n"
+    "insert($self, table, data)\n--\n\n"
     "Inserts rows and gives their number. data: a dict of scalars (one row), a dict of lists or numpy arrays (columns),\n"
     "a list of dicts, a pandas or polars DataFrame, a pyarrow RecordBatch, Table or RecordBatchReader, or anything\n"
     "with __arrow_c_stream__ or __arrow_c_array__. Columns match by name in any order; a missing nullable column is\n"
     "null. What does not fit raises IngestionError (302) and inserts nothing.");
 static PyObject *connection_insert(struct connection *self, PyObject *const *args,
-                                   Py_ssize_t n_args)
+                                   Py_ssize_t n_args, PyObject *keywords)
 {
     CHECK_OPEN(self);
-    if (n_args != 2) {
-        PyErr_Format(PyExc_TypeError, "insert() takes a table and data (%zd arguments given)",
-                     n_args);
-        return NULL;
-    }
-    PyObject *table = args[0], *data = NULL;
+    static const char *const names[] = {"table", "data"};
+    PyObject *given[2];
+    if (arguments("insert", names, 2, args, n_args, keywords, given) < 0) return NULL;
+    PyObject *table = given[0], *data = NULL;
     enum in_shape shape = IN_ROW;
     const char *name = utf8_argument(state, table, LAMINAR_TABLE_NOT_FOUND, "the table's name",
                                      NULL);
-    if (!name || in_classify(state, args[1], &shape, &data) < 0) return NULL;
+    if (!name || in_classify(state, given[1], &shape, &data) < 0) return NULL;
     uint64_t n_rows = 0;
     int result;
     if (shape == IN_ARROW_ARRAY || shape == IN_ARROW_STREAM)
@@ -519,13 +527,14 @@ static PyObject *connection_insert(struct connection *self, PyObject *const *arg
 typedef laminar_status insert_text_function(laminar_db *, const char *, const char *, size_t,
                                             uint64_t *, laminar_error *);
 
-static PyObject *insert_text(struct connection *self, PyObject *args, const char *format,
-                             insert_text_function *insert)
+static PyObject *insert_text(struct connection *self, PyObject *args, PyObject *kwargs,
+                             const char *format, insert_text_function *insert)
 {
     CHECK_OPEN(self);
+    static char *names[] = {"table", "data", NULL};
     PyObject *table, *data;
     struct in_text text;
-    if (!PyArg_ParseTuple(args, format, &table, &data)) return NULL;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, format, names, &table, &data)) return NULL;
     const char *name = utf8_argument(state, table, LAMINAR_TABLE_NOT_FOUND, "the table's name",
                                      NULL);
     if (!name || in_text_open(state, data, &text) < 0) return NULL;
@@ -540,32 +549,35 @@ static PyObject *insert_text(struct connection *self, PyObject *args, const char
 
 PyDoc_STRVAR(
     insert_json_doc,
-    "insert_json(table, text) -> int\n\nInserts a JSON array of objects, one object, or lines of objects.");
-static PyObject *connection_insert_json(struct connection *self, PyObject *args)
+    "insert_json($self, table, data)\n--\n\nInserts a JSON array of objects, one object, or lines of objects.");
+static PyObject *connection_insert_json(struct connection *self, PyObject *args, PyObject *kwargs)
 {
-    return insert_text(self, args, "OO:insert_json", laminar_insert_json);
+    return insert_text(self, args, kwargs, "OO:insert_json", laminar_insert_json);
 }
 
 PyDoc_STRVAR(
     insert_csv_doc,
-    "insert_csv(table, text) -> int\n\n"
+    "insert_csv($self, table, data)\n--\n\n"
     "Inserts CSV (RFC 4180) whose header line is matched by name; an empty field is null.");
-static PyObject *connection_insert_csv(struct connection *self, PyObject *args)
+static PyObject *connection_insert_csv(struct connection *self, PyObject *args, PyObject *kwargs)
 {
-    return insert_text(self, args, "OO:insert_csv", laminar_insert_csv);
+    return insert_text(self, args, kwargs, "OO:insert_csv", laminar_insert_csv);
 }
 
 PyDoc_STRVAR(writer_doc,
-             "writer(table) -> Writer\n\nA writer that collects rows and inserts them together.");
-static PyObject *connection_writer(struct connection *self, PyObject *table)
+             "writer($self, table)\n--\n\nA writer that collects rows and inserts them together.");
+static PyObject *connection_writer(struct connection *self, PyObject *const *args,
+                                   Py_ssize_t n_args, PyObject *keywords)
 {
     CHECK_OPEN(self);
+    PyObject *table;
+    if (one_argument("writer", "table", args, n_args, keywords, &table) < 0) return NULL;
     struct row_writer *rows = new_writer(state, self, table);
     return rows ? writer_object(state, rows, self->fork_generation, false) : NULL;
 }
 
 PyDoc_STRVAR(transaction_writer_doc,
-             "_transaction_writer(table) -> Writer\n\nOne that is flushed by _commit alone.");
+             "_transaction_writer($self, table, /)\n--\n\nOne that is flushed by _commit alone.");
 static PyObject *connection_transaction_writer(struct connection *self, PyObject *table)
 {
     CHECK_OPEN(self);
@@ -573,7 +585,8 @@ static PyObject *connection_transaction_writer(struct connection *self, PyObject
     return rows ? writer_object(state, rows, self->fork_generation, true) : NULL;
 }
 
-PyDoc_STRVAR(commit_doc, "_commit(writers) -> int\n\nFlushes the writers of a list in one step.");
+PyDoc_STRVAR(commit_doc,
+             "_commit($self, writers, /)\n--\n\nFlushes the writers of a list in one step.");
 static PyObject *connection_commit(struct connection *self, PyObject *list)
 {
     CHECK_OPEN(self);
@@ -587,7 +600,7 @@ static PyObject *connection_commit(struct connection *self, PyObject *list)
 
 /* --- Schemas -------------------------------------------------------------------------------------------------------------- */
 
-PyDoc_STRVAR(schema_doc, "_schema(name) -> capsule\n\nThe relation's Arrow schema.");
+PyDoc_STRVAR(schema_doc, "_schema($self, name, /)\n--\n\nThe relation's Arrow schema.");
 static PyObject *connection_schema(struct connection *self, PyObject *arg)
 {
     CHECK_OPEN(self);
@@ -603,7 +616,7 @@ static PyObject *connection_schema(struct connection *self, PyObject *arg)
 
 PyDoc_STRVAR(
     create_source_doc,
-    "_create_source(name, schema)\n\nMakes a source from an object with __arrow_c_schema__.");
+    "_create_source($self, name, schema, /)\n--\n\nMakes a source from an object with __arrow_c_schema__.");
 static PyObject *connection_create_source(struct connection *self, PyObject *args)
 {
     CHECK_OPEN(self);
@@ -628,7 +641,7 @@ static PyObject *connection_create_source(struct connection *self, PyObject *arg
 
 PyDoc_STRVAR(
     complete_doc,
-    "_complete(text, cursor) -> list[str]\n\nWords that can follow the text before the byte `cursor`.");
+    "_complete($self, text, cursor, /)\n--\n\nWords that can follow the text before the byte `cursor`.");
 static PyObject *connection_complete(struct connection *self, PyObject *args)
 {
     CHECK_OPEN(self);
@@ -647,7 +660,7 @@ static PyObject *connection_complete(struct connection *self, PyObject *args)
 
 /* --- Metrics ----------------------------------------------------------------------------------------------------------------- */
 
-PyDoc_STRVAR(metrics_doc, "_metrics() -> dict\n\nThe fields of laminar_metrics.");
+PyDoc_STRVAR(metrics_doc, "_metrics($self, /)\n--\n\nThe fields of laminar_metrics.");
 static PyObject *connection_metrics(struct connection *self, PyObject *Py_UNUSED(ignored))
 {
     CHECK_OPEN(self);
@@ -671,7 +684,7 @@ static PyObject *connection_metrics(struct connection *self, PyObject *Py_UNUSED
 }
 
 PyDoc_STRVAR(relation_metrics_doc,
-             "_relation_metrics(name) -> dict\n\nThe fields of laminar_relation_metrics.");
+             "_relation_metrics($self, name, /)\n--\n\nThe fields of laminar_relation_metrics.");
 static PyObject *connection_relation_metrics(struct connection *self, PyObject *arg)
 {
     CHECK_OPEN(self);
@@ -694,7 +707,8 @@ static PyObject *connection_relation_metrics(struct connection *self, PyObject *
 
 PyDoc_STRVAR(
     register_doc,
-    "_register(is_aggregate, name, callable, arg_types, return_type, mode, volatility, flags, help)");
+    "_register($self, is_aggregate, name, callable, arg_types, return_type, mode, volatility, flags, help, /)\n--\n\n"
+    "What register_function and register_aggregate end in.");
 static PyObject *connection_register(struct connection *self, PyObject *args)
 {
     CHECK_OPEN(self);
@@ -706,7 +720,7 @@ static PyObject *connection_register(struct connection *self, PyObject *args)
 
 PyDoc_STRVAR(
     unregister_function_doc,
-    "unregister_function(name)\n\n"
+    "unregister_function($self, name, /)\n--\n\n"
     "Forgets a registered function or aggregate. Streams that call it go on; QueryError 400 where it is unknown.");
 static PyObject *connection_unregister(struct connection *self, PyObject *arg)
 {
@@ -724,8 +738,8 @@ static PyObject *connection_unregister(struct connection *self, PyObject *arg)
 
 PyDoc_STRVAR(
     subscribe_doc,
-    "_subscribe(is_stream, name_or_sql, snapshot, changes, policy, capacity, filter, params, epoch) -> Subscription\n\n"
-    "With params, name_or_sql is a statement: SELECT or SUBSCRIBE. epoch: None, or the one to go on behind.");
+    "_subscribe($self, is_stream, source, snapshot, changes, policy, capacity, filter, params, epoch, /)\n--\n\n"
+    "With params, source is a statement: SELECT or SUBSCRIBE. epoch: None, or the one to go on behind.");
 static PyObject *connection_subscribe(struct connection *self, PyObject *args)
 {
     CHECK_OPEN(self);
@@ -772,16 +786,17 @@ static PyObject *connection_subscribe(struct connection *self, PyObject *args)
 /* --- Type ---------------------------------------------------------------------------------------------------------------------- */
 
 static PyMethodDef connection_methods[] = {
-    {"insert", METHOD(connection_insert), METH_FASTCALL, insert_doc},
-    {"insert_json", METHOD(connection_insert_json), METH_VARARGS, insert_json_doc},
-    {"insert_csv", METHOD(connection_insert_csv), METH_VARARGS, insert_csv_doc},
-    {"writer", METHOD(connection_writer), METH_O, writer_doc},
+    {"insert", METHOD(connection_insert), METH_FASTCALL | METH_KEYWORDS, insert_doc},
+    {"insert_json", METHOD(connection_insert_json), METH_VARARGS | METH_KEYWORDS, insert_json_doc},
+    {"insert_csv", METHOD(connection_insert_csv), METH_VARARGS | METH_KEYWORDS, insert_csv_doc},
+    {"writer", METHOD(connection_writer), METH_FASTCALL | METH_KEYWORDS, writer_doc},
     {"_transaction_writer", METHOD(connection_transaction_writer), METH_O, transaction_writer_doc},
     {"_commit", METHOD(connection_commit), METH_O, commit_doc},
     {"query", METHOD(connection_query), METH_VARARGS | METH_KEYWORDS, query_doc},
-    {"sql", METHOD(connection_query), METH_VARARGS | METH_KEYWORDS, query_doc},
+    {"sql", METHOD(connection_sql), METH_VARARGS | METH_KEYWORDS, sql_doc},
     {"stream", METHOD(connection_stream), METH_VARARGS | METH_KEYWORDS, stream_doc},
-    {"cancel_query", METHOD(connection_cancel_query), METH_O, cancel_query_doc},
+    {"cancel_query", METHOD(connection_cancel_query), METH_FASTCALL | METH_KEYWORDS,
+     cancel_query_doc},
     {"start", METHOD(connection_start), METH_NOARGS, start_doc},
     {"shutdown", METHOD(connection_shutdown), METH_NOARGS, shutdown_doc},
     {"backup", METHOD(connection_backup), METH_O, backup_doc},

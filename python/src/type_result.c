@@ -161,14 +161,14 @@ static PyObject *fetch(struct result_object *self, size_t n)
     return list;
 }
 
-PyDoc_STRVAR(fetchall_doc, "fetchall() -> list[tuple]\n\nAll rows as tuples of Python objects.");
+PyDoc_STRVAR(fetchall_doc, "fetchall($self, /)\n--\n\nAll rows as tuples of Python objects.");
 static PyObject *result_fetchall(struct result_object *self, PyObject *Py_UNUSED(ignored))
 {
     return fetch(self, SIZE_MAX >> 1);
 }
 
 PyDoc_STRVAR(fetchone_doc,
-             "fetchone() -> tuple | None\n\nThe first row, each time; None when there is none.\n"
+             "fetchone($self, /)\n--\n\nThe first row, each time; None when there is none.\n"
              "cursor() gives an object whose fetchone() moves on.");
 static PyObject *result_fetchone(struct result_object *self, PyObject *Py_UNUSED(ignored))
 {
@@ -180,8 +180,7 @@ static PyObject *result_fetchone(struct result_object *self, PyObject *Py_UNUSED
     return row;
 }
 
-PyDoc_STRVAR(fetchmany_doc,
-             "fetchmany(size=1) -> list[tuple]\n\nUp to size rows from the first on.");
+PyDoc_STRVAR(fetchmany_doc, "fetchmany($self, size=1)\n--\n\nUp to size rows from the first on.");
 static PyObject *result_fetchmany(struct result_object *self, PyObject *args, PyObject *kwargs)
 {
     static char *names[] = {"size", NULL};
@@ -194,7 +193,7 @@ static PyObject *result_fetchmany(struct result_object *self, PyObject *args, Py
     return fetch(self, (size_t)size);
 }
 
-PyDoc_STRVAR(column_doc, "_column(index) -> list\n\nThe values of one column.");
+PyDoc_STRVAR(column_doc, "_column($self, index, /)\n--\n\nThe values of one column.");
 static PyObject *result_column(struct result_object *self, PyObject *arg)
 {
     struct module_state *state = state_of((PyObject *)self);
@@ -218,8 +217,7 @@ static PyObject *result_column(struct result_object *self, PyObject *arg)
     return list;
 }
 
-PyDoc_STRVAR(texts_doc,
-             "_texts(first, n) -> list[tuple[str | None, ...]]\n\nRows as SQL text, for display.");
+PyDoc_STRVAR(texts_doc, "_texts($self, first, n, /)\n--\n\nRows as SQL text, for display.");
 static PyObject *result_texts(struct result_object *self, PyObject *args)
 {
     Py_ssize_t first, n;
@@ -358,7 +356,7 @@ static void stream_release(struct ArrowArrayStream *stream)
 
 PyDoc_STRVAR(
     c_stream_doc,
-    "__arrow_c_stream__(requested_schema=None) -> capsule\n\n"
+    "__arrow_c_stream__($self, requested_schema=None)\n--\n\n"
     "The rows as an Arrow C stream. Columns of fixed width are shared, not copied. The requested\n"
     "schema is not followed, as the interface allows: the consumer casts.");
 static PyObject *result_c_stream(struct result_object *self, PyObject *args, PyObject *kwargs)
@@ -378,7 +376,7 @@ static PyObject *result_c_stream(struct result_object *self, PyObject *args, PyO
     return capsule_stream(&stream);
 }
 
-PyDoc_STRVAR(c_schema_doc, "__arrow_c_schema__() -> capsule\n\nThe columns as an Arrow schema.");
+PyDoc_STRVAR(c_schema_doc, "__arrow_c_schema__($self, /)\n--\n\nThe columns as an Arrow schema.");
 static PyObject *result_c_schema(struct result_object *self, PyObject *Py_UNUSED(ignored))
 {
     laminar_error err = LAMINAR_ERROR_INIT;
@@ -390,24 +388,28 @@ static PyObject *result_c_schema(struct result_object *self, PyObject *Py_UNUSED
 
 /* --- What is written in Python (laminardb/_adapt.py, _display.py) ----------------------------------------------- */
 
-PyDoc_STRVAR(
-    to_arrow_doc,
-    "to_arrow() -> pyarrow.Table\n\nColumns of fixed width are shared, not copied. Needs pyarrow.");
+#define TO_ARROW_TEXT                                                                              \
+    "The rows as a pyarrow Table: columns of fixed width are shared, not copied. Needs pyarrow."
+PyDoc_STRVAR(to_arrow_doc, "to_arrow($self, /)\n--\n\n" TO_ARROW_TEXT);
+PyDoc_STRVAR(arrow_doc, "arrow($self, /)\n--\n\n" TO_ARROW_TEXT);
 static PyObject *result_to_arrow(PyObject *self, PyObject *Py_UNUSED(ignored))
 {
     return adapt_call("to_arrow", self, NULL);
 }
 
-PyDoc_STRVAR(to_pandas_doc,
-             "to_pandas() -> pandas.DataFrame\n\nThrough pyarrow where it is installed.");
+#define TO_PANDAS_TEXT "The rows as a pandas DataFrame, through pyarrow where it is installed."
+PyDoc_STRVAR(to_pandas_doc, "to_pandas($self, /)\n--\n\n" TO_PANDAS_TEXT);
+PyDoc_STRVAR(df_doc, "df($self, /)\n--\n\n" TO_PANDAS_TEXT);
 static PyObject *result_to_pandas(PyObject *self, PyObject *Py_UNUSED(ignored))
 {
     return adapt_call("to_pandas", self, NULL);
 }
 
-PyDoc_STRVAR(to_polars_doc,
-             "to_polars(lazy=False) -> polars.DataFrame | polars.LazyFrame\n\n"
-             "A column name that occurs twice gets a suffix, as polars needs names to differ.");
+#define TO_POLARS_TEXT                                                                                        \
+    "The rows as a polars DataFrame, with lazy a LazyFrame. A column name that occurs twice gets a suffix,\n" \
+    "as polars needs names to differ."
+PyDoc_STRVAR(to_polars_doc, "to_polars($self, lazy=False)\n--\n\n" TO_POLARS_TEXT);
+PyDoc_STRVAR(pl_doc, "pl($self, lazy=False)\n--\n\n" TO_POLARS_TEXT);
 static PyObject *result_to_polars(PyObject *self, PyObject *args, PyObject *kwargs)
 {
     static char *names[] = {"lazy", NULL};
@@ -418,7 +420,7 @@ static PyObject *result_to_polars(PyObject *self, PyObject *args, PyObject *kwar
 
 PyDoc_STRVAR(
     to_dicts_doc,
-    "to_dicts() -> dict[str, list]\n\nColumn names to lists of values. A name that occurs twice gets a suffix.");
+    "to_dicts($self, /)\n--\n\nColumn names to lists of values. A name that occurs twice gets a suffix.");
 static PyObject *result_to_dicts(PyObject *self, PyObject *Py_UNUSED(ignored))
 {
     return adapt_call("to_dicts", self, NULL);
@@ -426,14 +428,15 @@ static PyObject *result_to_dicts(PyObject *self, PyObject *Py_UNUSED(ignored))
 
 PyDoc_STRVAR(
     to_df_doc,
-    "to_df()\n\nA polars DataFrame, else a pandas one, else a pyarrow Table: what is installed.");
+    "to_df($self, /)\n--\n\nA polars DataFrame, else a pandas one, else a pyarrow Table: what is installed.");
 static PyObject *result_to_df(PyObject *self, PyObject *Py_UNUSED(ignored))
 {
     return adapt_call("to_df", self, NULL);
 }
 
-PyDoc_STRVAR(show_doc,
-             "show(max_rows=20)\n\nPrints a table with names, types and the number of rows.");
+PyDoc_STRVAR(
+    show_doc,
+    "show($self, max_rows=20)\n--\n\nPrints a table with names, types and the number of rows.");
 static PyObject *result_show(PyObject *self, PyObject *args, PyObject *kwargs)
 {
     static char *names[] = {"max_rows", NULL};
@@ -443,7 +446,7 @@ static PyObject *result_show(PyObject *self, PyObject *args, PyObject *kwargs)
     return adapt_call("show", self, max_rows);
 }
 
-PyDoc_STRVAR(repr_html_doc, "_repr_html_() -> str\n\nThe table that a notebook shows.");
+PyDoc_STRVAR(repr_html_doc, "_repr_html_($self, /)\n--\n\nThe table that a notebook shows.");
 static PyObject *result_repr_html(PyObject *self, PyObject *Py_UNUSED(ignored))
 {
     return adapt_call("repr_html", self, NULL);
@@ -451,7 +454,7 @@ static PyObject *result_repr_html(PyObject *self, PyObject *Py_UNUSED(ignored))
 
 PyDoc_STRVAR(
     cursor_doc,
-    "cursor() -> RowCursor\n\nA moving position in the rows: fetchone, fetchmany and fetchall go on from it.");
+    "cursor($self, /)\n--\n\nA moving position in the rows: fetchone, fetchmany and fetchall go on from it.");
 static PyObject *result_cursor(PyObject *self, PyObject *Py_UNUSED(ignored))
 {
     return adapt_call("RowCursor", self, NULL);
@@ -463,11 +466,11 @@ static PyMethodDef result_methods[] = {
     {"fetchmany", METHOD(result_fetchmany), METH_VARARGS | METH_KEYWORDS, fetchmany_doc},
     {"cursor", METHOD(result_cursor), METH_NOARGS, cursor_doc},
     {"to_arrow", METHOD(result_to_arrow), METH_NOARGS, to_arrow_doc},
-    {"arrow", METHOD(result_to_arrow), METH_NOARGS, to_arrow_doc},
+    {"arrow", METHOD(result_to_arrow), METH_NOARGS, arrow_doc},
     {"to_pandas", METHOD(result_to_pandas), METH_NOARGS, to_pandas_doc},
-    {"df", METHOD(result_to_pandas), METH_NOARGS, to_pandas_doc},
+    {"df", METHOD(result_to_pandas), METH_NOARGS, df_doc},
     {"to_polars", METHOD(result_to_polars), METH_VARARGS | METH_KEYWORDS, to_polars_doc},
-    {"pl", METHOD(result_to_polars), METH_VARARGS | METH_KEYWORDS, to_polars_doc},
+    {"pl", METHOD(result_to_polars), METH_VARARGS | METH_KEYWORDS, pl_doc},
     {"to_dicts", METHOD(result_to_dicts), METH_NOARGS, to_dicts_doc},
     {"to_df", METHOD(result_to_df), METH_NOARGS, to_df_doc},
     {"show", METHOD(result_show), METH_VARARGS | METH_KEYWORDS, show_doc},
@@ -650,7 +653,7 @@ static PyObject *query_stream_next(struct query_stream *self)
 }
 
 PyDoc_STRVAR(query_stream_try_next_doc,
-             "try_next() -> QueryResult | None\n\nThe next batch; None at the end.");
+             "try_next($self, /)\n--\n\nThe next batch; None at the end.");
 static PyObject *query_stream_try_next(struct query_stream *self, PyObject *Py_UNUSED(ignored))
 {
     PyObject *result = query_stream_next(self);
@@ -658,7 +661,7 @@ static PyObject *query_stream_try_next(struct query_stream *self, PyObject *Py_U
     Py_RETURN_NONE;
 }
 
-PyDoc_STRVAR(query_stream_cancel_doc, "cancel()\n\nForgets the rest. Twice is fine.");
+PyDoc_STRVAR(query_stream_cancel_doc, "cancel($self, /)\n--\n\nForgets the rest. Twice is fine.");
 static PyObject *query_stream_cancel(struct query_stream *self, PyObject *Py_UNUSED(ignored))
 {
     Py_BEGIN_CRITICAL_SECTION(self);

@@ -93,7 +93,7 @@ static int wait_next(struct subscription_object *self, int64_t timeout_ms, lamin
 }
 
 PyDoc_STRVAR(next_doc,
-             "next() -> QueryResult | None\n\n"
+             "next($self, /)\n--\n\n"
              "Waits for the next delivery. None when the subscription was cancelled or has ended.");
 static PyObject *subscription_next(struct subscription_object *self, PyObject *Py_UNUSED(ignored))
 {
@@ -111,13 +111,16 @@ static PyObject *subscription_iternext(struct subscription_object *self)
 }
 
 PyDoc_STRVAR(next_timeout_doc,
-             "next_timeout(timeout_ms) -> QueryResult | None\n\n"
+             "next_timeout($self, timeout_ms)\n--\n\n"
              "Waits up to timeout_ms milliseconds; SubscriptionError (502) when nothing came.\n"
              "None when the subscription was cancelled or has ended.");
-static PyObject *subscription_next_timeout(struct subscription_object *self, PyObject *arg)
+static PyObject *subscription_next_timeout(struct subscription_object *self, PyObject *const *args,
+                                           Py_ssize_t n_args, PyObject *keywords)
 {
     struct module_state *state = state_of((PyObject *)self);
-    long long timeout_ms = PyLong_AsLongLong(arg);
+    PyObject *given;
+    if (one_argument("next_timeout", "timeout_ms", args, n_args, keywords, &given) < 0) return NULL;
+    long long timeout_ms = PyLong_AsLongLong(given);
     if (timeout_ms == -1 && PyErr_Occurred()) return NULL;
     if (timeout_ms < 0) {
         PyErr_Format(PyExc_ValueError, "timeout_ms must not be negative, and is %lld", timeout_ms);
@@ -134,7 +137,7 @@ static PyObject *subscription_next_timeout(struct subscription_object *self, PyO
 }
 
 PyDoc_STRVAR(try_next_doc,
-             "try_next() -> QueryResult | None\n\nThe next delivery if there is one; never waits.");
+             "try_next($self, /)\n--\n\nThe next delivery if there is one; never waits.");
 static PyObject *subscription_try_next(struct subscription_object *self,
                                        PyObject *Py_UNUSED(ignored))
 {
@@ -146,7 +149,7 @@ static PyObject *subscription_try_next(struct subscription_object *self,
 
 PyDoc_STRVAR(
     cancel_doc,
-    "cancel()\n\nEnds the subscription and wakes a waiting reader. Any thread; twice is fine.");
+    "cancel($self, /)\n--\n\nEnds the subscription and wakes a waiting reader. Any thread; twice is fine.");
 static PyObject *subscription_cancel(struct subscription_object *self, PyObject *Py_UNUSED(ignored))
 {
     if (check_fork(state_of((PyObject *)self), self->fork_generation) < 0) return NULL;
@@ -156,7 +159,7 @@ static PyObject *subscription_cancel(struct subscription_object *self, PyObject 
 
 PyDoc_STRVAR(
     fileno_doc,
-    "fileno() -> int\n\n"
+    "fileno($self, /)\n--\n\n"
     "A descriptor that is readable while there is something to read, or the end was reached: for select, poll\n"
     "and event loops. It must be neither read nor closed.");
 static PyObject *subscription_fileno(struct subscription_object *self, PyObject *Py_UNUSED(ignored))
@@ -170,7 +173,7 @@ static PyObject *subscription_fileno(struct subscription_object *self, PyObject 
 
 PyDoc_STRVAR(
     live_doc,
-    "live(*, max_rows=20, refresh_ms=100) -> LiveTable\n\n"
+    "live($self, *, max_rows=20, refresh_ms=100)\n--\n\n"
     "A table that keeps itself up to date: what there is now for a subscription with changes=True, else the newest\n"
     "rows. In a notebook it returns at once, and LiveTable.stop() ends it; in a terminal it goes on until Ctrl-C or the\n"
     "subscription's end. max_rows: rows shown at most; refresh_ms: least time between two pictures, milliseconds.");
@@ -264,15 +267,18 @@ static PyObject *subscription_exit(struct subscription_object *self, PyObject *P
 
 static PyMethodDef subscription_methods[] = {
     {"next", METHOD(subscription_next), METH_NOARGS, next_doc},
-    {"next_timeout", METHOD(subscription_next_timeout), METH_O, next_timeout_doc},
+    {"next_timeout", METHOD(subscription_next_timeout), METH_FASTCALL | METH_KEYWORDS,
+     next_timeout_doc},
     {"try_next", METHOD(subscription_try_next), METH_NOARGS, try_next_doc},
     {"cancel", METHOD(subscription_cancel), METH_NOARGS, cancel_doc},
     {"fileno", METHOD(subscription_fileno), METH_NOARGS, fileno_doc},
     {"live", METHOD(subscription_live), METH_VARARGS | METH_KEYWORDS, live_doc},
     {"__arrow_c_schema__", METHOD(subscription_c_schema), METH_NOARGS,
-     "The columns as an Arrow schema capsule."},
-    {"__enter__", METHOD(subscription_enter), METH_NOARGS, NULL},
-    {"__exit__", METHOD(subscription_exit), METH_VARARGS, NULL},
+     "__arrow_c_schema__($self, /)\n--\n\nThe columns as an Arrow schema capsule."},
+    {"__enter__", METHOD(subscription_enter), METH_NOARGS,
+     "__enter__($self, /)\n--\n\nThe subscription itself."},
+    {"__exit__", METHOD(subscription_exit), METH_VARARGS,
+     "__exit__($self, /, *args)\n--\n\nCancels."},
     {NULL, NULL, 0, NULL},
 };
 

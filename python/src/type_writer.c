@@ -97,10 +97,13 @@ static int flush(struct module_state *state, struct writer_object *self, uint64_
 
 PyDoc_STRVAR(
     insert_doc,
-    "insert(data)\n\nCollects rows: everything that Connection.insert takes. A refused call leaves those\n"
+    "insert($self, data)\n--\n\nCollects rows: everything that Connection.insert takes. A refused call leaves those\n"
     "collected before as they are.");
-static PyObject *writer_insert(struct writer_object *self, PyObject *data)
+static PyObject *writer_insert(struct writer_object *self, PyObject *const *args, Py_ssize_t n_args,
+                               PyObject *keywords)
 {
+    PyObject *data;
+    if (one_argument("insert", "data", args, n_args, keywords, &data) < 0) return NULL;
     struct module_state *state = state_of((PyObject *)self);
     enum in_shape shape = IN_ROW;
     PyObject *reading;
@@ -155,22 +158,30 @@ static PyObject *append_text(struct writer_object *self, PyObject *data,
     Py_RETURN_NONE;
 }
 
-PyDoc_STRVAR(insert_json_doc,
-             "insert_json(text)\n\nCollects the rows of what Connection.insert_json takes.");
-static PyObject *writer_insert_json(struct writer_object *self, PyObject *data)
+PyDoc_STRVAR(
+    insert_json_doc,
+    "insert_json($self, data)\n--\n\nCollects the rows of what Connection.insert_json takes.");
+static PyObject *writer_insert_json(struct writer_object *self, PyObject *const *args,
+                                    Py_ssize_t n_args, PyObject *keywords)
 {
+    PyObject *data;
+    if (one_argument("insert_json", "data", args, n_args, keywords, &data) < 0) return NULL;
     return append_text(self, data, laminar_writer_append_json);
 }
 
-PyDoc_STRVAR(insert_csv_doc,
-             "insert_csv(text)\n\nCollects the rows of what Connection.insert_csv takes.");
-static PyObject *writer_insert_csv(struct writer_object *self, PyObject *data)
+PyDoc_STRVAR(
+    insert_csv_doc,
+    "insert_csv($self, data)\n--\n\nCollects the rows of what Connection.insert_csv takes.");
+static PyObject *writer_insert_csv(struct writer_object *self, PyObject *const *args,
+                                   Py_ssize_t n_args, PyObject *keywords)
 {
+    PyObject *data;
+    if (one_argument("insert_csv", "data", args, n_args, keywords, &data) < 0) return NULL;
     return append_text(self, data, laminar_writer_append_csv);
 }
 
 PyDoc_STRVAR(flush_doc,
-             "flush() -> int\n\nInserts what is collected, and gives its number of rows.");
+             "flush($self, /)\n--\n\nInserts what is collected, and gives its number of rows.");
 static PyObject *writer_flush(struct writer_object *self, PyObject *Py_UNUSED(ignored))
 {
     struct module_state *state = state_of((PyObject *)self);
@@ -183,13 +194,16 @@ static PyObject *writer_flush(struct writer_object *self, PyObject *Py_UNUSED(ig
 
 PyDoc_STRVAR(
     watermark_doc,
-    "watermark(timestamp)\n\n"
+    "watermark($self, timestamp)\n--\n\n"
     "Flushes, and says that no row with an event time below `timestamp` (epoch milliseconds) follows.\n"
     "A value below the current one is ignored.");
-static PyObject *writer_watermark(struct writer_object *self, PyObject *arg)
+static PyObject *writer_watermark(struct writer_object *self, PyObject *const *args,
+                                  Py_ssize_t n_args, PyObject *keywords)
 {
+    PyObject *timestamp;
+    if (one_argument("watermark", "timestamp", args, n_args, keywords, &timestamp) < 0) return NULL;
     struct module_state *state = state_of((PyObject *)self);
-    long long ms = PyLong_AsLongLong(arg);
+    long long ms = PyLong_AsLongLong(timestamp);
     if (ms == -1 && PyErr_Occurred()) return NULL;
     laminar_status status;
     if (start_use(state, self) < 0) return NULL;
@@ -202,7 +216,7 @@ static PyObject *writer_watermark(struct writer_object *self, PyObject *arg)
     Py_RETURN_NONE;
 }
 
-PyDoc_STRVAR(close_doc, "close()\n\nFlushes and closes. Twice is fine.");
+PyDoc_STRVAR(close_doc, "close($self, /)\n--\n\nFlushes and closes. Twice is fine.");
 static PyObject *writer_close(struct writer_object *self, PyObject *Py_UNUSED(ignored))
 {
     struct module_state *state = state_of((PyObject *)self);
@@ -305,16 +319,18 @@ static PyObject *writer_repr(struct writer_object *self)
 }
 
 static PyMethodDef writer_methods[] = {
-    {"insert", METHOD(writer_insert), METH_O, insert_doc},
-    {"insert_json", METHOD(writer_insert_json), METH_O, insert_json_doc},
-    {"insert_csv", METHOD(writer_insert_csv), METH_O, insert_csv_doc},
+    {"insert", METHOD(writer_insert), METH_FASTCALL | METH_KEYWORDS, insert_doc},
+    {"insert_json", METHOD(writer_insert_json), METH_FASTCALL | METH_KEYWORDS, insert_json_doc},
+    {"insert_csv", METHOD(writer_insert_csv), METH_FASTCALL | METH_KEYWORDS, insert_csv_doc},
     {"flush", METHOD(writer_flush), METH_NOARGS, flush_doc},
-    {"watermark", METHOD(writer_watermark), METH_O, watermark_doc},
+    {"watermark", METHOD(writer_watermark), METH_FASTCALL | METH_KEYWORDS, watermark_doc},
     {"close", METHOD(writer_close), METH_NOARGS, close_doc},
     {"__arrow_c_schema__", METHOD(writer_c_schema), METH_NOARGS,
-     "The columns as an Arrow schema capsule."},
-    {"__enter__", METHOD(writer_enter), METH_NOARGS, NULL},
-    {"__exit__", METHOD(writer_exit), METH_VARARGS, NULL},
+     "__arrow_c_schema__($self, /)\n--\n\nThe columns as an Arrow schema capsule."},
+    {"__enter__", METHOD(writer_enter), METH_NOARGS,
+     "__enter__($self, /)\n--\n\nThe writer itself."},
+    {"__exit__", METHOD(writer_exit), METH_VARARGS,
+     "__exit__($self, /, *args)\n--\n\nFlushes what was accepted, and closes."},
     {NULL, NULL, 0, NULL},
 };
 

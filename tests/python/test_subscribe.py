@@ -346,14 +346,14 @@ def wait_for(condition):
 def test_callback(feed):
     seen = []
     sub = feed.subscribe_stream_callback("dear", lambda result: seen.extend(symbols(result)))
-    assert sub.is_active and repr(sub) == "CallbackSubscription(active)"
+    assert sub.is_active and repr(sub) == "CallbackSubscription(stream, active)"
     feed.insert("trades", {"sym": "a", "price": 20.0})
     feed.insert("trades", {"sym": "b", "price": 20.0})
     wait_for(lambda: seen == ["a", "b"])
     sub.cancel()
     sub.cancel()
     sub.wait()
-    assert not sub.is_active and repr(sub) == "CallbackSubscription(finished)"
+    assert not sub.is_active and repr(sub) == "CallbackSubscription(stream, finished)"
 
 
 def test_callback_of_a_query(trades):

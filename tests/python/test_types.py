@@ -52,7 +52,7 @@ def test_change_event(db):
     event = ChangeEvent(sub.next())
     assert sorted((row.op, row["total"]) for row in event) == [("Delete", 1), ("Insert", 3)]
     assert len(event) == 2 and event.arrow().num_rows == len(event.df()) == len(event.pl()) == 2
-    assert repr(event) == "ChangeEvent(op=Insert, rows=2)"
+    assert repr(event) == "ChangeEvent(rows=2, op='Insert')"
     plain = ChangeEvent(db.query("SELECT 1 AS a"), op="Delete")
     assert [(row.op, row["a"]) for row in plain] == [("Delete", 1)]
 
