@@ -303,8 +303,8 @@ def to_polars(result: Any, lazy: bool = False) -> Any:
         raise ImportError("polars is needed for this: pip install polars", name="polars") from error
     names = _unique(result.columns)
     data: Any
-    if any("INTERVAL" in kind for kind in result.column_types):
-        # polars has no months: it takes timedeltas, and what no timedelta holds as text.
+    if any("INTERVAL" in kind for kind in result.column_types) or (names != result.columns and not _is_installed("pyarrow")):
+        # polars has no months: it takes timedeltas, and what no timedelta holds as text. Nor has it columns of one name.
         data = polars.DataFrame([_polars_series(polars, name, result._column(i), kind)
                                  for i, (name, kind) in enumerate(zip(names, result.column_types, strict=True))])
     elif names == result.columns:
@@ -329,9 +329,9 @@ def to_dicts(result: Any) -> dict[str, list[Any]]:
 
 
 def to_df(result: Any) -> Any:
-    """With what is imported already first: a program that uses pandas gets pandas' types if it has no polars."""
+    """By what is installed: polars, else pandas, else pyarrow."""
     for name, convert in (("polars", to_polars), ("pandas", to_pandas), ("pyarrow", to_arrow)):
-        if name in sys.modules or _is_installed(name):
+        if _is_installed(name):
             return convert(result)
     raise ImportError("polars, pandas or pyarrow is needed for this: pip install polars")
 
@@ -339,6 +339,8 @@ def to_df(result: Any) -> Any:
 def _is_installed(name: str) -> bool:
     from importlib.util import find_spec
 
+    if name in sys.modules:
+        return sys.modules[name] is not None
     return find_spec(name) is not None
 
 
