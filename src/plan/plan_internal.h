@@ -207,6 +207,8 @@ laminar_status rewrite_interval_joins(struct plan_context *ctx, struct plan **pl
 laminar_status rewrite_time_filters(struct plan_context *ctx, struct plan **plan) must_check;
 laminar_status rewrite_lookup_joins(struct plan_context *ctx, struct plan **plan) must_check;
 laminar_status rewrite_top_n(struct plan_context *ctx, struct plan **plan) must_check;
+/* In place of a SESSION table: its rows, with the bounds of their sessions (session_rows.c). */
+laminar_status plan_make_session_rows(struct plan_context *ctx, struct plan **table) must_check;
 laminar_status rewrite_window_tables(struct plan_context *ctx, struct plan **plan) must_check;
 laminar_status rewrite_window_ends(struct plan_context *ctx, struct plan *plan) must_check;
 /* the last one: see bind_recursive.c */

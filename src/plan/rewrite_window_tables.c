@@ -1,6 +1,6 @@
 /* rewrite_window_tables.c - GROUP BY window_start, window_end over the table form of a window is
  * the same as GROUP BY TUMBLE(...): the aggregate takes the window over, so that its state is
- * shared by panes and closes with the watermark. */
+ * shared by panes and closes with the watermark. Other uses of a SESSION table go by session_rows.c. */
 #include "plan/plan_internal.h"
 
 struct use {
@@ -103,9 +103,7 @@ laminar_status rewrite_window_tables(struct plan_context *ctx, struct plan **pla
     p = *plan;
     for (uint32_t i = 0; i < p->n_inputs; i++) CHECK(rewrite_window_tables(ctx, &p->inputs[i]));
     if (p->kind != PLAN_WINDOW_TABLE || p->window.kind != WINDOW_SESSION) return LAMINAR_OK;
-    return plan_unsupported(
-        ctx, p->sql_offset, "the rows of a SESSION table can only be aggregated by session",
-        "GROUP BY window_start, window_end and the columns of its PARTITION BY: SESSION(TABLE s PARTITION BY k, DESCRIPTOR(ts), INTERVAL '1' MINUTE)");
+    return plan_make_session_rows(ctx, plan);
 }
 
 /* A projection that passes on the windows' ends, not their starts: the ends carry the watermark, which is ahead by the windows' size. */

@@ -136,6 +136,30 @@ def hop_cases() -> list[Case]:
     return cases
 
 
+def duck_session_rows(gap_s: int, by: str, select: str, where: str = "true") -> str:
+    """Rows with the bounds a, b of their sessions."""
+    rows = duck_sessions(gap_s, "", by).split("SELECT date_trunc")[0]
+    over = f"OVER (PARTITION BY {by + ', ' if by else ''}n)"
+    return (
+        f"{rows} SELECT {select} FROM (SELECT *, date_trunc('milliseconds', min(ts) {over}) AS a, "
+        f"date_trunc('milliseconds', max(ts) {over} + INTERVAL {gap_s} SECOND) AS b FROM b WHERE ts IS NOT NULL) WHERE {where}"
+    )
+
+
+def session_row_cases() -> list[Case]:
+    """Rows of the table form of SESSION, and what else than its sessions is made of them. A condition on its rows doesn't change the sessions."""
+    table = f"SESSION(TABLE s PARTITION BY k, DESCRIPTOR(ts), {seconds(10)})"
+    one = f"SESSION(s, ts, {seconds(2)})"
+    cases = modes("table_session_rows", f"SELECT *, window_end - ts AS rest FROM {table} WHERE v > 0", duck_session_rows(10, "k", "* EXCLUDE (is_new, n), b - ts", "v > 0"), "update changes close close_late")
+    cases += modes("table_session_rows_one_group", f"SELECT id, window_start FROM {one}", duck_session_rows(2, "", "id, a"), "update close")
+    cases += modes("table_session_by_length", f"SELECT window_end - window_start AS length, count(*) AS n, sum(v) AS sv FROM {table} GROUP BY length", duck_session_rows(10, "k", "b - a, count(*), sum(v)") + " GROUP BY 1", "update close")
+    cases += modes("table_session_where", f"SELECT window_start, k, count(*) AS n FROM {table} WHERE v > 0 GROUP BY window_start, k", duck_session_rows(10, "k", "a, k, count(*)", "v > 0") + " GROUP BY 1, 2", "update close")
+    keyed_table = f"SESSION(TABLE s PARTITION BY g, DESCRIPTOR(ts), {seconds(30)})"
+    cases.append(Case("table_session_rows_keyed", [keyed()], f"SELECT g, v, window_start, window_end FROM {keyed_table}", duck=duck_session_rows(30, "g", "g, v, a, b"), emit="EMIT CHANGES", steps=25))
+    cases.append(Case("table_session_rows_unmarked", [bids()], f"SELECT id, v, window_start, window_end FROM {table}", duck=duck_session_rows(10, "k", "id, v, a, b")))
+    return cases
+
+
 def table_cases() -> list[Case]:
     """The table form, aggregated by its bounds and not."""
     bounds = "window_start, window_end"
@@ -154,6 +178,7 @@ def table_cases() -> list[Case]:
     cases.append(Case("table_rows", [bids()], rows.format(f"TUMBLE(s, ts, {seconds(10)})"), duck=duck))
     duck = "SELECT id, v, a, b FROM (" + duck_cumulate(10, 30, 0, "id, v").replace("SELECT ws, ws + to_seconds(e), k,", "SELECT ws AS a, ws + to_seconds(e) AS b,").replace(" GROUP BY ALL", "") + ") WHERE v > 0"
     cases.append(Case("table_rows_cumulate", [bids()], rows.format(f"CUMULATE(s, ts, {seconds(10, 30)})"), duck=duck))
+    cases += session_row_cases()
     # Windows of CUMULATE share their start: grouped by it alone, a row counts once for each window.
     sql = f"SELECT window_start, count(*) AS n FROM CUMULATE(s, ts, {seconds(10, 30)}) GROUP BY window_start"
     duck = "SELECT ws, sum(n) FROM (" + duck_cumulate(10, 30, 0, "count(*) AS n") + ") GROUP BY ws"
