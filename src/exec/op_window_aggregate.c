@@ -2,7 +2,8 @@
  *
  * Rows are kept as groups (pane, keys) of one table. Two forms:
  *   direct  a pane is a window: a row is added to each window that it is in. TUMBLE, and where windows change while they are open (ON UPDATE, CHANGES,
- *           EVERY, AFTER WATERMARK with lateness): there each row changes the result of all its windows.
+ *           EVERY, AFTER WATERMARK with lateness): there each row changes the result of all its windows. Where they are many, a step's rows are added up
+ *           by panes first (window_gathered.c).
  *   sliced  HOP and CUMULATE that are emitted at the close, or once: a row is added to one pane, of gcd(size, slide) or of a step, and
  *           closing a window combines panes (window_sliced.c; Krishnamurthy, Wu, Franklin: "On-the-fly sharing for streamed aggregation", 2006).
  *
@@ -45,14 +46,10 @@ static laminar_status bound_cols(struct op *op, const int64_t *keys, size_t n, s
 
 /* --- Input ----------------------------------------------------------------------------------------------------------------------------------------- */
 
-/* Adds the rows to groups: results and weights are those of n rows, whose panes are in `starts`. */
-static laminar_status add_rows(struct window_aggregate *w, const struct vector *results,
-                               const int64_t *weights, size_t n, struct laminar_error *err)
+laminar_status window_find_groups(struct window_aggregate *w, size_t n, struct laminar_error *err)
 {
     struct agg_groups *g = &w->g;
     laminar_status status;
-    g->keys[0] = (struct vector){.type = TYPE(INT64), .data = w->starts};
-    memcpy(g->keys + 1, results + 1, (g->n_keys - 1) * sizeof *results);
     if ((status = groups_find(g, n, err))) return status;
     if (w->can_close && (status = window_chain_new(w, w->starts, n, err))) return status;
     bool touches = w->emit == EMIT_ON_UPDATE || w->emit == EMIT_CHANGES || w->emit == EMIT_EVERY;
@@ -62,9 +59,21 @@ static laminar_status add_rows(struct window_aggregate *w, const struct vector *
         int64_t emitted = window_closed_us(w);
         for (size_t i = 0; i < n; i++)
             w->is_listed[i] = emitted != WATERMARK_NONE && window_end(w, w->starts[i]) <= emitted;
-        if ((status = groups_touch(g, n, w->is_listed, err))) return status;
+        status = groups_touch(g, n, w->is_listed, err);
     }
-    return groups_update(g, results, weights, n, err);
+    return status;
+}
+
+/* Adds the rows to groups: results and weights are those of n rows, whose panes are in `starts`. */
+static laminar_status add_rows(struct window_aggregate *w, const struct vector *results,
+                               const int64_t *weights, size_t n, struct laminar_error *err)
+{
+    struct agg_groups *g = &w->g;
+    g->keys[0] = (struct vector){.type = TYPE(INT64), .data = w->starts};
+    memcpy(g->keys + 1, results + 1, (g->n_keys - 1) * sizeof *results);
+    if (w->gathers) return window_gather(w, results, weights, n, err);
+    laminar_status status = window_find_groups(w, n, err);
+    return status ? status : groups_update(g, results, weights, n, err);
 }
 
 /* The rows sel[0..n) of the chunk's results, whose panes are in `starts`. */
@@ -87,7 +96,7 @@ static laminar_status add_selected(struct window_aggregate *w, const struct chun
     return add_rows(w, w->gathered_vecs, chunk->weights ? w->gathered_weights : NULL, n, err);
 }
 
-/* One pane a row: TUMBLE and sliced HOP. Times mostly come in order, so the pane of the row before is tried first. */
+/* One pane a row: TUMBLE, and what is sliced or gathered. Times mostly come in order, so the pane of the row before is tried first. */
 static laminar_status add_to_panes(struct window_aggregate *w, struct step *step,
                                    const struct chunk *chunk, size_t n)
 {
@@ -121,37 +130,44 @@ static laminar_status add_to_panes(struct window_aggregate *w, struct step *step
     return m ? add_selected(w, chunk, w->sel_window, m, step->err) : LAMINAR_OK;
 }
 
-/* Several windows a row: the k-th of all rows at a time. */
-static laminar_status add_to_windows(struct window_aggregate *w, struct step *step,
-                                     const struct chunk *chunk, size_t n)
+size_t window_select(struct window_aggregate *w, int64_t k, size_t n, size_t *n_late)
 {
     const struct window_spec *spec = &w->window;
     int64_t closed = window_closed_us(w), n_windows = window_n_of_row(&w->window);
+    size_t m = 0, late = 0;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t row = w->sel_all[i];
+        int64_t t = w->times[row], pane, end;
+        if (spec->kind == WINDOW_CUMULATE) {
+            int64_t start = floor_to(t, spec->size_us, spec->offset_us);
+            end = start + (n_windows - k) * spec->slide_us;
+            if (end > start + spec->size_us) end = start + spec->size_us;
+            pane = end;
+        } else {
+            pane = floor_to(t, spec->slide_us, spec->offset_us) - k * spec->slide_us;
+            end = pane + spec->size_us;
+        }
+        w->sel_window[m] = row;
+        w->starts[m] = pane;
+        bool is_in = t < end && !is_closed(w, end, closed);
+        m += is_in;
+        if (!n_late) continue;
+        w->sel_late[late] = row;
+        late += !is_in;
+    }
+    if (n_late) *n_late = late;
+    return m;
+}
+
+/* Several windows a row: the k-th of all rows at a time. Who is late for the latest is late for all. */
+static laminar_status add_to_windows(struct window_aggregate *w, struct step *step,
+                                     const struct chunk *chunk, size_t n)
+{
+    int64_t n_windows = window_n_of_row(&w->window);
     laminar_status status = LAMINAR_OK;
     size_t n_late = 0;
     for (int64_t k = 0; k < n_windows && !status; k++) {
-        size_t m = 0;
-        for (size_t i = 0; i < n; i++) {
-            uint32_t row = w->sel_all[i];
-            int64_t t = w->times[row], pane, end;
-            if (spec->kind == WINDOW_CUMULATE) {
-                int64_t start = floor_to(t, spec->size_us, spec->offset_us);
-                end = start + (n_windows - k) * spec->slide_us;
-                if (end > start + spec->size_us) end = start + spec->size_us;
-                pane = end;
-            } else {
-                pane = floor_to(t, spec->slide_us, spec->offset_us) - k * spec->slide_us;
-                end = pane + spec->size_us;
-            }
-            w->sel_window[m] = row;
-            w->starts[m] = pane;
-            bool is_in = t < end && !is_closed(w, end, closed);
-            m += is_in;
-            if (k > 0) continue;
-            /* the latest window of each row: who is late for it is late for all */
-            w->sel_late[n_late] = row;
-            n_late += !is_in;
-        }
+        size_t m = window_select(w, k, n, k == 0 ? &n_late : NULL);
         if (k == 0 && n_late) status = op_late(&w->op, step, chunk, w->sel_late, n_late);
         if (m && !status) status = add_selected(w, chunk, w->sel_window, m, step->err);
     }
@@ -175,7 +191,7 @@ static laminar_status window_aggregate_process(struct op *op, struct step *step,
     if (unlikely(n_timeless) && (status = op_late(op, step, &rows, w->sel_late, n_timeless)))
         return status;
     if (n == 0) return LAMINAR_OK;
-    bool is_single = w->is_sliced || w->window.kind == WINDOW_TUMBLE;
+    bool is_single = w->is_sliced || w->gathers || w->window.kind == WINDOW_TUMBLE;
     return is_single ? add_to_panes(w, step, &rows, n) : add_to_windows(w, step, &rows, n);
 }
 
@@ -258,6 +274,7 @@ static laminar_status window_aggregate_finish(struct op *op, struct step *step)
     int64_t watermark = op->watermark_in;
     laminar_status status = LAMINAR_OK;
     op->watermark_out = w->can_close ? output_watermark(w) : watermark;
+    if (w->gathers && (status = window_spread(w, step->err))) return status;
     bool is_closing = w->can_close && w->evict.starts.n &&
                       is_closed(w, window_end(w, w->evict.starts.items[0]), watermark);
     op->wake_us = 0;
@@ -329,8 +346,10 @@ static void window_aggregate_explain(const struct op *op, struct strbuf *out)
 {
     const struct window_aggregate *w = (const struct window_aggregate *)op;
     strbuf_printf(out, "window aggregate, %s, %zu groups in %zu panes",
-                  w->is_sliced ? "sliced" : "direct", state_hash_base(w->g.table)->n_rows,
-                  state_hash_base(w->panes)->n_rows);
+                  w->is_sliced ? "sliced"
+                  : w->gathers ? "gathered"
+                               : "direct",
+                  state_hash_base(w->g.table)->n_rows, state_hash_base(w->panes)->n_rows);
 }
 
 static const struct op_class window_aggregate_class = {.name = "window aggregate",
@@ -384,7 +403,7 @@ static laminar_status create_scratch(struct window_aggregate *w, struct laminar_
         laminar_status status = column_init(&w->gathered[k], w->g.result_types[k], err);
         if (status) return status;
     }
-    return w->is_sliced ? window_create_merged(w, err) : LAMINAR_OK;
+    return w->is_sliced || w->gathers ? window_create_merged(w, err) : LAMINAR_OK;
 }
 
 static laminar_status check_plan(const struct plan *plan, struct laminar_error *err)
@@ -433,6 +452,10 @@ laminar_status op_window_aggregate_create(struct circuit *circuit, const struct 
     w->pane_us = plan_window_pane_us(plan, w->is_one_shot);
     w->is_sliced = w->pane_us > 0;
     if (!w->is_sliced) w->pane_us = w->window.slide_us;
+    int64_t step_pane_us = plan_window_step_pane_us(plan);
+    w->gathers = !w->is_one_shot && !w->is_sliced && step_pane_us > 0 &&
+                 agg_set_can_combine(&w->g.set);
+    if (w->gathers) w->pane_us = step_pane_us;
     w->accumulates = w->window.kind == WINDOW_CUMULATE && w->is_sliced &&
                      agg_set_can_combine(&w->g.set);
     w->can_close |= w->is_sliced;

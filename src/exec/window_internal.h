@@ -31,8 +31,9 @@ struct window_aggregate {
     struct window_spec window;
     enum emit_mode emit;
     int64_t lateness_us;
-    int64_t pane_us; /* length of a pane (sliced), or distance between windows */
+    int64_t pane_us; /* length of a pane (sliced, gathered), or distance between windows */
     bool is_sliced, is_one_shot, can_close;
+    bool gathers; /* rows of a step are added up by panes before they come to their windows */
     int32_t time_col;
     struct state_hash *panes;
     struct state_hash *progress;
@@ -45,7 +46,7 @@ struct window_aggregate {
     size_t n_merged;
     bool accumulates; /* sliced CUMULATE: a closed window's pane goes into the first of its panes */
     int64_t closing_end_us; /* sliced CUMULATE: the window that is being closed */
-    /* sliced: the window that is being closed; not a state: empty between steps */
+    /* sliced: the window that is being closed; gathered: what the step brings. Not a state: empty between steps */
     struct state_hash *merged;
     /* aggregates that keep rows: the panes of each group of it */
     ARRAY_OF(struct window_part) parts;
@@ -127,6 +128,22 @@ laminar_status window_create_like_groups(struct window_aggregate *w, const char 
 laminar_status window_read_keys(struct window_aggregate *w, struct state_hash *from,
                                 int64_t *window, const uint64_t *slots, size_t n,
                                 struct laminar_error *err) must_check;
+
+/* --- op_window_aggregate.c ------------------------------------------------------------------------------------------------------------------------- */
+/* Of the rows sel_all[0..n), whose times are in `times`, those that are in the k-th of their windows, counted from the latest, while it is open: into
+ * sel_window and starts; their number. `*n_late` (may be NULL) of the others go into sel_late. */
+size_t window_select(struct window_aggregate *w, int64_t k, size_t n, size_t *n_late);
+/* The groups of n rows (g->keys, starts), listed where this step's changes come out. */
+laminar_status window_find_groups(struct window_aggregate *w, size_t n, struct laminar_error *err)
+    must_check;
+
+/* --- window_gathered.c ----------------------------------------------------------------------------------------------------------------------------- */
+/* Adds n rows (g->keys: pane, keys) to what the step brings. */
+laminar_status window_gather(struct window_aggregate *w, const struct vector *results,
+                             const int64_t *weights, size_t n, struct laminar_error *err)
+    must_check;
+/* At the step's end: what it brought, to the windows. */
+laminar_status window_spread(struct window_aggregate *w, struct laminar_error *err) must_check;
 
 /* --- window_two_stacks.c --------------------------------------------------------------------------------------------------------------------------- */
 struct window_stacks;

@@ -226,7 +226,15 @@ static void aggregate_detail(const struct plan *plan, struct strbuf *out)
         strbuf_puts(out, "  rows: to one pane of ");
         print_duration(pane_us, out);
     } else if (n > 1) {
-        strbuf_printf(out, "  rows: to each of up to %lld windows", (long long)n);
+        int64_t step_us = plan_window_step_pane_us(plan);
+        if (step_us) {
+            strbuf_puts(out, "  rows: by panes of ");
+            print_duration(step_us, out);
+            strbuf_puts(out, " a step,");
+        } else {
+            strbuf_puts(out, "  rows:");
+        }
+        strbuf_printf(out, " to each of up to %lld windows", (long long)n);
     }
 }
 

@@ -452,6 +452,8 @@ void plan_explain_costs(const struct plan *plan, bool as_json, const struct plan
  * of them and closing a window combines them; 0 = a row is added to each of its windows. Windows that
  * come out while they are open, and change then, are not made of panes. */
 int64_t plan_window_pane_us(const struct plan *aggregate, bool is_one_shot);
+/* The same of a stream whose windows change while they are open: panes by which the rows of one step can be added up; 0: each row goes to each of its windows. */
+int64_t plan_window_step_pane_us(const struct plan *aggregate);
 int64_t window_n_of_row(const struct window_spec *window); /* windows that a row can be in */
 /* Is it called like a function, without being one: COALESCE, TUMBLE ...? Such names can't be given to functions. */
 bool plan_is_special_call(const char *name);

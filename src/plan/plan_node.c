@@ -143,15 +143,11 @@ static bool states_combine(const struct plan *aggregate)
     return true;
 }
 
-int64_t plan_window_pane_us(const struct plan *aggregate, bool is_one_shot)
+/* Panes of windows that overlap, 0 where they would not save work. */
+static int64_t pane_of(const struct window_spec *window)
 {
     enum { PANES_PER_WINDOW = 16 };
-    const struct window_spec *window = &aggregate->window;
     int64_t size = window->size_us, slide = window->slide_us, a = size, b = slide;
-    bool at_close = aggregate->emit == EMIT_ON_CLOSE || aggregate->emit == EMIT_FINAL ||
-                    (aggregate->emit == EMIT_AFTER_WATERMARK && aggregate->lateness_us <= 0);
-    if (!is_one_shot && !(at_close && window->is_event_time)) return 0;
-    if (!states_combine(aggregate)) return 0;
     if (window->kind == WINDOW_CUMULATE) return slide;
     if (window->kind != WINDOW_HOP || size <= slide) return 0;
     while (b) {
@@ -161,6 +157,31 @@ int64_t plan_window_pane_us(const struct plan *aggregate, bool is_one_shot)
     }
     /* sizes without a common measure would make more panes than windows are saved */
     return size / a <= PANES_PER_WINDOW * window_n_of_row(window) ? a : 0;
+}
+
+int64_t plan_window_pane_us(const struct plan *aggregate, bool is_one_shot)
+{
+    const struct window_spec *window = &aggregate->window;
+    bool at_close = aggregate->emit == EMIT_ON_CLOSE || aggregate->emit == EMIT_FINAL ||
+                    (aggregate->emit == EMIT_AFTER_WATERMARK && aggregate->lateness_us <= 0);
+    if (!is_one_shot && !(at_close && window->is_event_time)) return 0;
+    return states_combine(aggregate) ? pane_of(window) : 0;
+}
+
+int64_t plan_window_step_pane_us(const struct plan *aggregate)
+{
+    enum { WINDOWS_MIN = 4 }; /* of a row; fewer are faster directly */
+    const struct window_spec *window = &aggregate->window;
+    if (plan_window_pane_us(aggregate, false) || window->kind == WINDOW_SESSION ||
+        window_n_of_row(window) < WINDOWS_MIN)
+        return 0;
+    if (!aggregate->inputs[0]->props.is_append_only) return 0;
+    for (uint32_t i = 0; i < aggregate->n_aggs; i++) {
+        const struct aggregate_call *call = &aggregate->aggs[i];
+        const struct aggregate_kernels *kernels = call->agg->kernels;
+        if (call->is_distinct || call->n_order || !kernels || !kernels->combine) return 0;
+    }
+    return pane_of(window);
 }
 
 laminar_status plan_set_aggregate_columns(struct plan_context *ctx, struct plan *aggregate,

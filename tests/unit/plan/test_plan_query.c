@@ -201,7 +201,7 @@ static const struct plan_case windows[] = {
      "      └─ Scan  flights (source)  columns: time, origin   [append-only, event time time]\n"},
     {"SELECT HOPPING(ts, 60000, 1000) AS w, count(*) FROM clicks GROUP BY w",
      "Project  window_start AS w, count(*)   [retracts, key (w)]\n"
-     "└─ Aggregate  window: HOP 1 minute every 1 second on ts  aggs: count(*)  emit: ON UPDATE  rows: to each of up to 60 windows   [retracts, key (window_start), state: one row per window_start]\n"
+     "└─ Aggregate  window: HOP 1 minute every 1 second on ts  aggs: count(*)  emit: ON UPDATE  rows: by panes of 1 second a step, to each of up to 60 windows   [retracts, key (window_start), state: one row per window_start]\n"
      "   └─ Scan  clicks (source)  columns: ts   [append-only]\n"},
     {"SELECT TUMBLE(ts, 1000, 100) AS w, count(*) FROM clicks GROUP BY w EMIT EVERY INTERVAL '10' SECOND",
      "Project  window_start AS w, count(*)   [retracts, key (w)]\n"
