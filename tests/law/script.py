@@ -18,6 +18,7 @@ import datetime as dt
 import decimal
 import math
 import re
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -195,8 +196,22 @@ def bare(literal: str) -> str | None:
     return literal.split("::")[0] if literal[0] not in "{" else literal
 
 
+DUCK_SECONDS = 15
+
+
+def duck_rows(connection: duckdb.DuckDBPyConnection, text: str, cells: dict[str, list[str | None]]) -> list[Row]:
+    """DuckDB 2.0 waits for ever in some ASOF RIGHT and FULL joins: then it is interrupted, which is an error like others."""
+    watch = threading.Timer(DUCK_SECONDS, connection.interrupt)
+    watch.daemon = True
+    watch.start()
+    try:
+        return connection.execute(text, cells).fetchall()
+    finally:
+        watch.cancel()
+
+
 def duck_answer(script: Script) -> list[Row]:
-    return duck_connection().execute(*duck_query(script)).fetchall()
+    return duck_rows(duck_connection(), *duck_query(script))
 
 
 def other_answers(script: Script) -> Iterator[tuple[str, list[Row] | duckdb.Error]]:
@@ -207,7 +222,7 @@ def other_answers(script: Script) -> Iterator[tuple[str, list[Row] | duckdb.Erro
     for without in ["", *known]:
         connection.execute(f"SET disabled_optimizers = '{without}'; PRAGMA {'enable' if without else 'disable'}_optimizer")
         try:
-            yield without or "at all", connection.execute(text, cells).fetchall()
+            yield without or "at all", duck_rows(connection, text, cells)
         except duckdb.Error as error:
             yield without or "at all", error
 
@@ -315,6 +330,8 @@ class Runner:
         if self.script.duck:
             try:
                 duck_answer(self.script)
+            except duckdb.InterruptException:
+                raise Difference("an error, and DuckDB has no answer", str(error)) from error
             except duckdb.Error as theirs:
                 raise RowError(f"{error}\nDuckDB: {theirs}") from error
             _, theirs = next(other_answers(self.script))
