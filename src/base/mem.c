@@ -95,6 +95,25 @@ void *mem_calloc_huge(size_t size)
     return ptr;
 }
 
+void *mem_map(size_t size)
+{
+    if (must_fail()) return NULL;
+    void *ptr = mmap(NULL, size, PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (ptr == MAP_FAILED) return NULL;
+    madvise(ptr, size, MADV_NOHUGEPAGE); /* what is given back stays away */
+    return counted(ptr);
+}
+
+void mem_unmap(void *ptr, size_t size)
+{
+    if (!ptr) return;
+    atomic_fetch_sub_explicit(&live_count, 1, memory_order_relaxed);
+    munmap(ptr, size);
+}
+
+void mem_discard(void *ptr, size_t size) { madvise(ptr, size, MADV_DONTNEED); }
+
 char *mem_strndup(const char *text, size_t size)
 {
     char *copy = mem_alloc(size + 1);

@@ -22,6 +22,11 @@ void *mem_alloc_pages(size_t size);
 void *mem_alloc_huge(size_t size);
 /* zeroed, and fresh pages are not touched for it; not aligned */
 void *mem_calloc_huge(size_t size);
+/* Zeroed pages of their own, of which parts can be given back and are zero when they are touched again; from mem_map to mem_unmap alone. */
+void *mem_map(size_t size) __attribute__((malloc));
+void mem_unmap(void *ptr, size_t size); /* NULL is fine */
+/* both multiples of the page size, 4096 */
+void mem_discard(void *ptr, size_t size);
 char *mem_strdup(const char *text);
 char *mem_strndup(const char *text, size_t size);
 

@@ -59,7 +59,7 @@ enum database_state { DB_CREATED, DB_RUNNING, DB_STOPPED, DB_CLOSED };
     X(temp_directory, TEXT, "",                                                                                                                                \
       "where kept rows and groups go when memory_limit is reached; a database in a directory uses its own")                                                    \
     X(spill_always, FLAG, "false",                                                                                                                             \
-      "for tests: groups leave memory whenever they may, whatever memory_limit says")                                                                          \
+      "for tests: groups and rows leave memory whenever they may, whatever memory_limit says")                                                                 \
     X(durability, DURABILITY, "sync",                                                                                                                          \
       "with a storage directory: sync, an insert returns when it is on the disk; async, it can be lost for flush_interval_ms; off, until the next checkpoint") \
     X(flush_interval_ms, MS, "10",                                                                                                                             \

@@ -4,9 +4,9 @@
  * shared with readers or waiting in the pool for their next use. Not counted: scratch of operators, plans, the catalog. Counting is a few additions a
  * batch, page or slab, never one a row.
  *
- * At the limit the pool's free batches go first. Then kept rows of append-only relations go to a file, oldest first (state_log_spill), and groups that
- * weren't used for the longest time (state_hash_cold.h), in the folder of the database or in temp_directory; a database in memory without one has nowhere to
- * put them. Within a step, a query or a backfill, tables of groups look after themselves, between two chunks (state_hash_relax). If that isn't enough, rows that come from outside are refused before they have changed anything, or
+ * At the limit the pool's free batches go first. Then kept rows of append-only relations go to a file, oldest first (state_log_spill), and groups, rows of joins and rows of
+ * tables that weren't used for the longest time (state_hash_cold.h, state_rows_cold.h), in the folder of the database or in temp_directory; a database in memory without one has nowhere to
+ * put them. Within a step, a query or a backfill, they look after themselves, between two chunks (state_hash_relax, state_rows_relax). If that isn't enough, rows that come from outside are refused before they have changed anything, or
  * their writer waits (memory_wait_ms); what only takes away (deletes, watermarks) always passes, and so does what was accepted before (the log
  * of a recovery). A step that has begun is never stopped: so the limit is passed by what one step adds, and by no more. A query, or
  * the backfill of a new stream, is stopped between two chunks and fails; nothing of it stays. */
@@ -166,6 +166,7 @@ static bool lock_control(struct database *db)
 struct state_walk {
     struct relation *relation;
     size_t next_relation, op, state;
+    bool has_kept;
 };
 /* The next table that may be spilled; NULL at the end. */
 static struct state *next_state(struct database *db, struct state_walk *walk)
@@ -173,6 +174,11 @@ static struct state *next_state(struct database *db, struct state_walk *walk)
     for (;;) {
         struct relation_runtime *runtime = walk->relation ? walk->relation->runtime : NULL;
         if (walk->relation && walk->relation->kind == RELATION_SYSTEM) runtime = NULL;
+        if (runtime && runtime->store && !walk->has_kept) {
+            struct state *state = store_state(runtime->store);
+            walk->has_kept = true;
+            if (state->can_spill) return state;
+        }
         for (; runtime && walk->op < runtime->part.ops.n; walk->op++, walk->state = 0) {
             const struct op *op = runtime->part.ops.items[walk->op];
             while (walk->state < op->states.n) {
@@ -181,6 +187,7 @@ static struct state *next_state(struct database *db, struct state_walk *walk)
             }
         }
         walk->op = walk->state = 0;
+        walk->has_kept = false;
         if (!(walk->relation = catalog_next(&db->catalog, &walk->next_relation))) return NULL;
     }
 }

@@ -303,6 +303,7 @@ static laminar_status create_runtime(struct database *db, struct relation *relat
     if (keeps_rows(relation, runtime->store_kind) && (!plan || runtime->store_kind == STORE_LOG))
         TRY(store_create(runtime->store_kind, relation->schema, keys, n_keys, relation->retention,
                          &db->account, &runtime->store, err));
+    if (runtime->store) store_set_spill(runtime->store, &db->spiller.base);
     TRY(batch_builder_create(relation->schema, db->pool, &runtime->builder, err));
     if (relation->history.kind != RETAIN_NONE)
         TRY(history_create(db, relation, db->step_number, &runtime->history, err));
@@ -459,10 +460,12 @@ static laminar_status choose_keeping(struct database *db, struct relation_runtim
     runtime->is_derived = op_has_contents(runtime->part.root);
     if (runtime->is_derived) return LAMINAR_OK;
     bool is_keyed = runtime->store_kind == STORE_KEYED;
-    return store_create(runtime->store_kind, runtime->relation->schema,
-                        is_keyed ? plan->props.key_cols : NULL,
-                        is_keyed ? plan->props.n_key_cols : 0, runtime->relation->retention,
-                        &db->account, &runtime->store, err);
+    laminar_status status = store_create(
+        runtime->store_kind, runtime->relation->schema, is_keyed ? plan->props.key_cols : NULL,
+        is_keyed ? plan->props.n_key_cols : 0, runtime->relation->retention, &db->account,
+        &runtime->store, err);
+    if (status == LAMINAR_OK) store_set_spill(runtime->store, &db->spiller.base);
+    return status;
 }
 
 /* The caller holds step. */

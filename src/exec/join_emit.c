@@ -138,6 +138,7 @@ laminar_status join_emit_pairs(struct op_join *join, struct step *step, uint32_t
         }
         out.weights = scratch->out_weights;
     }
+    TRY(state_rows_error(rows, step->err));
     TRY(op_emit(&join->base, step, &out));
 done:
     return status;
@@ -194,6 +195,7 @@ laminar_status join_emit_slots(struct op_join *join, struct step *step, uint32_t
         TRY(state_rows_gather(&side->map->rows, i, slots, n, col, step->err));
         join->out_vecs[side->first_out + i] = col->vec;
     }
+    TRY(state_rows_error(&side->map->rows, step->err));
     pad_other(join, port);
     struct chunk out = {.n_rows = (uint32_t)n,
                         .n_cols = join->base.n_cols,

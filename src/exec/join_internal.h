@@ -33,6 +33,8 @@ struct op_join {
     bool waits;        /* interval: what has no match comes out when it can't find one any more */
     bool is_deferred;  /* one-shot: left rows wait for the end of the right side */
     bool has_residual; /* program or interval */
+    /* its contents, by left rows whose strings are the table's: these stay in memory */
+    bool is_read;
     uint32_t n_keys;
     struct join_side sides[2];
     struct program *residual;
@@ -76,6 +78,8 @@ laminar_status join_interval_keep(struct op_join *join, uint32_t port, size_t n_
 laminar_status join_interval_finish(struct op_join *join, struct step *step) must_check;
 laminar_status join_interval_restored(struct op *op, struct laminar_error *err) must_check;
 
+/* Slots are all that is needed of the kept rows now: where memory is short they leave it. */
+laminar_status join_relax(struct op_join *join, struct step *step) must_check;
 /* The pairs [0, n) whose keys match (by hash: may match): those that pass the residual are counted and come out. */
 laminar_status join_flush_pairs(struct op_join *join, struct step *step, uint32_t port,
                                 const struct chunk *chunk, size_t n) must_check;

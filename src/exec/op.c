@@ -3,6 +3,7 @@
  * op_emit is the hot path between operators: a loop over the edges with an indirect call each, no copy. A consumer that fails is cut off here, so that
  * its siblings and its producer go on. @thread the step owner. */
 #include "exec/circuit_internal.h"
+#include "exec/state_rows.h"
 #include <stdatomic.h>
 
 laminar_status op_init(struct op *op, const struct op_class *cls, struct circuit *circuit,
@@ -86,6 +87,15 @@ laminar_status step_check(const struct step *step)
 laminar_status op_relax(const struct step *step, struct state_hash *table)
 {
     laminar_status status = state_hash_relax(table, step->guard ? step->err : NULL);
+    return step->guard ? status : LAMINAR_OK;
+}
+
+laminar_status op_relax_rows(const struct step *step, struct state_rows *rows)
+{
+    if (!rows || !rows->spill) return LAMINAR_OK;
+    laminar_status status = state_rows_error(rows, step->err);
+    if (status != LAMINAR_OK) return status;
+    status = state_rows_relax(rows, step->guard ? step->err : NULL);
     return step->guard ? status : LAMINAR_OK;
 }
 

@@ -168,6 +168,9 @@ struct spill_policy *circuit_spill(const struct circuit *circuit);
 /* state_hash_relax between the chunks of a step. A query, or a backfill, ends where the rows can't be written; the step of a stream goes on in memory, and it
  * is the next insert that is refused. */
 laminar_status op_relax(const struct step *step, struct state_hash *table) must_check;
+/* The same of rows, after state_rows_error. NULL is fine. */
+struct state_rows;
+laminar_status op_relax_rows(const struct step *step, struct state_rows *rows) must_check;
 /* Hands a delta to all consumers. Empty chunks are dropped here. */
 laminar_status op_emit(struct op *op, struct step *step, const struct chunk *chunk) must_check;
 /* How far the input behind a port is. One that is idle is as far as those that are not. WATERMARK_NONE: it has no watermark. */

@@ -39,6 +39,14 @@ static bool set_add(uint32_t *set, uint32_t value)
     return true;
 }
 
+laminar_status join_relax(struct op_join *join, struct step *step)
+{
+    laminar_status status = LAMINAR_OK;
+    for (uint32_t port = join->is_read ? 1 : 0; port < 2 && status == LAMINAR_OK; port++)
+        if (join->sides[port].map) status = op_relax_rows(step, &join->sides[port].map->rows);
+    return status;
+}
+
 /* No residual: groups of `port` whose weight went from or to 0 in this chunk change what comes out of the other side's rows. */
 static laminar_status emit_transitions(struct op_join *join, struct step *step, uint32_t port,
                                        size_t n_sel)
@@ -61,6 +69,7 @@ static laminar_status emit_transitions(struct op_join *join, struct step *step, 
             scratch->list_weights[n++] = comes_out(join, after) ? weight : -weight;
             if (n < CHUNK_ROWS) continue;
             TRY(join_emit_slots(join, step, 1 - port, scratch->list, scratch->list_weights, n));
+            TRY(join_relax(join, step));
             n = 0;
         }
     }
@@ -82,7 +91,7 @@ static laminar_status count_pairs(struct op_join *join, struct step *step, uint3
         scratch->counts[row] += row_weight(state_rows_at(rows, slot));
         if (!other->has_counters) continue;
         uint8_t *address = state_rows_write(rows, slot);
-        if (!address) return error_oom(step->err);
+        if (!address) return state_rows_failed(rows, step->err);
         int64_t *counter = row_counter(&rows->layout, address), before = *counter;
         *counter += chunk->weights ? chunk->weights[row] : 1;
         if (join->builds_right || join->waits || (before == 0) == (*counter == 0)) continue;
@@ -106,6 +115,7 @@ laminar_status join_flush_pairs(struct op_join *join, struct step *step, uint32_
         TRY(count_pairs(join, step, port, chunk, n, &n_list));
     if (!join->is_semi) TRY(join_emit_pairs(join, step, port, chunk, n));
     TRY(join_emit_slots(join, step, 1 - port, scratch->list, scratch->list_weights, n_list));
+    TRY(join_relax(join, step));
 done:
     return status;
 }
@@ -115,19 +125,25 @@ static laminar_status join_pairs(struct op_join *join, struct step *step, uint32
 {
     struct join_scratch *scratch = join->scratch;
     const struct state_multimap *other = join->sides[1 - port].map;
-    bool is_unique = multimap_is_unique(other);
+    bool is_unique = multimap_is_unique(other), is_cold = other->rows.cold != NULL;
     size_t n = 0;
     laminar_status status;
     for (size_t k = 0; k < n_sel; k++) {
-        uint32_t row = scratch->rows.sel[k];
-        for (uint32_t slot = scratch->heads[row]; slot != ROW_NONE;
-             slot = is_unique ? ROW_NONE : multimap_next(other, slot)) {
+        uint32_t row = scratch->rows.sel[k], slot = scratch->heads[row];
+        while (slot != ROW_NONE) {
             /* of heads that has been done */
-            if (!is_unique) prefetch_read(state_rows_at(&other->rows, slot));
+            if (!is_unique && !is_cold) prefetch_read(state_rows_warm_at(&other->rows, slot));
             scratch->pair_rows[n] = row;
             scratch->pair_slots[n++] = slot;
+            if (is_unique)
+                slot = ROW_NONE;
+            else if (likely(!is_cold))
+                slot = state_rows_warm_link(&other->rows, slot)->next;
+            else
+                slot = multimap_next(other, slot);
             if (n < CHUNK_ROWS) continue;
             TRY(join_flush_pairs(join, step, port, chunk, n));
+            is_cold = other->rows.cold != NULL;
             n = 0;
         }
     }
@@ -158,16 +174,18 @@ static laminar_status keep_rows(struct op_join *join, struct step *step, uint32_
     laminar_status status;
     bool has_transitions = !join->builds_right && !join->has_residual &&
                            is_output_side(join, 1 - port);
-    if (has_transitions)
+    if (has_transitions) {
         multimap_find(side->map, side->in.keys, scratch->rows.hashes, scratch->rows.sel, n_sel,
                       scratch->slots, scratch->weights_before);
+        TRY(state_rows_error(&side->map->rows, step->err));
+    }
     TRY(multimap_apply(side->map, side->keeps_keys_only ? side->in.keys : side->in.stored,
                        scratch->rows.hashes, scratch->rows.sel, n_sel, chunk->weights,
                        scratch->slots, step->err));
     for (size_t k = 0; side->has_counters && k < n_sel; k++) {
         if (scratch->slots[k] == ROW_NONE) continue;
         uint8_t *row = state_rows_write(&side->map->rows, scratch->slots[k]);
-        if (!row) TRY(error_oom(step->err));
+        if (!row) TRY(state_rows_failed(&side->map->rows, step->err));
         *row_counter(&side->map->rows.layout, row) = scratch->counts[scratch->rows.sel[k]];
     }
     if (join->is_interval && !join->is_one_shot)
@@ -175,6 +193,7 @@ static laminar_status keep_rows(struct op_join *join, struct step *step, uint32_
     if (has_transitions) {
         multimap_find(side->map, side->in.keys, scratch->rows.hashes, scratch->rows.sel, n_sel,
                       scratch->slots, scratch->weights_after);
+        TRY(state_rows_error(&side->map->rows, step->err));
         TRY(emit_transitions(join, step, port, n_sel));
     }
 done:
@@ -206,6 +225,7 @@ static laminar_status join_delta(struct op_join *join, struct step *step, uint32
             TRY(multimap_catch_up(other->map, step->err));
             multimap_find(other->map, side->in.keys, scratch->rows.hashes, scratch->rows.sel, n_sel,
                           scratch->heads, has_weights ? scratch->other_weights : NULL);
+            TRY(state_rows_error(&other->map->rows, step->err));
             if (!join->is_semi || join->has_residual)
                 TRY(join_pairs(join, step, port, chunk, n_sel));
         }
@@ -213,6 +233,7 @@ static laminar_status join_delta(struct op_join *join, struct step *step, uint32
             TRY(emit_unmatched(join, step, port, chunk, n_sel));
     }
     if (side->map && n_sel) TRY(keep_rows(join, step, port, chunk, n_sel));
+    TRY(join_relax(join, step));
 done:
     arena_reset(&scratch->rows.arena);
     return status;
@@ -274,6 +295,7 @@ static laminar_status emit_right_unmatched(struct op_join *join, struct step *st
             n_list += *row_counter(&rows->layout, row) == 0;
         }
         TRY(join_emit_slots(join, step, 1, scratch->list, scratch->list_weights, n_list));
+        TRY(join_relax(join, step));
     }
 done:
     return status;
@@ -377,7 +399,13 @@ static laminar_status probe_stored(struct op_join *join, struct step *step, cons
     multimap_find(join->sides[1].map, left->in.keys, scratch->rows.hashes, scratch->rows.sel,
                   scratch->rows.n_sel, scratch->heads, NULL);
     if (join->has_residual) memset(scratch->counts, 0, n * sizeof *scratch->counts);
-    TRY(join_pairs(join, step, 0, &chunk, scratch->rows.n_sel));
+    TRY(state_rows_error(rows, step->err));
+    TRY(state_rows_error(&join->sides[1].map->rows, step->err));
+    join->is_read = true;
+    status = join_pairs(join, step, 0, &chunk, scratch->rows.n_sel);
+    join->is_read = false;
+    TRY(status);
+    TRY(join_relax(join, step));
 done:
     arena_reset(&scratch->rows.arena);
     return status;
@@ -399,6 +427,7 @@ static laminar_status inner_contents(struct op *op, struct step *step)
     if (!cols || !vecs || !slots || !weights) TRY(error_oom(step->err));
     for (uint32_t c = 0; c < n_cols; c++)
         TRY(column_init(&cols[c], left->in.stored_types[c], step->err));
+    TRY(join_relax(join, step));
     while ((n = state_rows_scan(&left->map->rows, &cursor, slots, CHUNK_ROWS)) > 0)
         TRY(probe_stored(join, step, slots, n, cols, vecs, weights));
 done:
@@ -470,7 +499,8 @@ static laminar_status side_keep(struct op_join *join, uint32_t port, const struc
         .n_keys = join->n_keys,
         .flags = side->has_counters ? STATE_ROWS_COUNTER : STATE_ROWS_PLAIN,
         .has_group_weights = !join->has_residual && is_output_side(join, 1 - port),
-        .account = circuit_account(join->base.circuit)};
+        .account = circuit_account(join->base.circuit),
+        .spill = join->is_interval ? NULL : circuit_spill(join->base.circuit)};
     /* Rows that leave with the watermark leave one by one, out of lists that are linked both ways: a key may have most of the rows. */
     bool rows_leave = join->is_interval && !join->is_one_shot && side->reach != INT64_MAX;
     /* Without a residual, rows that come out without a match, or because of one, are walked as a group when the group's match changes. */

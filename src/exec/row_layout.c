@@ -73,13 +73,22 @@ laminar_status row_gather(const struct row_layout *layout, uint32_t col,
     return status;
 }
 
+void state_rows_addresses(const struct state_rows *rows, const uint32_t *slots, size_t n,
+                          const uint8_t **addresses)
+{
+    if (likely(!rows->cold))
+        for (size_t i = 0; i < n; i++) addresses[i] = state_rows_warm_at(rows, slots[i]);
+    else
+        for (size_t i = 0; i < n; i++) addresses[i] = state_rows_at(rows, slots[i]);
+}
+
 laminar_status state_rows_gather(const struct state_rows *rows, uint32_t col, const uint32_t *slots,
                                  size_t n, struct column *out, struct laminar_error *err)
 {
     const uint8_t *addresses[CHUNK_ROWS];
     for (size_t from = 0; from < n; from += CHUNK_ROWS) {
         size_t count = n - from < CHUNK_ROWS ? n - from : CHUNK_ROWS;
-        for (size_t i = 0; i < count; i++) addresses[i] = state_rows_at(rows, slots[from + i]);
+        state_rows_addresses(rows, slots + from, count, addresses);
         laminar_status status = row_gather(&rows->layout, col, addresses, count, out, err);
         if (status != LAMINAR_OK) return status;
     }

@@ -20,7 +20,8 @@ enum {
     HEAP_CLASS_MAX = 32768,
     HEAP_CLASSES = HEAP_SMALL_MAX / HEAP_GRAIN + 4 * 5 + 1,
     HEAP_SLAB_MIN = 4096,
-    HEAP_SLAB_MAX = 65536
+    HEAP_SLAB_MAX = 65536,
+    HEAP_IDLE_MAX = 1 << 20
 };
 
 struct heap_free_piece {
@@ -88,6 +89,12 @@ static inline bool state_core_is_seen(const struct state_core *core, uint64_t ma
 void state_core_drain(struct state_core *core);
 /* Gives the heap's slabs back to the system, if nothing in them is in use. */
 void state_core_trim(struct state_core *core);
+/* So much of the heap is unused that it is worth emptying: it gives nothing back while anything in it is in use. */
+static inline bool state_core_is_idle(const struct state_core *core)
+{
+    size_t idle = core->held_bytes - core->used_bytes;
+    return idle >= HEAP_IDLE_MAX && idle >= core->held_bytes / 2;
+}
 
 static inline void *state_heap_alloc(struct state_core *core, size_t size)
 {

@@ -3,43 +3,18 @@
 #include "base/error.h"
 #include <string.h>
 
-enum {
-    COLD_TABLE_MIN = 1 << 20, /* smaller tables stay in memory, unless all has to go */
-    HEAP_UNUSED_MAX = 1 << 20
-};
+enum { COLD_TABLE_MIN = 1 << 20 /* smaller tables stay in memory, unless all has to go */ };
 
 /* --- Order of use ---------------------------------------------------------------------------------------------------------------------- */
 
-void use_add(struct use_list *list, struct use_link *link, uint32_t i, struct use_link *first_link)
-{
-    link->prev = COLD_NONE;
-    link->next = list->first;
-    if (first_link)
-        first_link->prev = i;
-    else
-        list->last = i;
-    list->first = i;
-}
-
 static void remove_from_use(struct hash_cold *c, size_t i)
 {
-    struct use_link *link = &c->pages[i].use;
-    if (link->prev != COLD_NONE)
-        c->pages[link->prev].use.next = link->next;
-    else
-        c->page_use.first = link->next;
-    if (link->next != COLD_NONE)
-        c->pages[link->next].use.prev = link->prev;
-    else
-        c->page_use.last = link->prev;
+    use_remove(&c->page_use, &c->pages->use, sizeof *c->pages, (uint32_t)i);
 }
 
 static void use_page(struct hash_cold *c, size_t i, uint64_t stamp)
 {
-    c->pages[i].use.stamp = stamp;
-    struct use_link *first = c->page_use.first == COLD_NONE ? NULL
-                                                            : &c->pages[c->page_use.first].use;
-    use_add(&c->page_use, &c->pages[i].use, (uint32_t)i, first);
+    use_touch(&c->page_use, &c->pages->use, sizeof *c->pages, (uint32_t)i, stamp);
 }
 
 /* --- Pages ------------------------------------------------------------------------------------------------------------------------------- */
@@ -105,10 +80,7 @@ laminar_status cold_want(struct state_hash *t, uint64_t slot, struct laminar_err
     struct hash_cold *c = t->cold;
     size_t i = (size_t)(slot >> t->layout->page_shift);
     if (unlikely(!t->pages[i])) return load_page(t, i, err);
-    if (c->pages[i].use.stamp != c->clock) {
-        remove_from_use(c, i);
-        use_page(c, i, c->clock);
-    }
+    if (c->pages[i].use.stamp != c->clock) use_page(c, i, c->clock);
     return LAMINAR_OK;
 }
 
@@ -372,9 +344,9 @@ static laminar_status spill_some(struct state_hash *t, size_t want, size_t *free
         t->cold->spill = spill;
     }
     status = evict(t, want, freed, err);
-    /* A heap gives nothing back while anything in it is in use. Strings that are read back stand in their pages, so it empties for good. */
-    size_t held = t->core->held_bytes, idle = held - t->core->used_bytes;
-    if (status || idle < HEAP_UNUSED_MAX || idle < held / 2) return status;
+    if (status || !state_core_is_idle(t->core)) return status;
+    /* Strings that are read back stand in their pages, so it empties for good. */
+    size_t held = t->core->held_bytes;
     status = evict(t, SIZE_MAX, freed, err);
     state_core_trim(t->core);
     *freed += held - t->core->held_bytes;

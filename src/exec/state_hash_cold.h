@@ -13,6 +13,7 @@
 
 #include "exec/spill.h"
 #include "exec/state_hash_internal.h"
+#include "exec/use_list.h"
 
 enum {
     COLD_PAGE_BYTES = 4096,
@@ -21,15 +22,8 @@ enum {
     COLD_BUCKET_BITS_MIN = 4,
     COLD_BUCKET_BITS = 9 /* entries of a bucket that splits instead of growing */
 };
-#define COLD_NONE UINT32_MAX
+#define COLD_NONE USE_NONE
 
-struct use_link {
-    uint64_t stamp; /* when it was used last */
-    uint32_t prev, next;
-};
-struct use_list { /* the most recent first */
-    uint32_t first, last;
-};
 struct cold_page {
     struct state_page *page;    /* NULL: not in memory */
     struct spill_shared *piece; /* its bytes in the file; NULL: none, or older ones */
@@ -79,7 +73,6 @@ static inline bool cold_is_there(const struct state_hash *t, uint64_t slot)
 {
     return t->pages[slot >> t->layout->page_shift] != 0;
 }
-void use_add(struct use_list *list, struct use_link *link, uint32_t i, struct use_link *first_link);
 
 /* --- state_hash_cold_index.c --- */
 struct cold_cursor {

@@ -46,21 +46,8 @@ static void touch(struct state_hash *t, struct cold_bucket *bucket)
 {
     struct hash_cold *c = t->cold;
     if (likely(bucket->use.stamp == c->clock)) return;
-    uint32_t i = (uint32_t)(bucket - c->buckets);
-    if (bucket->use.stamp) {
-        struct use_link *link = &bucket->use;
-        if (link->prev != COLD_NONE)
-            c->buckets[link->prev].use.next = link->next;
-        else
-            c->bucket_use.first = link->next;
-        if (link->next != COLD_NONE)
-            c->buckets[link->next].use.prev = link->prev;
-        else
-            c->bucket_use.last = link->prev;
-    }
-    bucket->use.stamp = c->clock;
-    use_add(&c->bucket_use, &bucket->use, i,
-            c->bucket_use.first == COLD_NONE ? NULL : &c->buckets[c->bucket_use.first].use);
+    use_touch(&c->bucket_use, &c->buckets->use, sizeof *bucket, (uint32_t)(bucket - c->buckets),
+              c->clock);
 }
 
 /* A bucket without entries, not yet in the directory; its number, or COLD_NONE. */
@@ -185,11 +172,7 @@ static laminar_status split(struct state_hash *t, uint64_t hash, struct laminar_
     if (!entries) { /* the new bucket stands in no directory: it is taken back */
         hash_charge(t, -(int64_t)bucket_bytes(high));
         mem_free(high->entries);
-        c->bucket_use.first = high->use.next;
-        if (high->use.next != COLD_NONE)
-            c->buckets[high->use.next].use.prev = COLD_NONE;
-        else
-            c->bucket_use.last = COLD_NONE;
+        use_remove(&c->bucket_use, &c->buckets->use, sizeof *high, to);
         c->n_buckets--;
         return error_oom(err);
     }
@@ -288,15 +271,10 @@ laminar_status cold_evict_bucket(struct state_hash *t, uint32_t i, size_t *freed
     }
     mem_free(bucket->entries);
     bucket->entries = NULL;
-    bucket->use.stamp = 0;
     hash_charge(t, -(int64_t)bytes);
     *freed += bytes;
     assert(c->bucket_use.last == i); /* it is the one least recently used */
-    c->bucket_use.last = bucket->use.prev;
-    if (bucket->use.prev != COLD_NONE)
-        c->buckets[bucket->use.prev].use.next = COLD_NONE;
-    else
-        c->bucket_use.first = COLD_NONE;
+    use_remove(&c->bucket_use, &c->buckets->use, sizeof *bucket, i);
     return LAMINAR_OK;
 }
 

@@ -26,6 +26,8 @@ struct multimap_table { /* linear probing; a power of two of entries */
     size_t capacity;
     uint32_t shift; /* home of a hash: hash >> shift */
     size_t n;
+    /* of a cold map, where parts of it may be in a file: what `entries` lies in, and the groups' weights */
+    struct cold_array *cold, *cold_weights;
 };
 struct state_multimap {
     struct state_rows rows; /* first */
@@ -35,6 +37,7 @@ struct state_multimap {
     struct multimap_table groups;
     /* parallel to groups.entries: sum of the rows' weights; NULL if not asked for */
     int64_t *group_weights;
+    int64_t no_weights;          /* what that is for a table without entries */
     struct multimap_table whole; /* INDEXED: hash of all columns -> slot */
     /* has_hash_groups: a group is the rows of one hash; whoever walks it compares keys */
     bool is_by_hash;
@@ -60,6 +63,8 @@ struct multimap_options {
     /* APPEND without group weights: whoever looks for rows asks multimap_may_scan first */
     bool may_scan;
     struct mem_account *account;
+    /* NULL: all stays in memory. Not with may_scan. See state_rows_relax, which the map's user calls; after finding rows he asks state_rows_error. */
+    struct spill_policy *spill;
 };
 laminar_status multimap_create(const struct multimap_options *options, struct state_multimap **out,
                                struct laminar_error *err) must_check;
@@ -116,6 +121,10 @@ laminar_status multimap_apply(struct state_multimap *map, const struct vector *c
                               const uint64_t *hashes, const uint32_t *sel, size_t n,
                               const int64_t *weights, uint32_t *slots, struct laminar_error *err)
     must_check;
+/* Of a cold map: all that applying such rows, and replacing theirs, reads is in memory until state_rows_relax, so that it doesn't fail halfway. Lists are
+ * read as far as n rows can take away; not INDEXED. */
+laminar_status multimap_want(struct state_multimap *map, const uint64_t *hashes, size_t n,
+                             struct laminar_error *err) must_check;
 /* A row equal to row `row` of cols, ROW_NONE if there is none. */
 uint32_t multimap_find_row(struct state_multimap *map, const struct vector *cols,
                            const uint64_t *hashes, size_t row);

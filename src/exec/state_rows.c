@@ -3,7 +3,7 @@
  * Cost: adding rows is a loop a column over addresses that were made first; free slots are reused last in, first out. Nothing is allocated
  * while there are free slots, but for heap slabs. Writing to a page that a snapshot shares copies it once a freeze. */
 #include "base/error.h"
-#include "exec/state_rows_internal.h"
+#include "exec/state_rows_cold.h"
 
 /* --- Layout ------------------------------------------------------------------------------------------------------------------------------ */
 
@@ -126,7 +126,7 @@ static struct row_link *new_links(struct state_rows *rows)
     return links;
 }
 
-static void free_pages(struct state_rows *rows)
+void state_rows_free_pages(struct state_rows *rows)
 {
     for (size_t i = 0; i < rows->n_pages; i++) {
         state_page_unref(rows->pages[i].page);
@@ -152,7 +152,10 @@ static struct state_page *new_page(struct state_rows *rows)
 
 void state_rows_deinit(struct state_rows *rows)
 {
-    free_pages(rows);
+    if (rows->cold)
+        cold_rows_leave(rows);
+    else
+        state_rows_free_pages(rows);
     mem_free(rows->pages);
     mem_free(rows->layout.cols);
     strbuf_deinit(&rows->scratch);
@@ -164,6 +167,7 @@ void state_rows_deinit(struct state_rows *rows)
 
 void state_rows_count_bytes(struct state_rows *rows)
 {
+    if (rows->cold) return; /* see rows_bytes */
     size_t page_bytes = sizeof(struct state_page) +
                         ((size_t)rows->layout.row_bytes << rows->page_shift) + links_bytes(rows);
     rows->state.bytes = rows->n_pages * page_bytes + rows->core->held_bytes + rows->index_bytes;
@@ -173,6 +177,7 @@ void state_rows_count_bytes(struct state_rows *rows)
 
 bool state_rows_add_page(struct state_rows *rows)
 {
+    if (rows->cold) return cold_rows_add_page(rows);
     if (rows->n_pages == rows->pages_capacity &&
         !array_grow((void **)&rows->pages, &rows->pages_capacity, sizeof *rows->pages,
                     rows->n_pages + 1))
@@ -208,36 +213,56 @@ static never_inline bool own_page(struct state_rows *rows, struct row_page *entr
 uint8_t *state_rows_write(struct state_rows *rows, uint32_t slot)
 {
     struct row_page *entry = &rows->pages[slot >> rows->page_shift];
-    if (unlikely(entry->version != rows->core->epoch + 1) && !own_page(rows, entry)) return NULL;
+    if (unlikely((entry->version != rows->core->epoch + 1) | (rows->cold != NULL))) {
+        if (rows->cold ? !cold_rows_own(rows, slot) : !own_page(rows, entry)) return NULL;
+    }
     return state_rows_at(rows, slot);
 }
 
 /* A free slot, zeroed; NULL when memory is out. */
 static uint8_t *take_slot(struct state_rows *rows, uint32_t *slot)
 {
-    *slot = rows->free_head;
+    *slot = rows->cold ? cold_rows_take_slot(rows) : rows->free_head;
     uint8_t *row = state_rows_write(rows, *slot);
     if (!row) return NULL;
-    rows->free_head = state_rows_link(rows, *slot)->next;
+    if (rows->cold) {
+        cold_rows_set_live(rows, *slot);
+        rows->cold->n_free--;
+    } else {
+        rows->free_head = state_rows_link(rows, *slot)->next;
+    }
     memset(row, 0, rows->layout.row_bytes);
     return row;
 }
 
 static void give_slot(struct state_rows *rows, uint32_t slot)
 {
-    *state_rows_link(rows, slot) = (struct row_link){.next = rows->free_head, .prev = ROW_NONE};
+    if (rows->cold) {
+        cold_rows_give_slot(rows, slot);
+        return;
+    }
+    *state_rows_change_link(rows, slot) = (struct row_link){.next = rows->free_head,
+                                                            .prev = ROW_NONE};
     rows->free_head = slot;
 }
 
-static void free_strings(struct state_rows *rows, const uint8_t *row)
+void state_rows_free_strings(struct state_rows *rows, const struct state_page *page,
+                             const uint8_t *row)
 {
     for (uint32_t c = 0; c < rows->layout.n_cols; c++) {
         const struct row_col *col = &rows->layout.cols[c];
         if (col->phys != PHYS_STRING) continue;
         const struct string_view *view = (const void *)(row + col->offset);
-        if (view->size > STRING_INLINE_MAX)
+        if (view->size > STRING_INLINE_MAX &&
+            (uintptr_t)view->ptr - (uintptr_t)page->data >= page->size)
             state_heap_free(rows->core, (void *)(uintptr_t)view->ptr, view->size);
     }
+}
+
+static void free_strings(struct state_rows *rows, uint32_t slot)
+{
+    state_rows_free_strings(rows, rows->pages[slot >> rows->page_shift].page,
+                            state_rows_at(rows, slot));
 }
 
 /* --- Writing values ----------------------------------------------------------------------------------------------------------------------- */
@@ -372,6 +397,7 @@ static size_t take_run(struct state_rows *rows, size_t n, uint8_t **addresses, u
         slots[i] = rows->n_slots + (uint32_t)i;
     }
     rows->n_slots += (uint32_t)n;
+    for (size_t i = 0; rows->cold && i < n; i++) cold_rows_set_live(rows, slots[i]);
     return n;
 }
 
@@ -381,7 +407,7 @@ static laminar_status take_slots(struct state_rows *rows, size_t n, uint8_t **ad
     bool has_moved = false;
     for (*n_taken = 0; *n_taken < n;) {
         size_t at = *n_taken, got;
-        if (rows->free_head == ROW_NONE) {
+        if (rows->cold ? rows->cold->n_free == 0 : rows->free_head == ROW_NONE) {
             got = take_run(rows, n - at, addresses + at, slots + at);
         } else {
             addresses[at] = take_slot(rows, &slots[at]);
@@ -393,7 +419,7 @@ static laminar_status take_slots(struct state_rows *rows, size_t n, uint8_t **ad
         if (rows->n_slots == ROW_NONE - 1)
             return error_set(err, LAMINAR_QUERY_FAILED, "state '%s' is full: it holds %zu rows",
                              rows->state.name, rows->state.n_rows);
-        return error_oom(err);
+        return state_rows_failed(rows, err);
     }
     /* Copying a frozen page for a later slot has moved earlier rows of that page. */
     for (size_t i = 0; has_moved && i < n; i++) addresses[i] = state_rows_at(rows, slots[i]);
@@ -425,7 +451,7 @@ laminar_status state_rows_add(struct state_rows *rows, const struct vector *cols
     return LAMINAR_OK;
 done:
     while (n_taken-- > 0) {
-        free_strings(rows, state_rows_at(rows, slots[n_taken]));
+        free_strings(rows, slots[n_taken]);
         memset(state_rows_at(rows, slots[n_taken]), 0, rows->layout.row_bytes);
         give_slot(rows, slots[n_taken]);
     }
@@ -440,12 +466,12 @@ laminar_status state_rows_replace(struct state_rows *rows, uint32_t slot, const 
     /* the row added below isn't one more; its weight is positive */
     size_t n_heavy = rows->n_heavy, n_rows = rows->state.n_rows;
     int64_t weight_sum = rows->weight_sum;
-    if (!state_rows_write(rows, slot)) return error_oom(err);
+    if (!state_rows_write(rows, slot)) return state_rows_failed(rows, err);
     /* The new row is made beside the old one, then the bytes change places, so that a failure leaves the old one. */
     laminar_status status = state_rows_add(rows, cols, &from, 1, NULL, &new_slot, err);
     if (status != LAMINAR_OK) return status;
     uint8_t *old_row = state_rows_at(rows, slot), *new_row = state_rows_at(rows, new_slot);
-    free_strings(rows, old_row);
+    free_strings(rows, slot);
     if (rows->layout.counter_offset)
         memcpy(row_counter(&rows->layout, new_row), row_counter(&rows->layout, old_row), 8);
     memcpy(old_row, new_row, rows->layout.row_bytes);
@@ -462,7 +488,7 @@ laminar_status state_rows_set_weight(struct state_rows *rows, uint32_t slot, int
                                      struct laminar_error *err)
 {
     uint8_t *row = state_rows_write(rows, slot);
-    if (!row) return error_oom(err);
+    if (!row) return state_rows_failed(rows, err);
     int64_t before = row_weight(row);
     assert(before != 0 && weight != 0);
     rows->n_heavy = rows->n_heavy - (before != 1) + (weight != 1);
@@ -475,14 +501,14 @@ laminar_status state_rows_set_weight(struct state_rows *rows, uint32_t slot, int
 laminar_status state_rows_drop(struct state_rows *rows, uint32_t slot, struct laminar_error *err)
 {
     uint8_t *row = state_rows_write(rows, slot);
-    if (!row) return error_oom(err);
+    if (!row) return state_rows_failed(rows, err);
     int64_t weight = row_weight(row);
     assert(weight != 0);
     rows->n_heavy -= weight != 1;
     rows->n_negative -= weight < 0;
     rows->weight_sum -= weight;
     rows->state.n_rows--;
-    if (rows->layout.has_heap) free_strings(rows, row);
+    if (rows->layout.has_heap) free_strings(rows, slot);
     memset(row, 0, rows->layout.row_bytes);
     give_slot(rows, slot);
     return LAMINAR_OK;
@@ -493,9 +519,13 @@ void state_rows_clear(struct state_rows *rows)
     /* Snapshots may still read heap bytes, so strings go back one by one through limbo. */
     uint32_t slots[256];
     uint64_t cursor = 0;
-    for (size_t n; rows->layout.has_heap && (n = state_rows_scan(rows, &cursor, slots, 256)) > 0;)
-        for (size_t i = 0; i < n; i++) free_strings(rows, state_rows_at(rows, slots[i]));
-    free_pages(rows);
+    bool has_strings = rows->layout.has_heap && !rows->cold;
+    for (size_t n; has_strings && (n = state_rows_scan(rows, &cursor, slots, 256)) > 0;)
+        for (size_t i = 0; i < n; i++) free_strings(rows, slots[i]);
+    if (rows->cold)
+        cold_rows_leave(rows);
+    else
+        state_rows_free_pages(rows);
     rows->n_slots = 0;
     rows->free_head = ROW_NONE;
     rows->n_heavy = rows->n_negative = rows->state.n_rows = 0;
@@ -508,7 +538,8 @@ size_t state_rows_scan(const struct state_rows *rows, uint64_t *cursor, uint32_t
 {
     size_t n_found = 0;
     for (; n_found < n && *cursor < rows->n_slots; (*cursor)++)
-        if (row_weight(state_rows_at(rows, (uint32_t)*cursor)))
+        if (rows->cold ? cold_rows_is_live(rows->cold, *cursor)
+                       : row_weight(state_rows_at(rows, (uint32_t)*cursor)) != 0)
             slots[n_found++] = (uint32_t)*cursor;
     return n_found;
 }

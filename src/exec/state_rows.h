@@ -42,6 +42,9 @@ struct row_page {
 struct state_rows;
 /* What the owner derives from the rows. All may be NULL. */
 struct state_rows_index {
+    /* before rows may be in a file for the first time: what waits to be derived is; then it moves into arrays (cold_array.h), rows must not be read */
+    laminar_status (*settle)(struct state_rows *rows, struct laminar_error *err);
+    laminar_status (*cool)(struct state_rows *rows, struct laminar_error *err);
     /* after a restore */
     laminar_status (*rebuild)(struct state_rows *rows, struct laminar_error *err);
     void (*clear)(struct state_rows *rows);
@@ -54,7 +57,12 @@ struct state_rows {
     const struct state_rows_index *index;
     struct state_core *core;
     struct row_layout layout;
-    struct row_page *pages;
+    /* NULL: all stays in memory. Else see state_rows_relax */
+    struct spill_policy *spill;
+    struct rows_cold *cold; /* NULL: all is in memory. Else see state_rows_cold.h */
+    bool is_restoring;
+    uint32_t n_pauses; /* calls of state_rows_relax that don't try, since writing all rows failed */
+    struct row_page *pages; /* page NULL: not in memory, or not used in this round */
     size_t n_pages;
     size_t pages_capacity;
     struct page_slab *slab;         /* what pages of a large table are cut from */
@@ -77,15 +85,61 @@ laminar_status state_rows_init(struct state_rows *rows, const struct state_rows_
 void state_rows_deinit(struct state_rows *rows);
 void state_rows_clear(struct state_rows *rows);
 
-static inline uint8_t *state_rows_at(const struct state_rows *rows, uint32_t slot)
+/* Cold tables: the page's first row, or link. */
+const uint8_t *state_rows_fault(const struct state_rows *rows, size_t page);
+const struct row_link *state_rows_fault_links(const struct state_rows *rows, size_t page);
+void state_rows_dirty_links(struct state_rows *rows, uint32_t slot);
+
+/* Of tables that aren't cold, for loops that have asked once. */
+static inline uint8_t *state_rows_warm_at(const struct state_rows *rows, uint32_t slot)
 {
     uint32_t i = slot & ((1U << rows->page_shift) - 1);
     return rows->pages[slot >> rows->page_shift].page->data + (size_t)i * rows->layout.row_bytes;
 }
-static inline struct row_link *state_rows_link(const struct state_rows *rows, uint32_t slot)
+static inline struct row_link *state_rows_warm_link(const struct state_rows *rows, uint32_t slot)
 {
     return &rows->pages[slot >> rows->page_shift].links[slot & ((1U << rows->page_shift) - 1)];
 }
+static inline uint8_t *state_rows_at(const struct state_rows *rows, uint32_t slot)
+{
+    uint32_t i = slot & ((1U << rows->page_shift) - 1);
+    const struct state_page *page = rows->pages[slot >> rows->page_shift].page;
+    const uint8_t *first = likely(page != NULL) ? page->data
+                                                : state_rows_fault(rows, slot >> rows->page_shift);
+    return (uint8_t *)(uintptr_t)first + (size_t)i * rows->layout.row_bytes;
+}
+static inline const struct row_link *state_rows_link(const struct state_rows *rows, uint32_t slot)
+{
+    const struct row_link *links = rows->pages[slot >> rows->page_shift].links;
+    if (unlikely(!links)) links = state_rows_fault_links(rows, slot >> rows->page_shift);
+    return &links[slot & ((1U << rows->page_shift) - 1)];
+}
+/* For writing, after state_rows_want. */
+static inline struct row_link *state_rows_change_link(struct state_rows *rows, uint32_t slot)
+{
+    if (unlikely(rows->cold != NULL)) state_rows_dirty_links(rows, slot);
+    return state_rows_warm_link(rows, slot);
+}
+/* Those of n rows. */
+void state_rows_addresses(const struct state_rows *rows, const uint32_t *slots, size_t n,
+                          const uint8_t **addresses);
+/* Cold tables: the row can be read, and its link written. ROW_NONE is fine. */
+laminar_status state_rows_want(struct state_rows *rows, uint32_t slot, struct laminar_error *err)
+    must_check;
+/* After state_rows_write gave NULL: why. */
+laminar_status state_rows_failed(const struct state_rows *rows, struct laminar_error *err)
+    must_check;
+/* A cold table of which a page couldn't be read has given blank rows since it was asked last: before anything comes of what was read. */
+laminar_status state_rows_error_slow(const struct state_rows *rows, struct laminar_error *err)
+    must_check;
+static inline laminar_status state_rows_error(const struct state_rows *rows,
+                                              struct laminar_error *err)
+{
+    return likely(!rows->cold) ? LAMINAR_OK : state_rows_error_slow(rows, err);
+}
+/* `spill` was set, at creation: no address of a row, and no string of one, is needed any more. Where memory is short rows leave it, the least recently used
+ * first. Its failure changes nothing. Cheap while there is room. */
+laminar_status state_rows_relax(struct state_rows *rows, struct laminar_error *err) must_check;
 static inline int64_t row_weight(const uint8_t *row) { return *(const int64_t *)(const void *)row; }
 static inline int64_t *row_counter(const struct row_layout *layout, uint8_t *row)
 {
@@ -133,9 +187,10 @@ size_t row_match(struct state_rows *rows, uint32_t col, const uint8_t *const *ad
 bool row_equals_vectors(struct state_rows *rows, const uint8_t *address, const struct vector *cols,
                         size_t row);
 
-/* A frozen table, for reading by any thread: fills addresses of up to n live rows from *cursor on (start with 0); 0 at the end. */
-size_t state_rows_snapshot_scan(const struct state_snapshot *snapshot, uint64_t *cursor,
-                                const uint8_t **addresses, size_t n);
+/* A frozen table, for reading by one thread: fills addresses of up to n live rows from *cursor on (start with 0), valid until the next call; 0 at the end. */
+laminar_status state_rows_snapshot_scan(struct state_snapshot *snapshot, uint64_t *cursor,
+                                        const uint8_t **addresses, size_t n, size_t *n_found,
+                                        struct laminar_error *err) must_check;
 const struct row_layout *state_rows_snapshot_layout(const struct state_snapshot *snapshot);
 /* Live slots of the table itself. */
 size_t state_rows_scan(const struct state_rows *rows, uint64_t *cursor, uint32_t *slots, size_t n);

@@ -1,6 +1,7 @@
 /* store.c - see store.h. LOG is a state_log; KEYED and BAG are multimaps by the key, or by the whole row.
  *
  * A BAG takes equal rows as they come and indexes them only when a retraction has to find one.
+ * What a chunk needs of a file is read before it changes anything, so a disk that fails changes nothing of the chunk.
  * Within a step a key of a KEYED store may have several rows for a while (the new one came before the old one's retraction); between steps it has one.
  * Cost: upserting and applying are a probe and a comparison a row; a snapshot is O(pages) or O(runs). */
 #include "exec/store.h"
@@ -110,6 +111,13 @@ size_t store_bytes(const struct store *store)
     return state_bytes(store->log ? state_log_base(store->log) : &store->map->rows.state);
 }
 
+void store_set_spill(struct store *store, struct spill_policy *policy)
+{
+    if (!store->map) return;
+    store->map->rows.spill = policy;
+    store->map->rows.state.can_spill = policy != NULL;
+}
+
 laminar_status store_spill(struct store *store, struct spill *spill, size_t bytes_max,
                            struct laminar_error *err)
 {
@@ -139,9 +147,20 @@ static laminar_status retract_by_key(struct store *store, const uint64_t *hashes
     uint32_t heads[CHUNK_ROWS];
     multimap_find(store->map, store->keys, hashes, &row, 1, heads, NULL);
     uint32_t head = heads[row];
+    laminar_status status = state_rows_error(rows, err);
+    if (status != LAMINAR_OK) return status;
     *is_done = head != ROW_NONE && multimap_next(store->map, head) == ROW_NONE &&
                row_weight(state_rows_at(rows, head)) == 1;
     return *is_done ? multimap_remove(store->map, head, err) : LAMINAR_OK;
+}
+
+/* Rows that can't be written stay in memory; it is the next insert that is refused. */
+static laminar_status relax(struct store *store, struct laminar_error *err)
+{
+    if (!store->map->rows.spill) return LAMINAR_OK;
+    laminar_status status = state_rows_error(&store->map->rows, err);
+    if (status == LAMINAR_OK) (void)!state_rows_relax(&store->map->rows, NULL);
+    return status;
 }
 
 laminar_status store_apply(struct store *store, const struct chunk *delta,
@@ -154,18 +173,23 @@ laminar_status store_apply(struct store *store, const struct chunk *delta,
     bool has_negative = false;
     for (uint32_t i = 0; delta->weights && i < delta->n_rows; i++)
         has_negative |= delta->weights[i] < 0;
-    if (store->kind == STORE_BAG || !has_negative)
-        return multimap_apply(store->map, delta->cols, hashes, NULL, delta->n_rows, delta->weights,
-                              NULL, err);
     laminar_status status = LAMINAR_OK;
+    TRY(multimap_want(store->map, hashes, delta->n_rows, err));
+    if (store->kind == STORE_BAG || !has_negative) {
+        TRY(multimap_apply(store->map, delta->cols, hashes, NULL, delta->n_rows, delta->weights,
+                           NULL, err));
+        return relax(store, err);
+    }
     for (uint32_t i = 0; i < delta->n_rows; i++) {
         bool is_done = false;
         if (delta->weights[i] == -1 &&
             multimap_find_row(store->map, delta->cols, hashes, i) == ROW_NONE)
             TRY(retract_by_key(store, hashes, i, &is_done, err));
+        TRY(state_rows_error(&store->map->rows, err));
         if (!is_done)
             TRY(multimap_apply(store->map, delta->cols, hashes, &i, 1, delta->weights, NULL, err));
     }
+    TRY(relax(store, err));
 done:
     return status;
 }
@@ -254,6 +278,7 @@ laminar_status store_upsert(struct store *store, const struct chunk *rows,
     laminar_status status = LAMINAR_OK;
     if (rows->n_rows == 0) return LAMINAR_OK;
     read_keys(store, rows, hashes);
+    TRY(multimap_want(store->map, hashes, rows->n_rows, err));
     size_t n_sel = last_of_keys(store, hashes, rows->n_rows, sel), n_new = 0, n_changed = 0,
            n_inserted = 0;
     multimap_find(store->map, store->keys, hashes, sel, n_sel, heads, NULL);
@@ -271,12 +296,14 @@ laminar_status store_upsert(struct store *store, const struct chunk *rows,
         }
         new_sel[n_new++] = row;
     }
+    TRY(state_rows_error(&store->map->rows, err));
     /* before the rows are overwritten: it borrows their strings */
     TRY(emit_old(store, changed_slots, n_changed, minus, emit, ctx, err));
     for (size_t k = 0; k < n_changed; k++)
         TRY(multimap_replace(store->map, changed_slots[k], rows->cols, changed_sel[k], err));
     TRY(multimap_apply(store->map, rows->cols, hashes, inserted, n_inserted, NULL, NULL, err));
     TRY(emit_sel(store, rows, new_sel, n_new, NULL, emit, ctx, err));
+    TRY(relax(store, err));
 done:
     return status;
 }
@@ -337,8 +364,11 @@ static laminar_status next_rows(struct store_snapshot *snapshot, struct chunk *o
     size_t n, n_kept = 0;
     bool has_weights = false;
     *out = (struct chunk){.n_cols = snapshot->schema->n_columns, .cols = snapshot->vecs};
-    while (n_kept == 0 && (n = state_rows_snapshot_scan(snapshot->state, &snapshot->cursor,
-                                                        addresses, CHUNK_ROWS)) > 0) {
+    while (n_kept == 0) {
+        laminar_status status = state_rows_snapshot_scan(snapshot->state, &snapshot->cursor,
+                                                         addresses, CHUNK_ROWS, &n, err);
+        if (status != LAMINAR_OK) return status;
+        if (n == 0) break;
         for (size_t i = 0; i < n; i++) {
             int64_t weight = row_weight(addresses[i]);
             addresses[n_kept] = addresses[i];

@@ -23,7 +23,9 @@ void store_free(struct store *store);
 struct state *store_state(struct store *store);
 size_t store_n_rows(const struct store *store); /* multiplicities counted */
 size_t store_bytes(const struct store *store);
-/* LOG: old rows go to the file, until that gave back bytes_max bytes; see state_log_spill. Other kinds stay in memory. */
+/* KEYED, BAG, while it is empty: rows may go to a file when memory is short. Else they stay in memory. The policy outlives the store. */
+void store_set_spill(struct store *store, struct spill_policy *policy);
+/* LOG: old rows go to the file, until that gave back bytes_max bytes; see state_log_spill. The other kinds: see state_spill. */
 laminar_status store_spill(struct store *store, struct spill *spill, size_t bytes_max,
                            struct laminar_error *err) must_check;
 

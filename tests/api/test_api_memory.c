@@ -530,6 +530,145 @@ static void test_spilled_groups_survive(void **state)
     assert_int_equal(system(command), 0);
 }
 
+/* --- Spilled rows of joins and tables --------------------------------------------------------------------------------------------------- */
+
+#define N_KEPT 160000
+#define KEPT_MOST (28 << 20)
+
+static void create_joins(laminar_db *db)
+{
+    run(db, "CREATE TABLE t (id BIGINT PRIMARY KEY, k BIGINT, t VARCHAR)");
+    run(db, APPEND_SOURCE);
+    run(db,
+        "CREATE STREAM j AS SELECT s.id, s.t AS left_text, t.t AS right_text FROM s JOIN t ON s.k = t.k");
+    run(db,
+        "CREATE STREAM l AS SELECT count(*) AS n, count(right_id) AS matched FROM (SELECT s.id, t.id AS right_id FROM s LEFT JOIN t ON s.k = t.k) AS q");
+}
+
+/* Rows [from, from + n) of the table, every key with the text of `text` */
+static laminar_status put_kept(laminar_db *db, long long from, long long n, const char *text,
+                               laminar_error *err)
+{
+    char sql[300];
+    snprintf(sql, sizeof sql,
+             "INSERT INTO t SELECT i, i, '%s' || CAST(i AS VARCHAR) FROM generate_series(%lld, "
+             "%lld) AS g(i)",
+             text, from, from + n - 1);
+    return laminar_execute(db, sql, NULL, err);
+}
+
+static void expect_small(laminar_db *db)
+{
+    int64_t used = number_of(db, MEMORY_NOW);
+    if (used > KEPT_MOST) fail_msg("%lld bytes", (long long)used);
+}
+
+/* The table's rows, then those of the source: each meets its own. */
+static void fill_joins(laminar_db *db)
+{
+    laminar_error err = LAMINAR_ERROR_INIT;
+    for (int from = 0; from < N_KEPT; from += 4000) {
+        if (put_kept(db, from, 4000, "the first text of the row ", &err))
+            fail_msg("%s", err.message);
+        expect_small(db);
+    }
+    for (int from = 0; from < N_KEPT; from += 4000) {
+        if (insert(db, from, 4000, &err)) fail_msg("%s", err.message);
+        expect_small(db);
+    }
+}
+
+static void expect_joins(laminar_db *db, const char *rows, const char *pairs, const char *counts)
+{
+    expect_rows(
+        db,
+        "SELECT count(*), CAST(sum(id) AS BIGINT), count(*) FILTER (WHERE t = 'the first text of the row ' || CAST(k AS VARCHAR)) FROM t",
+        rows);
+    expect_rows(
+        db,
+        "SELECT count(*), CAST(sum(id) AS BIGINT), count(*) FILTER (WHERE right_text = 'the first text of the row ' || CAST(id AS VARCHAR)) FROM j "
+        "WHERE left_text = 'text of row number ' || CAST(id AS VARCHAR)",
+        pairs);
+    expect_rows(db, "SELECT n, matched FROM l", counts);
+    expect_small(db);
+}
+
+/* Four times as many rows as fit, in a table and on both sides of joins: kept up, changed, read, backfilled from, and dropped. */
+static void test_joins_are_spilled(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/laminar-XXXXXX";
+    laminar_error err = LAMINAR_ERROR_INIT;
+    assert_non_null(mkdtemp(folder));
+    laminar_db *db = open_db();
+    run(db, "SET memory_limit = '24mb'");
+    create_joins(db);
+    /* a folder that isn't there: the insert fails, says why, and nothing is lost */
+    runf(db, "SET temp_directory = '%s/missing'", folder);
+    long long n = 0;
+    while (n < N_KEPT && put_kept(db, n, 4000, "the first text of the row ", &err) == LAMINAR_OK)
+        n += 4000;
+    assert_int_equal(err.code, LAMINAR_IO_ERROR);
+    if (!strstr(err.message, "missing")) fail_msg("%s", err.message);
+    runf(db, "SET temp_directory = '%s'", folder);
+    fill_joins(db);
+    assert_int_equal(rmdir(folder), 0); /* the file has no name, and stays */
+    assert_true(number_of(db, SPILLED_NOW) > 32 << 20);
+    assert_true(number_of(db, "SELECT spilled_bytes FROM system.operators WHERE operator = 'join' "
+                              "AND relation = 'j'") > 12 << 20);
+    expect_joins(db, "160000,12799920000,160000", "160000,12799920000,160000", "160000,160000");
+    /* other texts, from the back; every fourth row goes */
+    for (int from = N_KEPT - 4000; from >= N_KEPT / 2; from -= 4000) {
+        if (put_kept(db, from, 4000, "another text of row ", &err)) fail_msg("%s", err.message);
+        expect_small(db);
+    }
+    run(db, "DELETE FROM t WHERE id % 4 = 1 AND id < 80000");
+    run(db, "DELETE FROM t WHERE id % 4 = 1 AND id >= 80000");
+    expect_joins(db, "120000,9599960000,60000", "120000,9599960000,60000", "160000,120000");
+    run(db, "CREATE STREAM y AS SELECT id % 5 AS g, count(*) AS c FROM j GROUP BY id % 5");
+    expect_rows(db, "SELECT g, c FROM y ORDER BY g", "0,24000;1,24000;2,24000;3,24000;4,24000");
+    expect_small(db);
+    run(db, "DROP STREAM y");
+    run(db, "DROP STREAM j");
+    run(db, "DROP STREAM l");
+    run(db, "DROP TABLE t");
+    assert_int_equal(number_of(db, SPILLED_NOW), 0);
+    /* queries give up rows too */
+    expect_rows(db,
+                "SELECT count(*), CAST(sum(a.i) AS BIGINT) FROM (SELECT i FROM generate_series(1, "
+                "400000) AS g(i)) AS a JOIN (SELECT i FROM generate_series(1, 2400000, 2) AS "
+                "g(i)) AS b ON a.i = b.i",
+                "200000,40000000000");
+    assert_int_equal(number_of(db, SPILLED_NOW), 0);
+    laminar_db_free(db);
+}
+
+/* Checkpoints are written from what is spilled, and recovery has all rows, which spill again while they are restored. */
+static void test_spilled_joins_survive(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/laminar-XXXXXX", command[64];
+    assert_non_null(mkdtemp(folder));
+    laminar_db *db = open_stored(folder);
+    run(db, "SET memory_limit = '24mb'");
+    create_joins(db);
+    fill_joins(db);
+    run(db, "CHECKPOINT");
+    laminar_db_free(db);
+    db = open_stored(folder);
+    expect_small(db);
+    expect_joins(db, "160000,12799920000,160000", "160000,12799920000,160000", "160000,160000");
+    run(db, "DELETE FROM t WHERE id = 4711");
+    run(db, "INSERT INTO t VALUES (4712, 4712, 'another text')");
+    run(db, "CHECKPOINT"); /* nearly all of it is in the file */
+    laminar_db_free(db);
+    db = open_stored(folder);
+    expect_joins(db, "159999,12799915289,159998", "159999,12799915289,159998", "160000,159999");
+    laminar_db_free(db);
+    snprintf(command, sizeof command, "rm -r %s", folder);
+    assert_int_equal(system(command), 0);
+}
+
 int main(void)
 {
     mallopt(M_MMAP_MAX, 0); /* so that the heap's sizes are exact for aligned blocks too */
@@ -546,6 +685,8 @@ int main(void)
         cmocka_unit_test(test_spilled_rows_survive),
         cmocka_unit_test(test_groups_are_spilled),
         cmocka_unit_test(test_spilled_groups_survive),
+        cmocka_unit_test(test_joins_are_spilled),
+        cmocka_unit_test(test_spilled_joins_survive),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

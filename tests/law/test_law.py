@@ -33,7 +33,7 @@ def test_law(case: law.Case) -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_law_with_groups_in_a_file(case: law.Case, tmp_path: Path) -> None:
+def test_law_with_state_in_a_file(case: law.Case, tmp_path: Path) -> None:
     """All groups leave memory after every chunk, and are read back when they are wanted."""
     for seed in range((int(os.environ.get("LAW_RUNS", "6")) + 5) // 6):
         law.run(case, 1000 + seed, str(tmp_path))

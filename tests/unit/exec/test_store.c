@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/thread.h"
 #include "exec/store.h"
+#include "exec_test.h"
 #include "law.h"
 #include "unit.h"
 #include <stdio.h>
@@ -11,6 +12,8 @@
 
 /* Not NULL: each append to a log is followed by spilling all of it. */
 static struct spill *spill_all;
+/* Not NULL: that of stores with keys and bags. */
+static struct spill_policy *stores_spill;
 
 static const enum law_type types[3] = {LAW_INT, LAW_TEXT, LAW_LIST};
 
@@ -24,32 +27,32 @@ static struct schema *make_schema(void)
     return schema;
 }
 
-struct rows {
+struct kept_rows {
     struct column cols[3];
     struct vector vecs[3];
     int64_t weights[CHUNK_ROWS];
     struct chunk chunk;
 };
-static void rows_init(struct rows *rows)
+static void kept_init(struct kept_rows *rows)
 {
     memset(rows, 0, sizeof *rows);
     for (int c = 0; c < 3; c++)
         assert_int_equal(column_init(&rows->cols[c], law_data_type(types[c]), NULL), LAMINAR_OK);
 }
-static void rows_clear(struct rows *rows)
+static void kept_clear(struct kept_rows *rows)
 {
     for (int c = 0; c < 3; c++) column_clear(&rows->cols[c]);
 }
-static void rows_deinit(struct rows *rows)
+static void kept_deinit(struct kept_rows *rows)
 {
     for (int c = 0; c < 3; c++) column_deinit(&rows->cols[c]);
 }
-static void rows_add(struct rows *rows, const struct law_row *row, int64_t weight)
+static void kept_add(struct kept_rows *rows, const struct law_row *row, int64_t weight)
 {
     rows->weights[rows->cols[0].n] = weight;
     for (int c = 0; c < 3; c++) law_append(&rows->cols[c], types[c], row->values[c]);
 }
-static const struct chunk *rows_chunk(struct rows *rows, bool has_weights)
+static const struct chunk *kept_chunk(struct kept_rows *rows, bool has_weights)
 {
     for (int c = 0; c < 3; c++) rows->vecs[c] = rows->cols[c].vec;
     rows->chunk = (struct chunk){.n_rows = (uint32_t)rows->cols[0].n,
@@ -67,20 +70,20 @@ static struct batch *make_batch(struct schema *schema, int64_t first, size_t n)
 {
     struct batch_builder *builder;
     struct batch *batch;
-    struct rows rows;
-    rows_init(&rows);
+    struct kept_rows rows;
+    kept_init(&rows);
     assert_int_equal(batch_builder_create(schema, NULL, &builder, NULL), LAMINAR_OK);
     for (size_t i = 0; i < n; i += CHUNK_ROWS) {
-        rows_clear(&rows);
+        kept_clear(&rows);
         for (size_t k = i; k < n && k < i + CHUNK_ROWS; k++) {
             struct law_row row = simple(first + (int64_t)k);
-            rows_add(&rows, &row, 1);
+            kept_add(&rows, &row, 1);
         }
-        assert_int_equal(batch_builder_append(builder, rows_chunk(&rows, false), NULL), LAMINAR_OK);
+        assert_int_equal(batch_builder_append(builder, kept_chunk(&rows, false), NULL), LAMINAR_OK);
     }
     assert_int_equal(batch_builder_finish(builder, &batch, NULL), LAMINAR_OK);
     batch_builder_free(builder);
-    rows_deinit(&rows);
+    kept_deinit(&rows);
     return batch;
 }
 
@@ -130,6 +133,7 @@ static struct store *make_store(enum store_kind kind, struct schema *schema,
     const uint32_t key = 0;
     assert_int_equal(store_create(kind, schema, &key, 1, retention, NULL, &store, NULL),
                      LAMINAR_OK);
+    store_set_spill(store, stores_spill);
     return store;
 }
 
@@ -262,20 +266,20 @@ static void upserts_give_the_delta(void **state)
     struct law_row current[60];
     bool is_there[60] = {false};
     struct bag net = {0};
-    struct rows rows;
-    rows_init(&rows);
+    struct kept_rows rows;
+    kept_init(&rows);
     for (int step = 0; step < 200; step++) {
         struct bag wanted = {0}, got = {0};
-        rows_clear(&rows);
+        kept_clear(&rows);
         size_t n = (size_t)law_below(&random, 40) + 1;
         for (size_t i = 0; i < n; i++) {
             struct law_row row = {{law_below(&random, 60), law_below(&random, 4),
                                    law_below(&random, 3) ? law_below(&random, 4) : LAW_NULL}};
             current[row.values[0]] = row;
             is_there[row.values[0]] = true;
-            rows_add(&rows, &row, 1);
+            kept_add(&rows, &row, 1);
         }
-        assert_int_equal(store_upsert(store, rows_chunk(&rows, false), collect, &net, NULL),
+        assert_int_equal(store_upsert(store, kept_chunk(&rows, false), collect, &net, NULL),
                          LAMINAR_OK);
         for (int k = 0; k < 60; k++) {
             char text[300];
@@ -291,7 +295,7 @@ static void upserts_give_the_delta(void **state)
         bag_deinit(&wanted);
     }
     bag_deinit(&net);
-    rows_deinit(&rows);
+    kept_deinit(&rows);
     store_free(store);
     schema_unref(schema);
 }
@@ -302,18 +306,18 @@ static void an_equal_row_changes_nothing(void **state)
     struct schema *schema = make_schema();
     struct store *store = make_store(STORE_KEYED, schema, (struct retention){RETAIN_ALL, 0});
     struct bag net = {0};
-    struct rows rows;
-    rows_init(&rows);
+    struct kept_rows rows;
+    kept_init(&rows);
     struct law_row row = simple(3);
-    rows_add(&rows, &row, 1);
-    assert_int_equal(store_upsert(store, rows_chunk(&rows, false), collect, &net, NULL),
+    kept_add(&rows, &row, 1);
+    assert_int_equal(store_upsert(store, kept_chunk(&rows, false), collect, &net, NULL),
                      LAMINAR_OK);
-    assert_int_equal(store_upsert(store, rows_chunk(&rows, false), collect, &net, NULL),
+    assert_int_equal(store_upsert(store, kept_chunk(&rows, false), collect, &net, NULL),
                      LAMINAR_OK);
     assert_int_equal(net.entries.n, 1);
     assert_int_equal(net.entries.items[0].weight, 1);
     bag_deinit(&net);
-    rows_deinit(&rows);
+    kept_deinit(&rows);
     store_free(store);
     schema_unref(schema);
 }
@@ -326,26 +330,26 @@ static void apply_takes_either_order(void **state)
         struct store *store = make_store(STORE_KEYED, schema, (struct retention){RETAIN_ALL, 0});
         struct law_row old_row = {{1, 3, 1}}, new_row = {{1, 6, 1}}, other = {{1, 9, 9}};
         struct bag got = {0};
-        struct rows rows;
-        rows_init(&rows);
-        rows_add(&rows, &old_row, 1);
-        assert_int_equal(store_apply(store, rows_chunk(&rows, true), NULL), LAMINAR_OK);
-        rows_clear(&rows);
-        rows_add(&rows, order ? &old_row : &new_row, order ? -1 : 1);
-        rows_add(&rows, order ? &new_row : &old_row, order ? 1 : -1);
-        assert_int_equal(store_apply(store, rows_chunk(&rows, true), NULL), LAMINAR_OK);
+        struct kept_rows rows;
+        kept_init(&rows);
+        kept_add(&rows, &old_row, 1);
+        assert_int_equal(store_apply(store, kept_chunk(&rows, true), NULL), LAMINAR_OK);
+        kept_clear(&rows);
+        kept_add(&rows, order ? &old_row : &new_row, order ? -1 : 1);
+        kept_add(&rows, order ? &new_row : &old_row, order ? 1 : -1);
+        assert_int_equal(store_apply(store, kept_chunk(&rows, true), NULL), LAMINAR_OK);
         snapshot_bag(store, &got);
         assert_int_equal(got.entries.n, 1);
         assert_string_equal(got.entries.items[0].text,
                             "1|a rather long text with the number 6|[1, 1]");
         assert_int_equal(store_n_rows(store), 1);
         /* the key decides what a retraction means */
-        rows_clear(&rows);
-        rows_add(&rows, &other, -1);
-        assert_int_equal(store_apply(store, rows_chunk(&rows, true), NULL), LAMINAR_OK);
+        kept_clear(&rows);
+        kept_add(&rows, &other, -1);
+        assert_int_equal(store_apply(store, kept_chunk(&rows, true), NULL), LAMINAR_OK);
         assert_int_equal(store_n_rows(store), 0);
         bag_deinit(&got);
-        rows_deinit(&rows);
+        kept_deinit(&rows);
         store_free(store);
     }
     schema_unref(schema);
@@ -358,11 +362,11 @@ static void bag_keeps_multiplicities(void **state)
     struct law_random random = {11};
     struct store *store = make_store(STORE_BAG, schema, (struct retention){RETAIN_ALL, 0});
     struct bag net = {0};
-    struct rows rows;
-    rows_init(&rows);
+    struct kept_rows rows;
+    kept_init(&rows);
     for (int step = 0; step < 150; step++) {
         struct bag got = {0};
-        rows_clear(&rows);
+        kept_clear(&rows);
         for (int i = 0; i < 30; i++) {
             struct law_row row = {{law_below(&random, 4), law_below(&random, 3),
                                    law_below(&random, 2) ? 1 : LAW_NULL}};
@@ -371,17 +375,17 @@ static void bag_keeps_multiplicities(void **state)
             int64_t weight = 1 + law_below(&random, 2);
             if (law_below(&random, 2)) weight = -bag_weight(&net, text);
             if (weight == 0) continue;
-            rows_add(&rows, &row, weight);
+            kept_add(&rows, &row, weight);
             bag_add(&net, text, weight);
         }
-        assert_int_equal(store_apply(store, rows_chunk(&rows, true), NULL), LAMINAR_OK);
+        assert_int_equal(store_apply(store, kept_chunk(&rows, true), NULL), LAMINAR_OK);
         snapshot_bag(store, &got);
         assert_true(bag_equal(&got, &net));
         assert_true(store_state(store)->cls->check(store_state(store)));
         bag_deinit(&got);
     }
     bag_deinit(&net);
-    rows_deinit(&rows);
+    kept_deinit(&rows);
     store_free(store);
     schema_unref(schema);
 }
@@ -483,6 +487,7 @@ static laminar_status fault_scenario(void *arg)
     for (int i = 0; i < 3; i++) {
         chunk = batch_chunk(c->batches[i], 0, vecs);
         if (c->kind == STORE_LOG) TRY(store_append(store, c->batches[i], NULL));
+        store_set_spill(store, stores_spill);
         if (c->kind == STORE_LOG && spill_all) TRY(store_spill(store, spill_all, SIZE_MAX, NULL));
         if (c->kind == STORE_KEYED) TRY(store_upsert(store, &chunk, ignore, NULL, NULL));
         if (c->kind == STORE_BAG) TRY(store_apply(store, &chunk, NULL));
@@ -539,6 +544,160 @@ static void nothing_changes_when_all_is_spilled(void **state)
     spill_unref(spill_all);
     spill_all = NULL;
     assert_int_equal(rmdir(folder), 0); /* the file has no name */
+}
+
+static void nothing_changes_when_keys_are_spilled(void **state)
+{
+    char folder[] = "/tmp/laminar-XXXXXX";
+    struct test_policy policy;
+    open_policy(&policy, folder);
+    stores_spill = &policy.base;
+    upserts_give_the_delta(state);
+    an_equal_row_changes_nothing(state);
+    apply_takes_either_order(state);
+    bag_keeps_multiplicities(state);
+    written_out_and_restored(state);
+    damaged_pieces_are_refused_or_harmless(state);
+    every_allocation_may_fail(state);
+    stores_spill = NULL;
+    close_policy(&policy, folder);
+}
+
+/* Keys [from, from + n) with their rows, or without them. */
+static laminar_status change_keys(struct store *store, int64_t from, size_t n, int64_t weight,
+                                  struct laminar_error *err)
+{
+    struct kept_rows rows;
+    laminar_status status;
+    kept_init(&rows);
+    for (size_t i = 0; i < n; i++) {
+        struct law_row row = simple(from + (int64_t)i);
+        kept_add(&rows, &row, weight);
+    }
+    if (weight > 0)
+        status = store_upsert(store, kept_chunk(&rows, false), ignore, NULL, err);
+    else
+        status = store_apply(store, kept_chunk(&rows, true), err);
+    kept_deinit(&rows);
+    return status;
+}
+
+/* Memory stays near the budget, and so does the file when keys go and others come: what they leave is used again. */
+static void keys_stay_within_a_budget(void **state)
+{
+    (void)state;
+    enum { KEYS = 60000, A_CHUNK = 2000, BUDGET = 6 << 20 };
+    char folder[] = "/tmp/laminar-XXXXXX";
+    struct test_policy policy;
+    const uint32_t key = 0;
+    struct schema *schema = make_schema();
+    struct store *store;
+    open_policy(&policy, folder);
+    policy.budget = BUDGET;
+    assert_int_equal(store_create(STORE_KEYED, schema, &key, 1, (struct retention){RETAIN_ALL, 0},
+                                  &policy.account, &store, NULL),
+                     LAMINAR_OK);
+    store_set_spill(store, &policy.base);
+    int64_t most = 0;
+    for (int64_t at = 0; at < KEYS; at += A_CHUNK) {
+        assert_int_equal(change_keys(store, at, A_CHUNK, 1, NULL), LAMINAR_OK);
+        if (atomic_load(&policy.account.bytes) > most) most = atomic_load(&policy.account.bytes);
+    }
+    assert_true(most < BUDGET + (2 << 20));
+    size_t spilled = store_state(store)->spilled_bytes;
+    assert_true(spilled > 2 << 20);
+    check_range(store, 0, KEYS);
+    for (int64_t at = 0; at < KEYS; at += A_CHUNK) {
+        assert_int_equal(change_keys(store, KEYS + at, A_CHUNK, 1, NULL), LAMINAR_OK);
+        assert_int_equal(change_keys(store, at, A_CHUNK, -1, NULL), LAMINAR_OK);
+    }
+    check_range(store, KEYS, 2 * KEYS);
+    assert_true(store_state(store)->spilled_bytes < spilled / 4 * 5);
+    for (int64_t at = 0; at < KEYS - A_CHUNK; at += A_CHUNK)
+        assert_int_equal(change_keys(store, KEYS + at, A_CHUNK, -1, NULL), LAMINAR_OK);
+    assert_true(store_state(store)->spilled_bytes < spilled / 4);
+    check_range(store, 2 * KEYS - A_CHUNK, 2 * KEYS);
+    store_free(store);
+    schema_unref(schema);
+    close_policy(&policy, folder);
+}
+
+/* Each operation on the file fails once. Where writing fails, rows stay in memory; where reading fails the call does, and what it says holds: the same rows
+ * again make all of them be there. */
+static void a_failing_disk_loses_no_keys(void **state)
+{
+    (void)state;
+    struct schema *schema = make_schema();
+    size_t n_failed = 0;
+    for (uint64_t n = 1;; n = n < 40 ? n + 1 : n * 9 / 8) {
+        char folder[] = "/tmp/laminar-XXXXXX";
+        struct test_policy policy;
+        struct laminar_error err = LAMINAR_ERROR_INIT;
+        open_policy(&policy, folder);
+        stores_spill = &policy.base;
+        struct store *store = make_store(STORE_KEYED, schema, (struct retention){RETAIN_ALL, 0});
+        stores_spill = NULL;
+        file_fail_after(n, false);
+        laminar_status status = LAMINAR_OK;
+        int64_t from = 0;
+        for (; from < 8000 && !status; from += 1000)
+            status = change_keys(store, from, 2000, 1, &err);
+        file_fail_after(0, false);
+        n_failed += status != LAMINAR_OK;
+        if (status != LAMINAR_OK) {
+            assert_int_equal(status, LAMINAR_IO_ERROR);
+            assert_non_null(strstr(err.message, folder));
+        }
+        assert_true(store_state(store)->cls->check(store_state(store)));
+        for (int64_t at = 0; at < 9000; at += 1000)
+            assert_int_equal(change_keys(store, at, 1000, 1, NULL), LAMINAR_OK);
+        check_range(store, 0, 9000);
+        store_free(store);
+        assert_int_equal(spill_bytes(policy.spill), 0);
+        spill_unref(policy.spill);
+        remove(folder);
+        if (status == LAMINAR_OK && n > 200) break;
+    }
+    assert_true(n_failed > 3);
+    schema_unref(schema);
+}
+
+/* What can't be read fails a chunk before it has changed anything: those who read the store's deltas must not miss a part of one. */
+static void a_failing_read_changes_nothing_of_a_chunk(void **state)
+{
+    (void)state;
+    struct schema *schema = make_schema();
+    size_t n_failed = 0;
+    for (uint64_t n = 1; n < 4000; n = n < 40 ? n + 3 : n * 9 / 8) {
+        char folder[] = "/tmp/laminar-XXXXXX";
+        struct test_policy policy;
+        open_policy(&policy, folder);
+        stores_spill = &policy.base;
+        struct store *store = make_store(STORE_KEYED, schema, (struct retention){RETAIN_ALL, 0});
+        stores_spill = NULL;
+        size_t n_rows = 4000;
+        for (int64_t from = 0; from < 4000; from += 1000)
+            assert_int_equal(change_keys(store, from, 1000, 1, NULL), LAMINAR_OK);
+        file_fail_after(n, false);
+        laminar_status status = LAMINAR_OK;
+        for (int round = 0; round < 12 && !status; round++) {
+            /* those that went one round before come back */
+            int64_t weight = round % 3 == 2 ? 1 : -1;
+            int64_t from = round % 3 == 2 ? (round - 1) * 300 : round * 300;
+            status = change_keys(store, from, 300, weight, NULL);
+            if (status == LAMINAR_OK) n_rows += weight > 0 ? 300 : (size_t)-300;
+        }
+        file_fail_after(0, false);
+        n_failed += status != LAMINAR_OK;
+        assert_int_equal(store_n_rows(store), n_rows);
+        assert_true(store_state(store)->cls->check(store_state(store)));
+        store_free(store);
+        assert_int_equal(spill_bytes(policy.spill), 0);
+        spill_unref(policy.spill);
+        remove(folder);
+    }
+    assert_true(n_failed > 10);
+    schema_unref(schema);
 }
 
 static void spilling_frees_memory_and_room_is_used_again(void **state)
@@ -625,6 +784,10 @@ int main(void)
         cmocka_unit_test(damaged_pieces_are_refused_or_harmless),
         cmocka_unit_test(every_allocation_may_fail),
         cmocka_unit_test(nothing_changes_when_all_is_spilled),
+        cmocka_unit_test(nothing_changes_when_keys_are_spilled),
+        cmocka_unit_test(keys_stay_within_a_budget),
+        cmocka_unit_test(a_failing_disk_loses_no_keys),
+        cmocka_unit_test(a_failing_read_changes_nothing_of_a_chunk),
         cmocka_unit_test(spilling_frees_memory_and_room_is_used_again),
         cmocka_unit_test(a_failing_disk_loses_nothing)};
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,7 @@
 /* test_store_concurrent.c - snapshots of stores are read and released by other threads while the owner goes on writing. */
 #include "base/thread.h"
 #include "exec/store.h"
-#include "law.h"
+#include "exec_test.h"
 #include "unit.h"
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -104,7 +104,7 @@ static void write_generation(struct store *store, enum store_kind kind, struct c
         assert_int_equal(store_apply(store, &chunk, NULL), LAMINAR_OK);
 }
 
-static void run(enum store_kind kind)
+static void run(enum store_kind kind, struct spill_policy *policy)
 {
     struct schema_column columns[3] = {
         {"k", TYPE(INT64), true}, {"t", TYPE(VARCHAR), true}, {"g", TYPE(INT64), true}};
@@ -117,6 +117,7 @@ static void run(enum store_kind kind)
     assert_int_equal(store_create(kind, schema, &key, 1,
                                   (struct retention){RETAIN_ROWS, 2 * N_KEYS}, NULL, &store, NULL),
                      LAMINAR_OK);
+    store_set_spill(store, policy);
     for (int c = 0; c < 3; c++)
         assert_int_equal(column_init(&cols[c], columns[c].type, NULL), LAMINAR_OK);
     mutex_init(&queue->lock);
@@ -152,16 +153,27 @@ static void run(enum store_kind kind)
 static void keyed(void **state)
 {
     (void)state;
-    run(STORE_KEYED);
+    run(STORE_KEYED, NULL);
+}
+/* Pages leave and come back while snapshots of them are read, from memory or from the file. */
+static void keyed_in_a_file(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/laminar-XXXXXX";
+    struct test_policy policy;
+    open_policy(&policy, folder);
+    run(STORE_KEYED, &policy.base);
+    close_policy(&policy, folder);
 }
 static void log_rows(void **state)
 {
     (void)state;
-    run(STORE_LOG);
+    run(STORE_LOG, NULL);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(keyed), cmocka_unit_test(log_rows)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(keyed), cmocka_unit_test(keyed_in_a_file),
+                                       cmocka_unit_test(log_rows)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
