@@ -196,7 +196,7 @@ def bare(literal: str) -> str | None:
     return literal.split("::")[0] if literal[0] not in "{" else literal
 
 
-DUCK_SECONDS = 15
+DUCK_SECONDS = 3
 
 
 def duck_rows(connection: duckdb.DuckDBPyConnection, text: str, cells: dict[str, list[str | None]]) -> list[Row]:
