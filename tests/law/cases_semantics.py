@@ -152,7 +152,7 @@ def mixed_times() -> list[Case]:
                                   at_end_only=join != "inner"))
     edges = [Relation(n, {i: "id", "k": "key", "ts": "edge"}, skew_s=25, delay_s=30, watermark="ts") for n, i in (("s", "id"), ("r", "rid"))]
     found.append(Case("mixed_cast_to_seconds", edges, "SELECT id, rid FROM s JOIN r ON s.k = r.k AND CAST(r.ts AS TIMESTAMP(0)) <= s.ts AND r.ts > s.ts - INTERVAL '2' SECOND",
-                      duck="SELECT id, rid FROM s JOIN r ON s.k = r.k AND date_trunc('second', r.ts) <= s.ts AND r.ts > s.ts - INTERVAL '2' SECOND"))
+                      duck="SELECT id, rid FROM s JOIN r ON s.k = r.k AND r.ts::TIMESTAMP_S <= s.ts AND r.ts > s.ts - INTERVAL '2' SECOND"))
     return found
 
 
